@@ -1,0 +1,180 @@
+//! Messages out of payload: where the next bytes should go, and when a message is whole.
+
+use std::time::Instant;
+
+use bytes::buf::Limit;
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+
+use crate::connection::{Connection, Event};
+use crate::message::{Message, Text};
+use crate::receive::{MessageKind, Payload};
+
+/// The size in bytes of the buffer that a driver should read into.
+pub const READ_SIZE: usize = 64 * 1024;
+
+/// A message may hold a buffer of at most this many times its size.
+const SLACK: usize = 4;
+
+/// A message's buffer is reserved at most this many times what has arrived of the message, so
+/// that a header that declares much costs little (a lie costs its sender more than us).
+const RESERVE: usize = 16;
+
+/// Something whole that the peer sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Incoming {
+    /// A message.
+    Message(Message),
+    /// A ping. Its answer is in the connection's output already.
+    Ping(Bytes),
+    /// A pong, asked for or not.
+    Pong(Bytes),
+}
+
+/// Makes messages out of a [`Connection`]'s payload.
+///
+/// Small messages are copied out of the read buffer, so that they never hold it; larger ones are
+/// split off it. For a frame larger than the read buffer, [`space`](Self::space) lets the driver
+/// read into the message itself: at most one read and one part in sixteen of it is copied.
+#[derive(Debug, Default)]
+pub struct Assembly {
+    /// The message in progress.
+    buffer: BytesMut,
+}
+
+impl Assembly {
+    /// Takes bytes that were read into `input`, up to the next thing that is whole.
+    ///
+    /// `None` means that all of `input` is used and more must be read. What is behind a message
+    /// stays in `input` for the next call.
+    pub fn next(
+        &mut self,
+        connection: &mut Connection,
+        input: &mut BytesMut,
+        now: Instant,
+    ) -> Option<Incoming> {
+        while !input.is_empty() {
+            let step = connection.handle_bytes(input, now);
+            let payload = match step.event {
+                Some(Event::Payload(payload)) => payload,
+                other => {
+                    input.advance(step.consumed);
+                    match other {
+                        Some(Event::Ping(payload)) => return Some(Incoming::Ping(payload)),
+                        Some(Event::Pong(payload)) => return Some(Incoming::Pong(payload)),
+                        _ => continue,
+                    }
+                }
+            };
+            if let Some(message) = self.take(connection, input, &payload) {
+                return Some(Incoming::Message(message));
+            }
+        }
+        if !connection.is_receiving() {
+            self.buffer = BytesMut::new();
+        }
+        None
+    }
+
+    /// Where the next bytes should go, if not into the read buffer: the tail of a large message.
+    ///
+    /// Read into it, then call [`handle_space`](Self::handle_space).
+    pub fn space(&mut self, connection: &Connection) -> Option<Limit<&mut BytesMut>> {
+        let (size, remaining) = connection.data_frame()?;
+        if size <= READ_SIZE as u64 {
+            return None;
+        }
+        self.reserve(0, remaining);
+        let room = self.buffer.capacity() - self.buffer.len();
+        let limit = usize::try_from(remaining).map_or(room, |remaining| remaining.min(room));
+        Some((&mut self.buffer).limit(limit))
+    }
+
+    /// Takes the `size` bytes that were read into [`space`](Self::space).
+    pub fn handle_space(
+        &mut self,
+        connection: &mut Connection,
+        size: usize,
+        now: Instant,
+    ) -> Option<Message> {
+        let start = self.buffer.len() - size;
+        match connection
+            .handle_bytes(&mut self.buffer[start..], now)
+            .event
+        {
+            Some(Event::Payload(Payload {
+                kind, last: true, ..
+            })) => Some(self.finish(kind)),
+            Some(_) => None,
+            None => {
+                self.buffer = BytesMut::new();
+                None
+            }
+        }
+    }
+
+    /// Takes one piece of payload out of the read buffer.
+    fn take(
+        &mut self,
+        connection: &Connection,
+        input: &mut BytesMut,
+        payload: &Payload,
+    ) -> Option<Message> {
+        let Payload {
+            kind,
+            range,
+            first,
+            last,
+        } = payload;
+        input.advance(range.start);
+        let size = range.len();
+        if *first && *last {
+            let bytes = if size * SLACK >= READ_SIZE {
+                input.split_to(size).freeze()
+            } else {
+                let bytes = Bytes::copy_from_slice(&input[..size]);
+                input.advance(size);
+                bytes
+            };
+            return Some(message(*kind, bytes));
+        }
+        if *first {
+            self.buffer.clear();
+        }
+        let remaining = connection
+            .data_frame()
+            .map_or(0, |(_, remaining)| remaining);
+        self.reserve(size, remaining);
+        self.buffer.extend_from_slice(&input[..size]);
+        input.advance(size);
+        last.then(|| self.finish(*kind))
+    }
+
+    /// Makes room for `size` bytes that are here and, if the buffer has to grow at all, for what
+    /// `remaining` of the frame is to come, in proportion to what has arrived.
+    fn reserve(&mut self, size: usize, remaining: u64) {
+        let arrived = self.buffer.len() + size;
+        let full = self.buffer.len() == self.buffer.capacity();
+        if arrived > self.buffer.capacity() || (full && remaining > 0) {
+            let ahead = arrived.max(RESERVE) * (RESERVE - 1);
+            let ahead = usize::try_from(remaining).map_or(ahead, |remaining| remaining.min(ahead));
+            self.buffer.reserve(size + ahead);
+        }
+    }
+
+    fn finish(&mut self, kind: MessageKind) -> Message {
+        let buffer = std::mem::take(&mut self.buffer);
+        let bytes = if buffer.len() * SLACK >= buffer.capacity() {
+            buffer.freeze()
+        } else {
+            Bytes::copy_from_slice(&buffer)
+        };
+        message(kind, bytes)
+    }
+}
+
+fn message(kind: MessageKind, bytes: Bytes) -> Message {
+    match kind {
+        MessageKind::Text => Message::Text(Text::from_validated(bytes)),
+        MessageKind::Binary => Message::Binary(bytes),
+    }
+}

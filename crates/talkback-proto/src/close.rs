@@ -1,0 +1,362 @@
+//! Close codes, close frames, and how a connection ended (RFC 6455 §7).
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::error::ProtocolError;
+use crate::frame::CONTROL_SIZE_MAX;
+
+/// The longest reason in bytes of UTF-8: a control frame's 125 less the code's 2.
+pub const REASON_SIZE_MAX: usize = CONTROL_SIZE_MAX - 2;
+
+/// A close code (RFC 6455 §7.4 and the registry that it founded).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CloseCode(u16);
+
+impl CloseCode {
+    /// 1000: the purpose of the connection has been fulfilled.
+    pub const NORMAL: Self = Self(1000);
+    /// 1001: the server goes down, or the browser leaves the page.
+    pub const GOING_AWAY: Self = Self(1001);
+    /// 1002: the peer broke the protocol.
+    pub const PROTOCOL_ERROR: Self = Self(1002);
+    /// 1003: the peer sent a kind of data that cannot be accepted.
+    pub const UNSUPPORTED_DATA: Self = Self(1003);
+    /// 1005: the close frame had no code. Never on the wire.
+    pub const NO_CODE: Self = Self(1005);
+    /// 1006: the connection ended without a close frame. Never on the wire.
+    pub const ABNORMAL: Self = Self(1006);
+    /// 1007: a message's data does not fit its type, such as text that is not UTF-8.
+    pub const INVALID_PAYLOAD: Self = Self(1007);
+    /// 1008: a message broke a policy.
+    pub const POLICY_VIOLATION: Self = Self(1008);
+    /// 1009: a message is too big.
+    pub const MESSAGE_TOO_BIG: Self = Self(1009);
+    /// 1010: the client expected an extension that the server did not negotiate.
+    pub const MANDATORY_EXTENSION: Self = Self(1010);
+    /// 1011: the server met something that it did not expect.
+    pub const INTERNAL_ERROR: Self = Self(1011);
+    /// 1012: the service restarts.
+    pub const SERVICE_RESTART: Self = Self(1012);
+    /// 1013: the service is overloaded; try again later.
+    pub const TRY_AGAIN_LATER: Self = Self(1013);
+    /// 1014: a gateway got an invalid answer from the server behind it.
+    pub const BAD_GATEWAY: Self = Self(1014);
+
+    /// A code by its number; whether it may be sent is for [`is_sendable`](Self::is_sendable).
+    pub const fn new(number: u16) -> Self {
+        Self(number)
+    }
+
+    /// The code's number.
+    pub const fn number(self) -> u16 {
+        self.0
+    }
+
+    /// Whether the code may stand in a close frame (RFC 6455 §7.4.1, §7.4.2).
+    ///
+    /// These are 1000–1003, 1007–1014 and 3000–4999: 1004 is reserved, 1005, 1006 and 1015 are
+    /// only ever reported, 1016–2999 are for future versions of the protocol.
+    pub const fn is_sendable(self) -> bool {
+        matches!(self.0, 1000..=1003 | 1007..=1014 | 3000..=4999)
+    }
+
+    /// Whether an end with this code is an ordinary one: 1000, 1001 or no code at all.
+    pub const fn is_normal(self) -> bool {
+        matches!(self, Self::NORMAL | Self::GOING_AWAY | Self::NO_CODE)
+    }
+
+    /// The code's name in the registry, where it has one.
+    pub const fn name(self) -> Option<&'static str> {
+        Some(match self.0 {
+            1000 => "normal",
+            1001 => "going away",
+            1002 => "protocol error",
+            1003 => "unsupported data",
+            1005 => "no code",
+            1006 => "abnormal",
+            1007 => "invalid payload",
+            1008 => "policy violation",
+            1009 => "message too big",
+            1010 => "mandatory extension",
+            1011 => "internal error",
+            1012 => "service restart",
+            1013 => "try again later",
+            1014 => "bad gateway",
+            _ => return None,
+        })
+    }
+}
+
+impl fmt::Display for CloseCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Debug for CloseCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.name() {
+            Some(name) => write!(f, "{} ({name})", self.0),
+            None => write!(f, "{}", self.0),
+        }
+    }
+}
+
+impl From<CloseCode> for u16 {
+    fn from(code: CloseCode) -> Self {
+        code.0
+    }
+}
+
+impl PartialEq<u16> for CloseCode {
+    fn eq(&self, number: &u16) -> bool {
+        self.0 == *number
+    }
+}
+
+/// The caller's close code or reason may not be sent; nothing was queued.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CloseFrameError {
+    /// The code is not one that may stand in a close frame.
+    #[error("the close code {0} may not be sent: use 1000, 1001–1003, 1007–1014 or 3000–4999")]
+    Code(u16),
+    /// The reason is too long; its size in bytes of UTF-8.
+    #[error("a close reason has at most 123 bytes of UTF-8, this one has {0}")]
+    ReasonTooLong(usize),
+}
+
+/// The body of a close frame: a code that may be sent and a reason that fits (RFC 6455 §5.5.1).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CloseFrame {
+    code: CloseCode,
+    reason: Box<str>,
+}
+
+impl CloseFrame {
+    /// A close frame with `code` and a `reason` of at most 123 bytes of UTF-8.
+    ///
+    /// # Errors
+    /// A code that may not be sent, such as 1005, 1006 or 1015 (RFC 6455 §7.4.1), or a reason
+    /// that is too long.
+    pub fn new(code: CloseCode, reason: impl Into<Box<str>>) -> Result<Self, CloseFrameError> {
+        let reason = reason.into();
+        if !code.is_sendable() {
+            return Err(CloseFrameError::Code(code.number()));
+        }
+        if reason.len() > REASON_SIZE_MAX {
+            return Err(CloseFrameError::ReasonTooLong(reason.len()));
+        }
+        Ok(Self { code, reason })
+    }
+
+    /// The close frame of a failure, whose codes are all sendable.
+    pub(crate) fn without_reason(code: CloseCode) -> Self {
+        debug_assert!(code.is_sendable());
+        Self {
+            code,
+            reason: Box::default(),
+        }
+    }
+
+    /// The code.
+    pub fn code(&self) -> CloseCode {
+        self.code
+    }
+
+    /// The reason, perhaps empty.
+    pub fn reason(&self) -> &str {
+        &self.reason
+    }
+
+    /// Decodes a close frame's payload; an empty one has neither code nor reason.
+    pub(crate) fn decode(payload: &[u8]) -> Result<Option<Self>, ProtocolError> {
+        let (code, reason) = match payload {
+            [] => return Ok(None),
+            [_] => return Err(ProtocolError::CloseBodyTooShort),
+            [high, low, reason @ ..] => (u16::from_be_bytes([*high, *low]), reason),
+        };
+        if !CloseCode(code).is_sendable() {
+            return Err(ProtocolError::InvalidCloseCode(code));
+        }
+        // Following the 2-byte integer, the body MAY contain UTF-8-encoded data (§5.5.1).
+        let reason = std::str::from_utf8(reason).map_err(|_| ProtocolError::InvalidCloseReason)?;
+        Ok(Some(Self {
+            code: CloseCode(code),
+            reason: reason.into(),
+        }))
+    }
+
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let mut payload = Vec::with_capacity(2 + self.reason.len());
+        payload.extend_from_slice(&self.code.number().to_be_bytes());
+        payload.extend_from_slice(self.reason.as_bytes());
+        payload
+    }
+}
+
+/// Which end began to close, or lost the connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Initiator {
+    /// This end: it sent its close frame first, or failed the connection.
+    Local,
+    /// The peer: its close frame came first, or it went away without one.
+    Remote,
+}
+
+/// Why a connection ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CloseCause {
+    /// The closing handshake: close frames went both ways.
+    ClosingHandshake,
+    /// The peer broke the protocol or a limit, and this end failed the connection.
+    Protocol(ProtocolError),
+    /// The transport ended without a close frame; what it said.
+    Transport(Arc<str>),
+    /// The peer did not finish the closing handshake within the close timeout.
+    CloseTimeout,
+}
+
+impl fmt::Display for CloseCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ClosingHandshake => f.write_str("closing handshake"),
+            Self::Protocol(error) => error.fmt(f),
+            Self::Transport(what) => f.write_str(what),
+            Self::CloseTimeout => {
+                f.write_str("the peer did not finish the closing handshake in time")
+            }
+        }
+    }
+}
+
+/// How a connection ended; there is exactly one for each connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CloseInfo {
+    /// The code of the close frame that was received: 1005 if it had none, 1006 if none came
+    /// (RFC 6455 §7.1.5).
+    pub code: CloseCode,
+    /// The reason of the close frame that was received, perhaps empty (RFC 6455 §7.1.6).
+    pub reason: String,
+    /// Who began.
+    pub initiator: Initiator,
+    /// Whether the closing handshake was completed (RFC 6455 §7.1.4).
+    pub clean: bool,
+    /// Why.
+    pub cause: CloseCause,
+}
+
+impl CloseInfo {
+    /// Whether this is an ordinary end: a clean close that this end began, or one by the peer
+    /// with 1000, 1001 or no code. Such an end is not an error.
+    pub fn is_normal(&self) -> bool {
+        self.clean && (self.initiator == Initiator::Local || self.code.is_normal())
+    }
+}
+
+impl fmt::Display for CloseInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.cause, self.initiator) {
+            (CloseCause::ClosingHandshake, Initiator::Local) => {
+                f.write_str("closed by this end")?;
+            }
+            (CloseCause::ClosingHandshake, Initiator::Remote) => {
+                f.write_str("closed by the peer")?;
+            }
+            (CloseCause::Protocol(error), _) => write!(f, "failed: {error}")?,
+            (cause, _) => write!(f, "connection lost: {cause}")?,
+        }
+        write!(f, ", code {:?}", self.code)?;
+        if !self.reason.is_empty() {
+            write!(f, ", reason {:?}", self.reason)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The codes of RFC 6455 §7.4 and of the registry, as they stand there.
+    fn listed(number: u16) -> bool {
+        let registry = [
+            1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014,
+        ];
+        registry.contains(&number) || (3000..5000).contains(&number)
+    }
+
+    #[test]
+    fn v31_takes_and_sends_exactly_the_listed_codes() {
+        for number in 0..=u16::MAX {
+            let received = CloseFrame::decode(&number.to_be_bytes());
+            let sent = CloseFrame::new(CloseCode::new(number), "");
+            if listed(number) {
+                assert_eq!(received, Ok(Some(sent.unwrap())), "{number}");
+            } else {
+                assert_eq!(received, Err(ProtocolError::InvalidCloseCode(number)));
+                assert_eq!(sent, Err(CloseFrameError::Code(number)));
+            }
+        }
+    }
+
+    #[test]
+    fn x4_a_body_of_one_byte_is_refused() {
+        assert_eq!(
+            CloseFrame::decode(&[3]),
+            Err(ProtocolError::CloseBodyTooShort)
+        );
+        assert_eq!(CloseFrame::decode(&[]), Ok(None));
+    }
+
+    #[test]
+    fn x5_codes_that_are_only_reported_are_refused() {
+        for number in [1004, 1005, 1006, 1015, 999, 2999, 5000] {
+            let frame = CloseFrame::new(CloseCode::new(number), "");
+            assert_eq!(frame, Err(CloseFrameError::Code(number)));
+        }
+    }
+
+    #[test]
+    fn x10_takes_the_registered_codes_and_refuses_the_unassigned() {
+        for number in [1012u16, 1013, 1014] {
+            assert!(
+                CloseFrame::decode(&number.to_be_bytes()).is_ok(),
+                "{number}"
+            );
+        }
+        for number in [1015u16, 1016, 2000, 2999] {
+            assert!(
+                CloseFrame::decode(&number.to_be_bytes()).is_err(),
+                "{number}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_reason_has_at_most_123_bytes_not_characters() {
+        assert!(CloseFrame::new(CloseCode::NORMAL, "a".repeat(123)).is_ok());
+        let korean = "안".repeat(42);
+        assert_eq!(
+            CloseFrame::new(CloseCode::NORMAL, korean.as_str()),
+            Err(CloseFrameError::ReasonTooLong(126)),
+        );
+    }
+
+    #[test]
+    fn a_reason_that_is_not_utf8_is_refused() {
+        assert_eq!(
+            CloseFrame::decode(b"\x03\xe8\xff"),
+            Err(ProtocolError::InvalidCloseReason),
+        );
+    }
+
+    #[test]
+    fn decode_undoes_encode() {
+        let frame = CloseFrame::new(CloseCode::new(3000), "안녕히 계세요").unwrap();
+        assert_eq!(CloseFrame::decode(&frame.encode()), Ok(Some(frame)));
+    }
+}

@@ -1,0 +1,439 @@
+//! The state machine of an open connection (RFC 6455 §5.5, §7).
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::{Buf, Bytes};
+
+use crate::close::{CloseCause, CloseCode, CloseFrame, CloseInfo, Initiator};
+use crate::error::{ProtocolError, SendError};
+use crate::frame::{CONTROL_SIZE_MAX, Opcode};
+use crate::limits::Limits;
+use crate::message::Message;
+use crate::output::{MaskingKeys, Output};
+use crate::receive::{Item, Payload, Receiver};
+use crate::role::Role;
+
+/// Something that the peer sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A piece of a data message's payload; it lies in the bytes that were handed in.
+    Payload(Payload),
+    /// A ping. Its answer is in the output already.
+    Ping(Bytes),
+    /// A pong, asked for or not (RFC 6455 §5.5.3).
+    Pong(Bytes),
+}
+
+/// How far [`Connection::handle_bytes`] came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// How many bytes were used, an event's payload included. Hand in the rest next.
+    pub consumed: usize,
+    /// What they brought, if anything.
+    pub event: Option<Event>,
+}
+
+/// Where a connection stands.
+///
+/// ```text
+///            close()                  close frame received
+///   Open ───────────────▶ Closing ──────────────┐
+///    │ close frame received,                    ▼
+///    │ or the peer broke a rule ─────────▶ Draining
+///    │                                          │ server: written and shut down
+///    │                                          │ client, or failed: end of stream, timeout
+///    │ end of stream, transport error           ▼
+///    └────────────────────────────────────▶  Ended
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// Messages pass in both directions.
+    Open,
+    /// Our close frame is out, the peer's is awaited; what comes before it is discarded.
+    Closing,
+    /// Close frames went both ways, or the connection has failed: input is discarded, what waits
+    /// to be written is written, the transport is ended.
+    Draining,
+    /// The transport is ended and the [`CloseInfo`] is known.
+    Ended,
+}
+
+/// An open WebSocket connection without its transport.
+///
+/// The caller is the driver: it brings bytes and time, and takes bytes to a transport.
+///
+/// - Bytes that arrive go to [`handle_bytes`](Self::handle_bytes), the transport's end to
+///   [`handle_end`](Self::handle_end).
+/// - What [`output`](Self::output) holds is written before more is read.
+/// - While [`wants_shutdown`](Self::wants_shutdown) holds and nothing is left to write, the
+///   writing side is shut down, and [`handle_shutdown`](Self::handle_shutdown) told.
+/// - While [`wants_read`](Self::wants_read) holds, the transport is read.
+/// - At [`poll_timeout`](Self::poll_timeout), [`handle_timeout`](Self::handle_timeout) is called.
+/// - Once [`close_info`](Self::close_info) is known, the transport is dropped.
+pub struct Connection {
+    role: Role,
+    limits: Limits,
+    state: State,
+    receiver: Receiver,
+    keys: Option<Box<dyn MaskingKeys>>,
+    output: Output,
+    /// The latest ping's payload that is not answered yet. Earlier ones need no answer (§5.5.3).
+    pong: Option<Bytes>,
+    /// Whether an earlier pong still waits in the output.
+    pong_in_output: bool,
+    close_sent: bool,
+    /// The peer's close frame, which may be empty.
+    close_received: Option<Option<CloseFrame>>,
+    initiator: Option<Initiator>,
+    failure: Option<ProtocolError>,
+    /// What the transport said when it took no more bytes.
+    write_error: Option<Arc<str>>,
+    deadline: Option<Instant>,
+    info: Option<CloseInfo>,
+}
+
+impl Connection {
+    /// The client's end of a connection whose opening handshake is done.
+    ///
+    /// `keys` must be cryptographically strong: a proxy that can be made to mistake payload for
+    /// HTTP is what masking is against (RFC 6455 §10.3).
+    pub fn client(limits: Limits, keys: impl MaskingKeys + 'static) -> Self {
+        Self::new(Role::Client, limits, Some(Box::new(keys)))
+    }
+
+    /// The server's end of a connection whose opening handshake is done.
+    pub fn server(limits: Limits) -> Self {
+        Self::new(Role::Server, limits, None)
+    }
+
+    fn new(role: Role, limits: Limits, keys: Option<Box<dyn MaskingKeys>>) -> Self {
+        Self {
+            role,
+            receiver: Receiver::new(role, limits.clone()),
+            limits,
+            state: State::Open,
+            keys,
+            output: Output::default(),
+            pong: None,
+            pong_in_output: false,
+            close_sent: false,
+            close_received: None,
+            initiator: None,
+            failure: None,
+            write_error: None,
+            deadline: None,
+            info: None,
+        }
+    }
+
+    /// Which end this is.
+    pub fn role(&self) -> Role {
+        self.role
+    }
+
+    /// The bounds of this connection.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Whether messages can be sent: no close frame has been sent or received yet, and the
+    /// transport takes bytes.
+    pub fn is_open(&self) -> bool {
+        self.state == State::Open && self.write_error.is_none()
+    }
+
+    /// How the connection ended, once the transport can be dropped.
+    pub fn close_info(&self) -> Option<&CloseInfo> {
+        self.info.as_ref()
+    }
+
+    // ── Receiving ────────────────────────────────────────────────────────────────────────────
+
+    /// Takes bytes that arrived, up to the next event.
+    ///
+    /// Payload is unmasked where it lies. Call again with the bytes behind
+    /// [`consumed`](Step::consumed) until all are used. After the connection has failed or the
+    /// closing handshake is done, all bytes are used and bring nothing (RFC 6455 §7.1.7).
+    pub fn handle_bytes(&mut self, bytes: &mut [u8], now: Instant) -> Step {
+        if matches!(self.state, State::Draining | State::Ended) {
+            return Step {
+                consumed: bytes.len(),
+                event: None,
+            };
+        }
+        match self.receiver.handle(bytes) {
+            Ok(progress) => Step {
+                consumed: progress.consumed,
+                event: progress.item.and_then(|item| self.handle_item(item, now)),
+            },
+            Err(error) => {
+                self.fail(error, now);
+                Step {
+                    consumed: bytes.len(),
+                    event: None,
+                }
+            }
+        }
+    }
+
+    /// The data frame whose payload is arriving: its size, and how much of it is still to come.
+    ///
+    /// `None` between frames, in a control frame, and when data is discarded.
+    pub fn data_frame(&self) -> Option<(u64, u64)> {
+        self.is_receiving()
+            .then(|| self.receiver.data_frame())
+            .flatten()
+    }
+
+    /// Whether data that arrives is given out, and not discarded.
+    pub(crate) fn is_receiving(&self) -> bool {
+        self.state == State::Open
+    }
+
+    fn handle_item(&mut self, item: Item, now: Instant) -> Option<Event> {
+        match item {
+            Item::Control(Opcode::Close, payload) => {
+                match CloseFrame::decode(&payload) {
+                    Ok(frame) => self.handle_close(frame, payload, now),
+                    Err(error) => self.fail(error, now),
+                }
+                None
+            }
+            // After our close frame nothing but the peer's matters.
+            _ if self.state != State::Open => None,
+            Item::Payload(payload) => Some(Event::Payload(payload)),
+            Item::Control(Opcode::Ping, payload) => {
+                self.pong = Some(payload.clone());
+                Some(Event::Ping(payload))
+            }
+            Item::Control(_, payload) => Some(Event::Pong(payload)),
+        }
+    }
+
+    /// The peer's close frame. If ours is not out yet, it is answered with the same body (§5.5.1).
+    fn handle_close(&mut self, frame: Option<CloseFrame>, body: Bytes, now: Instant) {
+        self.close_received = Some(frame);
+        // No pong is due after a close frame (§5.5.2).
+        self.pong = None;
+        if !self.close_sent {
+            self.initiator = Some(Initiator::Remote);
+            self.send_close(body, now);
+        }
+        self.state = State::Draining;
+    }
+
+    /// Fails the connection (§7.1.7): the one way to do so.
+    fn fail(&mut self, error: ProtocolError, now: Instant) {
+        self.pong = None;
+        self.initiator.get_or_insert(Initiator::Local);
+        if !self.close_sent {
+            let frame = CloseFrame::without_reason(error.close_code());
+            self.send_close(frame.encode().into(), now);
+        }
+        self.failure = Some(error);
+        self.state = State::Draining;
+    }
+
+    // ── Sending ──────────────────────────────────────────────────────────────────────────────
+
+    /// Queues a message as one frame.
+    ///
+    /// # Errors
+    /// [`SendError::Closed`] once a close frame was sent or received.
+    pub fn send(&mut self, message: Message) -> Result<(), SendError> {
+        self.check_open()?;
+        let opcode = match message {
+            Message::Text(_) => Opcode::Text,
+            Message::Binary(_) => Opcode::Binary,
+        };
+        self.push(opcode, message.into_bytes());
+        Ok(())
+    }
+
+    /// Queues a ping with a payload of at most 125 bytes (RFC 6455 §5.5.2).
+    ///
+    /// # Errors
+    /// A payload that is too long, or a connection that is not open.
+    pub fn ping(&mut self, payload: impl Into<Bytes>) -> Result<(), SendError> {
+        self.send_control(Opcode::Ping, payload.into())
+    }
+
+    /// Queues a pong that nobody asked for, of at most 125 bytes (RFC 6455 §5.5.3).
+    ///
+    /// # Errors
+    /// A payload that is too long, or a connection that is not open.
+    pub fn pong(&mut self, payload: impl Into<Bytes>) -> Result<(), SendError> {
+        self.send_control(Opcode::Pong, payload.into())
+    }
+
+    /// Begins the closing handshake with `frame`, or with an empty close frame (RFC 6455 §7.1.2).
+    ///
+    /// From now on nothing can be sent, and data that arrives is discarded. If the peer does not
+    /// answer within the close timeout, the connection ends without it. A second call, or one
+    /// after the peer's close frame, changes nothing.
+    pub fn close(&mut self, frame: Option<CloseFrame>, now: Instant) {
+        if self.state != State::Open {
+            return;
+        }
+        // A ping that came before is answered before.
+        self.push_pong();
+        self.initiator = Some(Initiator::Local);
+        let body = frame.map_or_else(Bytes::new, |frame| frame.encode().into());
+        self.send_close(body, now);
+        self.state = State::Closing;
+    }
+
+    /// The bytes to be written, in order; advance it by what was taken.
+    pub fn output(&mut self) -> &mut Output {
+        if !self.output.has_remaining() {
+            self.pong_in_output = false;
+        }
+        self.push_pong();
+        &mut self.output
+    }
+
+    /// How many bytes wait to be written.
+    pub fn buffered(&self) -> usize {
+        self.output.remaining()
+    }
+
+    fn check_open(&self) -> Result<(), SendError> {
+        if self.is_open() {
+            Ok(())
+        } else {
+            Err(SendError::Closed)
+        }
+    }
+
+    fn send_control(&mut self, opcode: Opcode, payload: Bytes) -> Result<(), SendError> {
+        self.check_open()?;
+        if payload.len() > CONTROL_SIZE_MAX {
+            return Err(SendError::ControlTooLong(payload.len()));
+        }
+        self.push(opcode, payload);
+        Ok(())
+    }
+
+    fn send_close(&mut self, body: Bytes, now: Instant) {
+        self.push(Opcode::Close, body);
+        self.close_sent = true;
+        self.deadline = Some(now + self.limits.close_timeout);
+    }
+
+    /// Queues the pending pong, but only behind an earlier one that has been written: a peer that
+    /// never reads costs one pong, not one for each ping.
+    fn push_pong(&mut self) {
+        if !self.pong_in_output
+            && let Some(payload) = self.pong.take()
+        {
+            self.push(Opcode::Pong, payload);
+            self.pong_in_output = true;
+        }
+    }
+
+    fn push(&mut self, opcode: Opcode, payload: Bytes) {
+        if self.write_error.is_none() {
+            let key = self.keys.as_mut().map(|keys| keys.next_key());
+            self.output.push_frame(opcode, payload, key);
+        }
+    }
+
+    // ── Ending ───────────────────────────────────────────────────────────────────────────────
+
+    /// Whether the transport is to be read: until the end, but for a server that has closed.
+    pub fn wants_read(&self) -> bool {
+        match self.state {
+            State::Open | State::Closing => true,
+            // The client waits for the server to end TCP (§7.1.1); after a failure the peer's
+            // bytes are read away, so that a reset does not overtake our close frame.
+            State::Draining => self.role == Role::Client || self.failure.is_some(),
+            State::Ended => false,
+        }
+    }
+
+    /// Whether the writing side is to be shut down once the output is written.
+    pub fn wants_shutdown(&self) -> bool {
+        self.state == State::Draining && (self.role == Role::Server || self.failure.is_some())
+    }
+
+    /// The writing side was shut down after all output had been written. A server ends here.
+    pub fn handle_shutdown(&mut self) {
+        if self.state == State::Draining && self.role == Role::Server && self.failure.is_none() {
+            self.end(CloseCause::ClosingHandshake);
+        }
+    }
+
+    /// The transport takes no more bytes; `what` says why, for a person.
+    ///
+    /// The peer may have said why it went, so what it sent is still read, for at most the close
+    /// timeout.
+    pub fn handle_write_error(&mut self, what: &str, now: Instant) {
+        self.write_error.get_or_insert_with(|| what.into());
+        self.pong = None;
+        self.output.clear();
+        self.deadline.get_or_insert(now + self.limits.close_timeout);
+    }
+
+    /// The transport has ended; `what` says how, for a person: "the peer closed the connection
+    /// without a close frame", "connection reset".
+    pub fn handle_end(&mut self, what: &str) {
+        self.end(CloseCause::Transport(what.into()));
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) is to be called.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.deadline.filter(|_| self.info.is_none())
+    }
+
+    /// Time has come to `now`. Past the close timeout the connection ends (RFC 6455 §7.1.1).
+    pub fn handle_timeout(&mut self, now: Instant) {
+        if self.poll_timeout().is_some_and(|deadline| deadline <= now) {
+            self.end(CloseCause::CloseTimeout);
+        }
+    }
+
+    /// Ends the connection; `lost` is the cause unless the protocol gave one before.
+    fn end(&mut self, lost: CloseCause) {
+        if self.info.is_some() {
+            return;
+        }
+        let written = !self.output.has_remaining() && self.write_error.is_none();
+        let clean =
+            self.close_received.is_some() && self.close_sent && self.failure.is_none() && written;
+        let (code, reason) = match self.close_received.take() {
+            Some(Some(frame)) => (frame.code(), frame.reason().to_owned()),
+            Some(None) => (CloseCode::NO_CODE, String::new()),
+            None => (CloseCode::ABNORMAL, String::new()),
+        };
+        let cause = match self.failure.take() {
+            Some(error) => CloseCause::Protocol(error),
+            None if clean => CloseCause::ClosingHandshake,
+            None => self.write_error.take().map_or(lost, CloseCause::Transport),
+        };
+        let initiator = self.initiator.unwrap_or(Initiator::Remote);
+        self.info = Some(CloseInfo {
+            code,
+            reason,
+            initiator,
+            clean,
+            cause,
+        });
+        self.state = State::Ended;
+        self.pong = None;
+        self.output.clear();
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection")
+            .field("role", &self.role)
+            .field("state", &self.state)
+            .field("in_message", &self.receiver.is_in_message())
+            .field("buffered", &self.buffered())
+            .field("close_info", &self.info)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,88 @@
+//! What can go wrong in the protocol, by whose fault.
+
+use crate::close::CloseCode;
+
+/// The peer broke the protocol or a limit; the connection has failed (RFC 6455 §7.1.7).
+///
+/// Each variant maps to exactly one close code, the one that the peer is told.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProtocolError {
+    /// A reserved bit was set that no negotiated extension gives a meaning (§5.2).
+    #[error("the peer set a reserved bit that no extension was negotiated for (RFC 6455 §5.2)")]
+    ReservedBits,
+    /// The opcode is one of the reserved ones (§5.2).
+    #[error("the peer sent a frame with the reserved opcode {0:#x} (RFC 6455 §5.2)")]
+    ReservedOpcode(u8),
+    /// A control frame without FIN (§5.5).
+    #[error("the peer fragmented a control frame (RFC 6455 §5.5)")]
+    FragmentedControl,
+    /// A control frame with more than 125 bytes (§5.5).
+    #[error("the peer sent a control frame of more than 125 bytes (RFC 6455 §5.5)")]
+    ControlTooLong,
+    /// A length in more bytes than it needs (§5.2).
+    #[error("the peer encoded a length in more bytes than it needs (RFC 6455 §5.2)")]
+    LengthNotMinimal,
+    /// A 64-bit length of 2^63 or more (§5.2).
+    #[error("the peer sent a length of 2^63 bytes or more (RFC 6455 §5.2)")]
+    LengthTopBit,
+    /// A client's frame without a masking key (§5.1).
+    #[error("the client sent a frame that is not masked (RFC 6455 §5.1)")]
+    NotMasked,
+    /// A server's frame with a masking key (§5.1).
+    #[error("the server sent a masked frame (RFC 6455 §5.1)")]
+    Masked,
+    /// A continuation frame while no message was in progress (§5.4).
+    #[error("the peer continued a message that it had not begun (RFC 6455 §5.4)")]
+    UnexpectedContinuation,
+    /// A new message before the one in progress ended (§5.4).
+    #[error("the peer began a message inside another one (RFC 6455 §5.4)")]
+    InterleavedMessage,
+    /// A text message that is not UTF-8 (§8.1).
+    #[error("the peer sent text that is not valid UTF-8 (RFC 6455 §8.1)")]
+    InvalidUtf8,
+    /// A close frame with a body of one byte (§5.5.1).
+    #[error("the peer sent a close frame with a body of one byte (RFC 6455 §5.5.1)")]
+    CloseBodyTooShort,
+    /// A close code that must not be sent (§7.4).
+    #[error("the peer closed with the code {0}, which must not be sent (RFC 6455 §7.4)")]
+    InvalidCloseCode(u16),
+    /// A close reason that is not UTF-8 (§5.5.1).
+    #[error("the peer closed with a reason that is not valid UTF-8 (RFC 6455 §5.5.1)")]
+    InvalidCloseReason,
+    /// A message over the limit, by what its headers declare; sizes in bytes.
+    #[error("the peer's message of at least {size} bytes is over the limit of {size_max} bytes")]
+    MessageTooBig {
+        /// What the headers so far declare.
+        size: u64,
+        /// The limit, [`Limits::message_size_max`](crate::Limits::message_size_max).
+        size_max: u64,
+    },
+    /// A message in more frames than the limit.
+    #[error("the peer's message has more than {0} fragments, which is the limit")]
+    TooManyFragments(u32),
+}
+
+impl ProtocolError {
+    /// The one close code that the peer is told (RFC 6455 §7.4.1).
+    pub fn close_code(&self) -> CloseCode {
+        match self {
+            Self::InvalidUtf8 | Self::InvalidCloseReason => CloseCode::INVALID_PAYLOAD,
+            Self::MessageTooBig { .. } => CloseCode::MESSAGE_TOO_BIG,
+            Self::TooManyFragments(_) => CloseCode::POLICY_VIOLATION,
+            _ => CloseCode::PROTOCOL_ERROR,
+        }
+    }
+}
+
+/// The caller asked for something that may not be sent; nothing was queued.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SendError {
+    /// The closing handshake has begun or the connection has ended (RFC 6455 §5.5.1).
+    #[error("nothing can be sent: the connection is closing or closed")]
+    Closed,
+    /// A ping or pong payload over 125 bytes (RFC 6455 §5.5).
+    #[error("a ping or pong carries at most 125 bytes, this one has {0}: send a message instead")]
+    ControlTooLong(usize),
+}

@@ -1,0 +1,57 @@
+#![forbid(unsafe_code)]
+//! The WebSocket protocol (RFC 6455) without I/O: bytes, time and randomness are handed in.
+//!
+//! This is the core of the `talkback` crate. A program wants that crate; this one is for those
+//! who bring a transport or an event loop of their own.
+//!
+//! [`Connection`] is the state machine of an open connection, for both roles. Hand it the bytes
+//! that arrive ([`Connection::handle_bytes`]), write what it has to say ([`Connection::output`]),
+//! wake it at [`Connection::poll_timeout`]. It gives out payload piece by piece as it arrives;
+//! [`Assembly`] makes messages of the pieces. [`handshake`] has the opening handshake.
+//!
+//! ```
+//! use std::time::Instant;
+//! use bytes::{Buf, BytesMut};
+//! use talkback_proto::{Assembly, Connection, Incoming, Limits, Message};
+//!
+//! let now = Instant::now();
+//! let mut client = Connection::client(Limits::default(), || [0x37, 0xfa, 0x21, 0x3d]);
+//! let mut server = Connection::server(Limits::default());
+//!
+//! client.send("Hello".into())?;
+//! let size = client.output().remaining();
+//! let mut wire = BytesMut::from(&client.output().copy_to_bytes(size)[..]);
+//!
+//! let incoming = Assembly::default().next(&mut server, &mut wire, now);
+//! assert_eq!(incoming, Some(Incoming::Message(Message::from("Hello"))));
+//! # Ok::<(), talkback_proto::SendError>(())
+//! ```
+
+mod assembly;
+mod close;
+mod connection;
+mod error;
+mod frame;
+pub mod handshake;
+mod limits;
+mod mask;
+mod message;
+mod output;
+mod receive;
+mod role;
+mod utf8;
+
+pub use assembly::{Assembly, Incoming, READ_SIZE};
+pub use close::{
+    CloseCause, CloseCode, CloseFrame, CloseFrameError, CloseInfo, Initiator, REASON_SIZE_MAX,
+};
+pub use connection::{Connection, Event, Step};
+pub use error::{ProtocolError, SendError};
+pub use frame::{CONTROL_SIZE_MAX, EncodedHeader, HEADER_SIZE_MAX, Header, Opcode};
+pub use limits::Limits;
+pub use mask::mask;
+pub use message::{Message, Text};
+pub use output::{MaskingKeys, Output};
+pub use receive::{MessageKind, Payload};
+pub use role::Role;
+pub use utf8::{Utf8Error, Utf8Validator};

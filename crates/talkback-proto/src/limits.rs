@@ -1,0 +1,35 @@
+//! The bounds of one connection, all on by default.
+
+use std::time::Duration;
+
+/// What a connection allows; each limit is on by default and can be set.
+///
+/// ```
+/// use talkback_proto::Limits;
+/// let limits = Limits { message_size_max: 64 * 1024, ..Limits::default() };
+/// # assert_eq!(limits.fragments_max, 131_072);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// The largest message in bytes, over all its fragments; 16 MiB by default. A larger one
+    /// fails the connection with 1009 as soon as a header declares it.
+    pub message_size_max: u64,
+    /// The most frames in one message; 131,072 by default. One more fails with 1008.
+    pub fragments_max: u32,
+    /// How many bytes may wait to be written before sending waits; 64 KiB by default. The
+    /// message in hand comes on top.
+    pub write_buffer_max: usize,
+    /// How long the closing handshake may take before the transport is dropped; 10 s by default.
+    pub close_timeout: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            message_size_max: 16 * 1024 * 1024,
+            fragments_max: 131_072,
+            write_buffer_max: 64 * 1024,
+            close_timeout: Duration::from_secs(10),
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! Messages: text that is known to be UTF-8, or bytes.
+
+use std::fmt;
+use std::ops::Deref;
+
+use bytes::Bytes;
+
+/// Bytes that are known to be UTF-8; cheap to clone.
+#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Text(Bytes);
+
+impl Text {
+    /// Text out of bytes.
+    ///
+    /// # Errors
+    /// The standard library's error if the bytes are not UTF-8.
+    pub fn from_utf8(bytes: Bytes) -> Result<Self, std::str::Utf8Error> {
+        std::str::from_utf8(&bytes)?;
+        Ok(Self(bytes))
+    }
+
+    /// Text that was validated piece by piece as it arrived.
+    pub(crate) fn from_validated(bytes: Bytes) -> Self {
+        debug_assert!(std::str::from_utf8(&bytes).is_ok());
+        Self(bytes)
+    }
+
+    /// The text as a string slice. It is checked once more, at the speed of reading it.
+    pub fn as_str(&self) -> &str {
+        simdutf8::basic::from_utf8(&self.0).expect("a Text is made of valid UTF-8 only")
+    }
+
+    /// The text's bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// The text's bytes, without a copy.
+    pub fn into_bytes(self) -> Bytes {
+        self.0
+    }
+}
+
+impl Deref for Text {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl AsRef<str> for Text {
+    fn as_ref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl fmt::Display for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Debug for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.as_str().fmt(f)
+    }
+}
+
+impl PartialEq<str> for Text {
+    fn eq(&self, other: &str) -> bool {
+        self.as_bytes() == other.as_bytes()
+    }
+}
+
+impl PartialEq<&str> for Text {
+    fn eq(&self, other: &&str) -> bool {
+        self == *other
+    }
+}
+
+impl From<&str> for Text {
+    fn from(text: &str) -> Self {
+        Self(Bytes::copy_from_slice(text.as_bytes()))
+    }
+}
+
+impl From<String> for Text {
+    fn from(text: String) -> Self {
+        Self(Bytes::from(text))
+    }
+}
+
+/// A data message (RFC 6455 §5.6).
+///
+/// It is made of whatever is at hand: `&str` and `String` become text, `Bytes`, `Vec<u8>` and
+/// `&[u8]` become binary. `Display` shows the text, or the size of binary data.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Message {
+    /// Text in UTF-8.
+    Text(Text),
+    /// Any bytes.
+    Binary(Bytes),
+}
+
+impl Message {
+    /// The payload, text or not.
+    pub fn as_bytes(&self) -> &[u8] {
+        match self {
+            Self::Text(text) => text.as_bytes(),
+            Self::Binary(bytes) => bytes,
+        }
+    }
+
+    /// The payload, text or not, without a copy.
+    pub fn into_bytes(self) -> Bytes {
+        match self {
+            Self::Text(text) => text.into_bytes(),
+            Self::Binary(bytes) => bytes,
+        }
+    }
+
+    /// The text, or `None` for binary data.
+    pub fn as_text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::Binary(_) => None,
+        }
+    }
+
+    /// The payload's size in bytes.
+    pub fn len(&self) -> usize {
+        self.as_bytes().len()
+    }
+
+    /// Whether the payload is empty; an empty message is a message.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl fmt::Display for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => text.fmt(f),
+            Self::Binary(bytes) => write!(f, "[binary, {} bytes]", bytes.len()),
+        }
+    }
+}
+
+/// Long payloads are shown by their beginning and size, so that a log line stays a line.
+impl fmt::Debug for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const SHOWN: usize = 64;
+        match self {
+            Self::Text(text) if text.chars().count() > SHOWN => {
+                let beginning: String = text.chars().take(SHOWN).collect();
+                write!(f, "Text({beginning:?}… {} bytes)", text.as_bytes().len())
+            }
+            Self::Text(text) => write!(f, "Text({text:?})"),
+            Self::Binary(bytes) if bytes.len() > SHOWN => {
+                let beginning = bytes.slice(..SHOWN);
+                write!(f, "Binary({beginning:?}… {} bytes)", bytes.len())
+            }
+            Self::Binary(bytes) => write!(f, "Binary({bytes:?})"),
+        }
+    }
+}
+
+impl From<Text> for Message {
+    fn from(text: Text) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl From<&str> for Message {
+    fn from(text: &str) -> Self {
+        Self::Text(text.into())
+    }
+}
+
+impl From<String> for Message {
+    fn from(text: String) -> Self {
+        Self::Text(text.into())
+    }
+}
+
+impl From<Bytes> for Message {
+    fn from(bytes: Bytes) -> Self {
+        Self::Binary(bytes)
+    }
+}
+
+impl From<Vec<u8>> for Message {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self::Binary(bytes.into())
+    }
+}
+
+impl From<&[u8]> for Message {
+    fn from(bytes: &[u8]) -> Self {
+        Self::Binary(Bytes::copy_from_slice(bytes))
+    }
+}
+
+impl<const N: usize> From<&[u8; N]> for Message {
+    fn from(bytes: &[u8; N]) -> Self {
+        Self::from(bytes.as_slice())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn f12_text_is_only_made_of_utf8() {
+        assert!(Text::from_utf8(Bytes::from_static(b"\xff")).is_err());
+        let text = Text::from_utf8(Bytes::from_static("안녕".as_bytes())).unwrap();
+        assert_eq!(text, "안녕");
+    }
+
+    #[test]
+    fn shows_text_and_the_size_of_binary() {
+        assert_eq!(Message::from("안녕하세요").to_string(), "안녕하세요");
+        assert_eq!(Message::from(vec![0, 1]).to_string(), "[binary, 2 bytes]");
+        let long = format!("{:?}", Message::from("가".repeat(1000)));
+        assert!(
+            long.ends_with("… 3000 bytes)") && long.len() < 300,
+            "{long}"
+        );
+    }
+}

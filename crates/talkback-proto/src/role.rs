@@ -1,0 +1,10 @@
+//! The two ends of a connection.
+
+/// Which end of the connection this is: a client masks what it sends, a server does not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// The end that opened the connection.
+    Client,
+    /// The end that accepted it.
+    Server,
+}

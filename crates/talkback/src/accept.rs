@@ -1,0 +1,251 @@
+//! The server's way to an open connection.
+
+use std::fmt;
+use std::future::{Future, IntoFuture};
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http::header::{CONNECTION, CONTENT_LENGTH, HeaderValue, UPGRADE};
+use http::{Request, Response};
+use talkback_proto::handshake::{
+    HeadLimits, HeadReader, OriginPolicy, Refusal, ServerHandshake, encode_refusal, encode_response,
+};
+use talkback_proto::{Limits, Role};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::time::timeout;
+
+use crate::error::AcceptError;
+use crate::http_io::{ReadHeadError, read_head, write_last};
+use crate::websocket::WebSocket;
+
+/// The default timeout of the opening handshake.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long a client that was refused may take to read why.
+const REFUSAL_TIMEOUT: Duration = Duration::from_secs(2);
+
+type Check = dyn Fn(&Request<()>) -> Result<(), Refusal> + Send + Sync;
+type Otherwise = dyn Fn(&Request<()>) -> Response<Bytes> + Send + Sync;
+
+/// Accepts a WebSocket on a stream that a client has just opened.
+///
+/// The result is a builder; await it for a [`WebSocket`]. By default it allows pages of the same
+/// origin only, speaks no subprotocol, and gives the client 10 s.
+///
+/// ```no_run
+/// # async fn example(stream: tokio::net::TcpStream) -> Result<(), talkback::AcceptError> {
+/// let mut socket = talkback::accept(stream).subprotocols(["chat"]).await?;
+/// # Ok(())
+/// # }
+/// ```
+pub fn accept<T>(stream: T) -> Accept<T> {
+    Accept {
+        stream,
+        subprotocols: Arc::default(),
+        origin_policy: OriginPolicy::default(),
+        check: None,
+        otherwise: None,
+        limits: Limits::default(),
+        head_limits: HeadLimits::default(),
+        timeout: HANDSHAKE_TIMEOUT,
+    }
+}
+
+/// A connection to be accepted; await it.
+#[must_use = "nothing is accepted until this is awaited"]
+pub struct Accept<T> {
+    stream: T,
+    subprotocols: Arc<[String]>,
+    origin_policy: OriginPolicy,
+    check: Option<Arc<Check>>,
+    otherwise: Option<Arc<Otherwise>>,
+    limits: Limits,
+    head_limits: HeadLimits,
+    timeout: Duration,
+}
+
+impl<T> Accept<T> {
+    /// Sets the subprotocols that this server speaks. The first one of the client's that is among
+    /// them is chosen; if there is none, the connection opens without (RFC 6455 §4.2.2).
+    pub fn subprotocols<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
+        self.subprotocols = names.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Sets which web pages may connect; those of the same origin by default (RFC 6455 §10.2).
+    pub fn origin_policy(mut self, policy: OriginPolicy) -> Self {
+        self.origin_policy = policy;
+        self
+    }
+
+    /// Looks at a request for a WebSocket before it is accepted, by its path or credentials.
+    ///
+    /// The client is answered with the [`Refusal`].
+    pub fn check(
+        mut self,
+        check: impl Fn(&Request<()>) -> Result<(), Refusal> + Send + Sync + 'static,
+    ) -> Self {
+        self.check = Some(Arc::new(check));
+        self
+    }
+
+    /// Answers ordinary requests of HTTP, those without an `Upgrade` header: a page, a health
+    /// check. Without it they are refused with 426.
+    pub fn otherwise(
+        mut self,
+        answer: impl Fn(&Request<()>) -> Response<Bytes> + Send + Sync + 'static,
+    ) -> Self {
+        self.otherwise = Some(Arc::new(answer));
+        self
+    }
+
+    /// Sets the bounds of the connection.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Sets the bounds of the request's head; 16 KiB and 100 headers by default.
+    pub fn head_limits(mut self, limits: HeadLimits) -> Self {
+        self.head_limits = limits;
+        self
+    }
+
+    /// Sets how long the whole opening handshake may take; 10 s by default.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin> Accept<T> {
+    async fn run(mut self) -> Result<WebSocket<T>, AcceptError> {
+        let opening = timeout(self.timeout, self.shake_hands()).await;
+        let answer = match opening.map_err(|_| AcceptError::Timeout(self.timeout))?? {
+            Answer::Open {
+                subprotocol,
+                leftover,
+            } => {
+                let socket =
+                    WebSocket::from_upgraded(self.stream, leftover, Role::Server, self.limits);
+                return Ok(socket.with_protocol(subprotocol.as_deref()));
+            }
+            Answer::Last(bytes, error) => (bytes, error),
+        };
+        let (bytes, error) = answer;
+        // The client may be gone or slow; either way this is over.
+        let _ = timeout(REFUSAL_TIMEOUT, write_last(&mut self.stream, &bytes)).await;
+        Err(error)
+    }
+
+    async fn shake_hands(&mut self) -> Result<Answer, AcceptError> {
+        let mut reader = HeadReader::new(self.head_limits);
+        let leftover = match read_head(&mut self.stream, &mut reader).await {
+            Ok(leftover) => leftover,
+            Err(ReadHeadError::Io(error)) => return Err(lost(error)),
+            Err(ReadHeadError::Head(error)) => return Ok(Answer::refuse(error.into())),
+        };
+        let request = match reader.request() {
+            Ok(request) => request,
+            Err(error) => return Ok(Answer::refuse(error.into())),
+        };
+        if let Some(otherwise) = &self.otherwise
+            && !request.headers().contains_key(UPGRADE)
+        {
+            return Ok(Answer::ordinary(otherwise(&request)));
+        }
+        let (response, subprotocol) = match self.decide(&request) {
+            Ok(decision) => decision,
+            Err(refusal) => return Ok(Answer::refuse(refusal)),
+        };
+        self.stream
+            .write_all(&encode_response(&response))
+            .await
+            .map_err(lost)?;
+        self.stream.flush().await.map_err(lost)?;
+        Ok(Answer::Open {
+            subprotocol,
+            leftover,
+        })
+    }
+
+    /// The 101 and the subprotocol chosen, or why not.
+    fn decide(&self, request: &Request<()>) -> Result<(Response<()>, Option<String>), Refusal> {
+        let handshake = ServerHandshake::read(request)?;
+        self.origin_policy.check(&handshake)?;
+        if let Some(check) = &self.check {
+            check(request)?;
+        }
+        let offered = handshake.subprotocols().iter();
+        let subprotocol = offered
+            .into_iter()
+            .find(|name| self.subprotocols.contains(name));
+        let response = handshake
+            .accept(subprotocol.map(String::as_str), None)
+            .expect("the subprotocol is one of the client's");
+        Ok((response, subprotocol.cloned()))
+    }
+}
+
+impl<T> IntoFuture for Accept<T>
+where
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    type Output = Result<WebSocket<T>, AcceptError>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.run())
+    }
+}
+
+impl<T> fmt::Debug for Accept<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Accept")
+            .field("subprotocols", &self.subprotocols)
+            .field("origin_policy", &self.origin_policy)
+            .field("limits", &self.limits)
+            .field("timeout", &self.timeout)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What becomes of a request.
+enum Answer {
+    /// The 101 is sent.
+    Open {
+        subprotocol: Option<String>,
+        leftover: BytesMut,
+    },
+    /// The last bytes to send, and the error for the caller.
+    Last(Vec<u8>, AcceptError),
+}
+
+impl Answer {
+    fn refuse(refusal: Refusal) -> Self {
+        Self::Last(encode_refusal(&refusal), refusal.into())
+    }
+
+    fn ordinary(response: Response<Bytes>) -> Self {
+        let (mut parts, body) = response.into_parts();
+        parts
+            .headers
+            .insert(CONNECTION, HeaderValue::from_static("close"));
+        if !parts.headers.contains_key(CONTENT_LENGTH) {
+            parts
+                .headers
+                .insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
+        }
+        let status = parts.status;
+        let mut bytes = encode_response(&Response::from_parts(parts, ()));
+        bytes.extend_from_slice(&body);
+        Self::Last(bytes, AcceptError::Answered(status))
+    }
+}
+
+fn lost(error: io::Error) -> AcceptError {
+    AcceptError::Lost(Arc::new(error))
+}

@@ -1,0 +1,240 @@
+//! The client's way to an open connection: URL → DNS → TCP → opening handshake.
+
+use std::fmt;
+use std::future::{Future, IntoFuture};
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use http::header::{HeaderName, HeaderValue};
+use talkback_proto::handshake::{
+    ClientHandshake, ClientOptions, HandshakeError, HeadLimits, HeadReader, Negotiated,
+    RefusedBody, WsUrl, encode_request,
+};
+use talkback_proto::{Limits, Role};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use crate::error::{ConnectError, Stage};
+use crate::http_io::{ReadHeadError, read_body, read_head};
+use crate::keys::random;
+use crate::transport::Transport;
+use crate::websocket::WebSocket;
+
+/// The default connect timeout.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long the body of a refusal is waited for; what has come by then is kept.
+const BODY_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Connects to a WebSocket server: `ws://host:port/path?query`.
+///
+/// The result is a builder. Await it for a [`WebSocket`].
+///
+/// A user name and password in the URL become an `Authorization` header.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let mut socket = talkback::connect("ws://127.0.0.1:9001/").subprotocol("chat").await?;
+/// socket.send("Hello!").await?;
+/// # Ok(())
+/// # }
+/// ```
+pub fn connect(url: impl Into<String>) -> Connect {
+    Connect {
+        url: url.into(),
+        options: ClientOptions::default(),
+        bad_header: None,
+        limits: Limits::default(),
+        head_limits: HeadLimits::default(),
+        timeout: CONNECT_TIMEOUT,
+    }
+}
+
+/// A connection to be made; await it.
+///
+/// Dropping the future gives up and closes what was opened.
+#[must_use = "nothing is connected until this is awaited"]
+pub struct Connect {
+    url: String,
+    options: ClientOptions,
+    /// The name of the first header that cannot be sent.
+    bad_header: Option<String>,
+    limits: Limits,
+    head_limits: HeadLimits,
+    timeout: Duration,
+}
+
+impl Connect {
+    /// Offers a subprotocol, after those offered before (RFC 6455 §1.9): a token.
+    pub fn subprotocol(mut self, name: impl Into<String>) -> Self {
+        self.options.subprotocols.push(name.into());
+        self
+    }
+
+    /// Adds a header to the request. The handshake's own headers are refused.
+    pub fn header(mut self, name: impl AsRef<str>, value: impl AsRef<str>) -> Self {
+        let (name, value) = (name.as_ref(), value.as_ref());
+        match (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+            (Ok(name), Ok(value)) => {
+                self.options.headers.append(name, value);
+            }
+            _ => {
+                self.bad_header.get_or_insert_with(|| name.to_owned());
+            }
+        }
+        self
+    }
+
+    /// Sets the `Origin` header, for a program that acts for a web page (RFC 6455 §10.2).
+    pub fn origin(mut self, origin: impl AsRef<str>) -> Self {
+        match HeaderValue::try_from(origin.as_ref()) {
+            Ok(value) => self.options.origin = Some(value),
+            Err(_) => {
+                self.bad_header.get_or_insert_with(|| "Origin".to_owned());
+            }
+        }
+        self
+    }
+
+    /// Sets the bounds of the connection.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Sets the bounds of the server's response head; 16 KiB and 100 headers by default.
+    pub fn head_limits(mut self, limits: HeadLimits) -> Self {
+        self.head_limits = limits;
+        self
+    }
+
+    /// Sets the connect timeout, over the lookup, TCP and the opening handshake together; 10 s by
+    /// default.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    async fn run(self) -> Result<WebSocket<Transport>, ConnectError> {
+        let url = WsUrl::parse(&self.url)?;
+        if let Some(name) = self.bad_header {
+            return Err(ConnectError::Header { name });
+        }
+        if url.is_secure() {
+            return Err(ConnectError::Tls {
+                url: url.to_string(),
+            });
+        }
+        let handshake = ClientHandshake::new(&url, self.options, random()).map_err(|error| {
+            ConnectError::Handshake {
+                url: url.to_string(),
+                error,
+            }
+        })?;
+        let mut stage = Stage::Resolve;
+        let opening = async {
+            let mut stream = connect_tcp(&url, &mut stage).await?;
+            stage = Stage::Handshake;
+            let (negotiated, leftover) =
+                shake_hands(&mut stream, &url, &handshake, self.head_limits).await?;
+            let io = Transport::tcp(stream);
+            let socket = WebSocket::from_upgraded(io, leftover, Role::Client, self.limits);
+            Ok(socket.with_protocol(negotiated.subprotocol.as_deref()))
+        };
+        timeout(self.timeout, opening).await.unwrap_or_else(|_| {
+            Err(ConnectError::Timeout {
+                url: url.to_string(),
+                after: self.timeout,
+                stage,
+            })
+        })
+    }
+}
+
+impl IntoFuture for Connect {
+    type Output = Result<WebSocket<Transport>, ConnectError>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.run())
+    }
+}
+
+/// Shows no URL and no headers: both may hold secrets.
+impl fmt::Debug for Connect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connect")
+            .field("options", &self.options)
+            .field("limits", &self.limits)
+            .field("timeout", &self.timeout)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Connects to the first address of the host that answers.
+async fn connect_tcp(url: &WsUrl, stage: &mut Stage) -> Result<TcpStream, ConnectError> {
+    let resolve_error = |error| ConnectError::Resolve {
+        host: url.host().to_owned(),
+        error: Arc::new(error),
+    };
+    let addresses = tokio::net::lookup_host((url.host(), url.port()));
+    let addresses = addresses.await.map_err(resolve_error)?;
+    *stage = Stage::Tcp;
+    let mut last_error = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
+    for address in addresses {
+        match TcpStream::connect(address).await {
+            Ok(stream) => {
+                // A message must not wait for the acknowledgement of the one before.
+                let _ = stream.set_nodelay(true);
+                return Ok(stream);
+            }
+            Err(error) => last_error = error,
+        }
+    }
+    Err(ConnectError::Tcp {
+        url: url.to_string(),
+        error: Arc::new(last_error),
+    })
+}
+
+/// The opening handshake; returns what was agreed on and the bytes behind the 101.
+async fn shake_hands(
+    stream: &mut TcpStream,
+    url: &WsUrl,
+    handshake: &ClientHandshake,
+    limits: HeadLimits,
+) -> Result<(Negotiated, BytesMut), ConnectError> {
+    let lost = |error| ConnectError::Lost {
+        url: url.to_string(),
+        error: Arc::new(error),
+    };
+    let failed = |error| ConnectError::Handshake {
+        url: url.to_string(),
+        error,
+    };
+    stream
+        .write_all(&encode_request(&handshake.request()))
+        .await
+        .map_err(lost)?;
+    let mut reader = HeadReader::new(limits);
+    let leftover = read_head(stream, &mut reader)
+        .await
+        .map_err(|error| match error {
+            ReadHeadError::Io(error) => lost(error),
+            ReadHeadError::Head(error) => failed(error.into()),
+        })?;
+    let response = reader.response().map_err(|error| failed(error.into()))?;
+    match handshake.validate(&response) {
+        Ok(negotiated) => Ok((negotiated, leftover)),
+        Err(HandshakeError::Status(_)) => {
+            let mut body = RefusedBody::new(&response);
+            let _ = timeout(BODY_TIMEOUT, read_body(stream, &leftover, &mut body)).await;
+            Err(failed(HandshakeError::refused(&response, body.finish())))
+        }
+        Err(error) => Err(failed(error)),
+    }
+}

@@ -1,0 +1,151 @@
+//! What can go wrong, a stage at a time.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::StatusCode;
+use talkback_proto::handshake::{HandshakeError, Refusal, UrlError};
+use talkback_proto::{CloseFrameError, CloseInfo, SendError};
+
+/// An open connection went wrong, or was used wrongly.
+///
+/// A normal close is not an error: the stream ends, and `close_info()` says how.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The connection ended otherwise than by a normal close.
+    #[error("{0}")]
+    Closed(CloseInfo),
+    /// The transport took no more bytes; the stream of messages will tell how it ended.
+    #[error("could not write to the peer: {0}")]
+    Write(Arc<io::Error>),
+    /// The caller asked for something that may not be sent; nothing was queued.
+    #[error(transparent)]
+    Send(#[from] SendError),
+    /// The caller's close code or reason may not be sent; nothing was queued.
+    #[error(transparent)]
+    CloseFrame(#[from] CloseFrameError),
+}
+
+/// A client could not connect.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// The URL does not name a WebSocket server.
+    #[error("{0}")]
+    Url(#[from] UrlError),
+    /// The URL asks for TLS.
+    #[error(
+        "{url} asks for TLS, which this version does not speak yet: use ws:// if the server allows it"
+    )]
+    Tls {
+        /// The URL, without its secrets.
+        url: String,
+    },
+    /// A header cannot be sent.
+    #[error(
+        "the header {name:?} has a name or a value that HTTP forbids: remove line ends, control characters and characters beyond ASCII"
+    )]
+    Header {
+        /// The name as the caller gave it; the value may be a secret.
+        name: String,
+    },
+    /// The host's name has no address.
+    #[error("could not find the address of {host:?}: {error}. Check the name and the network")]
+    Resolve {
+        /// The host of the URL.
+        host: String,
+        /// What the resolver said.
+        error: Arc<io::Error>,
+    },
+    /// No address of the host took the connection.
+    #[error("could not connect to {url}: {error}. {advice}", advice = advice(error))]
+    Tcp {
+        /// The URL, without its secrets.
+        url: String,
+        /// What the last address said.
+        error: Arc<io::Error>,
+    },
+    /// The connection was lost during the opening handshake.
+    #[error(
+        "the connection to {url} was lost during the opening handshake: {error}. Check that the port is that of a WebSocket server"
+    )]
+    Lost {
+        /// The URL, without its secrets.
+        url: String,
+        /// What the transport said.
+        error: Arc<io::Error>,
+    },
+    /// The opening handshake failed: the server's answer, or the caller's options.
+    #[error("could not open {url}: {error}")]
+    Handshake {
+        /// The URL, without its secrets.
+        url: String,
+        /// What was wrong.
+        error: HandshakeError,
+    },
+    /// Time ran out.
+    #[error(
+        "could not open {url} within {after:?}: time ran out while {stage}. Check host and port, or raise the timeout"
+    )]
+    Timeout {
+        /// The URL, without its secrets.
+        url: String,
+        /// The connect timeout.
+        after: Duration,
+        /// What was being done.
+        stage: Stage,
+    },
+}
+
+/// How far a connect has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Stage {
+    /// Looking up the host's addresses.
+    Resolve,
+    /// Connecting to one of them.
+    Tcp,
+    /// Waiting for the server's answer to the opening handshake.
+    Handshake,
+}
+
+impl std::fmt::Display for Stage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Resolve => "looking up the address",
+            Self::Tcp => "connecting",
+            Self::Handshake => "waiting for the answer to the opening handshake",
+        })
+    }
+}
+
+/// A server could not accept a connection.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AcceptError {
+    /// The request was refused; the client has been told.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The request was an ordinary one of HTTP and has been answered with this status.
+    #[error("an ordinary HTTP request was answered with {0}")]
+    Answered(StatusCode),
+    /// The client went away.
+    #[error("the connection was lost during the opening handshake: {0}")]
+    Lost(Arc<io::Error>),
+    /// The client did not finish the opening handshake in time.
+    #[error("the client did not finish the opening handshake within {0:?}")]
+    Timeout(Duration),
+}
+
+/// What to do about a connection that could not be made.
+fn advice(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => "Check the port, and that the server is running",
+        io::ErrorKind::NetworkUnreachable | io::ErrorKind::HostUnreachable => {
+            "Check the host and the network"
+        }
+        _ => "Check the host, the port and the network",
+    }
+}

@@ -1,0 +1,50 @@
+//! One WebSocket channel for Rust.
+//!
+//! [`connect()`] opens a connection to a server, [`accept()`] accepts one from a client; either gives
+//! a [`WebSocket`]: a stream of messages and a sink for them.
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+//! # let address = listener.local_addr()?;
+//! # tokio::spawn(async move {
+//! #     let (stream, _) = listener.accept().await.unwrap();
+//! #     let mut socket = talkback::accept(stream).await.unwrap();
+//! #     while let Some(message) = socket.recv().await.unwrap() {
+//! #         socket.feed(message).await.unwrap();
+//! #     }
+//! # });
+//! let mut socket = talkback::connect(format!("ws://{address}/")).await?;
+//! socket.send("Hello!").await?;
+//! if let Some(message) = socket.recv().await? {
+//!     assert_eq!(message.as_text(), Some("Hello!"));
+//! }
+//! socket.close().await;
+//! # Ok(())
+//! # }
+//! ```
+
+mod accept;
+mod buffers;
+mod connect;
+mod error;
+mod http_io;
+mod keys;
+mod transport;
+mod wakers;
+mod websocket;
+
+pub use accept::{Accept, accept};
+pub use connect::{Connect, connect};
+pub use error::{AcceptError, ConnectError, Error, Stage};
+pub use transport::Transport;
+pub use websocket::WebSocket;
+
+pub use talkback_proto::handshake::{
+    HandshakeError, HeadLimits, OriginPolicy, Refusal, Refused, UrlError, WsUrl, accept_key,
+};
+pub use talkback_proto::{
+    CloseCause, CloseCode, CloseFrame, CloseFrameError, CloseInfo, Initiator, Limits, Message,
+    ProtocolError, Role, SendError, Text,
+};

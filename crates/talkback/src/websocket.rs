@@ -1,0 +1,445 @@
+//! An open connection over any transport, polled in place: no task, no queue.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Instant;
+
+use bytes::{Buf, Bytes, BytesMut};
+use futures_core::Stream;
+use futures_sink::Sink;
+use talkback_proto::{
+    Assembly, CloseCode, CloseFrame, CloseInfo, Connection, Incoming, Limits, Message, Role,
+    SendError,
+};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::Sleep;
+use tokio_util::io::{poll_read_buf, poll_write_buf};
+
+use crate::buffers;
+use crate::error::Error;
+use crate::keys::ConnectionKeys;
+use crate::wakers::{Half, Wakers};
+
+/// An open WebSocket connection over `T`, for either role.
+///
+/// It is a [`Stream`] of messages and a [`Sink`] for them, and has no task of its own: pings are
+/// answered and the closing handshake goes on while it is polled, by [`recv`](Self::recv) or
+/// [`close`](Self::close). An idle one owns no buffer.
+///
+/// Split it with `StreamExt::split` of futures-util to use the halves in two tasks.
+///
+/// Dropping it cuts the transport; [`close`](Self::close) first to end in order.
+pub struct WebSocket<T> {
+    /// `None` once the connection has ended.
+    io: Option<T>,
+    connection: Connection,
+    assembly: Assembly,
+    /// What was read and not used yet.
+    input: BytesMut,
+    /// Whether the transport has taken bytes that it may still hold.
+    needs_flush: bool,
+    is_shut_down: bool,
+    is_end_reported: bool,
+    timer: Option<Pin<Box<Sleep>>>,
+    wakers: Wakers,
+    protocol: Option<Box<str>>,
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
+    /// A connection whose opening handshake somebody else has done.
+    ///
+    /// `leftover` is what was read behind the handshake: the first frames, perhaps.
+    pub fn from_upgraded(io: T, leftover: impl Into<BytesMut>, role: Role, limits: Limits) -> Self {
+        let connection = match role {
+            Role::Client => Connection::client(limits, ConnectionKeys::new()),
+            Role::Server => Connection::server(limits),
+        };
+        Self {
+            io: Some(io),
+            connection,
+            assembly: Assembly::default(),
+            input: leftover.into(),
+            needs_flush: false,
+            is_shut_down: false,
+            is_end_reported: false,
+            timer: None,
+            wakers: Wakers::new(),
+            protocol: None,
+        }
+    }
+
+    pub(crate) fn with_protocol(mut self, protocol: Option<&str>) -> Self {
+        self.protocol = protocol.map(Into::into);
+        self
+    }
+
+    /// The subprotocol that both ends agreed on, if any (RFC 6455 §1.9).
+    pub fn protocol(&self) -> Option<&str> {
+        self.protocol.as_deref()
+    }
+
+    /// How the connection ended, once it has.
+    pub fn close_info(&self) -> Option<&CloseInfo> {
+        self.connection.close_info()
+    }
+
+    /// How many bytes are queued and not yet written, headers included.
+    pub fn buffered_amount(&self) -> usize {
+        self.connection.buffered()
+    }
+
+    /// The transport, until the connection has ended.
+    pub fn transport(&self) -> Option<&T> {
+        self.io.as_ref()
+    }
+
+    /// Waits for the next message; `None` after a normal close (1000, 1001, no code, or one that
+    /// this end began).
+    ///
+    /// Everything that is queued is written before it waits, and pings are answered.
+    ///
+    /// # Errors
+    /// [`Error::Closed`] once, if the connection ended in any other way; then `None`.
+    ///
+    /// # Cancel safety
+    /// A dropped call loses nothing: the next one goes on where it stood.
+    pub async fn recv(&mut self) -> Result<Option<Message>, Error> {
+        poll_fn(|cx| self.poll_recv(cx)).await.transpose()
+    }
+
+    /// Queues a message and writes everything that is queued.
+    ///
+    /// Returns once the transport has taken all bytes. While the peer does not read, it waits.
+    ///
+    /// # Errors
+    /// A connection that is closing or closed ([`Error::Send`]), or one that broke while writing.
+    ///
+    /// # Cancel safety
+    /// A dropped call has queued the whole message in order, or nothing. What is queued leaves
+    /// with the next call of any method that writes.
+    pub async fn send(&mut self, message: impl Into<Message>) -> Result<(), Error> {
+        self.feed(message).await?;
+        self.flush().await
+    }
+
+    /// Queues a message without writing it, so that several leave in one write.
+    ///
+    /// It leaves with the next [`flush`](Self::flush), or before [`recv`](Self::recv) waits. If
+    /// more than [`Limits::write_buffer_max`] bytes wait already, those are written first.
+    ///
+    /// # Errors
+    /// A connection that is closing or closed ([`Error::Send`]), or one that broke while writing.
+    ///
+    /// # Cancel safety
+    /// A dropped call has queued the whole message or nothing.
+    pub async fn feed(&mut self, message: impl Into<Message>) -> Result<(), Error> {
+        poll_fn(|cx| self.poll_send_ready(cx)).await?;
+        Ok(self.connection.send(message.into())?)
+    }
+
+    /// Writes everything that is queued.
+    ///
+    /// # Errors
+    /// The transport's, if it takes no more bytes.
+    ///
+    /// # Cancel safety
+    /// A dropped call leaves the rest queued, in order.
+    pub async fn flush(&mut self) -> Result<(), Error> {
+        poll_fn(|cx| self.poll_flush_output(cx)).await
+    }
+
+    /// Sends a ping with a payload of at most 125 bytes (RFC 6455 §5.5.2).
+    ///
+    /// # Errors
+    /// A payload that is too long, or as [`send`](Self::send).
+    ///
+    /// # Cancel safety
+    /// As [`send`](Self::send).
+    pub async fn ping(&mut self, payload: impl Into<Bytes>) -> Result<(), Error> {
+        poll_fn(|cx| self.poll_send_ready(cx)).await?;
+        self.connection.ping(payload)?;
+        self.flush().await
+    }
+
+    /// Closes with an empty close frame and waits until the connection has ended (RFC 6455 §7).
+    ///
+    /// What is queued leaves first; messages that still arrive are discarded. It ends within the
+    /// close timeout, whatever the peer does, and the [`CloseInfo`] says how. Calling it again, or
+    /// after the peer has closed, returns the same.
+    ///
+    /// # Cancel safety
+    /// The close frame is queued at the first poll. A dropped call can be made again.
+    pub async fn close(&mut self) -> CloseInfo {
+        self.close_frame(None).await
+    }
+
+    /// Closes with a code and a reason of at most 123 bytes of UTF-8; else as
+    /// [`close`](Self::close).
+    ///
+    /// # Errors
+    /// A code that may not be sent, such as 1005 or 2999, or a reason that is too long. The
+    /// connection stays open.
+    ///
+    /// # Cancel safety
+    /// As [`close`](Self::close).
+    pub async fn close_with(&mut self, code: CloseCode, reason: &str) -> Result<CloseInfo, Error> {
+        let frame = CloseFrame::new(code, reason)?;
+        Ok(self.close_frame(Some(frame)).await)
+    }
+
+    async fn close_frame(&mut self, frame: Option<CloseFrame>) -> CloseInfo {
+        self.connection.close(frame, now());
+        poll_fn(|cx| self.poll_end(cx)).await
+    }
+
+    // ── Polling ──────────────────────────────────────────────────────────────────────────────
+
+    fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Message, Error>>> {
+        loop {
+            match ready!(self.poll_incoming(cx, Half::Receiver)) {
+                Some(Incoming::Message(message)) => return Poll::Ready(Some(Ok(message))),
+                Some(_) => {}
+                None => return Poll::Ready(self.report_end().map(Err)),
+            }
+        }
+    }
+
+    /// The one error of an abnormal end, the first time only.
+    fn report_end(&mut self) -> Option<Error> {
+        let info = self.connection.close_info()?;
+        let is_first = !std::mem::replace(&mut self.is_end_reported, true);
+        (is_first && !info.is_normal()).then(|| Error::Closed(info.clone()))
+    }
+
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<CloseInfo> {
+        loop {
+            // After a local close nothing is given out, so this only drives.
+            if ready!(self.poll_incoming(cx, Half::Sender)).is_none() {
+                let info = self
+                    .connection
+                    .close_info()
+                    .expect("the connection has ended");
+                return Poll::Ready(info.clone());
+            }
+        }
+    }
+
+    fn poll_send_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        if !self.connection.is_open() {
+            return Poll::Ready(Err(SendError::Closed.into()));
+        }
+        if self.connection.buffered() > self.connection.limits().write_buffer_max {
+            ready!(self.poll_flush_output(cx))?;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_flush_output(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        let waker = self.wakers.register(Half::Sender, cx);
+        let outcome = self.poll_write(&mut Context::from_waker(&waker));
+        if outcome.is_pending() {
+            buffers::park(&mut self.input);
+        }
+        outcome
+    }
+
+    /// The next thing that the peer sent; `None` once the connection has ended.
+    ///
+    /// What is buffered is given out before anything is written, so that a caller that feeds
+    /// answers gathers them; and everything is written before more is read, so that a ping is
+    /// answered before the frame behind it is waited for.
+    fn poll_incoming(&mut self, cx: &mut Context<'_>, half: Half) -> Poll<Option<Incoming>> {
+        if let Some(incoming) = self.next_buffered() {
+            return Poll::Ready(Some(incoming));
+        }
+        let waker = self.wakers.register(half, cx);
+        let cx = &mut Context::from_waker(&waker);
+        loop {
+            let written = self.poll_write(cx);
+            if written.is_ready() && self.connection.wants_shutdown() {
+                self.poll_shutdown(cx);
+            }
+            self.poll_timer(cx);
+            if self.connection.close_info().is_some() {
+                self.release();
+                return Poll::Ready(None);
+            }
+            if !self.connection.wants_read() {
+                return Poll::Pending;
+            }
+            if let Some(message) = ready!(self.poll_read(cx)) {
+                return Poll::Ready(Some(Incoming::Message(message)));
+            }
+            if let Some(incoming) = self.next_buffered() {
+                return Poll::Ready(Some(incoming));
+            }
+        }
+    }
+
+    /// The next thing out of what was read, without touching the transport.
+    fn next_buffered(&mut self) -> Option<Incoming> {
+        if self.input.is_empty() {
+            return None;
+        }
+        let incoming = self
+            .assembly
+            .next(&mut self.connection, &mut self.input, now());
+        if self.input.is_empty() {
+            buffers::give_back(std::mem::take(&mut self.input));
+        }
+        incoming
+    }
+
+    /// Reads once: into the message in progress if that is large, else into a pooled buffer.
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Option<Message>> {
+        let Some(io) = &mut self.io else {
+            return Poll::Ready(None);
+        };
+        let outcome = match self.assembly.space(&self.connection) {
+            Some(mut space) => ready!(poll_read_buf(Pin::new(io), cx, &mut space)),
+            None => ready!(buffers::poll_read(io, cx)).map(|buffer| {
+                self.input = buffer;
+                self.input.len()
+            }),
+        };
+        match outcome {
+            Ok(0) => self
+                .connection
+                .handle_end("the peer ended the connection without a close frame"),
+            // Nothing in the read buffer: the bytes went into the message in progress.
+            Ok(size) if self.input.is_empty() => {
+                return Poll::Ready(
+                    self.assembly
+                        .handle_space(&mut self.connection, size, now()),
+                );
+            }
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => self.connection.handle_end(&error.to_string()),
+        }
+        Poll::Ready(None)
+    }
+
+    /// Writes all that is queued, in as few writes as the transport allows.
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        let Some(io) = &mut self.io else {
+            return Poll::Ready(Ok(()));
+        };
+        while self.connection.output().has_remaining() {
+            let output = self.connection.output();
+            match ready!(poll_write_buf(Pin::new(&mut *io), cx, output)) {
+                Ok(0) => return Poll::Ready(self.fail_write(io::ErrorKind::WriteZero.into())),
+                Ok(_) => self.needs_flush = true,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Poll::Ready(self.fail_write(error)),
+            }
+        }
+        if self.needs_flush {
+            let flushed = ready!(Pin::new(io).poll_flush(cx));
+            self.needs_flush = false;
+            if let Err(error) = flushed {
+                return Poll::Ready(self.fail_write(error));
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn fail_write(&mut self, error: io::Error) -> Result<(), Error> {
+        self.connection
+            .handle_write_error(&error.to_string(), now());
+        Err(Error::Write(Arc::new(error)))
+    }
+
+    fn poll_shutdown(&mut self, cx: &mut Context<'_>) {
+        if self.is_shut_down {
+            return;
+        }
+        let Some(io) = &mut self.io else {
+            return;
+        };
+        // A transport that cannot be shut down is shut already.
+        if Pin::new(io).poll_shutdown(cx).is_ready() {
+            self.is_shut_down = true;
+            self.connection.handle_shutdown();
+        }
+    }
+
+    fn poll_timer(&mut self, cx: &mut Context<'_>) {
+        let Some(deadline) = self.connection.poll_timeout() else {
+            return;
+        };
+        let deadline = deadline.into();
+        let timer = self
+            .timer
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
+        if timer.deadline() != deadline {
+            timer.as_mut().reset(deadline);
+        }
+        if timer.as_mut().poll(cx).is_ready() {
+            self.connection.handle_timeout(now());
+        }
+    }
+
+    /// Frees the transport and everything else that an ended connection has no use for.
+    fn release(&mut self) {
+        self.io = None;
+        self.timer = None;
+        self.assembly = Assembly::default();
+        buffers::give_back(std::mem::take(&mut self.input));
+    }
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin> Stream for WebSocket<T> {
+    type Item = Result<Message, Error>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.get_mut().poll_recv(cx)
+    }
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin> Sink<Message> for WebSocket<T> {
+    type Error = Error;
+
+    fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.get_mut().poll_send_ready(cx)
+    }
+
+    fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
+        Ok(self.get_mut().connection.send(message)?)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.get_mut().poll_flush_output(cx)
+    }
+
+    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        let socket = self.get_mut();
+        socket.connection.close(None, now());
+        ready!(socket.poll_end(cx));
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<T> fmt::Debug for WebSocket<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WebSocket")
+            .field("connection", &self.connection)
+            .field("protocol", &self.protocol)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<T> Drop for WebSocket<T> {
+    fn drop(&mut self) {
+        buffers::give_back(std::mem::take(&mut self.input));
+    }
+}
+
+/// Now, by tokio's clock, which tests can pause.
+fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}

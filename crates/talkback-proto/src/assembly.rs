@@ -7,7 +7,7 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 
 use crate::connection::{Connection, Event};
 use crate::message::{Message, Text};
-use crate::receive::{MessageKind, Payload};
+use crate::receive::{DataFrame, MessageKind, Payload};
 
 /// The size in bytes of the buffer that a driver should read into.
 pub const READ_SIZE: usize = 64 * 1024;
@@ -17,7 +17,7 @@ const SLACK: usize = 4;
 
 /// A message's buffer is reserved at most this many times what has arrived of the message, so
 /// that a header that declares much costs little (a lie costs its sender more than us).
-const RESERVE: usize = 16;
+const RESERVE: u64 = 16;
 
 /// Something whole that the peer sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,13 +79,13 @@ impl Assembly {
     ///
     /// Read into it, then call [`handle_space`](Self::handle_space).
     pub fn space(&mut self, connection: &Connection) -> Option<Limit<&mut BytesMut>> {
-        let (size, remaining) = connection.data_frame()?;
-        if size <= READ_SIZE as u64 {
+        let frame = connection.data_frame()?;
+        if frame.payload_size <= READ_SIZE as u64 {
             return None;
         }
-        self.reserve(0, remaining);
+        self.reserve(0, Some(frame));
         let room = self.buffer.capacity() - self.buffer.len();
-        let limit = usize::try_from(remaining).map_or(room, |remaining| remaining.min(room));
+        let limit = usize::try_from(frame.remaining).map_or(room, |remaining| remaining.min(room));
         Some((&mut self.buffer).limit(limit))
     }
 
@@ -140,25 +140,33 @@ impl Assembly {
         if *first {
             self.buffer.clear();
         }
-        let remaining = connection
-            .data_frame()
-            .map_or(0, |(_, remaining)| remaining);
-        self.reserve(size, remaining);
+        self.reserve(size, connection.data_frame());
         self.buffer.extend_from_slice(&input[..size]);
         input.advance(size);
         last.then(|| self.finish(*kind))
     }
 
     /// Makes room for `size` bytes that are here and, if the buffer has to grow at all, for what
-    /// `remaining` of the frame is to come, in proportion to what has arrived.
-    fn reserve(&mut self, size: usize, remaining: u64) {
+    /// is to come of the frame, in proportion to what has arrived of it.
+    ///
+    /// Where the whole frame would be too much, the buffer grows to a sixteenth of it, or to a
+    /// sixteenth of that: so no growth copies more than one part in sixteen of the payload.
+    fn reserve(&mut self, size: usize, frame: Option<DataFrame>) {
         let arrived = self.buffer.len() + size;
-        let full = self.buffer.len() == self.buffer.capacity();
-        if arrived > self.buffer.capacity() || (full && remaining > 0) {
-            let ahead = arrived.max(RESERVE) * (RESERVE - 1);
-            let ahead = usize::try_from(remaining).map_or(ahead, |remaining| remaining.min(ahead));
-            self.buffer.reserve(size + ahead);
+        let Some(frame) = frame else {
+            self.buffer.reserve(size);
+            return;
+        };
+        if arrived < self.buffer.capacity() {
+            return;
         }
+        let limit = (arrived as u64 + frame.header_size as u64).saturating_mul(RESERVE);
+        let mut capacity = (arrived as u64).saturating_add(frame.remaining);
+        while capacity > limit {
+            capacity = capacity.div_ceil(RESERVE);
+        }
+        let ahead = usize::try_from(capacity).map_or(size, |c| c - self.buffer.len());
+        self.buffer.reserve(ahead);
     }
 
     fn finish(&mut self, kind: MessageKind) -> Message {

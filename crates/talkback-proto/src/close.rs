@@ -217,6 +217,10 @@ pub enum CloseCause {
     Transport(Arc<str>),
     /// The peer did not finish the closing handshake within the close timeout.
     CloseTimeout,
+    /// The peer was silent, and did not answer a ping in time.
+    KeepaliveTimeout,
+    /// The connection was never open; why.
+    NotOpened(Arc<str>),
 }
 
 impl fmt::Display for CloseCause {
@@ -224,7 +228,8 @@ impl fmt::Display for CloseCause {
         match self {
             Self::ClosingHandshake => f.write_str("closing handshake"),
             Self::Protocol(error) => error.fmt(f),
-            Self::Transport(what) => f.write_str(what),
+            Self::Transport(what) | Self::NotOpened(what) => f.write_str(what),
+            Self::KeepaliveTimeout => f.write_str("the peer did not answer a ping in time"),
             Self::CloseTimeout => {
                 f.write_str("the peer did not finish the closing handshake in time")
             }
@@ -250,6 +255,17 @@ pub struct CloseInfo {
 }
 
 impl CloseInfo {
+    /// An end without a closing handshake.
+    pub fn abnormal(code: CloseCode, initiator: Initiator, cause: CloseCause) -> Self {
+        Self {
+            code,
+            reason: String::new(),
+            initiator,
+            clean: false,
+            cause,
+        }
+    }
+
     /// Whether this is an ordinary end: a clean close that this end began, or one by the peer
     /// with 1000, 1001 or no code. Such an end is not an error.
     pub fn is_normal(&self) -> bool {
@@ -267,6 +283,7 @@ impl fmt::Display for CloseInfo {
                 f.write_str("closed by the peer")?;
             }
             (CloseCause::Protocol(error), _) => write!(f, "failed: {error}")?,
+            (CloseCause::NotOpened(what), _) => write!(f, "never open: {what}")?,
             (cause, _) => write!(f, "connection lost: {cause}")?,
         }
         write!(f, ", code {:?}", self.code)?;

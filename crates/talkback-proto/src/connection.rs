@@ -2,17 +2,18 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::{Buf, Bytes};
 
 use crate::close::{CloseCause, CloseCode, CloseFrame, CloseInfo, Initiator};
 use crate::error::{ProtocolError, SendError};
 use crate::frame::{CONTROL_SIZE_MAX, Opcode};
+use crate::keepalive::{Due, Keepalive, Watch};
 use crate::limits::Limits;
 use crate::message::Message;
 use crate::output::{MaskingKeys, Output};
-use crate::receive::{Item, Payload, Receiver};
+use crate::receive::{DataFrame, Item, Payload, Receiver};
 use crate::role::Role;
 
 /// Something that the peer sent.
@@ -91,6 +92,7 @@ pub struct Connection {
     /// What the transport said when it took no more bytes.
     write_error: Option<Arc<str>>,
     deadline: Option<Instant>,
+    keepalive: Option<Watch>,
     info: Option<CloseInfo>,
 }
 
@@ -124,6 +126,7 @@ impl Connection {
             failure: None,
             write_error: None,
             deadline: None,
+            keepalive: None,
             info: None,
         }
     }
@@ -163,6 +166,9 @@ impl Connection {
                 event: None,
             };
         }
+        if let Some(keepalive) = &mut self.keepalive {
+            keepalive.hear(now);
+        }
         match self.receiver.handle(bytes) {
             Ok(progress) => Step {
                 consumed: progress.consumed,
@@ -178,10 +184,10 @@ impl Connection {
         }
     }
 
-    /// The data frame whose payload is arriving: its size, and how much of it is still to come.
+    /// The data frame whose payload is arriving.
     ///
     /// `None` between frames, in a control frame, and when data is discarded.
-    pub fn data_frame(&self) -> Option<(u64, u64)> {
+    pub fn data_frame(&self) -> Option<DataFrame> {
         self.is_receiving()
             .then(|| self.receiver.data_frame())
             .flatten()
@@ -208,7 +214,12 @@ impl Connection {
                 self.pong = Some(payload.clone());
                 Some(Event::Ping(payload))
             }
-            Item::Control(_, payload) => Some(Event::Pong(payload)),
+            Item::Control(_, payload) => {
+                if let Some(keepalive) = &mut self.keepalive {
+                    keepalive.take_pong(&payload, now);
+                }
+                Some(Event::Pong(payload))
+            }
         }
     }
 
@@ -382,16 +393,58 @@ impl Connection {
         self.end(CloseCause::Transport(what.into()));
     }
 
-    /// When [`handle_timeout`](Self::handle_timeout) is to be called.
+    /// When [`handle_timeout`](Self::handle_timeout) is to be called. It may change with every
+    /// other call.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.deadline.filter(|_| self.info.is_none())
+        if self.info.is_some() {
+            return None;
+        }
+        let keepalive = self.keepalive.as_ref().filter(|_| self.is_open());
+        let keepalive = keepalive.and_then(Watch::deadline);
+        self.deadline.into_iter().chain(keepalive).min()
     }
 
-    /// Time has come to `now`. Past the close timeout the connection ends (RFC 6455 §7.1.1).
+    /// Time has come to `now`. Past the close timeout the connection ends (RFC 6455 §7.1.1); after
+    /// silence a ping is queued, and after more silence the connection ends.
     pub fn handle_timeout(&mut self, now: Instant) {
-        if self.poll_timeout().is_some_and(|deadline| deadline <= now) {
+        if self.deadline.is_some_and(|deadline| deadline <= now) {
             self.end(CloseCause::CloseTimeout);
         }
+        if !self.is_open() {
+            return;
+        }
+        match self.keepalive.as_mut().map(|keepalive| keepalive.due(now)) {
+            Some(Due::Ping(payload)) => self.push(Opcode::Ping, payload),
+            Some(Due::Dead) => {
+                self.initiator.get_or_insert(Initiator::Local);
+                self.end(CloseCause::KeepaliveTimeout);
+            }
+            _ => {}
+        }
+    }
+
+    /// Asks a silent peer for a sign of life, or, with `None`, leaves it in peace.
+    pub fn set_keepalive(&mut self, keepalive: Option<Keepalive>, now: Instant) {
+        self.keepalive = keepalive.map(|options| Watch::new(options, now));
+    }
+
+    /// Suspends the keepalive while nothing is read.
+    pub fn pause_keepalive(&mut self) {
+        if let Some(keepalive) = &mut self.keepalive {
+            keepalive.pause();
+        }
+    }
+
+    /// Goes on with the keepalive as reading goes on.
+    pub fn resume_keepalive(&mut self, now: Instant) {
+        if let Some(keepalive) = self.keepalive.as_mut().filter(|k| k.is_paused()) {
+            keepalive.hear(now);
+        }
+    }
+
+    /// How long the keepalive's last ping took to be answered.
+    pub fn latency(&self) -> Option<Duration> {
+        self.keepalive.as_ref().and_then(Watch::latency)
     }
 
     /// Ends the connection; `lost` is the cause unless the protocol gave one before.

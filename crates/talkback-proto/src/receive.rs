@@ -33,6 +33,17 @@ pub struct Payload {
     pub last: bool,
 }
 
+/// A data frame whose payload is arriving; sizes in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DataFrame {
+    /// The size of its header.
+    pub header_size: usize,
+    /// The size of its whole payload.
+    pub payload_size: u64,
+    /// How much of the payload is still to come.
+    pub remaining: u64,
+}
+
 /// What the engine found next.
 #[derive(Debug)]
 pub(crate) enum Item {
@@ -95,10 +106,16 @@ impl Receiver {
         }
     }
 
-    /// The data frame in progress: the size of its payload and how much of that is still to come.
-    pub(crate) fn data_frame(&self) -> Option<(u64, u64)> {
-        let frame = self.frame.as_ref()?;
-        (!frame.header.opcode.is_control()).then_some((frame.header.payload_size, frame.remaining))
+    /// The data frame whose payload is arriving, if one is.
+    pub(crate) fn data_frame(&self) -> Option<DataFrame> {
+        let Frame {
+            header, remaining, ..
+        } = self.frame.as_ref()?;
+        (!header.opcode.is_control()).then(|| DataFrame {
+            header_size: header.encode().as_ref().len(),
+            payload_size: header.payload_size,
+            remaining: *remaining,
+        })
     }
 
     /// Whether a frame or a message has begun and not ended.

@@ -13,14 +13,18 @@ use talkback_proto::handshake::{
     ClientHandshake, ClientOptions, HandshakeError, HeadLimits, HeadReader, Negotiated,
     RefusedBody, WsUrl, encode_request,
 };
-use talkback_proto::{Limits, Role};
+use talkback_proto::{Keepalive, Limits, Role};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use crate::channel::WebSocketChannel;
+use crate::driver::drive;
 use crate::error::{ConnectError, Stage};
 use crate::http_io::{ReadHeadError, read_body, read_head};
 use crate::keys::random;
+use crate::runtime;
+use crate::shared::Shared;
 use crate::transport::Transport;
 use crate::websocket::WebSocket;
 
@@ -51,6 +55,7 @@ pub fn connect(url: impl Into<String>) -> Connect {
         limits: Limits::default(),
         head_limits: HeadLimits::default(),
         timeout: CONNECT_TIMEOUT,
+        keepalive: None,
     }
 }
 
@@ -66,6 +71,7 @@ pub struct Connect {
     limits: Limits,
     head_limits: HeadLimits,
     timeout: Duration,
+    keepalive: Option<Option<Keepalive>>,
 }
 
 impl Connect {
@@ -119,6 +125,27 @@ impl Connect {
         self
     }
 
+    /// Sets the keepalive, or with `None` does without. A channel has one by default (20 s, 20 s), a
+    /// [`WebSocket`] has none, as it can only act while it is polled.
+    pub fn keepalive(mut self, keepalive: impl Into<Option<Keepalive>>) -> Self {
+        self.keepalive = Some(keepalive.into());
+        self
+    }
+
+    /// Opens a [`WebSocketChannel`], which exists at once and connects in the background.
+    ///
+    /// It works from any thread: the driver runs on the current tokio runtime, else on a thread of
+    /// its own that all such channels share.
+    pub fn channel(mut self) -> WebSocketChannel {
+        let shared = Shared::new();
+        let channel = WebSocketChannel::new(&shared);
+        self.keepalive.get_or_insert(Some(Keepalive::default()));
+        let close_timeout = self.limits.close_timeout;
+        let opening = async move { Ok(self.run().await?) };
+        runtime::spawn(drive(opening, shared, close_timeout));
+        channel
+    }
+
     async fn run(self) -> Result<WebSocket<Transport>, ConnectError> {
         let url = WsUrl::parse(&self.url)?;
         if let Some(name) = self.bad_header {
@@ -142,7 +169,8 @@ impl Connect {
             let (negotiated, leftover) =
                 shake_hands(&mut stream, &url, &handshake, self.head_limits).await?;
             let io = Transport::tcp(stream);
-            let socket = WebSocket::from_upgraded(io, leftover, Role::Client, self.limits);
+            let mut socket = WebSocket::from_upgraded(io, leftover, Role::Client, self.limits);
+            socket.set_keepalive(self.keepalive.flatten());
             Ok(socket.with_protocol(negotiated.subprotocol.as_deref()))
         };
         timeout(self.timeout, opening).await.unwrap_or_else(|_| {

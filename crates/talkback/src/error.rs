@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 use talkback_proto::handshake::{HandshakeError, Refusal, UrlError};
-use talkback_proto::{CloseFrameError, CloseInfo, SendError};
+use talkback_proto::{CloseFrameError, CloseInfo, Message, SendError};
 
 /// An open connection went wrong, or was used wrongly.
 ///
@@ -14,6 +14,9 @@ use talkback_proto::{CloseFrameError, CloseInfo, SendError};
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
+    /// The connection could not be made.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
     /// The connection ended otherwise than by a normal close.
     #[error("{0}")]
     Closed(CloseInfo),
@@ -26,6 +29,27 @@ pub enum Error {
     /// The caller's close code or reason may not be sent; nothing was queued.
     #[error(transparent)]
     CloseFrame(#[from] CloseFrameError),
+}
+
+/// A channel did not take a message, and hands it back.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TrySendError {
+    /// The queue is full: wait with `send`, or drop the message.
+    #[error("the channel's queue is full: wait with `send`, or drop the message")]
+    Full(Message),
+    /// The channel is closing or closed; its `close_info()` says how.
+    #[error("nothing can be sent: the channel is closing or closed")]
+    Closed(Message),
+}
+
+impl TrySendError {
+    /// The message that was not taken.
+    pub fn into_message(self) -> Message {
+        match self {
+            Self::Full(message) | Self::Closed(message) => message,
+        }
+    }
 }
 
 /// A client could not connect.

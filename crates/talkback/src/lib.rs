@@ -27,17 +27,28 @@
 
 mod accept;
 mod buffers;
+mod channel;
 mod connect;
+mod driver;
 mod error;
 mod http_io;
 mod keys;
+mod queue;
+mod runtime;
+mod shared;
+mod snapshot;
+mod sync;
 mod transport;
+mod waiters;
 mod wakers;
 mod websocket;
 
 pub use accept::{Accept, accept};
+pub use channel::{Closing, Ready, Receiver, Sender, WebSocketChannel};
 pub use connect::{Connect, connect};
-pub use error::{AcceptError, ConnectError, Error, Stage};
+pub use error::{AcceptError, ConnectError, Error, Stage, TrySendError};
+pub use shared::ChannelState;
+pub use snapshot::{Snapshot, SnapshotState, Snapshots};
 pub use transport::Transport;
 pub use websocket::WebSocket;
 
@@ -45,6 +56,6 @@ pub use talkback_proto::handshake::{
     HandshakeError, HeadLimits, OriginPolicy, Refusal, Refused, UrlError, WsUrl, accept_key,
 };
 pub use talkback_proto::{
-    CloseCause, CloseCode, CloseFrame, CloseFrameError, CloseInfo, Initiator, Limits, Message,
-    ProtocolError, Role, SendError, Text,
+    CloseCause, CloseCode, CloseFrame, CloseFrameError, CloseInfo, Initiator, Keepalive, Limits,
+    Message, ProtocolError, Role, SendError, Text,
 };

@@ -6,14 +6,14 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::{Buf, Bytes, BytesMut};
 use futures_core::Stream;
 use futures_sink::Sink;
 use talkback_proto::{
-    Assembly, CloseCode, CloseFrame, CloseInfo, Connection, Incoming, Limits, Message, Role,
-    SendError,
+    Assembly, CloseCode, CloseFrame, CloseInfo, Connection, Incoming, Keepalive, Limits, Message,
+    Role, SendError,
 };
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Sleep;
@@ -90,6 +90,19 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
     /// How many bytes are queued and not yet written, headers included.
     pub fn buffered_amount(&self) -> usize {
         self.connection.buffered()
+    }
+
+    /// Asks a silent peer for a sign of life while the socket is polled; with `None` it does not.
+    ///
+    /// A peer that does not answer in time ends the connection with
+    /// [`CloseCause::KeepaliveTimeout`](crate::CloseCause::KeepaliveTimeout).
+    pub fn set_keepalive(&mut self, keepalive: Option<Keepalive>) {
+        self.connection.set_keepalive(keepalive, now());
+    }
+
+    /// How long the keepalive's last ping took to be answered.
+    pub fn latency(&self) -> Option<Duration> {
+        self.connection.latency()
     }
 
     /// The transport, until the connection has ended.
@@ -196,9 +209,32 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
         poll_fn(|cx| self.poll_end(cx)).await
     }
 
+    // ── For the driver ───────────────────────────────────────────────────────────────────────
+
+    /// Suspends the keepalive until the next read.
+    pub(crate) fn pause_keepalive(&mut self) {
+        self.connection.pause_keepalive();
+    }
+
+    /// Whether one more message may be queued.
+    pub(crate) fn has_room(&self) -> bool {
+        self.connection.buffered() <= self.connection.limits().write_buffer_max
+    }
+
+    pub(crate) fn start_send_message(&mut self, message: Message) -> Result<(), SendError> {
+        self.connection.send(message)
+    }
+
+    pub(crate) fn begin_close(&mut self, frame: Option<CloseFrame>) {
+        self.connection.close(frame, now());
+    }
+
     // ── Polling ──────────────────────────────────────────────────────────────────────────────
 
-    fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Message, Error>>> {
+    pub(crate) fn poll_recv(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Message, Error>>> {
         loop {
             match ready!(self.poll_incoming(cx, Half::Receiver)) {
                 Some(Incoming::Message(message)) => return Poll::Ready(Some(Ok(message))),
@@ -238,7 +274,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
         Poll::Ready(Ok(()))
     }
 
-    fn poll_flush_output(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+    pub(crate) fn poll_flush_output(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         let waker = self.wakers.register(Half::Sender, cx);
         let outcome = self.poll_write(&mut Context::from_waker(&waker));
         if outcome.is_pending() {
@@ -259,11 +295,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
         let waker = self.wakers.register(half, cx);
         let cx = &mut Context::from_waker(&waker);
         loop {
+            self.poll_timer(cx);
             let written = self.poll_write(cx);
             if written.is_ready() && self.connection.wants_shutdown() {
                 self.poll_shutdown(cx);
             }
-            self.poll_timer(cx);
             if self.connection.close_info().is_some() {
                 self.release();
                 return Poll::Ready(None);
@@ -299,6 +335,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
         let Some(io) = &mut self.io else {
             return Poll::Ready(None);
         };
+        self.connection.resume_keepalive(now());
         let outcome = match self.assembly.space(&self.connection) {
             Some(mut space) => ready!(poll_read_buf(Pin::new(io), cx, &mut space)),
             None => ready!(buffers::poll_read(io, cx)).map(|buffer| {
@@ -368,18 +405,22 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
         }
     }
 
+    /// Tells the connection the time when it wants to know it.
+    ///
+    /// Deadlines mostly move back, with every message that comes: the timer is left as it is until
+    /// it fires, and set anew then.
     fn poll_timer(&mut self, cx: &mut Context<'_>) {
-        let Some(deadline) = self.connection.poll_timeout() else {
-            return;
-        };
-        let deadline = deadline.into();
-        let timer = self
-            .timer
-            .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
-        if timer.deadline() != deadline {
-            timer.as_mut().reset(deadline);
-        }
-        if timer.as_mut().poll(cx).is_ready() {
+        while let Some(deadline) = self.connection.poll_timeout() {
+            let deadline = deadline.into();
+            let timer = self
+                .timer
+                .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
+            if timer.is_elapsed() || deadline < timer.deadline() {
+                timer.as_mut().reset(deadline);
+            }
+            if timer.as_mut().poll(cx).is_pending() {
+                return;
+            }
             self.connection.handle_timeout(now());
         }
     }

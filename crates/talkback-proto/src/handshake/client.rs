@@ -1,0 +1,309 @@
+//! The client's side of the opening handshake (RFC 6455 §4.1).
+
+use std::collections::HashSet;
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use http::header::{
+    AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, HOST, HeaderMap, HeaderName, HeaderValue,
+    ORIGIN, PROXY_AUTHORIZATION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY,
+    SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, TRANSFER_ENCODING, UPGRADE,
+};
+use http::{Method, Request, Response, StatusCode, Uri, Version};
+
+use super::accept_key;
+use super::error::HandshakeError;
+use super::grammar::{
+    ExtensionOffer, Occurrence, extension_list, is_token, protocol_list, single, token_list,
+};
+use super::url::WsUrl;
+
+/// What a client asks for beside the URL; the default asks for nothing.
+#[derive(Clone, Default)]
+pub struct ClientOptions {
+    /// The subprotocols to offer, the preferred one first: unique tokens.
+    pub subprotocols: Vec<String>,
+    /// Further headers, sent as they are. The handshake's own headers are refused here; an
+    /// `Authorization` wins over the URL's user name and password.
+    pub headers: HeaderMap,
+    /// The `Origin` header, for clients that act for a web page.
+    pub origin: Option<HeaderValue>,
+    /// The `Sec-WebSocket-Extensions` header: the extensions to offer.
+    pub extensions: Option<HeaderValue>,
+}
+
+/// Shows the headers' names only: their values may be secrets.
+impl fmt::Debug for ClientOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&HeaderName> = self.headers.keys().collect();
+        f.debug_struct("ClientOptions")
+            .field("subprotocols", &self.subprotocols)
+            .field("headers", &names)
+            .field("origin", &self.origin)
+            .field("extensions", &self.extensions)
+            .finish()
+    }
+}
+
+/// What both sides agreed on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Negotiated {
+    /// The subprotocol that the server chose of those offered.
+    pub subprotocol: Option<String>,
+    /// The extensions that the server answered, each offered by name and there once; whether
+    /// their parameters fit is for the extension to say.
+    pub extensions: Vec<ExtensionOffer>,
+}
+
+/// One opening handshake of a client: a request, and the check of its response.
+///
+/// ```
+/// use talkback_proto::handshake::{ClientHandshake, ClientOptions, WsUrl};
+///
+/// let url = WsUrl::parse("ws://echo.example/chat")?;
+/// let handshake = ClientHandshake::new(&url, ClientOptions::default(), *b"the sample nonce")?;
+/// let request = handshake.request();
+/// assert_eq!(request.headers()["sec-websocket-key"], "dGhlIHNhbXBsZSBub25jZQ==");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct ClientHandshake {
+    url: WsUrl,
+    request: Request<()>,
+    /// The only right value of the response's `Sec-WebSocket-Accept`.
+    accept: String,
+    subprotocols: Vec<String>,
+    extensions: HashSet<String>,
+}
+
+impl ClientHandshake {
+    /// Checks the options and prepares the request.
+    ///
+    /// `nonce` is 16 bytes from a cryptographically strong generator, fresh for each connection
+    /// (RFC 6455 §4.1, item 7).
+    ///
+    /// # Errors
+    ///
+    /// [`HandshakeError`] if an option cannot be sent: a subprotocol that is not a token or stands
+    /// twice, a header that belongs to the handshake, a malformed list of extensions.
+    pub fn new(
+        url: &WsUrl,
+        options: ClientOptions,
+        nonce: [u8; 16],
+    ) -> Result<ClientHandshake, HandshakeError> {
+        check_subprotocols(&options.subprotocols)?;
+        check_headers(&options.headers)?;
+        let offers = match &options.extensions {
+            Some(value) => {
+                extension_list([value]).map_err(|_| HandshakeError::InvalidExtensions)?
+            }
+            None => Vec::new(),
+        };
+        let key = STANDARD.encode(nonce);
+        let headers = request_headers(url, &options, &key)?;
+
+        // RFC 6455 §4.1: "The method of the request MUST be GET, and the HTTP version MUST be at
+        // least 1.1."
+        let mut request = Request::new(());
+        *request.method_mut() = Method::GET;
+        *request.version_mut() = Version::HTTP_11;
+        *request.uri_mut() = Uri::from(url.path_and_query());
+        *request.headers_mut() = headers;
+        Ok(ClientHandshake {
+            url: url.clone(),
+            request,
+            accept: accept_key(&key),
+            subprotocols: options.subprotocols,
+            extensions: offers.into_iter().map(|offer| offer.name).collect(),
+        })
+    }
+
+    /// The request to send: its URI is the request target alone.
+    ///
+    /// Its own `Debug` shows the query, which may be a secret: do not log it.
+    #[must_use]
+    pub fn request(&self) -> Request<()> {
+        self.request.clone()
+    }
+
+    /// Checks the server's response (RFC 6455 §4.1, items 1 to 6).
+    ///
+    /// No frame may be read or sent before this succeeds.
+    ///
+    /// # Errors
+    ///
+    /// [`HandshakeError`]; with a status other than 101 it is [`HandshakeError::Status`] without a
+    /// body. A caller that reads the body makes that error with [`HandshakeError::refused`]
+    /// instead.
+    pub fn validate<T>(&self, response: &Response<T>) -> Result<Negotiated, HandshakeError> {
+        if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+            return Err(HandshakeError::refused(response, Bytes::new()));
+        }
+        if response.version() != Version::HTTP_11 {
+            let version = response.version();
+            return Err(HandshakeError::Version { version });
+        }
+        let headers = response.headers();
+        // Item 2: fail "if the Upgrade header field contains a value that is not an ASCII
+        // case-insensitive match for the value "websocket"".
+        let upgrade = protocol_list(headers).map_err(|_| HandshakeError::Upgrade)?;
+        if !matches!(upgrade[..], [name] if name.eq_ignore_ascii_case("websocket")) {
+            return Err(HandshakeError::Upgrade);
+        }
+        let tokens = token_list(headers, &CONNECTION).map_err(|_| HandshakeError::Connection)?;
+        if !tokens
+            .iter()
+            .any(|name| name.eq_ignore_ascii_case("upgrade"))
+        {
+            return Err(HandshakeError::Connection);
+        }
+        let accept = once(headers, &SEC_WEBSOCKET_ACCEPT)?;
+        if accept != Some(self.accept.as_bytes()) {
+            return Err(HandshakeError::Accept);
+        }
+        Ok(Negotiated {
+            subprotocol: self.chosen_subprotocol(headers)?,
+            extensions: self.answered_extensions(headers)?,
+        })
+    }
+
+    /// Item 6: a subprotocol "that was not present in the client's handshake" fails.
+    fn chosen_subprotocol(&self, headers: &HeaderMap) -> Result<Option<String>, HandshakeError> {
+        let Some(value) = once(headers, &SEC_WEBSOCKET_PROTOCOL)? else {
+            return Ok(None);
+        };
+        let subprotocol = std::str::from_utf8(value)
+            .ok()
+            .filter(|text| is_token(text.as_bytes()))
+            .ok_or(HandshakeError::Malformed {
+                name: SEC_WEBSOCKET_PROTOCOL,
+            })?
+            .to_owned();
+        if !self.subprotocols.contains(&subprotocol) {
+            return Err(HandshakeError::SubprotocolNotOffered { subprotocol });
+        }
+        Ok(Some(subprotocol))
+    }
+
+    /// Item 5: an extension "that was not present in the client's handshake" fails.
+    fn answered_extensions(
+        &self,
+        headers: &HeaderMap,
+    ) -> Result<Vec<ExtensionOffer>, HandshakeError> {
+        let name = SEC_WEBSOCKET_EXTENSIONS;
+        if once(headers, &name)?.is_none() {
+            return Ok(Vec::new());
+        }
+        let answers = extension_list(headers.get_all(&name))
+            .map_err(|_| HandshakeError::Malformed { name })?;
+        let mut waiting: HashSet<&str> = self.extensions.iter().map(String::as_str).collect();
+        for answer in &answers {
+            if !waiting.remove(answer.name.as_str()) {
+                let extension = answer.name.clone();
+                return Err(HandshakeError::ExtensionNotOffered { extension });
+            }
+        }
+        Ok(answers)
+    }
+}
+
+/// Shows what is asked for, without the secrets of URL and headers.
+impl fmt::Debug for ClientHandshake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientHandshake")
+            .field("url", &self.url)
+            .field("subprotocols", &self.subprotocols)
+            .field("extensions", &self.extensions)
+            .finish_non_exhaustive()
+    }
+}
+
+/// RFC 6455 §4.1, item 10: tokens that "MUST all be unique strings".
+fn check_subprotocols(subprotocols: &[String]) -> Result<(), HandshakeError> {
+    let mut seen = HashSet::new();
+    for subprotocol in subprotocols {
+        let subprotocol = subprotocol.clone();
+        if !is_token(subprotocol.as_bytes()) {
+            return Err(HandshakeError::InvalidSubprotocol { subprotocol });
+        }
+        if seen.contains(&subprotocol) {
+            return Err(HandshakeError::DuplicateSubprotocol { subprotocol });
+        }
+        seen.insert(subprotocol);
+    }
+    Ok(())
+}
+
+fn check_headers(headers: &HeaderMap) -> Result<(), HandshakeError> {
+    let is_reserved = |name: &&HeaderName| {
+        // A second Host, or a body, would make two servers read one request in two ways.
+        [
+            HOST,
+            UPGRADE,
+            CONNECTION,
+            ORIGIN,
+            CONTENT_LENGTH,
+            TRANSFER_ENCODING,
+        ]
+        .contains(name)
+            || name.as_str().starts_with("sec-websocket-")
+    };
+    match headers.keys().find(is_reserved) {
+        Some(name) => Err(HandshakeError::ReservedHeader { name: name.clone() }),
+        None => Ok(()),
+    }
+}
+
+fn request_headers(
+    url: &WsUrl,
+    options: &ClientOptions,
+    key: &str,
+) -> Result<HeaderMap, HandshakeError> {
+    let ascii = |text: String| {
+        HeaderValue::try_from(text).expect("hosts, base64 and tokens are visible ASCII")
+    };
+    let mut headers = HeaderMap::new();
+    headers.insert(HOST, ascii(url.host_header()));
+    headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+    headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+    headers.insert(SEC_WEBSOCKET_KEY, ascii(key.to_owned()));
+    headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+    if !options.subprotocols.is_empty() {
+        headers.insert(
+            SEC_WEBSOCKET_PROTOCOL,
+            ascii(options.subprotocols.join(", ")),
+        );
+    }
+    if let Some(extensions) = &options.extensions {
+        headers.insert(SEC_WEBSOCKET_EXTENSIONS, extensions.clone());
+    }
+    if let Some(origin) = &options.origin {
+        headers.insert(ORIGIN, origin.clone());
+    }
+    if let Some(credentials) = url.basic_auth()
+        && !options.headers.contains_key(AUTHORIZATION)
+    {
+        headers.insert(AUTHORIZATION, credentials);
+    }
+    for (name, value) in &options.headers {
+        let mut value = value.clone();
+        if [AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE].contains(name) {
+            value.set_sensitive(true);
+        }
+        headers
+            .try_append(name, value)
+            .map_err(|_| HandshakeError::TooManyHeaders)?;
+    }
+    Ok(headers)
+}
+
+/// The value of a header of the response that may stand once.
+fn once<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a [u8]>, HandshakeError> {
+    match single(headers, name) {
+        Occurrence::Absent => Ok(None),
+        Occurrence::Once(value) => Ok(Some(value)),
+        Occurrence::Repeated => Err(HandshakeError::Repeated { name: name.clone() }),
+    }
+}

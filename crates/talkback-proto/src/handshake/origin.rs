@@ -1,0 +1,103 @@
+//! Which web pages may connect (RFC 6455 §10.2; RFC 6454).
+
+use super::refusal::Refusal;
+use super::server::ServerHandshake;
+use super::url::HostPort;
+
+/// Which `Origin` headers a server allows.
+///
+/// Browsers send the header with every WebSocket that a page opens, together with the user's
+/// cookies for the server: whoever allows a foreign origin lets that page act for the user.
+/// A request without the header comes from no browser, and every policy allows it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OriginPolicy {
+    /// Allows pages whose origin has the host and port of the request's `Host` header.
+    #[default]
+    SameOrigin,
+    /// Allows every page; right for servers that rely on no cookie and no network position.
+    Any,
+    /// Allows the origins listed, as `https://app.example` or `http://localhost:8080`.
+    List(Vec<String>),
+}
+
+impl OriginPolicy {
+    /// Holds a request's `Origin` against the policy.
+    ///
+    /// # Errors
+    ///
+    /// A 403 [`Refusal`] if the header is there and its value is not allowed, malformed, or one of
+    /// several (RFC 6455 §4.2.2).
+    pub fn check(&self, handshake: &ServerHandshake) -> Result<(), Refusal> {
+        let is_allowed = match (self, handshake.origin_header()) {
+            (OriginPolicy::Any, _) | (_, OriginHeader::Absent) => true,
+            (_, OriginHeader::Unusable) => false,
+            (OriginPolicy::SameOrigin, OriginHeader::Once(_)) => handshake.is_same_origin(),
+            (OriginPolicy::List(list), OriginHeader::Once(origin)) => {
+                list.iter().any(|allowed| is_equal(allowed, origin))
+            }
+        };
+        if is_allowed {
+            Ok(())
+        } else {
+            Err(Refusal::forbidden_origin())
+        }
+    }
+}
+
+/// What a request says about its origin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum OriginHeader {
+    Absent,
+    /// The header's value, visible ASCII but otherwise unchecked.
+    Once(String),
+    /// Several headers, or bytes that no origin has.
+    Unusable,
+}
+
+/// Says whether `origin` is the origin of a page from the server that `host` names.
+///
+/// A port that is missing on either side is that of the origin's scheme.
+pub(super) fn is_origin_of(origin: &str, host: &HostPort) -> bool {
+    let Some(origin) = WebOrigin::parse(origin) else {
+        return false;
+    };
+    let port = host.port.unwrap_or(origin.scheme_port);
+    origin.host == host.host && origin.port == port
+}
+
+/// Compares two origins as browsers do; where one of them is not a web origin (`null`,
+/// `tauri://localhost`), as texts.
+fn is_equal(allowed: &str, origin: &str) -> bool {
+    match (WebOrigin::parse(allowed), WebOrigin::parse(origin)) {
+        (Some(allowed), Some(origin)) => allowed == origin,
+        _ => allowed == origin,
+    }
+}
+
+/// The origin of a page that came over HTTP: scheme, host and port (RFC 6454 §4).
+#[derive(PartialEq, Eq)]
+struct WebOrigin {
+    /// 80 or 443: stands for the scheme.
+    scheme_port: u16,
+    host: String,
+    port: u16,
+}
+
+impl WebOrigin {
+    /// `scheme "://" host [ ":" port ]` and nothing else (RFC 6454 §6.2).
+    fn parse(text: &str) -> Option<WebOrigin> {
+        let (scheme, authority) = text.split_once("://")?;
+        let scheme_port = match scheme.to_ascii_lowercase().as_str() {
+            "http" => 80,
+            "https" => 443,
+            _ => return None,
+        };
+        let HostPort { host, port } = HostPort::parse(authority).ok()?;
+        Some(WebOrigin {
+            scheme_port,
+            host,
+            port: port.unwrap_or(scheme_port),
+        })
+    }
+}

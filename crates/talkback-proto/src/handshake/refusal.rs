@@ -1,0 +1,151 @@
+//! The HTTP errors with which a server refuses an opening handshake.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use http::header::{
+    ALLOW, CONNECTION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, SEC_WEBSOCKET_VERSION,
+    UPGRADE,
+};
+use http::{Response, StatusCode};
+
+use super::error::HeadError;
+
+/// A server's answer instead of the 101: a status, headers, and a sentence as the body.
+///
+/// It is an error for the server's program and a response for the client. After sending it the
+/// server closes the connection, and never reads what follows as frames.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    status: StatusCode,
+    /// Boxed to keep results small.
+    headers: Box<HeaderMap>,
+    reason: Cow<'static, str>,
+}
+
+impl Refusal {
+    /// Refuses with a status and a reason that the client reads as the body.
+    ///
+    /// A status below 200 cannot end a request, so that it becomes 500.
+    #[must_use]
+    pub fn new(status: StatusCode, reason: impl Into<Cow<'static, str>>) -> Refusal {
+        let status = if status.is_informational() {
+            StatusCode::INTERNAL_SERVER_ERROR
+        } else {
+            status
+        };
+        Refusal {
+            status,
+            headers: Box::default(),
+            reason: reason.into(),
+        }
+    }
+
+    /// 404: the server has nothing at the request's path.
+    #[must_use]
+    pub fn not_found() -> Refusal {
+        Refusal::new(
+            StatusCode::NOT_FOUND,
+            "there is no WebSocket at this path: check the path of the URL",
+        )
+    }
+
+    /// Adds a header, in place of one of the same name.
+    ///
+    /// Headers that describe the body or the connection are the encoder's own, and are replaced.
+    #[must_use]
+    pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Refusal {
+        self.headers.insert(name, value);
+        self
+    }
+
+    /// 400: the request is malformed, or is no opening handshake.
+    pub(super) fn bad_request(reason: &'static str) -> Refusal {
+        Refusal::new(StatusCode::BAD_REQUEST, reason)
+    }
+
+    /// 405: the method is not GET. "The origin server MUST generate an Allow header field in a 405
+    /// response" (RFC 9110 §15.5.6).
+    pub(super) fn method_not_allowed() -> Refusal {
+        Refusal::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "a WebSocket is opened with the method GET: use GET",
+        )
+        .with_header(ALLOW, HeaderValue::from_static("GET"))
+    }
+
+    /// 426: the request asks for another protocol or version. "The server MUST send an Upgrade
+    /// header field in a 426 response", and its name in `Connection` (RFC 9110 §15.5.22, §7.8).
+    pub(super) fn upgrade_required(reason: &'static str) -> Refusal {
+        Refusal::new(StatusCode::UPGRADE_REQUIRED, reason)
+            .with_header(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"))
+            .with_header(UPGRADE, HeaderValue::from_static("websocket"))
+            .with_header(CONNECTION, HeaderValue::from_static("Upgrade"))
+    }
+
+    /// 403: the `Origin` is not one that the server allows (RFC 6455 §4.2.2).
+    pub(super) fn forbidden_origin() -> Refusal {
+        Refusal::new(
+            StatusCode::FORBIDDEN,
+            "this Origin may not connect: open the page from this server, or have its operator allow the origin",
+        )
+    }
+
+    /// The status, never below 200.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// The headers, without those that describe the body.
+    #[must_use]
+    pub fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    /// The sentence that becomes the body.
+    #[must_use]
+    pub fn reason(&self) -> &str {
+        &self.reason
+    }
+
+    /// The response for an HTTP library, which adds the length of the body itself.
+    ///
+    /// [`encode_refusal`](super::encode_refusal) makes the bytes where there is no such library.
+    #[must_use]
+    pub fn response(&self) -> Response<String> {
+        let mut response = Response::new(format!("{}\n", self.reason));
+        *response.status_mut() = self.status;
+        *response.headers_mut() = (*self.headers).clone();
+        response.headers_mut().insert(
+            CONTENT_TYPE,
+            HeaderValue::from_static("text/plain; charset=utf-8"),
+        );
+        response
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (status, reason) = (self.status, &self.reason);
+        write!(
+            f,
+            "the opening handshake was refused with {status}: {reason}"
+        )
+    }
+}
+
+impl From<HeadError> for Refusal {
+    fn from(error: HeadError) -> Refusal {
+        let status = match error {
+            HeadError::TooLarge { .. } | HeadError::TooManyHeaders { .. } => {
+                StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE
+            }
+            HeadError::Version => StatusCode::HTTP_VERSION_NOT_SUPPORTED,
+            _ => StatusCode::BAD_REQUEST,
+        };
+        Refusal::new(status, error.to_string())
+    }
+}

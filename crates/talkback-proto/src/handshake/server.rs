@@ -1,0 +1,332 @@
+//! The server's side of the opening handshake (RFC 6455 §4.2).
+
+use std::collections::HashSet;
+
+use base64::Engine as _;
+use base64::alphabet;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
+use http::header::{
+    CONNECTION, CONTENT_LENGTH, HOST, HeaderMap, HeaderValue, ORIGIN, SEC_WEBSOCKET_ACCEPT,
+    SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION,
+    TRANSFER_ENCODING, UPGRADE,
+};
+use http::{Method, Request, Response, StatusCode, Uri, Version};
+
+use super::accept_key;
+use super::error::HandshakeError;
+use super::grammar::{
+    ExtensionOffer, Malformed, Occurrence, extension_list, protocol_list, single, token_list,
+};
+use super::origin::{OriginHeader, is_origin_of};
+use super::refusal::Refusal;
+use super::url::HostPort;
+
+/// How a key is decoded: as RFC 4648 has it, but the bits that no byte uses may be anything, since
+/// clients exist that draw the 22 characters at random.
+const KEY_DECODER: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true),
+);
+
+/// One opening handshake of a server: a request that was found right, waiting for its answer.
+///
+/// The server checks the origin with an [`OriginPolicy`](super::OriginPolicy), chooses a
+/// subprotocol, and sends the response of [`accept`](ServerHandshake::accept), or that of a
+/// [`Refusal`].
+///
+/// ```
+/// use talkback_proto::handshake::{OriginPolicy, ServerHandshake};
+///
+/// let request = http::Request::get("/chat")
+///     .header("Host", "echo.example")
+///     .header("Upgrade", "websocket")
+///     .header("Connection", "Upgrade")
+///     .header("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==")
+///     .header("Sec-WebSocket-Version", "13")
+///     .body(())?;
+/// let handshake = ServerHandshake::read(&request)?;
+/// OriginPolicy::SameOrigin.check(&handshake)?;
+/// let response = handshake.accept(None, None)?;
+/// assert_eq!(response.headers()["sec-websocket-accept"], "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerHandshake {
+    host: HostPort,
+    key: String,
+    subprotocols: Vec<String>,
+    extensions: Vec<ExtensionOffer>,
+    origin: OriginHeader,
+}
+
+impl ServerHandshake {
+    /// Checks a client's request (RFC 6455 §4.2.1).
+    ///
+    /// The body's type does not matter: an opening handshake has no body.
+    ///
+    /// # Errors
+    ///
+    /// The [`Refusal`] to send: 400, 405, 426 or 505.
+    pub fn read<T>(request: &Request<T>) -> Result<ServerHandshake, Refusal> {
+        if request.version() != Version::HTTP_11 {
+            return Err(Refusal::new(
+                StatusCode::HTTP_VERSION_NOT_SUPPORTED,
+                "a WebSocket is opened over HTTP/1.1: use HTTP/1.1",
+            ));
+        }
+        if request.method() != Method::GET {
+            return Err(Refusal::method_not_allowed());
+        }
+        let headers = request.headers();
+        check_body(headers)?;
+        let host = read_host(request.uri(), headers)?;
+        check_upgrade(headers)?;
+        check_version(headers)?;
+        Ok(ServerHandshake {
+            host,
+            key: read_key(headers)?,
+            subprotocols: read_subprotocols(headers)?,
+            extensions: read_extensions(headers)?,
+            origin: read_origin(headers),
+        })
+    }
+
+    /// The subprotocols that the client offers, the preferred one first: unique tokens.
+    #[must_use]
+    pub fn subprotocols(&self) -> &[String] {
+        &self.subprotocols
+    }
+
+    /// The extensions that the client offers, the preferred one first.
+    #[must_use]
+    pub fn extensions(&self) -> &[ExtensionOffer] {
+        &self.extensions
+    }
+
+    /// The `Origin` header: the web page that connects.
+    ///
+    /// `None` also stands for headers that cannot be used, several of them or with bytes beyond
+    /// ASCII: to decide on the origin, use an [`OriginPolicy`](super::OriginPolicy).
+    #[must_use]
+    pub fn origin(&self) -> Option<&str> {
+        match &self.origin {
+            OriginHeader::Once(origin) => Some(origin),
+            OriginHeader::Absent | OriginHeader::Unusable => None,
+        }
+    }
+
+    /// Says whether the `Origin` header is there and names this server's own pages: its host and
+    /// port are those of the `Host` header, where a port that is missing is that of the origin's
+    /// scheme.
+    #[must_use]
+    pub fn is_same_origin(&self) -> bool {
+        self.origin()
+            .is_some_and(|origin| is_origin_of(origin, &self.host))
+    }
+
+    /// Makes the 101 (RFC 6455 §4.2.2, item 5).
+    ///
+    /// `subprotocol` is one of [`subprotocols`](ServerHandshake::subprotocols), or none.
+    /// `extensions` is the whole `Sec-WebSocket-Extensions` header of the answer.
+    ///
+    /// # Errors
+    ///
+    /// [`HandshakeError`] if the subprotocol or an extension is not one that the client offered,
+    /// or the list of extensions is malformed.
+    pub fn accept(
+        &self,
+        subprotocol: Option<&str>,
+        extensions: Option<HeaderValue>,
+    ) -> Result<Response<()>, HandshakeError> {
+        let mut response = Response::new(());
+        *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+        *response.version_mut() = Version::HTTP_11;
+        let headers = response.headers_mut();
+        headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+        headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+        let accept = HeaderValue::try_from(accept_key(&self.key));
+        headers.insert(
+            SEC_WEBSOCKET_ACCEPT,
+            accept.expect("base64 is visible ASCII"),
+        );
+        if let Some(subprotocol) = subprotocol {
+            headers.insert(SEC_WEBSOCKET_PROTOCOL, self.offered(subprotocol)?);
+        }
+        if let Some(extensions) = extensions {
+            self.check_answer(&extensions)?;
+            headers.insert(SEC_WEBSOCKET_EXTENSIONS, extensions);
+        }
+        Ok(response)
+    }
+
+    pub(super) fn origin_header(&self) -> &OriginHeader {
+        &self.origin
+    }
+
+    /// The header for a subprotocol if the client offered it.
+    fn offered(&self, subprotocol: &str) -> Result<HeaderValue, HandshakeError> {
+        self.subprotocols
+            .iter()
+            .find(|offered| *offered == subprotocol)
+            .and_then(|offered| HeaderValue::from_str(offered).ok())
+            .ok_or_else(|| HandshakeError::ChosenSubprotocol {
+                subprotocol: subprotocol.to_owned(),
+            })
+    }
+
+    /// RFC 6455 §9.1: a server "MUST NOT include any extensions" that were not requested.
+    fn check_answer(&self, extensions: &HeaderValue) -> Result<(), HandshakeError> {
+        let answers =
+            extension_list([extensions]).map_err(|_| HandshakeError::InvalidExtensions)?;
+        let mut offered: HashSet<&str> = self
+            .extensions
+            .iter()
+            .map(|offer| offer.name.as_str())
+            .collect();
+        for answer in answers {
+            if !offered.remove(answer.name.as_str()) {
+                let extension = answer.name;
+                return Err(HandshakeError::ChosenExtension { extension });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A body would be read as frames, or frames as the body, by whoever counts differently.
+fn check_body(headers: &HeaderMap) -> Result<(), Refusal> {
+    let has_body = match single(headers, &CONTENT_LENGTH) {
+        Occurrence::Absent => false,
+        // Some clients state that there is none.
+        Occurrence::Once(size) => size != b"0",
+        Occurrence::Repeated => true,
+    };
+    if has_body || headers.contains_key(TRANSFER_ENCODING) {
+        return Err(Refusal::bad_request(
+            "an opening handshake has no body: send no Content-Length and no Transfer-Encoding",
+        ));
+    }
+    Ok(())
+}
+
+/// The host that the request is for. "A server MUST respond with a 400 status code to any HTTP/1.1
+/// request message that lacks a Host header field and to any that contains more than one"
+/// (RFC 7230 §5.4).
+fn read_host(uri: &Uri, headers: &HeaderMap) -> Result<HostPort, Refusal> {
+    if !uri.path().starts_with('/') {
+        return Err(Refusal::bad_request(
+            "the request target is not a path: send the URL's path and query",
+        ));
+    }
+    let host = match single(headers, &HOST) {
+        Occurrence::Once(value) => std::str::from_utf8(value).ok(),
+        Occurrence::Absent | Occurrence::Repeated => None,
+    };
+    // "An origin server MUST ignore the received Host header field (if any) and instead replace it
+    // with the host information of the request-target" in absolute form (RFC 7230 §5.4).
+    let authority = uri.authority().map(http::uri::Authority::as_str);
+    host.and_then(|host| HostPort::parse(authority.unwrap_or(host)).ok())
+        .ok_or_else(|| {
+            Refusal::bad_request(
+                "the request does not have exactly one Host header with a host and an optional port",
+            )
+        })
+}
+
+/// RFC 6455 §4.2.1, items 3 and 4.
+fn check_upgrade(headers: &HeaderMap) -> Result<(), Refusal> {
+    let asks_for_websocket = protocol_list(headers).is_ok_and(|names| {
+        names
+            .iter()
+            .any(|name| name.eq_ignore_ascii_case("websocket"))
+    });
+    if !asks_for_websocket {
+        return Err(Refusal::upgrade_required(
+            "this is a WebSocket server: connect with a WebSocket client (the header Upgrade: websocket is missing or malformed)",
+        ));
+    }
+    let connection = token_list(headers, &CONNECTION).map_err(|_| CONNECTION_REASON);
+    match connection {
+        Ok(names)
+            if names
+                .iter()
+                .any(|name| name.eq_ignore_ascii_case("upgrade")) =>
+        {
+            Ok(())
+        }
+        _ => Err(Refusal::bad_request(CONNECTION_REASON)),
+    }
+}
+
+const CONNECTION_REASON: &str = "the header Connection: Upgrade is missing or malformed: have a proxy before this server pass it on";
+
+/// RFC 6455 §4.2.1, item 6, and §4.4.
+fn check_version(headers: &HeaderMap) -> Result<(), Refusal> {
+    match single(headers, &SEC_WEBSOCKET_VERSION) {
+        Occurrence::Once(b"13") => Ok(()),
+        Occurrence::Once(_) => Err(Refusal::upgrade_required(
+            "this server speaks version 13 of the WebSocket protocol: send Sec-WebSocket-Version: 13",
+        )),
+        Occurrence::Absent | Occurrence::Repeated => Err(Refusal::bad_request(
+            "the request does not have exactly one Sec-WebSocket-Version header: send 13",
+        )),
+    }
+}
+
+/// RFC 6455 §4.2.1, item 5: "a base64-encoded value that, when decoded, is 16 bytes in length".
+fn read_key(headers: &HeaderMap) -> Result<String, Refusal> {
+    let Occurrence::Once(key) = single(headers, &SEC_WEBSOCKET_KEY) else {
+        return Err(Refusal::bad_request(
+            "the request does not have exactly one Sec-WebSocket-Key header",
+        ));
+    };
+    let key = std::str::from_utf8(key)
+        .ok()
+        .filter(|key| KEY_DECODER.decode(key).is_ok_and(|nonce| nonce.len() == 16));
+    match key {
+        Some(key) => Ok(key.to_owned()),
+        None => Err(Refusal::bad_request(
+            "the Sec-WebSocket-Key is not the base64 of 16 bytes",
+        )),
+    }
+}
+
+/// RFC 6455 §4.1, item 10, and §11.3.4.
+fn read_subprotocols(headers: &HeaderMap) -> Result<Vec<String>, Refusal> {
+    if !headers.contains_key(SEC_WEBSOCKET_PROTOCOL) {
+        return Ok(Vec::new());
+    }
+    let malformed = |Malformed| {
+        Refusal::bad_request("the Sec-WebSocket-Protocol header is not a list of unique tokens")
+    };
+    let subprotocols = token_list(headers, &SEC_WEBSOCKET_PROTOCOL).map_err(malformed)?;
+    let mut seen = HashSet::new();
+    if !subprotocols
+        .iter()
+        .all(|subprotocol| seen.insert(*subprotocol))
+    {
+        return Err(malformed(Malformed));
+    }
+    Ok(subprotocols.into_iter().map(str::to_owned).collect())
+}
+
+/// RFC 6455 §9.1 and §11.3.2.
+fn read_extensions(headers: &HeaderMap) -> Result<Vec<ExtensionOffer>, Refusal> {
+    if !headers.contains_key(SEC_WEBSOCKET_EXTENSIONS) {
+        return Ok(Vec::new());
+    }
+    extension_list(headers.get_all(SEC_WEBSOCKET_EXTENSIONS)).map_err(|Malformed| {
+        Refusal::bad_request("the Sec-WebSocket-Extensions header is malformed")
+    })
+}
+
+fn read_origin(headers: &HeaderMap) -> OriginHeader {
+    match single(headers, &ORIGIN) {
+        Occurrence::Absent => OriginHeader::Absent,
+        Occurrence::Once(origin) => match std::str::from_utf8(origin) {
+            Ok(text) if text.is_ascii() => OriginHeader::Once(text.to_owned()),
+            _ => OriginHeader::Unusable,
+        },
+        Occurrence::Repeated => OriginHeader::Unusable,
+    }
+}

@@ -1,0 +1,165 @@
+//! Keepalive: a ping after silence, and how long its answer may take (RFC 6455 §5.5.2).
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+/// When a silent peer is asked for a sign of life, and when it is given up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Keepalive {
+    /// How long nothing may come before a ping is sent; 20 s by default.
+    pub interval: Duration,
+    /// How long nothing may come after the ping before the connection is given up; 20 s by default.
+    pub timeout: Duration,
+}
+
+impl Default for Keepalive {
+    fn default() -> Self {
+        Self {
+            interval: Duration::from_secs(20),
+            timeout: Duration::from_secs(20),
+        }
+    }
+}
+
+/// What the keepalive wants at a moment.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Due {
+    Nothing,
+    /// A ping with this payload.
+    Ping(Bytes),
+    /// The peer is dead.
+    Dead,
+}
+
+/// The keepalive of one connection.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    options: Keepalive,
+    /// When the peer was last heard; `None` while nothing is read from it.
+    heard: Option<Instant>,
+    /// When the ping was sent whose answer is awaited.
+    asked: Option<Instant>,
+    /// The pings so far; the payload of a ping is its number.
+    count: u64,
+    latency: Option<Duration>,
+}
+
+impl Watch {
+    pub(crate) fn new(options: Keepalive, now: Instant) -> Self {
+        Self {
+            options,
+            heard: Some(now),
+            asked: None,
+            count: 0,
+            latency: None,
+        }
+    }
+
+    /// Bytes came, or reading begins again.
+    pub(crate) fn hear(&mut self, now: Instant) {
+        self.heard = Some(now);
+    }
+
+    /// Nothing is read from the peer, so its silence says nothing.
+    pub(crate) fn pause(&mut self) {
+        self.heard = None;
+        self.asked = None;
+    }
+
+    pub(crate) fn is_paused(&self) -> bool {
+        self.heard.is_none()
+    }
+
+    /// A pong came; one that answers the last ping ends the wait.
+    pub(crate) fn take_pong(&mut self, payload: &[u8], now: Instant) {
+        if payload == self.count.to_be_bytes()
+            && let Some(asked) = self.asked.take()
+        {
+            self.latency = Some(now.saturating_duration_since(asked));
+        }
+    }
+
+    pub(crate) fn latency(&self) -> Option<Duration> {
+        self.latency
+    }
+
+    /// When something is due next.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        let heard = self.heard?;
+        Some(match self.asked {
+            // A peer that is busy sending is alive, though its pong waits behind what it sends.
+            Some(asked) => asked.max(heard) + self.options.timeout,
+            None => heard + self.options.interval,
+        })
+    }
+
+    /// What is due at `now`.
+    pub(crate) fn due(&mut self, now: Instant) -> Due {
+        if self.deadline().is_none_or(|deadline| now < deadline) {
+            return Due::Nothing;
+        }
+        if self.asked.is_some() {
+            return Due::Dead;
+        }
+        self.asked = Some(now);
+        self.count += 1;
+        Due::Ping(Bytes::copy_from_slice(&self.count.to_be_bytes()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seconds(count: u64) -> Duration {
+        Duration::from_secs(count)
+    }
+
+    #[test]
+    fn v55_a_silent_peer_is_asked_after_20_s_and_given_up_after_20_more() {
+        let start = Instant::now();
+        let mut watch = Watch::new(Keepalive::default(), start);
+        assert_eq!(watch.due(start + seconds(19)), Due::Nothing);
+        assert!(matches!(watch.due(start + seconds(20)), Due::Ping(_)));
+        assert_eq!(watch.due(start + seconds(39)), Due::Nothing);
+        assert_eq!(watch.due(start + seconds(40)), Due::Dead);
+    }
+
+    #[test]
+    fn an_answer_measures_the_latency_and_a_strange_pong_does_not() {
+        let start = Instant::now();
+        let mut watch = Watch::new(Keepalive::default(), start);
+        let Due::Ping(payload) = watch.due(start + seconds(20)) else {
+            panic!("a ping is due");
+        };
+        watch.hear(start + seconds(21));
+        watch.take_pong(b"strange", start + seconds(21));
+        assert_eq!(watch.latency(), None);
+        watch.hear(start + seconds(23));
+        watch.take_pong(&payload, start + seconds(23));
+        assert_eq!(watch.latency(), Some(seconds(3)));
+        assert_eq!(watch.deadline(), Some(start + seconds(43)));
+    }
+
+    #[test]
+    fn a_peer_that_is_busy_sending_is_alive() {
+        let start = Instant::now();
+        let mut watch = Watch::new(Keepalive::default(), start);
+        assert!(matches!(watch.due(start + seconds(20)), Due::Ping(_)));
+        watch.hear(start + seconds(39));
+        assert_eq!(watch.due(start + seconds(58)), Due::Nothing);
+        assert_eq!(watch.due(start + seconds(59)), Due::Dead);
+    }
+
+    #[test]
+    fn a_pause_suspends_the_timeout() {
+        let start = Instant::now();
+        let mut watch = Watch::new(Keepalive::default(), start);
+        assert!(matches!(watch.due(start + seconds(20)), Due::Ping(_)));
+        watch.pause();
+        assert_eq!(watch.due(start + seconds(500)), Due::Nothing);
+        watch.hear(start + seconds(500));
+        assert_eq!(watch.deadline(), Some(start + seconds(520)));
+    }
+}

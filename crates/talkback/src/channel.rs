@@ -1,0 +1,534 @@
+//! The handle that an app holds.
+
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use futures_core::Stream;
+use futures_sink::Sink;
+use talkback_proto::{CloseCode, CloseFrame, CloseFrameError, CloseInfo, Message};
+
+use crate::error::{Error, TrySendError};
+use crate::shared::{ChannelState, Reading, Shared, WaitKey};
+use crate::snapshot::Snapshots;
+use crate::sync::Arc;
+
+/// A channel to a WebSocket server: messages come as a stream, and go into a sink.
+///
+/// It exists before its connection does: what is sent before is queued. It works from any thread;
+/// no method blocks, and none needs a runtime. A driver in the background answers pings and the
+/// closing handshake while the program is busy.
+///
+/// **The queues** hold 64 messages or 1 MiB each, and always at least one message. When the one of
+/// sent messages is full, [`try_send`](Self::try_send) says so and [`send`](Self::send) waits. When
+/// the one of received messages is full the driver stops reading, so that the peer has to wait; then
+/// pings are not answered and the keepalive timeout is suspended. A program that only ever shows
+/// the latest message takes [`into_snapshots`](Self::into_snapshots), which never fills.
+///
+/// **The end.** A normal close (1000, 1001, no code, or one that this end began) ends the stream.
+/// Any other end is one `Err`, then the end. [`close_info`](Self::close_info) tells more.
+///
+/// **Dropping it** closes: what is queued leaves, then an empty close frame, in the background and
+/// within the close timeout. Its [`Sender`]s get [`TrySendError::Closed`]. A program that is about to
+/// end awaits [`close`](Self::close) instead, for nothing runs in the background after `main`.
+#[derive(Debug)]
+pub struct WebSocketChannel {
+    /// `None` once the channel was split or turned into something else.
+    halves: Option<(Sender, Receiver)>,
+    /// The sink's place among those who wait.
+    sink_key: WaitKey,
+    sink_flush: Option<u64>,
+}
+
+impl WebSocketChannel {
+    /// Opens a channel to a server: `ws://host:port/path?query`.
+    ///
+    /// It never fails here: [`ready`](Self::ready) and the stream tell what went wrong. For
+    /// subprotocols, headers and limits see [`connect`](crate::connect()).
+    pub fn connect(url: impl Into<String>) -> Self {
+        crate::connect(url).channel()
+    }
+
+    pub(crate) fn new(shared: &Arc<Shared>) -> Self {
+        let sender = Sender::new(Arc::clone(shared));
+        let receiver = Receiver::new(Arc::clone(shared));
+        let sink_key = WaitKey::new(Arc::clone(shared));
+        Self {
+            halves: Some((sender, receiver)),
+            sink_key,
+            sink_flush: None,
+        }
+    }
+
+    fn half(&self) -> &Sender {
+        &self
+            .halves
+            .as_ref()
+            .expect("the halves are taken only when the channel is")
+            .0
+    }
+
+    fn shared(&self) -> &Arc<Shared> {
+        &self.half().shared
+    }
+
+    /// Waits until the channel is open.
+    ///
+    /// Any number of callers, before and after, get the same outcome.
+    ///
+    /// # Errors
+    /// Why the connection could not be made: [`Error::Connect`], or [`Error::Closed`] if it was
+    /// closed before it was open.
+    pub fn ready(&self) -> Ready {
+        Ready {
+            key: WaitKey::new(Arc::clone(self.shared())),
+            shared: Arc::clone(self.shared()),
+        }
+    }
+
+    /// Queues a message, at once or not at all.
+    ///
+    /// # Errors
+    /// A full queue, or a channel that is closing or closed; either hands the message back.
+    pub fn try_send(&self, message: impl Into<Message>) -> Result<(), TrySendError> {
+        self.half().try_send(message)
+    }
+
+    /// Queues a message, and waits while the queue is full.
+    ///
+    /// # Errors
+    /// A channel that is closing or closed; it hands the message back.
+    ///
+    /// # Cancel safety
+    /// A dropped call has queued the whole message or nothing.
+    pub async fn send(&self, message: impl Into<Message>) -> Result<(), TrySendError> {
+        self.half().send(message).await
+    }
+
+    /// Waits until everything that was queued before the call is written.
+    ///
+    /// # Errors
+    /// A channel that ended before that.
+    ///
+    /// # Cancel safety
+    /// A dropped call loses nothing.
+    pub async fn flush(&self) -> Result<(), Error> {
+        self.half().flush().await
+    }
+
+    /// Waits for the next message; `None` after a normal close.
+    ///
+    /// # Errors
+    /// The one error of a channel that ended otherwise, once; then `None`.
+    ///
+    /// # Cancel safety
+    /// A dropped call loses nothing.
+    pub async fn recv(&mut self) -> Result<Option<Message>, Error> {
+        poll_fn(|cx| self.poll_recv(cx)).await.transpose()
+    }
+
+    fn poll_recv(&self, cx: &Context<'_>) -> Poll<Option<Result<Message, Error>>> {
+        self.shared().lock().poll_receive(cx)
+    }
+
+    /// Begins to close with an empty close frame, after what is queued.
+    ///
+    /// Awaiting the end is optional. It comes within the close timeout, whatever the peer does.
+    /// Calling it again changes nothing.
+    pub fn close(&self) -> Closing {
+        self.half().close()
+    }
+
+    /// Begins to close with a code and a reason of at most 123 bytes of UTF-8; else as
+    /// [`close`](Self::close).
+    ///
+    /// # Errors
+    /// A code that may not be sent or a reason that is too long come out of the future; nothing is
+    /// closed then.
+    pub fn close_with(&self, code: CloseCode, reason: &str) -> Closing {
+        self.half().close_with(code, reason)
+    }
+
+    /// Waits until the channel has ended, by whoever's doing.
+    pub fn closed(&self) -> Closing {
+        self.half().closed()
+    }
+
+    /// A handle that sends and closes from another task or thread.
+    pub fn sender(&self) -> Sender {
+        self.half().clone()
+    }
+
+    /// The halves, for different tasks. Dropping the last of them closes the channel; dropping only
+    /// the [`Receiver`] discards what comes.
+    pub fn split(mut self) -> (Sender, Receiver) {
+        self.halves
+            .take()
+            .expect("the halves are taken only when the channel is")
+    }
+
+    /// Watches the channel beside [`recv`](Self::recv). It does not keep the channel open.
+    pub fn subscribe(&self) -> Snapshots {
+        Snapshots::new(Arc::clone(self.shared()), None)
+    }
+
+    /// Turns the channel into its snapshots: only the newest message is kept, so that the peer
+    /// never waits. Take a [`sender`](Self::sender) first to send. Dropping it closes, if no
+    /// sender is left.
+    pub fn into_snapshots(mut self) -> Snapshots {
+        let (_, receiver) = self
+            .halves
+            .take()
+            .expect("the halves are taken only when the channel is");
+        receiver.shared.lock().set_reading(Reading::Latest);
+        Snapshots::new(Arc::clone(&receiver.shared), Some(receiver))
+    }
+
+    /// The subprotocol that both ends agreed on, once the channel is open.
+    pub fn protocol(&self) -> Option<String> {
+        self.shared().lock().protocol().map(str::to_owned)
+    }
+
+    /// How far the channel has come.
+    pub fn state(&self) -> ChannelState {
+        self.half().state()
+    }
+
+    /// How the channel ended, once it has; after a local close too.
+    pub fn close_info(&self) -> Option<CloseInfo> {
+        self.half().close_info()
+    }
+
+    /// How many bytes wait to be written.
+    pub fn buffered_amount(&self) -> usize {
+        self.half().buffered_amount()
+    }
+
+    /// How long the last ping took to be answered, if the keepalive has sent one.
+    pub fn latency(&self) -> Option<Duration> {
+        self.shared().lock().latency()
+    }
+}
+
+impl Drop for WebSocketChannel {
+    fn drop(&mut self) {
+        if self.halves.is_some() {
+            self.shared().lock().close(None);
+        }
+    }
+}
+
+impl Stream for WebSocketChannel {
+    type Item = Result<Message, Error>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.poll_recv(cx)
+    }
+}
+
+impl Sink<Message> for WebSocketChannel {
+    type Error = Error;
+
+    fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        let channel = self.get_mut();
+        let shared = Arc::clone(channel.shared());
+        poll_room(&shared, &mut channel.sink_key, cx)
+    }
+
+    fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
+        self.shared().lock().push_outgoing(message)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        let channel = self.get_mut();
+        let shared = Arc::clone(channel.shared());
+        ready!(poll_written(
+            &shared,
+            &mut channel.sink_flush,
+            &mut channel.sink_key,
+            cx
+        ))?;
+        channel.sink_flush = None;
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        let channel = self.get_mut();
+        let shared = Arc::clone(channel.shared());
+        let mut state = shared.lock();
+        state.close(None);
+        if state.is_ended() {
+            return Poll::Ready(Ok(()));
+        }
+        state.wait_for_change(&mut channel.sink_key, cx);
+        Poll::Pending
+    }
+}
+
+/// The sending half of a channel; cheap to clone. Dropping the last of all halves closes.
+pub struct Sender {
+    shared: Arc<Shared>,
+}
+
+impl Sender {
+    fn new(shared: Arc<Shared>) -> Self {
+        shared.lock().add_handle();
+        Self { shared }
+    }
+
+    /// Queues a message, at once or not at all; see [`WebSocketChannel::try_send`].
+    ///
+    /// # Errors
+    /// A full queue, or a channel that is closing or closed; either hands the message back.
+    pub fn try_send(&self, message: impl Into<Message>) -> Result<(), TrySendError> {
+        self.shared.lock().try_send(message.into())
+    }
+
+    /// Queues a message, and waits while the queue is full.
+    ///
+    /// # Errors
+    /// A channel that is closing or closed; it hands the message back.
+    ///
+    /// # Cancel safety
+    /// A dropped call has queued the whole message or nothing.
+    pub async fn send(&self, message: impl Into<Message>) -> Result<(), TrySendError> {
+        let mut waiting = Some(message.into());
+        let mut key = WaitKey::new(Arc::clone(&self.shared));
+        poll_fn(|cx| {
+            let message = waiting
+                .take()
+                .expect("a future is not polled after its end");
+            let mut state = self.shared.lock();
+            match state.try_send(message) {
+                Err(TrySendError::Full(message)) => {
+                    waiting = Some(message);
+                    state.wait_to_send(&mut key, cx);
+                    Poll::Pending
+                }
+                outcome => Poll::Ready(outcome),
+            }
+        })
+        .await
+    }
+
+    /// Waits until everything that was queued before the call is written.
+    ///
+    /// # Errors
+    /// A channel that ended before that.
+    ///
+    /// # Cancel safety
+    /// A dropped call loses nothing.
+    pub async fn flush(&self) -> Result<(), Error> {
+        let mut key = WaitKey::new(Arc::clone(&self.shared));
+        let mut target = Some(self.shared.lock().progress().0);
+        poll_fn(|cx| poll_written(&self.shared, &mut target, &mut key, cx)).await
+    }
+
+    /// Begins to close with an empty close frame; see [`WebSocketChannel::close`].
+    pub fn close(&self) -> Closing {
+        self.shared.lock().close(None);
+        self.closed()
+    }
+
+    /// Begins to close with a code and a reason; see [`WebSocketChannel::close_with`].
+    ///
+    /// # Errors
+    /// A code that may not be sent or a reason that is too long come out of the future; nothing is
+    /// closed then.
+    pub fn close_with(&self, code: CloseCode, reason: &str) -> Closing {
+        let mut closing = self.closed();
+        match CloseFrame::new(code, reason) {
+            Ok(frame) => self.shared.lock().close(Some(frame)),
+            Err(error) => closing.error = Some(error),
+        }
+        closing
+    }
+
+    /// Waits until the channel has ended, by whoever's doing.
+    pub fn closed(&self) -> Closing {
+        Closing {
+            key: WaitKey::new(Arc::clone(&self.shared)),
+            shared: Arc::clone(&self.shared),
+            error: None,
+        }
+    }
+
+    /// How far the channel has come.
+    pub fn state(&self) -> ChannelState {
+        self.shared.lock().connection()
+    }
+
+    /// How the channel ended, once it has.
+    pub fn close_info(&self) -> Option<CloseInfo> {
+        self.shared.lock().close_info().cloned()
+    }
+
+    /// How many bytes wait to be written.
+    pub fn buffered_amount(&self) -> usize {
+        self.shared.lock().buffered_amount()
+    }
+}
+
+impl Clone for Sender {
+    fn clone(&self) -> Self {
+        Self::new(Arc::clone(&self.shared))
+    }
+}
+
+impl Drop for Sender {
+    fn drop(&mut self) {
+        self.shared.lock().drop_handle();
+    }
+}
+
+impl fmt::Debug for Sender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sender")
+            .field("state", &self.state())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The receiving half of a channel: the one reader of its messages.
+///
+/// Dropping it discards what comes, so that the peer does not wait; the channel stays open for its
+/// [`Sender`]s.
+pub struct Receiver {
+    shared: Arc<Shared>,
+}
+
+impl Receiver {
+    fn new(shared: Arc<Shared>) -> Self {
+        shared.lock().add_handle();
+        Self { shared }
+    }
+
+    /// Waits for the next message; `None` after a normal close.
+    ///
+    /// # Errors
+    /// The one error of a channel that ended otherwise, once; then `None`.
+    ///
+    /// # Cancel safety
+    /// A dropped call loses nothing.
+    pub async fn recv(&mut self) -> Result<Option<Message>, Error> {
+        poll_fn(|cx| self.shared.lock().poll_receive(cx))
+            .await
+            .transpose()
+    }
+
+    /// How the channel ended, once it has.
+    pub fn close_info(&self) -> Option<CloseInfo> {
+        self.shared.lock().close_info().cloned()
+    }
+}
+
+impl Stream for Receiver {
+    type Item = Result<Message, Error>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.shared.lock().poll_receive(cx)
+    }
+}
+
+impl Drop for Receiver {
+    fn drop(&mut self) {
+        let mut state = self.shared.lock();
+        state.set_reading(Reading::Discard);
+        state.drop_handle();
+    }
+}
+
+impl fmt::Debug for Receiver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.shared.lock().connection();
+        f.debug_struct("Receiver")
+            .field("state", &state)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Waits until a channel is open; see [`WebSocketChannel::ready`].
+#[derive(Debug)]
+#[must_use = "it says whether the channel is open only when it is awaited"]
+pub struct Ready {
+    shared: Arc<Shared>,
+    key: WaitKey,
+}
+
+impl Future for Ready {
+    type Output = Result<(), Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let ready = self.get_mut();
+        let mut state = ready.shared.lock();
+        match state.readiness() {
+            Some(outcome) => Poll::Ready(outcome),
+            None => {
+                state.wait_for_change(&mut ready.key, cx);
+                Poll::Pending
+            }
+        }
+    }
+}
+
+/// Waits until a channel has ended; awaiting it is optional.
+#[derive(Debug)]
+pub struct Closing {
+    shared: Arc<Shared>,
+    key: WaitKey,
+    /// The caller's close frame could not be sent.
+    error: Option<CloseFrameError>,
+}
+
+impl Future for Closing {
+    type Output = Result<CloseInfo, Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let closing = self.get_mut();
+        if let Some(error) = closing.error.clone() {
+            return Poll::Ready(Err(error.into()));
+        }
+        let mut state = closing.shared.lock();
+        match state.close_info() {
+            Some(info) => Poll::Ready(Ok(info.clone())),
+            None => {
+                state.wait_for_change(&mut closing.key, cx);
+                Poll::Pending
+            }
+        }
+    }
+}
+
+/// Waits for room in the queue.
+fn poll_room(shared: &Shared, key: &mut WaitKey, cx: &Context<'_>) -> Poll<Result<(), Error>> {
+    let mut state = shared.lock();
+    if state.is_closing() {
+        return Poll::Ready(Err(state.send_error()));
+    }
+    if state.has_room() {
+        return Poll::Ready(Ok(()));
+    }
+    state.wait_to_send(key, cx);
+    Poll::Pending
+}
+
+/// Waits until as many messages are written as were queued when `target` was set.
+fn poll_written(
+    shared: &Shared,
+    target: &mut Option<u64>,
+    key: &mut WaitKey,
+    cx: &Context<'_>,
+) -> Poll<Result<(), Error>> {
+    let mut state = shared.lock();
+    let (queued, written) = state.progress();
+    if written >= *target.get_or_insert(queued) {
+        return Poll::Ready(Ok(()));
+    }
+    if state.is_ended() {
+        return Poll::Ready(Err(state.send_error()));
+    }
+    state.wait_to_send(key, cx);
+    Poll::Pending
+}

@@ -1,0 +1,104 @@
+//! What a widget draws: the state of a channel at one moment.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use futures_core::Stream;
+use talkback_proto::{CloseInfo, Message};
+
+use crate::channel::Receiver;
+use crate::error::Error;
+use crate::shared::{Shared, WaitKey};
+use crate::sync::Arc;
+
+/// How far a channel has come, as a widget sees it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum SnapshotState {
+    /// There is no channel.
+    #[default]
+    None,
+    /// The channel connects, or no message has come yet.
+    Waiting,
+    /// Messages come.
+    Active,
+    /// The channel has ended; the last message stays visible.
+    Done,
+}
+
+/// A channel at one moment: the last message, the error, the end.
+///
+/// The states are those of the recipe's `AsyncSnapshot`. Unlike there, an error does not drop the
+/// data: the last message stays beside it.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Snapshot {
+    /// How far the channel has come.
+    pub state: SnapshotState,
+    /// The last message.
+    pub data: Option<Message>,
+    /// What went wrong, if something did.
+    pub error: Option<Error>,
+    /// How the channel ended, once it has.
+    pub close: Option<CloseInfo>,
+}
+
+impl Snapshot {
+    /// The last message's text, or the empty string: what the recipe draws.
+    pub fn text(&self) -> &str {
+        self.data.as_ref().and_then(Message::as_text).unwrap_or("")
+    }
+}
+
+/// The snapshots of a channel, the newest each time: what came between is passed over.
+///
+/// [`latest`](Self::latest) gives the newest at once, for a program that draws again and again; as a
+/// [`Stream`] it waits for a change, and ends after the snapshot that is done.
+#[derive(Debug)]
+pub struct Snapshots {
+    shared: Arc<Shared>,
+    /// The channel, if this is its reader.
+    _receiver: Option<Receiver>,
+    /// The version that was given out last.
+    seen: Option<u64>,
+    key: WaitKey,
+}
+
+impl Snapshots {
+    pub(crate) fn new(shared: Arc<Shared>, receiver: Option<Receiver>) -> Self {
+        let key = WaitKey::new(Arc::clone(&shared));
+        Self {
+            shared,
+            _receiver: receiver,
+            seen: None,
+            key,
+        }
+    }
+
+    /// The newest snapshot, at once.
+    pub fn latest(&self) -> Snapshot {
+        self.shared.lock().snapshot()
+    }
+
+    /// Whether [`latest`](Self::latest) gives something else than this gave last.
+    pub fn has_changed(&self) -> bool {
+        self.seen != Some(self.shared.lock().version())
+    }
+}
+
+impl Stream for Snapshots {
+    type Item = Snapshot;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Snapshot>> {
+        let snapshots = self.get_mut();
+        let mut state = snapshots.shared.lock();
+        if snapshots.seen != Some(state.version()) {
+            snapshots.seen = Some(state.version());
+            return Poll::Ready(Some(state.snapshot()));
+        }
+        if state.is_ended() {
+            return Poll::Ready(None);
+        }
+        state.wait_for_change(&mut snapshots.key, cx);
+        Poll::Pending
+    }
+}

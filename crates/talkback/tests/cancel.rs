@@ -1,0 +1,223 @@
+//! V52: every future dropped at every poll gives the same events as an uninterrupted run.
+
+mod support;
+
+use std::future::Future;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
+use support::{Fin, Log, Script, masked, server, written};
+use talkback::{CloseInfo, Message, WebSocket};
+use talkback_proto::{Header, Opcode};
+
+/// When a future that is not ready is dropped and made anew.
+#[derive(Clone, Copy, Debug)]
+enum Cut {
+    Never,
+    Always,
+    /// At this poll, counted over the whole session, and never else.
+    At(usize),
+}
+
+/// Polls futures to their end, dropping them as told.
+struct Runner {
+    cut: Cut,
+    polls: usize,
+}
+
+impl Runner {
+    fn new(cut: Cut) -> Self {
+        Self { cut, polls: 0 }
+    }
+
+    /// Polls until the end, or `None` once the future was dropped.
+    fn try_run<O>(&mut self, future: impl Future<Output = O>) -> Option<O> {
+        let mut future = pin!(future);
+        loop {
+            let poll = future
+                .as_mut()
+                .poll(&mut Context::from_waker(Waker::noop()));
+            self.polls += 1;
+            assert!(self.polls < 1_000_000, "the session makes no progress");
+            match poll {
+                Poll::Ready(output) => return Some(output),
+                Poll::Pending => match self.cut {
+                    Cut::Always => return None,
+                    Cut::At(poll) if poll == self.polls => return None,
+                    _ => {}
+                },
+            }
+        }
+    }
+}
+
+macro_rules! run {
+    ($runner:expr, $future:expr) => {
+        loop {
+            if let Some(output) = $runner.try_run($future) {
+                break output;
+            }
+        }
+    };
+}
+
+#[derive(Debug, PartialEq)]
+struct Outcome {
+    messages: Vec<Message>,
+    written: Vec<u8>,
+    info: CloseInfo,
+}
+
+fn session() -> Vec<u8> {
+    [
+        masked(Fin::More, Opcode::Text, "안녕".as_bytes()),
+        masked(Fin::Last, Opcode::Ping, b"?"),
+        masked(Fin::Last, Opcode::Continuation, "하세요".as_bytes()),
+        masked(Fin::Last, Opcode::Binary, &[2; 100_000]),
+        masked(Fin::Last, Opcode::Binary, &[3; 70_000]),
+        masked(Fin::Last, Opcode::Text, b"last"),
+        masked(Fin::Last, Opcode::Close, b"\x03\xe8"),
+    ]
+    .concat()
+}
+
+fn socket() -> (WebSocket<Script>, Log) {
+    server(Script::trickle(&session(), 3_000).write_max(2_000))
+}
+
+/// Echoes with recv, feed and flush. A dropped feed has queued nothing, so it is made again.
+fn echo(cut: Cut) -> (Outcome, usize) {
+    let (mut socket, log) = socket();
+    let mut runner = Runner::new(cut);
+    let mut messages = Vec::new();
+    while let Some(message) = run!(runner, socket.recv()).unwrap() {
+        run!(runner, socket.feed(message.clone())).unwrap();
+        run!(runner, socket.flush()).unwrap();
+        messages.push(message);
+    }
+    let info = run!(runner, socket.close());
+    (
+        Outcome {
+            messages,
+            written: written(&log),
+            info,
+        },
+        runner.polls,
+    )
+}
+
+#[tokio::test(start_paused = true)]
+async fn v52_receiving_and_feeding_dropped_at_every_poll() {
+    let (expected, polls) = echo(Cut::Never);
+    assert_eq!(expected.messages.len(), 4);
+    assert!(polls > 100, "the script is meant to be slow: {polls} polls");
+    for poll in 1..=polls {
+        let (outcome, _) = echo(Cut::At(poll));
+        assert!(outcome == expected, "dropped at poll {poll}");
+    }
+    let (outcome, _) = echo(Cut::Always);
+    assert!(outcome == expected, "dropped at every poll");
+}
+
+/// The binary payloads in a server's bytes; panics at a cut frame.
+fn payloads(mut bytes: &[u8]) -> Vec<Vec<u8>> {
+    let mut payloads = Vec::new();
+    while !bytes.is_empty() {
+        let (header, size) = Header::decode(bytes).unwrap().expect("a whole header");
+        let end = size + usize::try_from(header.payload_size).unwrap();
+        if header.opcode == Opcode::Binary {
+            payloads.push(bytes[size..end].to_vec());
+        }
+        bytes = &bytes[end..];
+    }
+    payloads
+}
+
+/// Sends messages whose futures are dropped; returns those whose sending came to its end, and
+/// what left.
+fn send(cut: Cut) -> (Vec<usize>, Vec<Vec<u8>>, usize) {
+    let (mut socket, log) = socket();
+    let mut runner = Runner::new(cut);
+    let mut done = Vec::new();
+    for number in 0..8u8 {
+        let size = 40_000 * usize::from(number % 3);
+        let sent = runner.try_run(socket.send(vec![number; size + 1]));
+        if let Some(outcome) = sent {
+            outcome.unwrap();
+            done.push(usize::from(number));
+        }
+    }
+    run!(runner, socket.flush()).unwrap();
+    (done, payloads(&written(&log)), runner.polls)
+}
+
+#[tokio::test(start_paused = true)]
+async fn v52_a_dropped_send_has_queued_the_whole_message_or_nothing() {
+    let (done, whole, polls) = send(Cut::Never);
+    assert_eq!((done.len(), whole.len()), (8, 8));
+    for cut in (1..=polls).map(Cut::At).chain([Cut::Always]) {
+        let (done, left, _) = send(cut);
+        let numbers: Vec<usize> = left.iter().map(|payload| usize::from(payload[0])).collect();
+        assert!(numbers.is_sorted(), "{cut:?}: {numbers:?} out of order");
+        for payload in &left {
+            assert!(whole.contains(payload), "{cut:?}: a message left in part");
+        }
+        for number in done {
+            let times = numbers.iter().filter(|other| **other == number).count();
+            assert_eq!(times, 1, "{cut:?}: message {number} left {times} times");
+        }
+    }
+}
+
+/// Closes while messages still come, and finds the same end however often it is dropped.
+fn close(cut: Cut) -> (CloseInfo, Vec<u8>, usize) {
+    let (mut socket, log) = socket();
+    let mut runner = Runner::new(cut);
+    run!(runner, socket.recv()).unwrap().unwrap();
+    let info = run!(runner, socket.close());
+    assert_eq!(
+        run!(runner, socket.close()),
+        info,
+        "closing again returns the same"
+    );
+    assert!(run!(runner, socket.recv()).unwrap().is_none());
+    (info, written(&log), runner.polls)
+}
+
+#[tokio::test(start_paused = true)]
+async fn v52_closing_dropped_at_every_poll() {
+    let (info, bytes, polls) = close(Cut::Never);
+    assert!(info.clean);
+    for cut in (1..=polls).map(Cut::At).chain([Cut::Always]) {
+        let (other, others, _) = close(cut);
+        assert_eq!((&other, &others), (&info, &bytes), "{cut:?}");
+    }
+}
+
+/// A request in pieces with waits between, and a transport that takes the answer slowly.
+fn handshake_script() -> Script {
+    let request = b"GET /chat HTTP/1.1\r\nHost: example\r\nUpgrade: websocket\r\n\
+        Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+        Sec-WebSocket-Version: 13\r\n\r\n";
+    Script::trickle(request, 10).write_max(10)
+}
+
+#[tokio::test(start_paused = true)]
+async fn v52_accepting_dropped_at_any_poll_closes_the_transport() {
+    let script = handshake_script();
+    let mut runner = Runner::new(Cut::Never);
+    let accepted = runner.try_run(talkback::accept(script).into_future());
+    assert!(accepted.unwrap().is_ok());
+    for poll in 1..runner.polls {
+        let script = handshake_script();
+        let log = script.log.clone();
+        let accepted = Runner::new(Cut::At(poll)).try_run(talkback::accept(script).into_future());
+        assert!(accepted.is_none());
+        let last = log.lock().unwrap().last().cloned();
+        assert_eq!(
+            last,
+            Some(support::Happened::Dropped),
+            "dropped at poll {poll}"
+        );
+    }
+}

@@ -1,8 +1,7 @@
-//! The client's way to an open connection: URL → DNS → TCP → opening handshake.
+//! The client's way to an open connection: URL → DNS → TCP → TLS → opening handshake.
 
 use std::fmt;
 use std::future::{Future, IntoFuture};
-use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,12 +18,15 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::channel::WebSocketChannel;
+use crate::dial::dial;
 use crate::driver::drive;
 use crate::error::{ConnectError, Stage};
 use crate::http_io::{ReadHeadError, read_body, read_head};
 use crate::keys::random;
 use crate::runtime;
 use crate::shared::Shared;
+#[cfg(feature = "tls")]
+use crate::tls::{self, TlsOptions, Trust};
 use crate::transport::Transport;
 use crate::websocket::WebSocket;
 
@@ -34,9 +36,10 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long the body of a refusal is waited for; what has come by then is kept.
 const BODY_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Connects to a WebSocket server: `ws://host:port/path?query`.
+/// Connects to a WebSocket server: `ws://host:port/path?query`, or `wss://` for TLS.
 ///
-/// The result is a builder. Await it for a [`WebSocket`].
+/// The result is a builder: await it for a [`WebSocket`], or make a [`WebSocketChannel`] of it with
+/// [`channel`](Connect::channel).
 ///
 /// A user name and password in the URL become an `Authorization` header.
 ///
@@ -56,6 +59,8 @@ pub fn connect(url: impl Into<String>) -> Connect {
         head_limits: HeadLimits::default(),
         timeout: CONNECT_TIMEOUT,
         keepalive: None,
+        #[cfg(feature = "tls")]
+        tls: TlsOptions::default(),
     }
 }
 
@@ -72,6 +77,8 @@ pub struct Connect {
     head_limits: HeadLimits,
     timeout: Duration,
     keepalive: Option<Option<Keepalive>>,
+    #[cfg(feature = "tls")]
+    tls: TlsOptions,
 }
 
 impl Connect {
@@ -118,7 +125,7 @@ impl Connect {
         self
     }
 
-    /// Sets the connect timeout, over the lookup, TCP and the opening handshake together; 10 s by
+    /// Sets the connect timeout, over the lookup, TCP, TLS and the opening handshake together; 10 s by
     /// default.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
@@ -129,6 +136,33 @@ impl Connect {
     /// [`WebSocket`] has none, as it can only act while it is polled.
     pub fn keepalive(mut self, keepalive: impl Into<Option<Keepalive>>) -> Self {
         self.keepalive = Some(keepalive.into());
+        self
+    }
+
+    /// Trusts these roots, in PEM, in place of the platform's.
+    #[cfg(feature = "tls")]
+    pub fn tls_roots(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.tls.roots_pem = Some(pem.into());
+        self
+    }
+
+    /// Shows this certificate, a chain and its private key in PEM, to a server that asks for one.
+    #[cfg(feature = "tls")]
+    pub fn tls_client_certificate(
+        mut self,
+        chain_pem: impl Into<Vec<u8>>,
+        key_pem: impl Into<Vec<u8>>,
+    ) -> Self {
+        self.tls.identity_pem = Some((chain_pem.into(), key_pem.into()));
+        self
+    }
+
+    /// Accepts any certificate, a self-signed one too. **Anyone on the way can then read and change
+    /// everything**: for development only. Better give the certificate with
+    /// [`tls_roots`](Self::tls_roots).
+    #[cfg(feature = "tls")]
+    pub fn danger_accept_any_certificate(mut self) -> Self {
+        self.tls.trust = Trust::Anything;
         self
     }
 
@@ -151,11 +185,11 @@ impl Connect {
         if let Some(name) = self.bad_header {
             return Err(ConnectError::Header { name });
         }
-        if url.is_secure() {
-            return Err(ConnectError::Tls {
-                url: url.to_string(),
-            });
-        }
+        let security = Security::of(
+            &url,
+            #[cfg(feature = "tls")]
+            &self.tls,
+        )?;
         let handshake = ClientHandshake::new(&url, self.options, random()).map_err(|error| {
             ConnectError::Handshake {
                 url: url.to_string(),
@@ -164,11 +198,11 @@ impl Connect {
         })?;
         let mut stage = Stage::Resolve;
         let opening = async {
-            let mut stream = connect_tcp(&url, &mut stage).await?;
+            let stream = connect_tcp(&url, &mut stage).await?;
+            let mut io = security.secure(stream, &url, &mut stage).await?;
             stage = Stage::Handshake;
             let (negotiated, leftover) =
-                shake_hands(&mut stream, &url, &handshake, self.head_limits).await?;
-            let io = Transport::tcp(stream);
+                shake_hands(&mut io, &url, &handshake, self.head_limits).await?;
             let mut socket = WebSocket::from_upgraded(io, leftover, Role::Client, self.limits);
             socket.set_keepalive(self.keepalive.flatten());
             Ok(socket.with_protocol(negotiated.subprotocol.as_deref()))
@@ -203,51 +237,96 @@ impl fmt::Debug for Connect {
     }
 }
 
+/// Whether the URL asks for TLS, and how it is spoken.
+enum Security {
+    Plain,
+    #[cfg(feature = "tls")]
+    Tls(Arc<tokio_rustls::rustls::ClientConfig>),
+}
+
+impl Security {
+    #[cfg(feature = "tls")]
+    fn of(url: &WsUrl, options: &TlsOptions) -> Result<Self, ConnectError> {
+        Ok(if url.is_secure() {
+            Self::Tls(Arc::new(options.config()?))
+        } else {
+            Self::Plain
+        })
+    }
+
+    #[cfg(not(feature = "tls"))]
+    fn of(url: &WsUrl) -> Result<Self, ConnectError> {
+        if url.is_secure() {
+            return Err(ConnectError::NoTls {
+                url: url.to_string(),
+            });
+        }
+        Ok(Self::Plain)
+    }
+
+    #[cfg_attr(not(feature = "tls"), expect(unused_variables, clippy::unused_async))]
+    async fn secure(
+        self,
+        stream: TcpStream,
+        url: &WsUrl,
+        stage: &mut Stage,
+    ) -> Result<Transport, ConnectError> {
+        Ok(match self {
+            Self::Plain => Transport::tcp(stream),
+            #[cfg(feature = "tls")]
+            Self::Tls(config) => {
+                *stage = Stage::Tls;
+                Transport::tls(tls::connect(stream, url, config).await?)
+            }
+        })
+    }
+}
+
 /// Connects to the first address of the host that answers.
 async fn connect_tcp(url: &WsUrl, stage: &mut Stage) -> Result<TcpStream, ConnectError> {
-    let resolve_error = |error| ConnectError::Resolve {
+    let addresses = tokio::net::lookup_host((url.host(), url.port())).await;
+    let addresses = addresses.map_err(|error| ConnectError::Resolve {
         host: url.host().to_owned(),
         error: Arc::new(error),
-    };
-    let addresses = tokio::net::lookup_host((url.host(), url.port()));
-    let addresses = addresses.await.map_err(resolve_error)?;
+    })?;
     *stage = Stage::Tcp;
-    let mut last_error = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
-    for address in addresses {
-        match TcpStream::connect(address).await {
-            Ok(stream) => {
-                // A message must not wait for the acknowledgement of the one before.
-                let _ = stream.set_nodelay(true);
-                return Ok(stream);
-            }
-            Err(error) => last_error = error,
-        }
-    }
-    Err(ConnectError::Tcp {
+    let stream = dial(addresses).await.map_err(|error| ConnectError::Tcp {
         url: url.to_string(),
-        error: Arc::new(last_error),
-    })
+        error: Arc::new(error),
+    })?;
+    // A message must not wait for the acknowledgement of the one before.
+    let _ = stream.set_nodelay(true);
+    Ok(stream)
+}
+
+/// A connection that was lost during the opening handshake, perhaps by an alert of TLS.
+fn lost(url: &WsUrl, error: std::io::Error) -> ConnectError {
+    #[cfg(feature = "tls")]
+    if tls::is_tls_error(&error) {
+        return tls::tls_error(url, error);
+    }
+    ConnectError::Lost {
+        url: url.to_string(),
+        error: Arc::new(error),
+    }
 }
 
 /// The opening handshake; returns what was agreed on and the bytes behind the 101.
 async fn shake_hands(
-    stream: &mut TcpStream,
+    stream: &mut Transport,
     url: &WsUrl,
     handshake: &ClientHandshake,
     limits: HeadLimits,
 ) -> Result<(Negotiated, BytesMut), ConnectError> {
-    let lost = |error| ConnectError::Lost {
-        url: url.to_string(),
-        error: Arc::new(error),
-    };
+    let lost = |error| lost(url, error);
     let failed = |error| ConnectError::Handshake {
         url: url.to_string(),
         error,
     };
-    stream
-        .write_all(&encode_request(&handshake.request()))
-        .await
-        .map_err(lost)?;
+    let request = encode_request(&handshake.request());
+    stream.write_all(&request).await.map_err(lost)?;
+    // A TLS layer may hold what it has taken.
+    stream.flush().await.map_err(lost)?;
     let mut reader = HeadReader::new(limits);
     let leftover = read_head(stream, &mut reader)
         .await

@@ -59,13 +59,31 @@ pub enum ConnectError {
     /// The URL does not name a WebSocket server.
     #[error("{0}")]
     Url(#[from] UrlError),
-    /// The URL asks for TLS.
+    /// The URL asks for TLS, and this build has none.
     #[error(
-        "{url} asks for TLS, which this version does not speak yet: use ws:// if the server allows it"
+        "{url} asks for TLS, which this build leaves out: turn on talkback's feature `tls`, or use ws:// if the server allows it"
     )]
+    NoTls {
+        /// The URL, without its secrets.
+        url: String,
+    },
+    /// An option of TLS cannot be used, or the platform's roots cannot.
+    #[error("{what} cannot be used for TLS: {error}")]
+    TlsOption {
+        /// What cannot be used.
+        what: &'static str,
+        /// Why.
+        error: String,
+    },
+    /// The TLS handshake failed, or the server refused this client in it.
+    #[error("could not open {url}: TLS failed: {error}. {advice}")]
     Tls {
         /// The URL, without its secrets.
         url: String,
+        /// Which check failed.
+        error: Arc<io::Error>,
+        /// What to do.
+        advice: &'static str,
     },
     /// A header cannot be sent.
     #[error(
@@ -131,6 +149,8 @@ pub enum Stage {
     Resolve,
     /// Connecting to one of them.
     Tcp,
+    /// The TLS handshake.
+    Tls,
     /// Waiting for the server's answer to the opening handshake.
     Handshake,
 }
@@ -140,6 +160,7 @@ impl std::fmt::Display for Stage {
         f.write_str(match self {
             Self::Resolve => "looking up the address",
             Self::Tcp => "connecting",
+            Self::Tls => "waiting for the TLS handshake",
             Self::Handshake => "waiting for the answer to the opening handshake",
         })
     }

@@ -26,9 +26,12 @@
 //! ```
 
 mod accept;
+#[cfg(feature = "tls")]
+mod any_certificate;
 mod buffers;
 mod channel;
 mod connect;
+mod dial;
 mod driver;
 mod error;
 mod http_io;
@@ -38,6 +41,8 @@ mod runtime;
 mod shared;
 mod snapshot;
 mod sync;
+#[cfg(feature = "tls")]
+mod tls;
 mod transport;
 mod waiters;
 mod wakers;

@@ -12,11 +12,42 @@ use tokio::net::TcpStream;
 ///
 /// What it is made of is not part of the interface, so that TLS and proxies fit in.
 #[derive(Debug)]
-pub struct Transport(TcpStream);
+pub struct Transport(Inner);
+
+#[derive(Debug)]
+enum Inner {
+    Tcp(TcpStream),
+    #[cfg(feature = "tls")]
+    Tls(Box<tokio_rustls::client::TlsStream<TcpStream>>),
+}
+
+/// The same call on whatever the transport is made of.
+macro_rules! with_inner {
+    ($transport:expr, $io:ident => $call:expr) => {
+        match &mut $transport.get_mut().0 {
+            Inner::Tcp($io) => $call,
+            #[cfg(feature = "tls")]
+            Inner::Tls($io) => $call,
+        }
+    };
+}
 
 impl Transport {
     pub(crate) fn tcp(stream: TcpStream) -> Self {
-        Self(stream)
+        Self(Inner::Tcp(stream))
+    }
+
+    #[cfg(feature = "tls")]
+    pub(crate) fn tls(stream: tokio_rustls::client::TlsStream<TcpStream>) -> Self {
+        Self(Inner::Tls(Box::new(stream)))
+    }
+
+    fn socket(&self) -> &TcpStream {
+        match &self.0 {
+            Inner::Tcp(stream) => stream,
+            #[cfg(feature = "tls")]
+            Inner::Tls(stream) => stream.get_ref().0,
+        }
     }
 
     /// The address of this end.
@@ -24,7 +55,7 @@ impl Transport {
     /// # Errors
     /// The operating system's, if the socket is gone.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.0.local_addr()
+        self.socket().local_addr()
     }
 
     /// The address of the other end: the server, or the proxy before it.
@@ -32,46 +63,50 @@ impl Transport {
     /// # Errors
     /// The operating system's, if the socket is not connected any more.
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
-        self.0.peer_addr()
+        self.socket().peer_addr()
     }
 }
 
 impl AsyncRead for Transport {
     fn poll_read(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(cx, buf)
+        with_inner!(self, io => Pin::new(io).poll_read(cx, buf))
     }
 }
 
 impl AsyncWrite for Transport {
     fn poll_write(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(cx, bytes)
+        with_inner!(self, io => Pin::new(io).poll_write(cx, bytes))
     }
 
     fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write_vectored(cx, slices)
+        with_inner!(self, io => Pin::new(io).poll_write_vectored(cx, slices))
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.0.is_write_vectored()
+        match &self.0 {
+            Inner::Tcp(stream) => stream.is_write_vectored(),
+            #[cfg(feature = "tls")]
+            Inner::Tls(stream) => stream.is_write_vectored(),
+        }
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(cx)
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        with_inner!(self, io => Pin::new(io).poll_flush(cx))
     }
 
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(cx)
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        with_inner!(self, io => Pin::new(io).poll_shutdown(cx))
     }
 }

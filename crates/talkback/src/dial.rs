@@ -1,0 +1,134 @@
+//! TCP to a host with several addresses: happy eyeballs (RFC 8305).
+
+use std::collections::VecDeque;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until};
+
+/// How long an address has before the next one is tried beside it (RFC 8305 §5).
+const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
+
+/// Connects to the first address that answers.
+///
+/// They are tried one after the other, families in turn, each next one as soon as the one before
+/// fails, or beside it after 250 ms: an address that swallows packets costs that long and no more.
+///
+/// # Errors
+/// That of the first address that failed, as it is the preferred one.
+pub(crate) async fn dial(addresses: impl IntoIterator<Item = SocketAddr>) -> io::Result<TcpStream> {
+    let mut waiting = in_turn(addresses);
+    let mut attempts = JoinSet::new();
+    let mut first_error = None;
+    let mut next_attempt = Instant::now();
+    loop {
+        if attempts.is_empty() && waiting.is_empty() {
+            let none = || io::Error::new(io::ErrorKind::NotFound, "the host has no address");
+            return Err(first_error.unwrap_or_else(none));
+        }
+        tokio::select! {
+            biased;
+            Some(outcome) = attempts.join_next() => match outcome {
+                Ok(Ok(stream)) => return Ok(stream),
+                Ok(Err(error)) => {
+                    first_error.get_or_insert(error);
+                    next_attempt = Instant::now();
+                }
+                Err(error) => {
+                    first_error.get_or_insert(io::Error::other(error));
+                }
+            },
+            () = sleep_until(next_attempt), if !waiting.is_empty() => {
+                if let Some(address) = waiting.pop_front() {
+                    attempts.spawn(TcpStream::connect(address));
+                }
+                next_attempt = Instant::now() + ATTEMPT_DELAY;
+            }
+        }
+    }
+}
+
+/// The addresses with their families in turn, beginning with the resolver's first (RFC 8305 §4).
+fn in_turn(addresses: impl IntoIterator<Item = SocketAddr>) -> VecDeque<SocketAddr> {
+    let addresses: Vec<SocketAddr> = addresses.into_iter().collect();
+    let prefers_ipv6 = addresses.first().is_some_and(SocketAddr::is_ipv6);
+    let (first, second): (VecDeque<_>, VecDeque<_>) = addresses
+        .into_iter()
+        .partition(|address| address.is_ipv6() == prefers_ipv6);
+    let mut turns = [first, second];
+    let mut ordered = VecDeque::new();
+    while !(turns[0].is_empty() && turns[1].is_empty()) {
+        ordered.extend(turns[0].pop_front());
+        ordered.extend(turns[1].pop_front());
+    }
+    ordered
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+
+    fn address(text: &str) -> SocketAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn families_take_turns() {
+        let addresses = ["[::1]:1", "[::2]:1", "[::3]:1", "1.0.0.1:1"].map(address);
+        let ordered = ["[::1]:1", "1.0.0.1:1", "[::2]:1", "[::3]:1"].map(address);
+        assert_eq!(in_turn(addresses), ordered);
+    }
+
+    #[tokio::test]
+    async fn an_address_that_refuses_leads_to_the_next() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let good = listener.local_addr().unwrap();
+        let stream = dial([address("127.0.0.1:1"), good]).await.unwrap();
+        assert_eq!(stream.peer_addr().unwrap(), good);
+    }
+
+    #[tokio::test]
+    async fn the_error_is_that_of_the_first_address() {
+        let error = dial([address("127.0.0.1:1")]).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
+        assert_eq!(dial([]).await.unwrap_err().kind(), io::ErrorKind::NotFound);
+    }
+
+    #[tokio::test]
+    async fn an_address_that_is_silent_does_not_hold_up_the_next() {
+        // A listener whose queue of connections is full swallows the next one's SYN.
+        let full = socket_with_full_queue();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let good = listener.local_addr().unwrap();
+        let stream = dial([full.address, good]).await.unwrap();
+        assert_eq!(stream.peer_addr().unwrap(), good);
+    }
+
+    struct Full {
+        address: SocketAddr,
+        _listener: TcpListener,
+        _streams: Vec<std::net::TcpStream>,
+    }
+
+    fn socket_with_full_queue() -> Full {
+        let runtime_free = tokio::net::TcpSocket::new_v4().unwrap();
+        runtime_free.bind(address("127.0.0.1:0")).unwrap();
+        let listener = runtime_free.listen(1).unwrap().into_std().unwrap();
+        let address = listener.local_addr().unwrap();
+        let timeout = Duration::from_millis(200);
+        let mut streams = Vec::new();
+        while let Ok(stream) = std::net::TcpStream::connect_timeout(&address, timeout) {
+            streams.push(stream);
+            assert!(streams.len() < 64, "the queue does not fill");
+        }
+        Full {
+            address,
+            _listener: listener,
+            _streams: streams,
+        }
+    }
+}

@@ -9,11 +9,15 @@ use std::time::Duration;
 use futures_core::Stream;
 use futures_sink::Sink;
 use talkback_proto::{CloseCode, CloseFrame, CloseFrameError, CloseInfo, Message};
+use tokio::io::{AsyncRead, AsyncWrite};
 
+use crate::driver::drive;
 use crate::error::{Error, TrySendError};
+use crate::runtime;
 use crate::shared::{ChannelState, Reading, Shared, WaitKey};
 use crate::snapshot::Snapshots;
 use crate::sync::Arc;
+use crate::websocket::WebSocket;
 
 /// A channel to a WebSocket server: messages come as a stream, and go into a sink.
 ///
@@ -209,6 +213,22 @@ impl WebSocketChannel {
     /// How long the last ping took to be answered, if the keepalive has sent one.
     pub fn latency(&self) -> Option<Duration> {
         self.shared().lock().latency()
+    }
+}
+
+/// A channel over a socket that is open, such as one that a server accepted. Its driver runs as that
+/// of a channel that connects; the keepalive is the socket's.
+impl<T> From<WebSocket<T>> for WebSocketChannel
+where
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    fn from(socket: WebSocket<T>) -> Self {
+        let shared = Shared::new();
+        let channel = Self::new(&shared);
+        let close_timeout = socket.limits().close_timeout;
+        shared.lock().open(socket.protocol());
+        runtime::spawn(drive(std::future::ready(Ok(socket)), shared, close_timeout));
+        channel
     }
 }
 

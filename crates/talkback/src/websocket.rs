@@ -77,6 +77,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
         self
     }
 
+    /// The bounds of this connection.
+    pub fn limits(&self) -> &Limits {
+        self.connection.limits()
+    }
+
     /// The subprotocol that both ends agreed on, if any (RFC 6455 §1.9).
     pub fn protocol(&self) -> Option<&str> {
         self.protocol.as_deref()

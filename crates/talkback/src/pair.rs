@@ -1,0 +1,35 @@
+//! Two connected ends in memory, for tests.
+
+use talkback_proto::{Limits, Role};
+use tokio::io::duplex;
+
+use crate::channel::WebSocketChannel;
+use crate::websocket::WebSocket;
+
+/// How many bytes are on the way in each direction before a sender waits.
+const BUFFER_SIZE: usize = 64 * 1024;
+
+/// Two channels that are connected to each other in memory: the client's end and the server's.
+///
+/// Everything but the network is real: frames, masking, close frames. What a program does over a
+/// [`WebSocketChannel`] can be tested with it, without a server.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let (client, mut server) = talkback::pair();
+/// client.send("Hello!").await?;
+/// assert_eq!(server.recv().await?.unwrap().as_text(), Some("Hello!"));
+/// client.close().await?;
+/// assert!(server.recv().await?.is_none());
+/// # Ok(())
+/// # }
+/// ```
+pub fn pair() -> (WebSocketChannel, WebSocketChannel) {
+    let (client, server) = duplex(BUFFER_SIZE);
+    let end = |io, role| WebSocket::from_upgraded(io, &b""[..], role, Limits::default());
+    (
+        end(client, Role::Client).into(),
+        end(server, Role::Server).into(),
+    )
+}

@@ -296,6 +296,12 @@ impl Connection {
         self.state = State::Closing;
     }
 
+    /// Starts the close timeout, unless it runs: for a caller that has more to send before it
+    /// [`close`](Self::close)s, and wants the end by then.
+    pub fn start_close_timeout(&mut self, now: Instant) {
+        self.deadline.get_or_insert(now + self.limits.close_timeout);
+    }
+
     /// The bytes to be written, in order; advance it by what was taken.
     pub fn output(&mut self) -> &mut Output {
         if !self.output.has_remaining() {
@@ -330,7 +336,7 @@ impl Connection {
     fn send_close(&mut self, body: Bytes, now: Instant) {
         self.push(Opcode::Close, body);
         self.close_sent = true;
-        self.deadline = Some(now + self.limits.close_timeout);
+        self.start_close_timeout(now);
     }
 
     /// Queues the pending pong, but only behind an earlier one that has been written: a peer that
@@ -384,7 +390,7 @@ impl Connection {
         self.write_error.get_or_insert_with(|| what.into());
         self.pong = None;
         self.output.clear();
-        self.deadline.get_or_insert(now + self.limits.close_timeout);
+        self.start_close_timeout(now);
     }
 
     /// The transport has ended; `what` says how, for a person: "the peer closed the connection
@@ -408,6 +414,7 @@ impl Connection {
     /// silence a ping is queued, and after more silence the connection ends.
     pub fn handle_timeout(&mut self, now: Instant) {
         if self.deadline.is_some_and(|deadline| deadline <= now) {
+            self.initiator.get_or_insert(Initiator::Local);
             self.end(CloseCause::CloseTimeout);
         }
         if !self.is_open() {

@@ -21,12 +21,28 @@ const TURNS: usize = 128;
 ///
 /// While it opens, messages are queued. If the channel is closed meanwhile with nothing queued, it
 /// gives up at once; with messages queued it goes on for the close timeout.
-pub(crate) async fn drive<T, F>(opening: F, shared: Arc<Shared>, close_timeout: Duration)
+pub(crate) fn drive<T, F>(
+    opening: F,
+    shared: Arc<Shared>,
+    close_timeout: Duration,
+) -> impl Future<Output = ()>
 where
     T: AsyncRead + AsyncWrite + Unpin,
     F: Future<Output = Result<WebSocket<T>, Error>>,
 {
+    // Made here, so that a task that is dropped before its first poll ends the channel too.
     let guard = EndGuard(Arc::clone(&shared));
+    async move {
+        open_and_pump(opening, &shared, close_timeout).await;
+        drop(guard);
+    }
+}
+
+async fn open_and_pump<T, F>(opening: F, shared: &Shared, close_timeout: Duration)
+where
+    T: AsyncRead + AsyncWrite + Unpin,
+    F: Future<Output = Result<WebSocket<T>, Error>>,
+{
     let opened = {
         let mut opening = pin!(opening);
         let mut patience = None;
@@ -34,7 +50,7 @@ where
             if let Poll::Ready(opened) = opening.as_mut().poll(cx) {
                 return Poll::Ready(Some(opened));
             }
-            poll_given_up(&shared, close_timeout, &mut patience, cx).map(|()| None)
+            poll_given_up(shared, close_timeout, &mut patience, cx).map(|()| None)
         })
         .await
     };
@@ -43,7 +59,7 @@ where
         Some(Err(error)) => shared.lock().end_unopened(Some(error)),
         Some(Ok(mut socket)) => {
             shared.lock().open(socket.protocol());
-            let error = poll_fn(|cx| poll_pump(&mut socket, &shared, cx)).await;
+            let error = poll_fn(|cx| poll_pump(&mut socket, shared, cx)).await;
             let info = socket
                 .close_info()
                 .expect("a socket that ended says how")
@@ -51,7 +67,6 @@ where
             shared.lock().end(info, error);
         }
     }
-    drop(guard);
 }
 
 /// Ends the channel if its driver is dropped, as when a runtime shuts down.
@@ -135,7 +150,15 @@ fn take_orders<T: AsyncRead + AsyncWrite + Unpin>(
     shared: &Shared,
     cx: &mut Context<'_>,
 ) {
-    shared.lock().set_driver(cx);
+    let is_close_requested = {
+        let mut state = shared.lock();
+        state.set_driver(cx);
+        state.is_close_requested()
+    };
+    if is_close_requested {
+        // What is queued leaves first, but a peer that does not read gets no more time for it.
+        socket.start_close_timeout();
+    }
     while socket.has_room() {
         let order = shared.lock().next_order();
         match order {

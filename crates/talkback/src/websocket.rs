@@ -230,6 +230,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
         self.connection.send(message)
     }
 
+    pub(crate) fn start_close_timeout(&mut self) {
+        self.connection.start_close_timeout(now());
+    }
+
     pub(crate) fn begin_close(&mut self, frame: Option<CloseFrame>) {
         self.connection.close(frame, now());
     }

@@ -175,7 +175,8 @@ impl Connect {
         let channel = WebSocketChannel::new(&shared);
         self.keepalive.get_or_insert(Some(Keepalive::default()));
         let close_timeout = self.limits.close_timeout;
-        let opening = async move { Ok(self.run().await?) };
+        // In a box of its own, which is freed once the channel is open.
+        let opening = Box::pin(async move { Ok(self.run().await?) });
         runtime::spawn(drive(opening, shared, close_timeout));
         channel
     }

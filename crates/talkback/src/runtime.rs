@@ -1,12 +1,14 @@
 //! Where drivers run: on the current tokio runtime, else on a thread of their own.
 
 use std::future::Future;
-use std::sync::OnceLock;
-use std::thread;
+#[cfg(not(shuttle))]
+use std::{sync::OnceLock, thread};
 
+#[cfg(not(shuttle))]
 use tokio::runtime::{Builder, Handle};
 
 /// Starts a task from any thread, without blocking.
+#[cfg(not(shuttle))]
 pub(crate) fn spawn(task: impl Future<Output = ()> + Send + 'static) {
     match Handle::try_current() {
         Ok(runtime) => drop(runtime.spawn(task)),
@@ -14,7 +16,14 @@ pub(crate) fn spawn(task: impl Future<Output = ()> + Send + 'static) {
     }
 }
 
+/// Starts a task of the schedule checker.
+#[cfg(shuttle)]
+pub(crate) fn spawn(task: impl Future<Output = ()> + Send + 'static) {
+    shuttle::future::spawn(task);
+}
+
 /// The one thread that drives all channels of programs without a runtime.
+#[cfg(not(shuttle))]
 fn background() -> &'static Handle {
     static BACKGROUND: OnceLock<Handle> = OnceLock::new();
     BACKGROUND.get_or_init(|| {

@@ -1,0 +1,91 @@
+//! What an idle connection costs, counted by the allocator.
+
+#[path = "support/heap.rs"]
+mod heap;
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
+use talkback::{Message, WebSocketChannel};
+use tokio::net::TcpListener;
+
+const CONNECTIONS: usize = 200;
+
+/// Opens a WebSocket by hand, without heap of ours.
+fn open_by_hand(port: u16) -> TcpStream {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    stream
+        .write_all(
+            b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+            Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n",
+        )
+        .unwrap();
+    let mut head = [0; 512];
+    let size = stream.read(&mut head).unwrap();
+    assert!(head[..size].starts_with(b"HTTP/1.1 101"));
+    stream
+}
+
+/// One after the other, as they share one counter.
+#[test]
+fn idle_connections_cost_little() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let socket = socket_bytes().await;
+        println!("an idle WebSocket<TcpStream> holds {socket} bytes of heap beside itself");
+        let size = size_of::<talkback::WebSocket<tokio::net::TcpStream>>();
+        println!("and is {size} bytes itself");
+        assert!(socket + size <= 4 * 1024);
+        let channel = channel_bytes().await;
+        println!("an idle WebSocketChannel holds {channel} bytes of heap, its driver and the server's end included");
+        assert!(channel <= 8 * 1024);
+    });
+}
+
+async fn socket_bytes() -> usize {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let mut sockets = Vec::with_capacity(CONNECTIONS + 1);
+    let mut peers = Vec::with_capacity(CONNECTIONS + 1);
+    let mut before = 0;
+    for number in 0..=CONNECTIONS {
+        let opening = tokio::task::spawn_blocking(move || open_by_hand(port));
+        let (stream, _) = listener.accept().await.unwrap();
+        let mut socket = talkback::accept(stream).await.unwrap();
+        // A message each way, after which nothing may be left over.
+        socket.send("hello").await.unwrap();
+        peers.push(opening.await.unwrap());
+        sockets.push(socket);
+        if number == 0 {
+            before = heap::in_use();
+        }
+    }
+    (heap::in_use() - before) / CONNECTIONS
+}
+
+async fn channel_bytes() -> usize {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("ws://{}/", listener.local_addr().unwrap());
+    let mut channels = Vec::with_capacity(CONNECTIONS + 1);
+    let mut peers = Vec::with_capacity(CONNECTIONS + 1);
+    let mut before = 0;
+    for number in 0..=CONNECTIONS {
+        let mut channel = WebSocketChannel::connect(url.as_str());
+        let (stream, _) = listener.accept().await.unwrap();
+        let mut peer = talkback::accept(stream).await.unwrap();
+        peer.send("hello").await.unwrap();
+        assert_eq!(channel.recv().await.unwrap(), Some(Message::from("hello")));
+        channel.send("hello").await.unwrap();
+        assert_eq!(peer.recv().await.unwrap(), Some(Message::from("hello")));
+        channels.push(channel);
+        peers.push(peer);
+        if number == 0 {
+            before = heap::in_use();
+        }
+    }
+    // The server's end is in the same process, and is counted with it.
+    (heap::in_use() - before) / CONNECTIONS
+}

@@ -1,0 +1,107 @@
+//! The channel and its driver under random schedules: `--cfg shuttle`.
+//!
+//! Each schedule runs the shipped `channel.rs`, `shared.rs` and `driver.rs` over a pair in memory;
+//! every lock is a point at which another task may run. A lost wake-up is a deadlock, which the
+//! checker reports.
+#![cfg(shuttle)]
+
+use shuttle::future::{block_on, spawn};
+use shuttle::scheduler::RandomScheduler;
+use shuttle::{Config, Runner};
+use talkback::{Message, TrySendError, WebSocketChannel, pair};
+
+/// The schedules of each test.
+const SCHEDULES: usize = 100_000;
+
+/// Runs a test under random schedules, with tokio's clock at hand but standing still.
+fn check(test: impl Fn() + Send + Sync + 'static) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .unwrap();
+    // All tasks of a schedule run on this thread.
+    let _guard = runtime.enter();
+    let scheduler = RandomScheduler::new(SCHEDULES);
+    Runner::new(scheduler, Config::new()).run(test);
+}
+
+async fn drain(mut channel: WebSocketChannel) -> Vec<Message> {
+    let mut messages = Vec::new();
+    while let Ok(Some(message)) = channel.recv().await {
+        messages.push(message);
+    }
+    messages
+}
+
+#[test]
+fn close_against_send() {
+    check(|| {
+        let (client, server) = pair();
+        let sender = client.sender();
+        let sending = spawn(async move {
+            let mut sent = Vec::new();
+            for number in 0..3 {
+                match sender.send(number.to_string()).await {
+                    Ok(()) => sent.push(Message::from(number.to_string())),
+                    Err(error) => {
+                        assert!(matches!(error, TrySendError::Closed(_)));
+                        break;
+                    }
+                }
+            }
+            sent
+        });
+        let receiving = spawn(drain(server));
+        let closing = spawn(async move { client.close().await });
+        block_on(async {
+            let sent = sending.await.unwrap();
+            assert!(closing.await.unwrap().unwrap().clean);
+            // What was taken before the close has arrived, and nothing else.
+            assert_eq!(receiving.await.unwrap(), sent);
+        });
+    });
+}
+
+#[test]
+fn drop_against_recv() {
+    check(|| {
+        let (client, server) = pair();
+        let receiving = spawn(drain(server));
+        let dropping = spawn(async move {
+            client.try_send("last").unwrap();
+            drop(client);
+        });
+        block_on(async {
+            dropping.await.unwrap();
+            assert_eq!(receiving.await.unwrap(), [Message::from("last")]);
+        });
+    });
+}
+
+#[test]
+fn split_halves() {
+    check(|| {
+        let (client, server) = pair();
+        let (sender, mut receiver) = client.split();
+        let echoing = spawn(async move {
+            let mut server = server;
+            while let Ok(Some(message)) = server.recv().await {
+                if server.send(message).await.is_err() {
+                    break;
+                }
+            }
+        });
+        let receiving = spawn(async move { receiver.recv().await.unwrap() });
+        let sending = spawn(async move {
+            sender.send("there and back").await.unwrap();
+            sender
+        });
+        block_on(async {
+            let message = receiving.await.unwrap().unwrap();
+            assert_eq!(message.as_text(), Some("there and back"));
+            // The last half goes: the channel closes, and the echo ends.
+            drop(sending.await.unwrap());
+            echoing.await.unwrap();
+        });
+    });
+}

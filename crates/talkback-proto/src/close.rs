@@ -266,10 +266,14 @@ impl CloseInfo {
         }
     }
 
-    /// Whether this is an ordinary end: a clean close that this end began, or one by the peer
-    /// with 1000, 1001 or no code. Such an end is not an error.
+    /// Whether this is an ordinary end: a clean close that this end began, or one that the peer
+    /// began with 1000, 1001 or no code. Such an end is not an error.
     pub fn is_normal(&self) -> bool {
-        self.clean && (self.initiator == Initiator::Local || self.code.is_normal())
+        match self.initiator {
+            Initiator::Local => self.clean,
+            // The peer's close frame counts, even if it did not wait for ours.
+            Initiator::Remote => self.code.is_normal(),
+        }
     }
 }
 

@@ -66,3 +66,8 @@ pub use talkback_proto::{
     CloseCause, CloseCode, CloseFrame, CloseFrameError, CloseInfo, Initiator, Keepalive, Limits,
     Message, ProtocolError, Role, SendError, Text,
 };
+
+/// The examples of README.md are compiled as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

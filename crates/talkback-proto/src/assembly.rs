@@ -106,7 +106,9 @@ impl Assembly {
             })) => Some(self.finish(kind)),
             Some(_) => None,
             None => {
-                self.buffer = BytesMut::new();
+                if !connection.is_receiving() {
+                    self.buffer = BytesMut::new();
+                }
                 None
             }
         }

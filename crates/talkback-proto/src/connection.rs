@@ -82,9 +82,11 @@ pub struct Connection {
     output: Output,
     /// The latest ping's payload that is not answered yet. Earlier ones need no answer (§5.5.3).
     pong: Option<Bytes>,
-    /// Whether an earlier pong still waits in the output.
-    pong_in_output: bool,
+    /// Where in the output's bytes the last pong ends; it has left once that many are written.
+    pong_end: u64,
     close_sent: bool,
+    /// Whether the writing side was shut down.
+    is_shut_down: bool,
     /// The peer's close frame, which may be empty.
     close_received: Option<Option<CloseFrame>>,
     initiator: Option<Initiator>,
@@ -119,8 +121,9 @@ impl Connection {
             keys,
             output: Output::default(),
             pong: None,
-            pong_in_output: false,
+            pong_end: 0,
             close_sent: false,
+            is_shut_down: false,
             close_received: None,
             initiator: None,
             failure: None,
@@ -207,13 +210,14 @@ impl Connection {
                 }
                 None
             }
-            // After our close frame nothing but the peer's matters.
-            _ if self.state != State::Open => None,
-            Item::Payload(payload) => Some(Event::Payload(payload)),
+            // A pong MUST be sent unless a close frame was received (§5.5.2): ours does not matter.
             Item::Control(Opcode::Ping, payload) => {
                 self.pong = Some(payload.clone());
                 Some(Event::Ping(payload))
             }
+            // What else comes after our close frame is discarded.
+            _ if self.state != State::Open => None,
+            Item::Payload(payload) => Some(Event::Payload(payload)),
             Item::Control(_, payload) => {
                 if let Some(keepalive) = &mut self.keepalive {
                     keepalive.take_pong(&payload, now);
@@ -304,9 +308,6 @@ impl Connection {
 
     /// The bytes to be written, in order; advance it by what was taken.
     pub fn output(&mut self) -> &mut Output {
-        if !self.output.has_remaining() {
-            self.pong_in_output = false;
-        }
         self.push_pong();
         &mut self.output
     }
@@ -342,11 +343,11 @@ impl Connection {
     /// Queues the pending pong, but only behind an earlier one that has been written: a peer that
     /// never reads costs one pong, not one for each ping.
     fn push_pong(&mut self) {
-        if !self.pong_in_output
+        if self.output.written() >= self.pong_end
             && let Some(payload) = self.pong.take()
         {
             self.push(Opcode::Pong, payload);
-            self.pong_in_output = true;
+            self.pong_end = self.output.written() + self.output.remaining() as u64;
         }
     }
 
@@ -372,11 +373,14 @@ impl Connection {
 
     /// Whether the writing side is to be shut down once the output is written.
     pub fn wants_shutdown(&self) -> bool {
-        self.state == State::Draining && (self.role == Role::Server || self.failure.is_some())
+        self.state == State::Draining
+            && !self.is_shut_down
+            && (self.role == Role::Server || self.failure.is_some())
     }
 
     /// The writing side was shut down after all output had been written. A server ends here.
     pub fn handle_shutdown(&mut self) {
+        self.is_shut_down = true;
         if self.state == State::Draining && self.role == Role::Server && self.failure.is_none() {
             self.end(CloseCause::ClosingHandshake);
         }

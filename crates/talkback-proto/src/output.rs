@@ -36,6 +36,8 @@ impl<F: FnMut() -> [u8; 4] + Send + Sync> MaskingKeys for F {
 pub struct Output {
     segments: VecDeque<Bytes>,
     segments_size: usize,
+    /// How many bytes were ever written.
+    written: u64,
     /// Small frames, one behind the other; written after `segments`.
     tail: BytesMut,
 }
@@ -69,6 +71,11 @@ impl Output {
         if let Some(key) = key {
             let _ = mask(&mut self.tail[start..], key);
         }
+    }
+
+    /// How many bytes were ever written.
+    pub(crate) fn written(&self) -> u64 {
+        self.written
     }
 
     /// Drops everything that waits, as the transport is gone.
@@ -113,6 +120,7 @@ impl Buf for Output {
     }
 
     fn advance(&mut self, mut written: usize) {
+        self.written += written as u64;
         while let Some(segment) = self.segments.front_mut() {
             if written < segment.len() {
                 segment.advance(written);

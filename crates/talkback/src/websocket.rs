@@ -42,7 +42,6 @@ pub struct WebSocket<T> {
     input: BytesMut,
     /// Whether the transport has taken bytes that it may still hold.
     needs_flush: bool,
-    is_shut_down: bool,
     is_end_reported: bool,
     timer: Option<Pin<Box<Sleep>>>,
     wakers: Wakers,
@@ -64,7 +63,6 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
             assembly: Assembly::default(),
             input: leftover.into(),
             needs_flush: false,
-            is_shut_down: false,
             is_end_reported: false,
             timer: None,
             wakers: Wakers::new(),
@@ -401,15 +399,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
     }
 
     fn poll_shutdown(&mut self, cx: &mut Context<'_>) {
-        if self.is_shut_down {
-            return;
-        }
         let Some(io) = &mut self.io else {
             return;
         };
         // A transport that cannot be shut down is shut already.
         if Pin::new(io).poll_shutdown(cx).is_ready() {
-            self.is_shut_down = true;
             self.connection.handle_shutdown();
         }
     }

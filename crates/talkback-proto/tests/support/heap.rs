@@ -18,6 +18,7 @@ thread_local! {
 
 /// What a piece of code did to the heap of its thread, in bytes.
 #[derive(Clone, Copy, Debug)]
+#[allow(dead_code, reason = "each test binary uses a part of it")]
 pub(crate) struct Heap {
     /// How much was allocated at the worst moment, on top of what was before.
     pub(crate) peak: isize,

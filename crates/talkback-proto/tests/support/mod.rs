@@ -4,6 +4,7 @@
     reason = "each test binary compiles this module and uses a part of it"
 )]
 
+pub(crate) mod driver;
 pub(crate) mod wire;
 
 use std::time::Instant;
@@ -236,8 +237,8 @@ fn ways_to_cut(bytes: &[u8]) -> Vec<Vec<&[u8]>> {
         ways.push(bytes.chunks(step).collect());
     }
     let is_cut = |at: &usize| {
-        let near = |place: usize| at.abs_diff(place) < 16;
-        let at_sample = at % (size / 16 + 1) == 0;
+        let near = |place: usize| at.abs_diff(place) < 8;
+        let at_sample = at.is_multiple_of(size / 8 + 1);
         size <= CUT_SIZE_MAX || near(0) || near(size) || near(READ_SIZE) || at_sample
     };
     ways.extend((0..=size).filter(is_cut).map(|at| {

@@ -1,0 +1,76 @@
+//! A driver that reads as one over a transport would, and counts its calls.
+
+use std::ops::Range;
+use std::time::Instant;
+
+use bytes::{Buf, BufMut, BytesMut};
+use talkback_proto::{Assembly, Connection, Incoming, Limits, Message, READ_SIZE, Role};
+
+use super::wire::{CLOSE, FIN, parse};
+use super::{connection, drain};
+
+/// A connection and its assembly, read by a driver that counts.
+pub(crate) struct Driver {
+    pub(crate) connection: Connection,
+    pub(crate) assembly: Assembly,
+    /// The one read buffer; made before the heap is counted.
+    input: BytesMut,
+    pub(crate) now: Instant,
+    /// How often the core was called.
+    pub(crate) calls: usize,
+}
+
+impl Driver {
+    pub(crate) fn new(role: Role, limits: &Limits) -> Self {
+        Self {
+            connection: connection(role, limits),
+            assembly: Assembly::default(),
+            input: BytesMut::with_capacity(READ_SIZE),
+            now: Instant::now(),
+            calls: 0,
+        }
+    }
+
+    /// Takes one read of at most [`READ_SIZE`] bytes and hands over what it brings.
+    pub(crate) fn read(&mut self, bytes: &[u8], mut take: impl FnMut(&mut Connection, Incoming)) {
+        self.input.clear();
+        self.input.extend_from_slice(bytes);
+        loop {
+            self.calls += 1;
+            let Some(incoming) =
+                self.assembly
+                    .next(&mut self.connection, &mut self.input, self.now)
+            else {
+                return;
+            };
+            take(&mut self.connection, incoming);
+        }
+    }
+
+    /// Reads into the message itself and says where the bytes lie now.
+    pub(crate) fn read_space(
+        &mut self,
+        bytes: &mut &[u8],
+    ) -> Option<(Range<usize>, Option<Message>)> {
+        let mut space = self.assembly.space(&self.connection)?;
+        let size = space.remaining_mut().min(bytes.len());
+        let start = space.chunk_mut().as_mut_ptr() as usize;
+        space.put_slice(&bytes[..size]);
+        bytes.advance(size);
+        self.calls += 1;
+        let message = self
+            .assembly
+            .handle_space(&mut self.connection, size, self.now);
+        Some((start..start + size, message))
+    }
+
+    /// What the peer is told when it is failed.
+    pub(crate) fn close_code(&mut self) -> u16 {
+        let frames = parse(&drain(&mut self.connection));
+        let [frame] = &frames[..] else {
+            panic!("one close frame, not {frames:?}");
+        };
+        assert_eq!(frame.first, FIN | CLOSE);
+        u16::from_be_bytes([frame.payload[0], frame.payload[1]])
+    }
+}

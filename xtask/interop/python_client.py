@@ -1,0 +1,151 @@
+"""Python's websockets as the client of `talkback echo`.
+
+Usage: python_client.py URL PID
+
+Prints `ok NAME` or `not ok NAME: what happened` for each check. The last one ends the server,
+whose process id is PID.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+import urllib.error
+import urllib.request
+
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.frames import Close
+
+CHECK_TIMEOUT = 30
+SIZE_MAX = 16 * 1024 * 1024
+URL, PID = sys.argv[1], int(sys.argv[2])
+
+
+def expect(got, wanted):
+    if got != wanted:
+        raise AssertionError(f"got {got!r:.200}, wanted {wanted!r:.200}")
+
+
+async def echoes(message, compression="deflate", sent=None):
+    """Sends a message, in the fragments `sent` if given, and expects it back unchanged."""
+    async with connect(URL, compression=compression, max_size=SIZE_MAX) as socket:
+        await socket.send(message if sent is None else sent)
+        answer = await socket.recv()
+        expect(type(answer), type(message))
+        if answer != message:
+            raise AssertionError("the answer differs")
+
+
+async def messages_of_both_kinds_keep_their_order():
+    messages = ["0", b"0", "", b"", "안녕하세요", bytes(range(256))] * 50
+    async with connect(URL) as socket:
+        for message in messages:
+            await socket.send(message)
+        expect([await socket.recv() for _ in messages], messages)
+
+
+async def fragmented_text_with_a_ping_between():
+    async with connect(URL) as socket:
+
+        async def fragments():
+            yield "Hello, "
+            await (await socket.ping())
+            yield "세계"
+
+        await socket.send(fragments())
+        expect(await socket.recv(), "Hello, 세계")
+
+
+async def ping_is_answered_with_its_payload():
+    async with connect(URL) as socket:
+        # websockets completes this only for a pong with the same payload.
+        latency = await (await socket.ping(b"\x00ping\xff"))
+        expect(latency > 0, True)
+
+
+async def subprotocol(offered, chosen):
+    async with connect(URL, subprotocols=offered) as socket:
+        expect(socket.subprotocol, chosen)
+
+
+async def close_is_echoed(code, reason):
+    async with connect(URL) as socket:
+        await socket.close(code, reason)
+        expect(socket.protocol.close_rcvd, Close(code, reason))
+        expect(socket.protocol.close_rcvd_then_sent, False)
+
+
+async def foreign_origin_is_refused():
+    try:
+        async with connect(URL, origin="https://elsewhere.example"):
+            raise AssertionError("it was let in")
+    except InvalidStatus as refused:
+        expect(refused.response.status_code, 403)
+
+
+def status_of(path):
+    page = URL.replace("ws://", "http://") + path
+    try:
+        with urllib.request.urlopen(page, timeout=CHECK_TIMEOUT) as response:
+            return response.status
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+async def answers_plain_requests():
+    statuses = [await asyncio.to_thread(status_of, path) for path in ("", "health", "nothing")]
+    expect(statuses, [200, 200, 404])
+
+
+async def sigterm_closes_with_1001():
+    async with connect(URL) as socket:
+        await socket.send("still there?")
+        expect(await socket.recv(), "still there?")
+        os.kill(PID, signal.SIGTERM)
+        try:
+            await socket.recv()
+            raise AssertionError("a message came")
+        except ConnectionClosed as closed:
+            expect(closed.rcvd and closed.rcvd.code, 1001)
+
+
+LARGE = os.urandom(1024 * 1024)
+CHECKS = {
+    "text: Korean": lambda: echoes("안녕하세요"),
+    "text: emoji": lambda: echoes("👋🏽 🇰🇷 👩‍👩‍👧"),
+    "text: empty": lambda: echoes(""),
+    "text: 120 kB": lambda: echoes("가나다 abc " * 10_000),
+    "binary: empty": lambda: echoes(b""),
+    "binary: 1 MB": lambda: echoes(LARGE),
+    "uncompressed text: Korean": lambda: echoes("안녕하세요", None),
+    "uncompressed text: 120 kB": lambda: echoes("가나다 abc " * 10_000, None),
+    "uncompressed binary: 1 MB": lambda: echoes(LARGE, None),
+    "fragments: text": lambda: echoes("안녕, world", sent=["안", "", "녕, ", "world"]),
+    "fragments: binary": lambda: echoes(LARGE, sent=[LARGE[:1], LARGE[1:70_000], LARGE[70_000:]]),
+    "fragments: a ping between": fragmented_text_with_a_ping_between,
+    "messages of both kinds keep their order": messages_of_both_kinds_keep_their_order,
+    "ping is answered with its payload": ping_is_answered_with_its_payload,
+    "subprotocol: none": lambda: subprotocol(None, None),
+    "subprotocol: the one both know": lambda: subprotocol(["chat.v9", "chat.v2"], "chat.v2"),
+    "subprotocol: an unknown one": lambda: subprotocol(["chat.v9"], None),
+    "close: without a reason": lambda: close_is_echoed(1000, ""),
+    "close: 1000": lambda: close_is_echoed(1000, "done"),
+    "close: 3000": lambda: close_is_echoed(3000, "끝났어요"),
+    "close: 4999": lambda: close_is_echoed(4999, "r" * 123),
+    "foreign origin is refused": foreign_origin_is_refused,
+    "plain requests": answers_plain_requests,
+    "SIGTERM closes with 1001": sigterm_closes_with_1001,
+}
+
+
+async def main():
+    for name, check in CHECKS.items():
+        try:
+            await asyncio.wait_for(check(), CHECK_TIMEOUT)
+            print(f"ok {name}", flush=True)
+        except Exception as error:
+            print(f"not ok {name}: {type(error).__name__}: {error}", flush=True)
+
+
+asyncio.run(main())

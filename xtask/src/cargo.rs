@@ -1,0 +1,147 @@
+//! The steps that are cargo's own: format, lint, unit, doc.
+
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use crate::Result;
+use crate::process::{self, Finished, Input, Stderr};
+use crate::report::Tally;
+use crate::tools;
+
+/// A cold build of everything fits; a test that hangs does not hold up the rest for ever.
+const LIMIT: Duration = Duration::from_secs(30 * 60);
+
+pub(crate) fn format() -> Result<Tally> {
+    tools::rustup_component("rustfmt", "fmt")?;
+    checked(cargo(&["fmt", "--all", "--check"]))
+}
+
+pub(crate) fn lint() -> Result<Tally> {
+    tools::rustup_component("clippy", "clippy")?;
+    checked(cargo(&[
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--",
+        "-D",
+        "warnings",
+    ]))
+}
+
+pub(crate) fn unit() -> Result<Tally> {
+    counted(cargo(&[
+        "test",
+        "--workspace",
+        "--lib",
+        "--bins",
+        "--tests",
+        "--no-fail-fast",
+    ]))
+}
+
+pub(crate) fn doc() -> Result<Tally> {
+    let examples = counted(cargo(&["test", "--doc", "--workspace", "--no-fail-fast"]))?;
+    let mut pages = cargo(&["doc", "--no-deps", "--workspace"]);
+    pages.env("RUSTDOCFLAGS", "-D warnings");
+    Ok(examples + checked(pages)?)
+}
+
+/// Builds the program of a package in the profile of this one, so that it lies beside it.
+pub(crate) fn build(package: &str, program: &str) -> Result<PathBuf> {
+    let finished = shown(cargo(&["build", "--package", package, "--bin", program]))?;
+    if finished.success() {
+        beside_this_program(program)
+    } else {
+        Err(format!("{package} does not build: {}", finished.ending()).into())
+    }
+}
+
+/// Where cargo puts, or has put, the program of another package of the workspace.
+pub(crate) fn beside_this_program(program: &str) -> Result<PathBuf> {
+    let this = std::env::current_exe()?;
+    Ok(this.with_file_name(format!("{program}{}", std::env::consts::EXE_SUFFIX)))
+}
+
+/// A folder of our own in cargo's target directory.
+pub(crate) fn scratch(name: &str) -> Result<PathBuf> {
+    let this = std::env::current_exe()?;
+    let target = this.ancestors().nth(2).ok_or("no target directory")?;
+    let folder = target.join(name);
+    std::fs::create_dir_all(&folder)?;
+    Ok(folder)
+}
+
+/// The root of the repository.
+pub(crate) fn root() -> &'static Path {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent().unwrap_or(here)
+}
+
+/// A cargo command in the root of the repository.
+pub(crate) fn cargo(arguments: &[&str]) -> Command {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command.args(arguments).current_dir(root());
+    // What `cargo run` told this program about itself; some build scripts run again when it changes.
+    for (name, _) in std::env::vars_os() {
+        let name = name.to_string_lossy();
+        if name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") {
+            command.env_remove(&*name);
+        }
+    }
+    command
+}
+
+/// Runs a command that has no tests to count: it passes or it fails.
+pub(crate) fn checked(command: Command) -> Result<Tally> {
+    let finished = shown(command)?;
+    Ok(if finished.success() {
+        Tally::PASSED
+    } else {
+        Tally::FAILED
+    })
+}
+
+/// Runs a command whose libtest lines are counted. One that ran no test, or died, has failed.
+fn counted(command: Command) -> Result<Tally> {
+    let finished = shown(command)?;
+    let tally = Tally::from_libtest(&finished.stdout);
+    if finished.success() && tally == Tally::default() {
+        println!("  failed: no test has run");
+        return Ok(Tally::FAILED);
+    }
+    if finished.success() || tally.failed > 0 {
+        Ok(tally)
+    } else {
+        Ok(tally + Tally::FAILED)
+    }
+}
+
+/// Runs a command; its output is shown if it fails. On a terminal its progress is shown as it goes.
+fn shown(mut command: Command) -> Result<Finished> {
+    let stderr = if std::io::stderr().is_terminal() {
+        Stderr::Shown
+    } else {
+        Stderr::Kept
+    };
+    let finished = process::run(&mut command, Input::Nothing, stderr, LIMIT)?;
+    if !finished.success() {
+        let arguments: Vec<_> = command
+            .get_args()
+            .map(|part| part.to_string_lossy())
+            .collect();
+        let passed = |line: &&str| line.starts_with("test ") && line.ends_with(" ... ok");
+        let lines = finished.stderr.lines().chain(finished.stdout.lines());
+        lines
+            .filter(|line| !passed(line))
+            .for_each(|line| println!("{line}"));
+        println!(
+            "  failed: cargo {}: {}",
+            arguments.join(" "),
+            finished.ending()
+        );
+    }
+    Ok(finished)
+}

@@ -1,0 +1,73 @@
+//! The launcher: `cargo xtask test` checks everything, `cargo demo` shows it.
+//!
+//! It has no dependencies, so that it compiles in a second or two on a bare machine.
+
+mod cargo;
+mod demo;
+mod deny;
+mod interop;
+mod process;
+mod report;
+mod steps;
+mod tools;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+/// What went wrong, as a message to a person.
+type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+
+const HELP: &str = "\
+Builds, tests and starts everything in this repository.
+
+Usage:
+  cargo xtask test [STEP]...     run every step, or those named, in the given order
+  cargo xtask test --list        name the steps
+  cargo xtask demo [ARGUMENT]... build and start the demo (also: cargo demo)
+  cargo xtask help
+";
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args_os().skip(1);
+    let command = arguments.next().unwrap_or_else(|| "help".into());
+    let rest: Vec<OsString> = arguments.collect();
+    match command.to_str() {
+        Some("test") => test(&rest),
+        Some("demo") => demo::start(&rest).unwrap_or_else(|error| {
+            eprintln!("cargo demo: {error}");
+            ExitCode::FAILURE
+        }),
+        Some("help" | "--help" | "-h") => {
+            print!("{HELP}");
+            ExitCode::SUCCESS
+        }
+        _ => usage(&format!("unknown command {}", command.display())),
+    }
+}
+
+fn test(arguments: &[OsString]) -> ExitCode {
+    let names: Vec<String> = arguments
+        .iter()
+        .map(|name| name.to_string_lossy().into_owned())
+        .collect();
+    match names.first().map(String::as_str) {
+        Some("--list") => {
+            print!("{}", steps::list());
+            return ExitCode::SUCCESS;
+        }
+        Some("--help" | "-h") => {
+            print!("{HELP}\nSteps:\n{}", steps::list());
+            return ExitCode::SUCCESS;
+        }
+        _ => {}
+    }
+    match steps::select(&names) {
+        Ok(selected) => steps::run(&selected),
+        Err(message) => usage(&message),
+    }
+}
+
+fn usage(message: &str) -> ExitCode {
+    eprintln!("cargo xtask: {message}; `cargo xtask help` tells what there is");
+    ExitCode::from(2)
+}

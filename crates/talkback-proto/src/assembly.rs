@@ -12,7 +12,7 @@ use crate::receive::{DataFrame, MessageKind, Payload};
 /// The size in bytes of the buffer that a driver should read into.
 pub const READ_SIZE: usize = 64 * 1024;
 
-/// A message may hold a buffer of at most this many times its size.
+/// A message of at least one in this many parts of the read buffer is split off it, not copied.
 const SLACK: usize = 4;
 
 /// A message's buffer is reserved at most this many times what has arrived of the message, so
@@ -24,7 +24,7 @@ const RESERVE: u64 = 16;
 pub enum Incoming {
     /// A message.
     Message(Message),
-    /// A ping. Its answer is in the connection's output already.
+    /// A ping. Its answer comes with the connection's next output.
     Ping(Bytes),
     /// A pong, asked for or not.
     Pong(Bytes),
@@ -34,7 +34,7 @@ pub enum Incoming {
 ///
 /// Small messages are copied out of the read buffer, so that they never hold it; larger ones are
 /// split off it. For a frame larger than the read buffer, [`space`](Self::space) lets the driver
-/// read into the message itself: at most one read and one part in sixteen of it is copied.
+/// read into the message itself: at most one read and one part in fifteen of it is copied.
 #[derive(Debug, Default)]
 pub struct Assembly {
     /// The message in progress.
@@ -139,9 +139,10 @@ impl Assembly {
             };
             return Some(message(*kind, bytes));
         }
-        if *first {
-            self.buffer.clear();
-        }
+        debug_assert!(
+            !*first || self.buffer.is_empty(),
+            "a message was left unfinished"
+        );
         self.reserve(size, connection.data_frame());
         self.buffer.extend_from_slice(&input[..size]);
         input.advance(size);
@@ -171,14 +172,9 @@ impl Assembly {
         self.buffer.reserve(ahead);
     }
 
+    /// The message, whose buffer is at most about twice its size.
     fn finish(&mut self, kind: MessageKind) -> Message {
-        let buffer = std::mem::take(&mut self.buffer);
-        let bytes = if buffer.len() * SLACK >= buffer.capacity() {
-            buffer.freeze()
-        } else {
-            Bytes::copy_from_slice(&buffer)
-        };
-        message(kind, bytes)
+        message(kind, std::mem::take(&mut self.buffer).freeze())
     }
 }
 

@@ -21,7 +21,7 @@ use crate::role::Role;
 pub enum Event {
     /// A piece of a data message's payload; it lies in the bytes that were handed in.
     Payload(Payload),
-    /// A ping. Its answer is in the output already.
+    /// A ping. Its answer comes with the next [`output`](Connection::output).
     Ping(Bytes),
     /// A pong, asked for or not (RFC 6455 §5.5.3).
     Pong(Bytes),
@@ -312,7 +312,7 @@ impl Connection {
         &mut self.output
     }
 
-    /// How many bytes wait to be written.
+    /// How many bytes wait to be written; a pong counts from the next [`output`](Self::output) on.
     pub fn buffered(&self) -> usize {
         self.output.remaining()
     }

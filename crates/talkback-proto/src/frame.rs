@@ -80,8 +80,8 @@ pub struct Header {
 impl Header {
     /// Decodes the header at the beginning of `bytes` and says how many bytes it takes.
     ///
-    /// Returns `None` while the header is not complete. A rule is held against the first byte
-    /// that breaks it, so the outcome does not depend on how the bytes were cut.
+    /// Returns `None` while the header is not complete. Each rule is held against the bytes in their
+    /// order, so the outcome does not depend on how they were cut.
     ///
     /// # Errors
     /// A reserved bit or opcode, a fragmented or overlong control frame, a length that is not

@@ -244,8 +244,7 @@ impl Receiver {
         if message.count > self.limits.fragments_max {
             return Err(ProtocolError::TooManyFragments(self.limits.fragments_max));
         }
-        // Both are below 2^63, so the sum does not overflow.
-        let size = message.size + payload_size;
+        let size = message.size.saturating_add(payload_size);
         if size > self.limits.message_size_max {
             let size_max = self.limits.message_size_max;
             return Err(ProtocolError::MessageTooBig { size, size_max });

@@ -172,22 +172,27 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Accept<T> {
         })
     }
 
-    /// The 101 and the subprotocol chosen, or why not.
     fn decide(&self, request: &Request<()>) -> Result<(Response<()>, Option<String>), Refusal> {
         let handshake = ServerHandshake::read(request)?;
         self.origin_policy.check(&handshake)?;
         if let Some(check) = &self.check {
             check(request)?;
         }
-        let offered = handshake.subprotocols().iter();
-        let subprotocol = offered
-            .into_iter()
-            .find(|name| self.subprotocols.contains(name));
-        let response = handshake
-            .accept(subprotocol.map(String::as_str), None)
-            .expect("the subprotocol is one of the client's");
-        Ok((response, subprotocol.cloned()))
+        Ok(answer(&handshake, &self.subprotocols))
     }
+}
+
+/// The 101, and the first of the client's subprotocols that the server speaks.
+pub(crate) fn answer(
+    handshake: &ServerHandshake,
+    subprotocols: &[String],
+) -> (Response<()>, Option<String>) {
+    let mut offered = handshake.subprotocols().iter();
+    let subprotocol = offered.find(|name| subprotocols.contains(name)).cloned();
+    let response = handshake
+        .accept(subprotocol.as_deref(), None)
+        .expect("the subprotocol is one of the client's");
+    (response, subprotocol)
 }
 
 impl<T> IntoFuture for Accept<T>

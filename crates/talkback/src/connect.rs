@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::{Future, IntoFuture};
+use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -301,7 +302,7 @@ async fn connect_tcp(url: &WsUrl, stage: &mut Stage) -> Result<TcpStream, Connec
 }
 
 /// A connection that was lost during the opening handshake, perhaps by an alert of TLS.
-fn lost(url: &WsUrl, error: std::io::Error) -> ConnectError {
+fn lost(url: &WsUrl, error: io::Error) -> ConnectError {
     #[cfg(feature = "tls")]
     if tls::is_tls_error(&error) {
         return tls::tls_error(url, error);
@@ -319,20 +320,18 @@ async fn shake_hands(
     handshake: &ClientHandshake,
     limits: HeadLimits,
 ) -> Result<(Negotiated, BytesMut), ConnectError> {
-    let lost = |error| lost(url, error);
     let failed = |error| ConnectError::Handshake {
         url: url.to_string(),
         error,
     };
-    let request = encode_request(&handshake.request());
-    stream.write_all(&request).await.map_err(lost)?;
-    // A TLS layer may hold what it has taken.
-    stream.flush().await.map_err(lost)?;
+    // A server that refuses before it has read the request answers and ends the connection: what
+    // it said tells more than the failed write.
+    let _ = write_all(stream, &encode_request(&handshake.request())).await;
     let mut reader = HeadReader::new(limits);
     let leftover = read_head(stream, &mut reader)
         .await
         .map_err(|error| match error {
-            ReadHeadError::Io(error) => lost(error),
+            ReadHeadError::Io(error) => lost(url, error),
             ReadHeadError::Head(error) => failed(error.into()),
         })?;
     let response = reader.response().map_err(|error| failed(error.into()))?;
@@ -345,4 +344,10 @@ async fn shake_hands(
         }
         Err(error) => Err(failed(error)),
     }
+}
+
+async fn write_all(stream: &mut Transport, bytes: &[u8]) -> io::Result<()> {
+    stream.write_all(bytes).await?;
+    // A TLS layer may hold what it has taken.
+    stream.flush().await
 }

@@ -45,6 +45,8 @@ mod sync;
 #[cfg(feature = "tls")]
 mod tls;
 mod transport;
+#[cfg(feature = "upgrade")]
+mod upgrade;
 mod waiters;
 mod wakers;
 mod websocket;
@@ -57,6 +59,8 @@ pub use pair::pair;
 pub use shared::ChannelState;
 pub use snapshot::{Snapshot, SnapshotState, Snapshots};
 pub use transport::Transport;
+#[cfg(feature = "upgrade")]
+pub use upgrade::{Upgrade, Upgraded, Upgrading, upgrade};
 pub use websocket::WebSocket;
 
 pub use talkback_proto::handshake::{

@@ -57,17 +57,18 @@ impl TlsOptions {
         let provider = Arc::new(ring::default_provider());
         let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
-            .map_err(|error| option_error("the TLS versions", &error))?;
+            .expect("the provider has both versions of TLS");
         let builder = self.with_verifier(builder, provider)?;
         let mut config = match &self.identity_pem {
             None => builder.with_no_client_auth(),
             Some((chain, key)) => {
                 let what = "the client certificate";
-                let chain = certificates(chain).map_err(|error| option_error(what, &error))?;
-                let key = PrivateKeyDer::from_pem_slice(key)
-                    .map_err(|error| option_error("the client certificate's key", &error))?;
+                let chain = certificates(what, chain)?;
+                let key = PrivateKeyDer::from_pem_slice(key).map_err(|error| {
+                    option_error("the client certificate's key", &error, KEY_ADVICE)
+                })?;
                 let config = builder.with_client_auth_cert(chain, key);
-                config.map_err(|error| option_error(what, &error))?
+                config.map_err(|error| option_error(what, &error, KEY_ADVICE))?
             }
         };
         // A server must not answer with HTTP/2, which has another opening handshake.
@@ -94,10 +95,10 @@ impl TlsOptions {
         };
         let what = "the roots";
         let mut roots = RootCertStore::empty();
-        for root in certificates(pem).map_err(|error| option_error(what, &error))? {
+        for root in certificates(what, pem)? {
             roots
                 .add(root)
-                .map_err(|error| option_error(what, &error))?;
+                .map_err(|error| option_error(what, &error, CERTIFICATE_ADVICE))?;
         }
         Ok(builder.with_root_certificates(roots))
     }
@@ -111,23 +112,37 @@ fn platform_verifier(
     if let Some(verifier) = VERIFIER.get() {
         return Ok(Arc::clone(verifier) as _);
     }
-    let verifier = rustls_platform_verifier::Verifier::new(provider)
-        .map_err(|error| option_error("the platform's roots", &error))?;
+    let verifier = rustls_platform_verifier::Verifier::new(provider).map_err(|error| {
+        let advice = "Install them, or give the server's root with `tls_roots`";
+        option_error("the platform's roots", &error, advice)
+    })?;
     Ok(Arc::clone(VERIFIER.get_or_init(|| Arc::new(verifier))) as _)
 }
 
-fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, rustls_pki_types::pem::Error> {
-    let chain = CertificateDer::pem_slice_iter(pem).collect::<Result<Vec<_>, _>>()?;
+const CERTIFICATE_ADVICE: &str =
+    "Give certificates in PEM, which begins with -----BEGIN CERTIFICATE-----";
+
+const KEY_ADVICE: &str = "Give the certificate's own private key in PEM, which begins with -----BEGIN PRIVATE KEY-----, not encrypted";
+
+/// The certificates in `pem`, at least one.
+fn certificates(
+    what: &'static str,
+    pem: &[u8],
+) -> Result<Vec<CertificateDer<'static>>, ConnectError> {
+    let failed = |error| option_error(what, &error, CERTIFICATE_ADVICE);
+    let chain: Vec<_> = CertificateDer::pem_slice_iter(pem)
+        .collect::<Result<_, _>>()
+        .map_err(failed)?;
     if chain.is_empty() {
-        return Err(rustls_pki_types::pem::Error::NoItemsFound);
+        return Err(failed(rustls_pki_types::pem::Error::NoItemsFound));
     }
     Ok(chain)
 }
 
-fn option_error(what: &'static str, error: &dyn fmt::Display) -> ConnectError {
+fn option_error(what: &'static str, error: &dyn fmt::Display, advice: &str) -> ConnectError {
     ConnectError::TlsOption {
         what,
-        error: error.to_string(),
+        error: format!("{error}. {advice}"),
     }
 }
 
@@ -138,7 +153,7 @@ pub(crate) async fn connect(
     config: Arc<ClientConfig>,
 ) -> Result<TlsStream<TcpStream>, ConnectError> {
     let name = ServerName::try_from(url.host().to_owned())
-        .map_err(|error| option_error("the host's name", &error))?;
+        .map_err(|error| option_error("the host's name", &error, "Correct it"))?;
     let connecting = TlsConnector::from(config).connect(name, stream);
     connecting.await.map_err(|error| tls_error(url, error))
 }
@@ -153,6 +168,15 @@ pub(crate) fn tls_error(url: &WsUrl, error: io::Error) -> ConnectError {
     }
 }
 
+/// An error of reading, where rustls explains an end without close_notify with a link.
+pub(crate) fn read_error(error: io::Error) -> io::Error {
+    if error.kind() == io::ErrorKind::UnexpectedEof {
+        let what = "the peer ended TCP without ending TLS (no close_notify)";
+        return io::Error::new(io::ErrorKind::UnexpectedEof, what);
+    }
+    error
+}
+
 /// Whether an I/O error is one of TLS, as when a server refuses a client after the handshake.
 pub(crate) fn is_tls_error(error: &io::Error) -> bool {
     error_of(error).is_some()
@@ -165,30 +189,56 @@ fn error_of(error: &io::Error) -> Option<&Error> {
 const NOT_TLS: &str = "Check that the server speaks TLS at this port, or use ws://";
 
 fn advice(error: &Error) -> &'static str {
+    match error {
+        Error::InvalidCertificate(error) => advice_on_certificate(error),
+        Error::AlertReceived(alert) => advice_on_alert(*alert),
+        Error::PeerIncompatible(_) => OTHER_VERSION,
+        _ => NOT_TLS,
+    }
+}
+
+fn advice_on_certificate(error: &CertificateError) -> &'static str {
     use CertificateError as C;
     match error {
-        Error::InvalidCertificate(certificate) => match certificate {
-            C::Expired | C::ExpiredContext { .. } => {
-                "The server's certificate has expired: have it renewed, or set this machine's clock"
-            }
-            C::NotValidYet | C::NotValidYetContext { .. } => {
-                "The server's certificate is not valid yet: set this machine's clock"
-            }
-            C::NotValidForName | C::NotValidForNameContext { .. } => {
-                "The server's certificate is for another host: connect to the name that it was issued for"
-            }
-            _ => {
-                "No trusted root vouches for the server's certificate: give its root with `tls_roots`; for a self-signed one in development there is `danger_accept_any_certificate`"
-            }
-        },
-        Error::AlertReceived(
-            AlertDescription::CertificateRequired
-            | AlertDescription::BadCertificate
-            | AlertDescription::UnknownCA
-            | AlertDescription::HandshakeFailure,
-        ) => {
+        C::Expired | C::ExpiredContext { .. } => {
+            "The server's certificate has expired: have it renewed, or set this machine's clock"
+        }
+        C::NotValidYet | C::NotValidYetContext { .. } => {
+            "The server's certificate is not valid yet: set this machine's clock"
+        }
+        C::NotValidForName | C::NotValidForNameContext { .. } => {
+            "The server's certificate is for another host: connect to the name that it was issued for"
+        }
+        C::UnknownIssuer | C::BadSignature | C::Other(_) => {
+            "No trusted root vouches for the server's certificate: give its root with `tls_roots`; for a self-signed one in development there is `danger_accept_any_certificate`"
+        }
+        _ => "The server's certificate cannot be used: have it replaced",
+    }
+}
+
+const OTHER_VERSION: &str =
+    "The server's TLS has nothing in common with this client's, 1.2 and 1.3: have it updated";
+
+fn advice_on_alert(alert: AlertDescription) -> &'static str {
+    use AlertDescription as A;
+    match alert {
+        A::CertificateRequired
+        | A::BadCertificate
+        | A::UnsupportedCertificate
+        | A::CertificateRevoked
+        | A::CertificateExpired
+        | A::CertificateUnknown
+        | A::UnknownCA
+        | A::AccessDenied
+        | A::DecryptError
+        | A::HandshakeFailure => {
             "The server refuses this client: it may want a client certificate, given with `tls_client_certificate`"
         }
+        A::NoApplicationProtocol => {
+            "The server does not speak HTTP/1.1 at this port, which a WebSocket is opened over: check host and port"
+        }
+        A::UnrecognisedName => "The server does not go by this name: check the host",
+        A::ProtocolVersion | A::InsufficientSecurity => OTHER_VERSION,
         _ => NOT_TLS,
     }
 }

@@ -73,7 +73,14 @@ impl AsyncRead for Transport {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        with_inner!(self, io => Pin::new(io).poll_read(cx, buf))
+        match &mut self.get_mut().0 {
+            Inner::Tcp(stream) => Pin::new(stream).poll_read(cx, buf),
+            #[cfg(feature = "tls")]
+            Inner::Tls(stream) => {
+                let outcome = Pin::new(stream).poll_read(cx, buf);
+                outcome.map_err(crate::tls::read_error)
+            }
+        }
     }
 }
 

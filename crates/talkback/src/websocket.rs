@@ -49,9 +49,28 @@ pub struct WebSocket<T> {
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
-    /// A connection whose opening handshake somebody else has done.
+    /// A connection whose opening handshake somebody else has done (RFC 6455 §4).
     ///
-    /// `leftover` is what was read behind the handshake: the first frames, perhaps.
+    /// `leftover` is what was read behind the handshake: the first frames, perhaps. The caller has
+    /// checked the handshake; [`accept`](crate::accept()) and [`connect`](crate::connect()) do both.
+    ///
+    /// ```
+    /// use talkback::{Limits, Role, WebSocket};
+    /// use tokio::io::AsyncWriteExt;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let (client, mut server) = tokio::io::duplex(1024);
+    /// // A text message, the first half of which was read together with the server's 101.
+    /// let (leftover, rest) = (&b"\x81\x05He"[..], b"llo");
+    /// let mut socket = WebSocket::from_upgraded(client, leftover, Role::Client, Limits::default())
+    ///     .with_protocol(Some("chat"));
+    /// server.write_all(rest).await?;
+    /// assert_eq!(socket.recv().await?, Some("Hello".into()));
+    /// assert_eq!(socket.protocol(), Some("chat"));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn from_upgraded(io: T, leftover: impl Into<BytesMut>, role: Role, limits: Limits) -> Self {
         let connection = match role {
             Role::Client => Connection::client(limits, ConnectionKeys::new()),
@@ -70,7 +89,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
         }
     }
 
-    pub(crate) fn with_protocol(mut self, protocol: Option<&str>) -> Self {
+    /// Notes the subprotocol that the opening handshake agreed on, for
+    /// [`protocol`](Self::protocol).
+    #[must_use]
+    pub fn with_protocol(mut self, protocol: Option<&str>) -> Self {
         self.protocol = protocol.map(Into::into);
         self
     }

@@ -1,0 +1,284 @@
+//! The server's way to an open connection where an HTTP server has read the request: hyper 1 and
+//! what is built on it.
+
+use std::future::Future;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http::header::{CONNECTION, HeaderValue, UPGRADE};
+use http::{Request, Response, StatusCode};
+use hyper::upgrade::OnUpgrade;
+use hyper_util::rt::TokioIo;
+use hyper_util::server::conn::auto;
+use talkback_proto::handshake::{OriginPolicy, Refusal, ServerHandshake};
+use talkback_proto::{Limits, Role};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+
+use crate::accept::answer;
+use crate::error::AcceptError;
+use crate::websocket::WebSocket;
+
+/// Accepts a WebSocket on a request that an HTTP server has read (RFC 6455 §4.2).
+///
+/// `request` is that of hyper 1 or of a framework on it, such as `axum::extract::Request`; its body
+/// is left alone. The result is a builder: [`answer`](Upgrade::answer) gives the response to return
+/// and the future of the [`WebSocket`]. By default it allows pages of the same origin only and
+/// speaks no subprotocol.
+///
+/// The server must let connections be upgraded: axum's does, hyper's does `with_upgrades`. How
+/// long a client may take over its request is the server's to bound.
+///
+/// ```
+/// # use axum::{Router, extract::Request, routing::get};
+/// async fn open(mut request: Request) -> http::Response<String> {
+///     let (response, upgrading) = talkback::upgrade(&mut request)
+///         .subprotocols(["chat"])
+///         .answer();
+///     tokio::spawn(async move {
+///         let mut socket = upgrading.await?;
+///         while let Some(message) = socket.recv().await? {
+///             socket.feed(message).await?;
+///         }
+///         Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+///     });
+///     response
+/// }
+/// # let router: Router = Router::new().route("/", get(open));
+/// ```
+pub fn upgrade<B>(request: &mut Request<B>) -> Upgrade {
+    Upgrade {
+        handshake: ServerHandshake::read(request),
+        on_upgrade: request.extensions_mut().remove(),
+        subprotocols: Arc::default(),
+        origin_policy: OriginPolicy::default(),
+        limits: Limits::default(),
+    }
+}
+
+/// A request for a WebSocket that waits for its [`answer`](Upgrade::answer).
+#[derive(Debug)]
+#[must_use = "the client waits for the response that `answer` gives"]
+pub struct Upgrade {
+    handshake: Result<ServerHandshake, Refusal>,
+    on_upgrade: Option<OnUpgrade>,
+    subprotocols: Arc<[String]>,
+    origin_policy: OriginPolicy,
+    limits: Limits,
+}
+
+impl Upgrade {
+    /// Sets the subprotocols that this server speaks. The first one of the client's that is among
+    /// them is chosen; if there is none, the connection opens without (RFC 6455 §4.2.2).
+    pub fn subprotocols<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
+        self.subprotocols = names.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Sets which web pages may connect; those of the same origin by default (RFC 6455 §10.2).
+    pub fn origin_policy(mut self, policy: OriginPolicy) -> Self {
+        self.origin_policy = policy;
+        self
+    }
+
+    /// Sets the bounds of the connection.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Gives the response to return, and the future of the [`WebSocket`].
+    ///
+    /// The response is the 101, or the [`Refusal`] with its reason as the body; return it as it
+    /// is. The future is ready once the server has written it: await it in a task of its own, never
+    /// before the response is returned.
+    #[must_use = "the client waits for the response"]
+    pub fn answer(self) -> (Response<String>, Upgrading) {
+        let limits = self.limits.clone();
+        let (response, outcome) = match self.decide() {
+            Ok((response, agreed)) => (response.map(|()| String::new()), Ok(agreed)),
+            Err(refusal) => (refuse(&refusal), Err(refusal)),
+        };
+        (response, Upgrading { outcome, limits })
+    }
+
+    fn decide(self) -> Result<(Response<()>, Agreed), Refusal> {
+        let handshake = self.handshake?;
+        self.origin_policy.check(&handshake)?;
+        let on_upgrade = self.on_upgrade.ok_or_else(not_upgradable)?;
+        let (response, subprotocol) = answer(&handshake, &self.subprotocols);
+        let agreed = Agreed {
+            on_upgrade,
+            subprotocol,
+        };
+        Ok((response, agreed))
+    }
+}
+
+/// The server has no way to hand over the connection: the fault is not the client's.
+fn not_upgradable() -> Refusal {
+    Refusal::new(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "this HTTP server does not hand over its connections: serve them with hyper 1, and call `upgrade` once for a request",
+    )
+}
+
+fn refuse(refusal: &Refusal) -> Response<String> {
+    let mut response = refusal.response();
+    let headers = response.headers_mut();
+    // What the client sent behind its request is neither frames nor another request.
+    let options = if headers.contains_key(UPGRADE) {
+        "Upgrade, close"
+    } else {
+        "close"
+    };
+    headers.insert(CONNECTION, HeaderValue::from_static(options));
+    response
+}
+
+/// The future of a [`WebSocket`] whose 101 the HTTP server is about to write.
+///
+/// # Errors
+/// [`AcceptError::Refused`] at once if the request was refused; the response tells the client.
+/// [`AcceptError::Lost`] if the client went away before the 101 was written, the response was not
+/// returned, or the server does not hand over its connections.
+///
+/// # Cancel safety
+/// A dropped call of `await` on a reference loses nothing. Dropping the future itself closes the
+/// connection as soon as the 101 is written.
+#[derive(Debug)]
+#[must_use = "the connection closes if this is dropped"]
+pub struct Upgrading {
+    outcome: Result<Agreed, Refusal>,
+    limits: Limits,
+}
+
+#[derive(Debug)]
+struct Agreed {
+    on_upgrade: OnUpgrade,
+    subprotocol: Option<String>,
+}
+
+impl Future for Upgrading {
+    type Output = Result<WebSocket<Upgraded>, AcceptError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let agreed = match &mut self.outcome {
+            Ok(agreed) => agreed,
+            Err(refusal) => return Poll::Ready(Err(refusal.clone().into())),
+        };
+        let upgraded = ready!(Pin::new(&mut agreed.on_upgrade).poll(cx)).map_err(lost)?;
+        let subprotocol = agreed.subprotocol.take();
+        let (io, leftover) = Upgraded::new(upgraded);
+        let socket = WebSocket::from_upgraded(io, leftover, Role::Server, self.limits.clone());
+        Poll::Ready(Ok(socket.with_protocol(subprotocol.as_deref())))
+    }
+}
+
+fn lost(error: hyper::Error) -> AcceptError {
+    let what = if error.is_canceled() {
+        "the client went away, or the response was not returned"
+    } else {
+        "the HTTP server does not hand it over: serve it `with_upgrades`"
+    };
+    AcceptError::Lost(Arc::new(io::Error::other(format!("{what} ({error})"))))
+}
+
+/// The transport of a connection that an HTTP server has handed over.
+///
+/// A plain TCP connection is used as it is, without its delay for small writes (`TCP_NODELAY`);
+/// any other, such as one of TLS, through hyper.
+#[derive(Debug)]
+pub struct Upgraded(Inner);
+
+#[derive(Debug)]
+enum Inner {
+    Tcp(TcpStream),
+    Other(TokioIo<hyper::upgrade::Upgraded>),
+}
+
+/// The same call on whatever the transport is made of.
+macro_rules! with_inner {
+    ($transport:expr, $io:ident => $call:expr) => {
+        match &mut $transport.get_mut().0 {
+            Inner::Tcp($io) => $call,
+            Inner::Other($io) => $call,
+        }
+    };
+}
+
+impl Upgraded {
+    /// The transport, and what the HTTP server read behind the request.
+    fn new(upgraded: hyper::upgrade::Upgraded) -> (Self, Bytes) {
+        // What hyper's own server serves, and what hyper-util's and axum's do.
+        match upgraded.downcast::<TokioIo<TcpStream>>() {
+            Ok(parts) => Self::tcp(parts.io, parts.read_buf),
+            Err(upgraded) => match auto::upgrade::downcast::<TokioIo<TcpStream>>(upgraded) {
+                Ok(parts) => Self::tcp(parts.io, parts.read_buf),
+                // It gives out first what was read behind the request.
+                Err(upgraded) => (Self(Inner::Other(TokioIo::new(upgraded))), Bytes::new()),
+            },
+        }
+    }
+
+    fn tcp(io: TokioIo<TcpStream>, leftover: Bytes) -> (Self, Bytes) {
+        let stream = io.into_inner();
+        // A message must not wait for the acknowledgement of the one before.
+        let _ = stream.set_nodelay(true);
+        (Self(Inner::Tcp(stream)), leftover)
+    }
+
+    /// The TCP connection, if that is what the HTTP server served; for its addresses and options.
+    pub fn tcp_stream(&self) -> Option<&TcpStream> {
+        match &self.0 {
+            Inner::Tcp(stream) => Some(stream),
+            Inner::Other(_) => None,
+        }
+    }
+}
+
+impl AsyncRead for Upgraded {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        with_inner!(self, io => Pin::new(io).poll_read(cx, buf))
+    }
+}
+
+impl AsyncWrite for Upgraded {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        with_inner!(self, io => Pin::new(io).poll_write(cx, bytes))
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        with_inner!(self, io => Pin::new(io).poll_write_vectored(cx, slices))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        match &self.0 {
+            Inner::Tcp(stream) => stream.is_write_vectored(),
+            Inner::Other(upgraded) => upgraded.is_write_vectored(),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        with_inner!(self, io => Pin::new(io).poll_flush(cx))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        with_inner!(self, io => Pin::new(io).poll_shutdown(cx))
+    }
+}

@@ -1,0 +1,149 @@
+//! `talkback echo`.
+
+use std::io::{self, Write as _};
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::process::ExitCode;
+
+use talkback_cli::echo::{EchoOptions, EchoServer};
+use talkback_cli::explain::without_numbers;
+use talkback_cli::signals::Signals;
+use tokio::sync::oneshot;
+
+use crate::args::EchoArgs;
+use crate::exit::{self, Failure};
+
+/// Runs the server until a signal ends it.
+pub(crate) fn run(args: EchoArgs) -> Result<ExitCode, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build();
+    let runtime = runtime.map_err(|error| {
+        Failure::new(exit::OTHER, format!("could not start the server: {error}"))
+    })?;
+    let outcome = runtime.block_on(serve(args));
+    runtime.shutdown_background();
+    outcome
+}
+
+async fn serve(args: EchoArgs) -> Result<ExitCode, Failure> {
+    let listen = args.listen;
+    let options = EchoOptions {
+        listen,
+        subprotocols: args.subprotocols,
+        origins: args.origins,
+        message_size_max: args.max_message,
+        ..EchoOptions::default()
+    };
+    let mut signals = Signals::new()
+        .map_err(|error| Failure::new(exit::OTHER, format!("could not handle signals: {error}")))?;
+    let server = EchoServer::bind(options)
+        .await
+        .map_err(|error| Failure::new(exit::OTHER, listen_error(&listen, &error)))?;
+    announce(server.local_addr());
+
+    let (stop, stopped) = oneshot::channel();
+    let mut running = pin!(server.run(async {
+        let _ = stopped.await;
+    }));
+    tokio::select! {
+        () = &mut running => {}
+        _ = signals.next() => {}
+    }
+    let _ = stop.send(());
+    let code = tokio::select! {
+        () = &mut running => exit::NORMAL,
+        signal = signals.next() => signal.exit_code(),
+    };
+    Ok(ExitCode::from(code))
+}
+
+/// Tells where the server is. Whoever started it may wait for that line, so it is flushed; and if
+/// nobody reads it, the server runs all the same.
+fn announce(address: SocketAddr) {
+    let mut stdout = io::stdout().lock();
+    for line in greeting(&addresses(address)) {
+        let _ = writeln!(stdout, "{line}");
+    }
+    let _ = stdout.flush();
+}
+
+/// The addresses that lead to a listening one: for "every interface" each of theirs, the loopback
+/// first.
+fn addresses(listening: SocketAddr) -> Vec<SocketAddr> {
+    if !listening.ip().is_unspecified() {
+        return vec![listening];
+    }
+    let mut ips: Vec<_> = if_addrs::get_if_addrs()
+        .unwrap_or_default()
+        .iter()
+        .filter(|interface| !interface.is_link_local())
+        .map(if_addrs::Interface::ip)
+        .filter(|ip| ip.is_ipv4() || listening.is_ipv6())
+        .collect();
+    ips.sort_by_key(|ip| (!ip.is_loopback(), ip.is_ipv6()));
+    ips.dedup();
+    let port = listening.port();
+    let found: Vec<_> = ips.iter().map(|ip| SocketAddr::new(*ip, port)).collect();
+    match found.is_empty() {
+        true => vec![listening],
+        false => found,
+    }
+}
+
+fn greeting(addresses: &[SocketAddr]) -> Vec<String> {
+    let mut lines = Vec::new();
+    for address in addresses {
+        lines.push(match address.ip().is_loopback() || addresses.len() == 1 {
+            true => format!("Echoing at ws://{address}/ (test page: http://{address}/)"),
+            false => format!("From other devices: ws://{address}/ (test page: http://{address}/)"),
+        });
+    }
+    if let Some(last) = lines.last_mut() {
+        last.push_str(". Ctrl-C stops it.");
+    }
+    lines
+}
+
+/// Why an address cannot be listened on.
+fn listen_error(address: &SocketAddr, error: &io::Error) -> String {
+    let advice = match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            "Another program listens there: stop it, or choose another port with --listen; port 0 takes a free one."
+        }
+        io::ErrorKind::AddrNotAvailable => {
+            "It is not an address of this machine: choose one with --listen, such as 127.0.0.1:9001 or 0.0.0.0:9001."
+        }
+        io::ErrorKind::PermissionDenied => {
+            "Low ports take rights of their own: choose a higher one with --listen."
+        }
+        _ => "Choose another address with --listen.",
+    };
+    without_numbers(&format!("could not listen on {address}: {error}. {advice}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_interface_is_told_with_the_loopback_first() {
+        let found = addresses("0.0.0.0:9001".parse().unwrap());
+        assert_eq!(found.first().unwrap().to_string(), "127.0.0.1:9001");
+        assert!(found.iter().all(SocketAddr::is_ipv4));
+        let one = addresses("127.0.0.1:80".parse().unwrap());
+        assert_eq!(one.len(), 1);
+    }
+
+    #[test]
+    fn the_greeting_names_url_and_page() {
+        let addresses = ["127.0.0.1:80", "192.0.2.7:80"].map(|text| text.parse().unwrap());
+        assert_eq!(
+            greeting(&addresses),
+            [
+                "Echoing at ws://127.0.0.1:80/ (test page: http://127.0.0.1:80/)",
+                "From other devices: ws://192.0.2.7:80/ (test page: http://192.0.2.7:80/). Ctrl-C stops it.",
+            ]
+        );
+    }
+}

@@ -1,0 +1,34 @@
+//! The `talkback` command: a WebSocket echo server and a WebSocket client for the terminal.
+
+mod args;
+mod connect;
+mod echo;
+mod editor;
+mod exit;
+mod log;
+mod prompt;
+mod screen;
+mod session;
+
+use std::process::ExitCode;
+
+use self::args::{Args, Command};
+
+fn main() -> ExitCode {
+    let args = match args::read() {
+        Ok(args) => args,
+        Err(code) => return code,
+    };
+    let Args { verbose, command } = args;
+    let outcome = match command {
+        Command::Echo(options) => {
+            log::start("info", verbose);
+            echo::run(options)
+        }
+        Command::Connect(options) => {
+            log::start("warn", verbose);
+            connect::run(options, verbose)
+        }
+    };
+    outcome.unwrap_or_else(exit::Failure::report)
+}

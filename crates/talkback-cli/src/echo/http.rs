@@ -1,0 +1,107 @@
+//! The echo server's answers to ordinary HTTP requests.
+
+use bytes::Bytes;
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
+
+/// The page to try the server with.
+const PAGE: &str = include_str!("page.html");
+
+/// The page carries its own style and script, and speaks to WebSocket servers only.
+const PAGE_POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; \
+     connect-src ws: wss:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+);
+
+const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
+const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
+
+/// Answers a request that does not ask for a WebSocket.
+pub(super) fn answer(request: &Request<()>) -> Response<Bytes> {
+    let mut response = match request.uri().path() {
+        "/" => page(),
+        "/health" => text(StatusCode::OK, "ok\n"),
+        _ => text(
+            StatusCode::NOT_FOUND,
+            "There is no page here: open / for the test page. A WebSocket may have any path.\n",
+        ),
+    };
+    let is_readable = [Method::GET, Method::HEAD].contains(request.method());
+    if !is_readable && response.status() == StatusCode::OK {
+        response = text(StatusCode::METHOD_NOT_ALLOWED, "Use GET or HEAD.\n");
+        let allowed = HeaderValue::from_static("GET, HEAD");
+        response.headers_mut().insert(ALLOW, allowed);
+    }
+    if request.method() == Method::HEAD {
+        let size = HeaderValue::from(response.body().len());
+        response.headers_mut().insert(CONTENT_LENGTH, size);
+        *response.body_mut() = Bytes::new();
+    }
+    response
+}
+
+fn page() -> Response<Bytes> {
+    let mut response = with_body(StatusCode::OK, HTML, PAGE);
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_SECURITY_POLICY, PAGE_POLICY);
+    response
+}
+
+fn text(status: StatusCode, body: &'static str) -> Response<Bytes> {
+    with_body(status, TEXT, body)
+}
+
+fn with_body(status: StatusCode, kind: HeaderValue, body: &'static str) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::from_static(body.as_bytes()));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, kind);
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer_to(method: Method, path: &str) -> Response<Bytes> {
+        let request = Request::builder().method(method).uri(path);
+        answer(&request.body(()).unwrap())
+    }
+
+    #[test]
+    fn each_path_and_method_has_its_status() {
+        let statuses = [
+            (Method::GET, "/", 200),
+            (Method::GET, "/?from=phone", 200),
+            (Method::HEAD, "/", 200),
+            (Method::GET, "/health", 200),
+            (Method::GET, "/nothing", 404),
+            (Method::POST, "/nothing", 404),
+            (Method::POST, "/", 405),
+            (Method::DELETE, "/health", 405),
+        ];
+        for (method, path, status) in statuses {
+            let response = answer_to(method.clone(), path);
+            assert_eq!(response.status(), status, "{method} {path}");
+        }
+    }
+
+    #[test]
+    fn head_tells_the_size_and_sends_nothing() {
+        let response = answer_to(Method::HEAD, "/");
+        assert!(response.body().is_empty());
+        let size = response.headers()[CONTENT_LENGTH].to_str().unwrap();
+        assert_eq!(size, PAGE.len().to_string());
+    }
+
+    #[test]
+    fn a_wrong_method_is_told_the_right_ones() {
+        assert_eq!(answer_to(Method::PUT, "/").headers()[ALLOW], "GET, HEAD");
+    }
+
+    #[test]
+    fn health_says_ok() {
+        assert_eq!(answer_to(Method::GET, "/health").body(), "ok\n");
+    }
+}

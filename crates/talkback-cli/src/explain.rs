@@ -1,0 +1,78 @@
+//! Errors in one line for a person: what was tried, what happened, what to do.
+
+use std::io;
+
+use talkback::{CloseInfo, ConnectError};
+
+use crate::show::escaped;
+
+/// Why there is no connection, without secrets.
+pub fn connect_error(error: &ConnectError) -> String {
+    let text = match error {
+        ConnectError::Url(error) => format!("could not connect: {error}"),
+        ConnectError::Tcp { url, error }
+            if error.kind() == io::ErrorKind::ConnectionRefused && is_of_this_machine(url) =>
+        {
+            format!(
+                "could not connect to {url}: connection refused. Is the server running? \
+                 Start one with `talkback echo`."
+            )
+        }
+        error => error.to_string(),
+    };
+    escaped(&without_numbers(&text))
+}
+
+/// Whether an echo server, started here, would listen at this URL.
+fn is_of_this_machine(url: &str) -> bool {
+    ["ws://127.", "ws://localhost", "ws://[::1]"]
+        .iter()
+        .any(|beginning| url.starts_with(beginning))
+}
+
+/// How a connection ended: who closed it, the code and the reason.
+pub fn end(info: &CloseInfo) -> String {
+    escaped(&without_numbers(&info.to_string()))
+}
+
+/// Takes out the ` (os error 111)` that the standard library puts behind what it says in words.
+///
+/// ```
+/// let text = "could not write: Broken pipe (os error 32). Try again.";
+/// let plain = talkback_cli::explain::without_numbers(text);
+/// assert_eq!(plain, "could not write: Broken pipe. Try again.");
+/// ```
+pub fn without_numbers(text: &str) -> String {
+    let Some((before, rest)) = text.split_once(" (os error ") else {
+        return text.to_owned();
+    };
+    match rest.split_once(')') {
+        Some((_, after)) => format!("{before}{after}"),
+        None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    fn refused(url: &str) -> String {
+        connect_error(&ConnectError::Tcp {
+            url: url.to_owned(),
+            error: Arc::new(io::ErrorKind::ConnectionRefused.into()),
+        })
+    }
+
+    #[test]
+    fn a_refused_connection_says_how_to_start_a_server() {
+        assert_eq!(
+            refused("ws://127.0.0.1:1/"),
+            "could not connect to ws://127.0.0.1:1/: connection refused. Is the server running? Start one with `talkback echo`."
+        );
+        for url in ["wss://127.0.0.1:1/", "ws://echo.example/"] {
+            assert!(!refused(url).contains("talkback echo"), "{url}");
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! Servers that do what a test wants, in a thread of their own.
+
+use std::future::Future;
+use std::net::TcpListener;
+
+use talkback::WebSocket;
+use tokio::net::TcpStream;
+
+/// A server that does `serve` with each connection; its URL.
+pub(crate) fn server<F>(serve: impl Fn(TcpStream) -> F + Send + 'static) -> String
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    listener.set_nonblocking(true).unwrap();
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
+        runtime.unwrap().block_on(async move {
+            let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(serve(stream));
+            }
+        });
+    });
+    format!("ws://{address}/")
+}
+
+pub(crate) async fn open(stream: TcpStream) -> WebSocket<TcpStream> {
+    talkback::accept(stream).await.unwrap()
+}

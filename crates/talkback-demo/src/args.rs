@@ -1,0 +1,113 @@
+//! The command line.
+
+use std::ffi::OsString;
+use std::time::Duration;
+
+use lexopt::Arg;
+
+const HELP: &str = "\
+Send a message, and see what a WebSocket server sends back.
+
+Usage: talkback-demo [OPTIONS]
+
+Without --url it starts an echo server of its own. Each line of standard input is a message; empty
+ones are not sent. Each answer is a line of standard output. At the end of the input every answer is
+waited for, and then the connection is closed.
+
+Options:
+      --url URL                 The server: ws://host:port/path, or wss://
+      --answer-timeout SECONDS  How long to wait for an answer at the end of the input [default: 10]
+  -h, --help                    Print help
+  -V, --version                 Print version
+
+Exit codes: 0 every line was answered; 1 something went wrong; 2 wrong usage; 130 Ctrl-C";
+
+/// What to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Args {
+    /// The server; `None` for one of the demo's own.
+    pub(crate) url: Option<String>,
+    /// How long an answer may take at the end of the input.
+    pub(crate) answer_timeout: Duration,
+}
+
+/// What the command line asks for.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Request {
+    Run(Args),
+    /// Nothing but to print this.
+    Print(String),
+}
+
+/// Reads the command line, its first item being the program's name.
+pub(crate) fn read(items: impl IntoIterator<Item = OsString>) -> Result<Request, String> {
+    let mut args = Args {
+        url: None,
+        answer_timeout: Duration::from_secs(10),
+    };
+    let mut parser = lexopt::Parser::from_iter(items);
+    while let Some(argument) = parser.next().map_err(|error| error.to_string())? {
+        match argument {
+            Arg::Long("url") => args.url = Some(value(&mut parser, "--url")?),
+            Arg::Long("answer-timeout") => {
+                args.answer_timeout = parse_seconds(&value(&mut parser, "--answer-timeout")?)?;
+            }
+            Arg::Short('h') | Arg::Long("help") => return Ok(Request::Print(HELP.to_owned())),
+            Arg::Short('V') | Arg::Long("version") => {
+                let version = concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION"));
+                return Ok(Request::Print(version.to_owned()));
+            }
+            // It may be a URL, and a URL may hold secrets.
+            Arg::Value(_) => return Err("an argument does not belong here".to_owned()),
+            other => return Err(other.unexpected().to_string()),
+        }
+    }
+    Ok(Request::Run(args))
+}
+
+fn value(parser: &mut lexopt::Parser, option: &str) -> Result<String, String> {
+    let value = parser.value().map_err(|error| error.to_string())?;
+    let value = value.into_string();
+    value.map_err(|_| format!("the value of {option} is not valid text"))
+}
+
+fn parse_seconds(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse().ok();
+    seconds
+        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+        .ok_or_else(|| "--answer-timeout is not a number of seconds, such as 10 or 0.5".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read_line(line: &str) -> Result<Request, String> {
+        let words = std::iter::once("talkback-demo").chain(line.split_whitespace());
+        read(words.map(OsString::from))
+    }
+
+    #[test]
+    fn options_are_read() {
+        let expected = Args {
+            url: Some("ws://127.0.0.1:9001/".to_owned()),
+            answer_timeout: Duration::from_millis(500),
+        };
+        let line = "--url ws://127.0.0.1:9001/ --answer-timeout=0.5";
+        assert_eq!(read_line(line), Ok(Request::Run(expected)));
+    }
+
+    #[test]
+    fn help_is_printed() {
+        assert_eq!(read_line("-h"), Ok(Request::Print(HELP.to_owned())));
+    }
+
+    #[test]
+    fn wrong_usage_is_told_without_secrets() {
+        for line in ["--nothing", "--url", "--answer-timeout ten", "-x"] {
+            assert!(read_line(line).is_err(), "{line}");
+        }
+        let what = read_line("ws://user:hunter2@host/").unwrap_err();
+        assert!(!what.contains("hunter2"), "{what}");
+    }
+}

@@ -1,0 +1,81 @@
+//! The demo of talkback: send a message, and see what the server sends back.
+//!
+//! `state.rs` is what is being shown and knows no screen; `terminal.rs` shows it in a terminal.
+
+mod args;
+mod state;
+mod terminal;
+
+use std::io::{self, Write as _};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::process::ExitCode;
+
+use talkback_cli::echo::{EchoHandle, EchoOptions, EchoServer};
+
+use self::args::{Args, Request};
+
+/// Why the demo ends without success, in one line.
+type Failure = String;
+
+const USAGE: u8 = 2;
+
+fn main() -> ExitCode {
+    let args = match args::read(std::env::args_os()) {
+        Ok(Request::Run(args)) => args,
+        Ok(Request::Print(text)) => {
+            // Standard output may be closed; there is nothing left to do then.
+            let _ = writeln!(io::stdout(), "{text}");
+            return ExitCode::SUCCESS;
+        }
+        Err(what) => {
+            tell(&format!("error: {what}. Try `talkback-demo --help`."));
+            return ExitCode::from(USAGE);
+        }
+    };
+    match start(args) {
+        Ok(code) => ExitCode::from(code),
+        Err(what) => {
+            tell(&format!("error: {what}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start(args: Args) -> Result<u8, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let runtime = runtime.map_err(|error| format!("could not start: {error}"))?;
+    let outcome = runtime.block_on(run(args));
+    // A lookup that hangs must not keep the program.
+    runtime.shutdown_background();
+    outcome
+}
+
+/// Starts an echo server if no other was named, and shows the conversation with it.
+async fn run(args: Args) -> Result<u8, Failure> {
+    let Some(url) = args.url else {
+        let server = start_server().await?;
+        let outcome = terminal::run(&server.url(), args.answer_timeout).await;
+        server.shutdown().await;
+        return outcome;
+    };
+    terminal::run(&url, args.answer_timeout).await
+}
+
+/// An echo server of the demo's own, on a free port.
+async fn start_server() -> Result<EchoHandle, Failure> {
+    let options = EchoOptions {
+        listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+        ..EchoOptions::default()
+    };
+    let server = EchoServer::bind(options).await.map_err(|error| {
+        format!("could not start an echo server: {error}. Name another one with --url.")
+    })?;
+    Ok(server.spawn())
+}
+
+/// Prints a line on standard error. If nobody reads it, there is nobody to tell.
+fn tell(line: &str) {
+    let _ = writeln!(io::stderr(), "{line}");
+}

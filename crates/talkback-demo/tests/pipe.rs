@@ -1,0 +1,201 @@
+//! The demo in a pipe: lines in, answers out.
+
+use std::future::Future;
+use std::io::{Read as _, Write as _};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use talkback::{CloseCode, WebSocket};
+use talkback_cli::echo::{EchoOptions, EchoServer};
+use tokio::net::{TcpListener, TcpStream};
+
+const LIMIT: Duration = Duration::from_secs(20);
+
+#[derive(Debug)]
+struct Finished {
+    code: Option<i32>,
+    stdout: String,
+    stderr: String,
+}
+
+fn start(arguments: &[&str]) -> Child {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_talkback-demo"));
+    command.args(arguments).stdin(Stdio::piped());
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.spawn().unwrap()
+}
+
+/// Waits for its end; its output is small enough for a pipe to hold.
+fn finish(mut demo: Child) -> Finished {
+    let begin = Instant::now();
+    let status = loop {
+        if let Some(status) = demo.try_wait().unwrap() {
+            break status;
+        }
+        if begin.elapsed() > LIMIT {
+            demo.kill().unwrap();
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    };
+    let (mut stdout, mut stderr) = (String::new(), String::new());
+    let (mut out, mut err) = (demo.stdout.take().unwrap(), demo.stderr.take().unwrap());
+    out.read_to_string(&mut stdout).unwrap();
+    err.read_to_string(&mut stderr).unwrap();
+    Finished {
+        code: status.code(),
+        stdout,
+        stderr,
+    }
+}
+
+/// Runs the demo with this input to its end.
+async fn run(arguments: &[&str], input: &str) -> Finished {
+    let mut demo = start(arguments);
+    let mut stdin = demo.stdin.take().unwrap();
+    // A demo that has ended takes nothing more.
+    let _ = stdin.write_all(input.as_bytes());
+    drop(stdin);
+    tokio::task::spawn_blocking(|| finish(demo)).await.unwrap()
+}
+
+/// A server that does `serve` with its connections; its URL.
+async fn server<F>(serve: impl Fn(WebSocket<TcpStream>) -> F + Send + 'static) -> String
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("ws://{}/", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let socket = talkback::accept(stream).await.unwrap();
+            tokio::spawn(serve(socket));
+        }
+    });
+    url
+}
+
+/// A failure is one line on standard error.
+#[track_caller]
+fn fails(finished: &Finished, words: &[&str]) {
+    assert_eq!(finished.code, Some(1), "{finished:?}");
+    assert_eq!(finished.stderr.lines().count(), 1, "{finished:?}");
+    for word in words {
+        assert!(finished.stderr.contains(word), "{word}: {finished:?}");
+    }
+}
+
+#[tokio::test]
+async fn lines_come_back() {
+    let finished = run(&[], "Hello!\n안녕하세요\n").await;
+    assert_eq!(finished.code, Some(0), "{finished:?}");
+    assert_eq!(finished.stdout, "Hello!\n안녕하세요\n");
+    assert_eq!(finished.stderr, "");
+}
+
+#[tokio::test]
+async fn empty_lines_are_not_sent_and_the_last_needs_no_end() {
+    let finished = run(&[], "\n\na\n\r\n\nb").await;
+    assert_eq!((finished.code, &*finished.stdout), (Some(0), "a\nb\n"));
+    let nothing = run(&[], "").await;
+    assert_eq!((nothing.code, &*nothing.stdout), (Some(0), ""));
+}
+
+#[tokio::test]
+async fn a_server_can_be_named() {
+    let options = EchoOptions {
+        listen: "127.0.0.1:0".parse().unwrap(),
+        ..EchoOptions::default()
+    };
+    let server = EchoServer::bind(options).await.unwrap().spawn();
+    let finished = run(&["--url", &server.url()], "Hello!\n").await;
+    assert_eq!(
+        (finished.code, &*finished.stdout),
+        (Some(0), "Hello!\n"),
+        "{finished:?}"
+    );
+    server.shutdown().await;
+}
+
+#[tokio::test]
+async fn an_answer_is_shown_while_more_may_be_typed() {
+    let mut demo = start(&[]);
+    let mut stdin = demo.stdin.take().unwrap();
+    stdin.write_all("안녕\n".as_bytes()).unwrap();
+    let mut stdout = demo.stdout.take().unwrap();
+    let answer = tokio::task::spawn_blocking(move || {
+        let mut answer = vec![0; "안녕\n".len()];
+        stdout.read_exact(&mut answer).map(|()| (answer, stdout))
+    });
+    let answer = tokio::time::timeout(LIMIT, answer).await.unwrap();
+    let (answer, stdout) = answer.unwrap().unwrap();
+    assert_eq!(answer, "안녕\n".as_bytes());
+    drop(stdin);
+    demo.stdout = Some(stdout);
+    assert_eq!(finish(demo).code, Some(0));
+}
+
+#[tokio::test]
+async fn a_server_that_never_answers_is_given_up() {
+    let url = server(|mut socket| async move { while let Ok(Some(_)) = socket.recv().await {} });
+    let url = url.await;
+    let finished = run(&["--url", &url, "--answer-timeout", "0.3"], "a\nb\n").await;
+    fails(
+        &finished,
+        &["300ms", "2 lines are unanswered", "--answer-timeout"],
+    );
+    assert_eq!(finished.stdout, "");
+}
+
+#[tokio::test]
+async fn a_server_that_greets_first_still_gets_to_answer() {
+    let url = server(|mut socket| async move {
+        socket.send("welcome").await.unwrap();
+        while let Ok(Some(message)) = socket.recv().await {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            socket.send(message).await.unwrap();
+        }
+    });
+    let finished = run(&["--url", &url.await], "Hello!\n").await;
+    assert_eq!(finished.code, Some(0), "{finished:?}");
+    assert!(finished.stdout.ends_with("Hello!\n"), "{finished:?}");
+    let all = finished.stdout + &finished.stderr;
+    assert!(all.contains("welcome"), "{all}");
+}
+
+#[tokio::test]
+async fn a_server_that_answers_otherwise_is_shown_as_well() {
+    let url = server(|mut socket| async move {
+        while let Ok(Some(message)) = socket.recv().await {
+            let answer = message.to_string().to_uppercase();
+            socket.send(answer).await.unwrap();
+        }
+    });
+    let finished = run(&["--url", &url.await], "a\nb\n").await;
+    assert_eq!((finished.code, &*finished.stdout), (Some(0), "A\nB\n"));
+}
+
+#[tokio::test]
+async fn a_server_that_closes_early_takes_one_line() {
+    let url = server(|mut socket| async move {
+        let _ = socket.recv().await;
+        let code = CloseCode::new(4001);
+        let _ = socket.close_with(code, "enough").await;
+    });
+    let finished = run(&["--url", &url.await], "a\nb\n").await;
+    fails(&finished, &["too early", "unanswered", "4001", "enough"]);
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there_takes_one_line_without_secrets() {
+    let url = "ws://user:hunter2@127.0.0.1:1/?token=hunter2";
+    let finished = run(&["--url", url], "a\n").await;
+    fails(&finished, &["127.0.0.1:1", "refused"]);
+    assert!(!finished.stderr.contains("hunter2"));
+}
+
+#[tokio::test]
+async fn wrong_usage_has_an_exit_code_of_its_own() {
+    let finished = run(&["--colour"], "").await;
+    assert_eq!(finished.code, Some(2));
+    assert_eq!(finished.stderr.lines().count(), 1, "{finished:?}");
+}

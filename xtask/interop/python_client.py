@@ -14,7 +14,7 @@ import urllib.error
 import urllib.request
 
 from websockets.asyncio.client import connect
-from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.exceptions import ConnectionClosed
 from websockets.frames import Close
 
 CHECK_TIMEOUT = 30

@@ -24,6 +24,7 @@ pub(crate) fn lint() -> Result<Tally> {
         "clippy",
         "--workspace",
         "--all-targets",
+        "--all-features",
         "--",
         "-D",
         "warnings",
@@ -34,6 +35,7 @@ pub(crate) fn unit() -> Result<Tally> {
     counted(cargo(&[
         "test",
         "--workspace",
+        "--all-features",
         "--lib",
         "--bins",
         "--tests",
@@ -42,8 +44,14 @@ pub(crate) fn unit() -> Result<Tally> {
 }
 
 pub(crate) fn doc() -> Result<Tally> {
-    let examples = counted(cargo(&["test", "--doc", "--workspace", "--no-fail-fast"]))?;
-    let mut pages = cargo(&["doc", "--no-deps", "--workspace"]);
+    let examples = counted(cargo(&[
+        "test",
+        "--doc",
+        "--workspace",
+        "--all-features",
+        "--no-fail-fast",
+    ]))?;
+    let mut pages = cargo(&["doc", "--no-deps", "--workspace", "--all-features"]);
     pages.env("RUSTDOCFLAGS", "-D warnings");
     Ok(examples + checked(pages)?)
 }

@@ -13,7 +13,7 @@ use crate::process::{self, Finished, Input, Stderr};
 use crate::report::Tally;
 use crate::{Result, cargo, demo, tools};
 
-use self::server::Server;
+pub(crate) use self::server::Server;
 
 /// A whole script; each of its checks has a shorter limit of its own.
 const SCRIPT_LIMIT: Duration = Duration::from_secs(180);

@@ -3,6 +3,7 @@
 //! It has no dependencies, so that it compiles in a second or two on a bare machine.
 
 mod cargo;
+mod cost;
 mod demo;
 mod deny;
 mod interop;

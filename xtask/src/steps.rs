@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use crate::report::{self, Ran, Tally};
-use crate::{Result, cargo, demo, deny, interop};
+use crate::{Result, cargo, cost, demo, deny, interop};
 
 /// One part of the checks, which can be run by its name.
 #[derive(Debug)]
@@ -24,6 +24,7 @@ const STEPS: &[Step] = &[
     Step { name: "unit",    about: "the tests of every crate (cargo test)", run: cargo::unit },
     Step { name: "doc",     about: "the examples in the documentation, and the documentation itself", run: cargo::doc },
     Step { name: "interop", about: "against python's websockets, node's ws and Chromium", run: interop::interop },
+    Step { name: "cost",    about: "system calls for each echoed message (strace)", run: cost::cost },
     Step { name: "demo",    about: "the demo, fed through a pipe", run: demo::check },
 ];
 

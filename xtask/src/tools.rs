@@ -105,6 +105,15 @@ pub(crate) fn chromium() -> Result<PathBuf> {
     found().ok_or_else(|| "chromium is installed, but not on the PATH".into())
 }
 
+/// The program that counts system calls.
+pub(crate) fn strace() -> Result<PathBuf> {
+    if let Some(program) = in_path("strace") {
+        return Ok(program);
+    }
+    install("strace", &["strace"])?;
+    in_path("strace").ok_or_else(|| "strace is installed, but not on the PATH".into())
+}
+
 /// Installs Debian's packages if that is possible without asking; else says what to install.
 fn install(what: &str, packages: &[&str]) -> Result<()> {
     static UPDATED: OnceLock<()> = OnceLock::new();

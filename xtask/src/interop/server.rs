@@ -11,14 +11,14 @@ const LOG_LIMIT: Duration = Duration::from_secs(5);
 
 /// A server that has printed its address and listens; killed when dropped.
 #[derive(Debug)]
-pub(super) struct Server {
+pub(crate) struct Server {
     running: Running,
     url: String,
 }
 
 impl Server {
     /// Starts a server and waits for the line with its address, `ws://127.0.0.1:PORT/`.
-    pub(super) fn start(command: &mut Command) -> Result<Self> {
+    pub(crate) fn start(command: &mut Command) -> Result<Self> {
         command.stdin(Stdio::null());
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut running = Running::start(command)?;
@@ -34,7 +34,7 @@ impl Server {
     }
 
     /// Its address, which ends in a slash.
-    pub(super) fn url(&self) -> &str {
+    pub(crate) fn url(&self) -> &str {
         &self.url
     }
 

@@ -1,0 +1,68 @@
+//! What an idle connection costs `talkback echo`, counted by the allocator.
+
+#[path = "../../talkback/tests/support/heap.rs"]
+mod heap;
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+
+use talkback_cli::echo::{EchoOptions, EchoServer};
+
+const CONNECTIONS: usize = 500;
+
+/// Opens a WebSocket by hand, has one message echoed, and leaves it idle.
+fn open(address: SocketAddr) -> TcpStream {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream
+        .write_all(
+            b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+            Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n",
+        )
+        .unwrap();
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        stream.read_exact(&mut byte).unwrap();
+        head.push(byte[0]);
+    }
+    // Masked with a key of zeros.
+    stream.write_all(b"\x81\x85\0\0\0\0Hello").unwrap();
+    let mut echo = [0; 7];
+    stream.read_exact(&mut echo).unwrap();
+    assert_eq!(&echo, b"\x81\x05Hello");
+    stream
+}
+
+#[test]
+fn an_idle_echo_connection_holds_at_most_4_kib_of_heap() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let listen = SocketAddr::from(([127, 0, 0, 1], 0));
+    let options = EchoOptions {
+        listen,
+        ..EchoOptions::default()
+    };
+    runtime.block_on(async {
+        let server = EchoServer::bind(options).await.unwrap();
+        let address = server.local_addr();
+        let handle = server.spawn();
+        let mut streams = Vec::with_capacity(CONNECTIONS + 1);
+        let mut before = 0;
+        for number in 0..=CONNECTIONS {
+            let opening = tokio::task::spawn_blocking(move || open(address));
+            streams.push(opening.await.unwrap());
+            if number == 0 {
+                before = heap::in_use();
+            }
+        }
+        let bytes = (heap::in_use() - before) / CONNECTIONS;
+        println!(
+            "an idle connection of `talkback echo` holds {bytes} bytes of heap, its task included"
+        );
+        assert!(bytes <= 4 * 1024);
+        drop(streams);
+        handle.shutdown().await;
+    });
+}

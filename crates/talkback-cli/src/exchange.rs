@@ -7,15 +7,26 @@ use std::task::{Context, Poll};
 
 use futures_core::Stream;
 use futures_sink::Sink;
-use talkback::{Message, WebSocket};
-use tokio::io::{AsyncRead, AsyncWrite};
+use talkback::{Error, Message};
 
 use crate::input::Lines;
+
+/// What gives and takes messages: a [`WebSocket`](talkback::WebSocket) or a
+/// [`WebSocketChannel`](talkback::WebSocketChannel).
+pub trait Duplex:
+    Stream<Item = Result<Message, Error>> + Sink<Message, Error = Error> + Unpin
+{
+}
+
+impl<T> Duplex for T where
+    T: Stream<Item = Result<Message, Error>> + Sink<Message, Error = Error> + Unpin
+{
+}
 
 /// The next thing that happens between the input and the server.
 #[derive(Debug)]
 pub enum Step {
-    /// The input has a line, and the socket has room for it: `feed` it without waiting.
+    /// The input has a line, and the socket has room for it: send it without waiting.
     Line(String),
     /// The input has ended. It must not be handed in again.
     InputEnded,
@@ -34,10 +45,7 @@ pub enum Step {
 ///
 /// # Cancel safety
 /// A dropped call loses neither a line nor a message.
-pub async fn next<T>(socket: &mut WebSocket<T>, mut input: Option<&mut Lines>) -> Step
-where
-    T: AsyncRead + AsyncWrite + Unpin,
-{
+pub async fn next(socket: &mut impl Duplex, mut input: Option<&mut Lines>) -> Step {
     poll_fn(|cx| {
         let incoming = poll_incoming(socket, cx);
         if incoming.is_ready() {
@@ -51,20 +59,14 @@ where
     .await
 }
 
-fn poll_incoming<T>(socket: &mut WebSocket<T>, cx: &mut Context<'_>) -> Poll<Step>
-where
-    T: AsyncRead + AsyncWrite + Unpin,
-{
+fn poll_incoming(socket: &mut impl Duplex, cx: &mut Context<'_>) -> Poll<Step> {
     Pin::new(socket).poll_next(cx).map(|item| match item {
         Some(Ok(message)) => Step::Message(message),
         Some(Err(_)) | None => Step::Closed,
     })
 }
 
-fn poll_line<T>(socket: &mut WebSocket<T>, lines: &mut Lines, cx: &mut Context<'_>) -> Poll<Step>
-where
-    T: AsyncRead + AsyncWrite + Unpin,
-{
+fn poll_line(socket: &mut impl Duplex, lines: &mut Lines, cx: &mut Context<'_>) -> Poll<Step> {
     match Pin::new(socket).poll_ready(cx) {
         Poll::Ready(Ok(())) => lines.poll_next(cx).map(|line| match line {
             Some(Ok(line)) => Step::Line(line),

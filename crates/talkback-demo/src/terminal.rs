@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal as _, Write as _};
 use std::time::Duration;
 
-use talkback::{Transport, WebSocket};
+use talkback::{Error, WebSocketChannel};
 use talkback_cli::exchange::{self, Step};
 use talkback_cli::input::Lines;
 use talkback_cli::signals::Signals;
@@ -22,10 +22,11 @@ const QUIET: Duration = Duration::from_millis(500);
 pub(crate) async fn run(url: &str, answer_timeout: Duration) -> Result<u8, Failure> {
     let mut signals =
         Signals::new().map_err(|error| format!("could not handle signals: {error}"))?;
-    let mut socket = tokio::select! {
-        connected = talkback::connect(url).into_future() => connected.map_err(|error| explain::connect_error(&error))?,
+    let mut channel = WebSocketChannel::connect(url);
+    tokio::select! {
+        ready = channel.ready() => ready.map_err(|error| explain_error(&error))?,
         stop = signals.next() => return Ok(stop.exit_code()),
-    };
+    }
     let mut view = View {
         state: State::default(),
         lines: Lines::stdin().map_err(|error| input_failed(&error))?,
@@ -35,11 +36,11 @@ pub(crate) async fn run(url: &str, answer_timeout: Duration) -> Result<u8, Failu
     };
     view.prompt();
     let outcome = tokio::select! {
-        outcome = view.show(&mut socket) => outcome.map(|()| 0),
+        outcome = view.show(&mut channel) => outcome.map(|()| 0),
         stop = signals.next() => Ok(stop.exit_code()),
     };
     tokio::select! {
-        _ = socket.close() => outcome,
+        _ = channel.close() => outcome,
         stop = signals.next() => Ok(stop.exit_code()),
     }
 }
@@ -55,28 +56,24 @@ struct View {
 
 impl View {
     /// Shows what happens until all is said, or the connection ends.
-    async fn show(&mut self, socket: &mut WebSocket<Transport>) -> Result<(), Failure> {
+    async fn show(&mut self, channel: &mut WebSocketChannel) -> Result<(), Failure> {
         while !self.is_done() {
             let deadline = self.deadline();
             let input = self.input_end.is_none().then_some(&mut self.lines);
             tokio::select! {
-                step = exchange::next(socket, input) => self.handle(step, socket).await?,
+                step = exchange::next(channel, input) => self.handle(step, channel)?,
                 () = until(deadline) => return self.time_is_up(),
             }
         }
         Ok(())
     }
 
-    async fn handle(
-        &mut self,
-        step: Step,
-        socket: &mut WebSocket<Transport>,
-    ) -> Result<(), Failure> {
+    fn handle(&mut self, step: Step, channel: &WebSocketChannel) -> Result<(), Failure> {
         match step {
             Step::Line(line) => {
                 if let Some(message) = self.state.submit(line) {
                     // What cannot be sent shows at the next step as the end of the connection.
-                    let _ = socket.feed(message).await;
+                    let _ = channel.try_send(message);
                 }
                 self.prompt();
             }
@@ -93,9 +90,9 @@ impl View {
             Step::InputFailed(error) => return Err(input_failed(&error)),
             Step::Closed => {
                 self.clear_prompt();
-                let info = socket.close_info().cloned();
+                let info = channel.close_info();
                 self.state
-                    .handle_end(info.expect("a connection that has ended tells how"));
+                    .handle_end(info.expect("a channel that has ended tells how"));
                 return self.ended_early();
             }
         }
@@ -184,6 +181,14 @@ fn lines(count: usize) -> String {
     match count {
         1 => "1 line is".to_owned(),
         _ => format!("{count} lines are"),
+    }
+}
+
+/// Why the channel could not be opened.
+fn explain_error(error: &Error) -> Failure {
+    match error {
+        Error::Connect(error) => explain::connect_error(error),
+        error => error.to_string(),
     }
 }
 

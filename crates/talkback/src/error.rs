@@ -106,7 +106,7 @@ pub enum ConnectError {
     Tcp {
         /// The URL, without its secrets.
         url: String,
-        /// What the last address said.
+        /// What the first address that failed said.
         error: Arc<io::Error>,
     },
     /// The connection was lost during the opening handshake.

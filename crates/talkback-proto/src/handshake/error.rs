@@ -3,7 +3,7 @@
 use std::fmt;
 
 use bytes::Bytes;
-use http::header::{HeaderMap, HeaderName, SET_COOKIE};
+use http::header::{HeaderMap, HeaderName, LOCATION, SET_COOKIE};
 use http::{Response, StatusCode, Version};
 
 /// The caller's URL does not name a WebSocket server (RFC 6455 §3).
@@ -187,25 +187,33 @@ pub enum HandshakeError {
     )]
     Accept,
     /// A header that may stand once stands several times.
-    #[error("the server's 101 has the header {name} more than once")]
+    #[error(
+        "the server's 101 has the header {name} more than once: the server, or a proxy between, is at fault"
+    )]
     Repeated {
         /// The header's name.
         name: HeaderName,
     },
     /// A header's value is not what its grammar says.
-    #[error("the value of the header {name} in the server's 101 is malformed")]
+    #[error(
+        "the value of the header {name} in the server's 101 is malformed: the server, or a proxy between, is at fault"
+    )]
     Malformed {
         /// The header's name.
         name: HeaderName,
     },
     /// The server chose a subprotocol that was not offered.
-    #[error("the server chose the subprotocol {subprotocol:?}, which was not offered")]
+    #[error(
+        "the server chose the subprotocol {subprotocol:?}, which was not offered: offer it, if this end speaks it"
+    )]
     SubprotocolNotOffered {
         /// The server's choice.
         subprotocol: String,
     },
     /// The server answered an extension that was not offered, or one of them twice.
-    #[error("the server answered the extension {extension:?}, which was not offered, or twice")]
+    #[error(
+        "the server answered the extension {extension:?}, which was not offered, or twice: the server is at fault"
+    )]
     ExtensionNotOffered {
         /// The extension's name.
         extension: String,
@@ -221,8 +229,8 @@ impl HandshakeError {
     pub fn refused<T>(response: &Response<T>, body: Bytes) -> HandshakeError {
         let mut headers = response.headers().clone();
         for (name, value) in &mut headers {
-            // Cookies are secrets, and errors are printed.
-            if name == SET_COOKIE {
+            // Cookies are secrets, a redirect may repeat the query, and errors are printed.
+            if name == SET_COOKIE || name == LOCATION {
                 value.set_sensitive(true);
             }
         }
@@ -235,14 +243,26 @@ impl HandshakeError {
 }
 
 /// A server's answer that is not a 101: what an HTTP client would have seen.
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// `Debug` shows the body's size only, for a page of a server may repeat what was sent to it.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Refused {
     /// The status, never 101.
     pub status: StatusCode,
-    /// All headers of the response; cookies are marked sensitive.
+    /// All headers of the response; cookies and the `Location` are marked sensitive.
     pub headers: HeaderMap,
     /// The beginning of the body without its transfer coding, at most 4,096 bytes.
     pub body: Bytes,
+}
+
+impl fmt::Debug for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Refused")
+            .field("status", &self.status)
+            .field("headers", &self.headers)
+            .field("body_size", &self.body.len())
+            .finish()
+    }
 }
 
 impl std::error::Error for Refused {}

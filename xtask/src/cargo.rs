@@ -13,6 +13,9 @@ use crate::tools;
 /// A cold build of everything fits; a test that hangs does not hold up the rest for ever.
 const LIMIT: Duration = Duration::from_secs(30 * 60);
 
+/// The suite that each backend of the channel passes is a step of its own.
+const CONFORMANCE: &str = "talkback-conformance";
+
 pub(crate) fn format() -> Result<Tally> {
     tools::rustup_component("rustfmt", "fmt")?;
     checked(cargo(&["fmt", "--all", "--check"]))
@@ -35,12 +38,35 @@ pub(crate) fn unit() -> Result<Tally> {
     counted(cargo(&[
         "test",
         "--workspace",
+        "--exclude",
+        CONFORMANCE,
         "--all-features",
         "--lib",
         "--bins",
         "--tests",
         "--no-fail-fast",
     ]))
+}
+
+pub(crate) fn conformance() -> Result<Tally> {
+    counted(cargo(&["test", "--package", CONFORMANCE, "--no-fail-fast"]))
+}
+
+/// The tests of the channel under random schedules, in a target directory of their own, as other
+/// flags would compile everything anew.
+pub(crate) fn schedules() -> Result<Tally> {
+    let mut command = cargo(&[
+        "test",
+        "--package",
+        "talkback",
+        "--no-default-features",
+        "--release",
+        "--test",
+        "shuttle",
+    ]);
+    command.env("RUSTFLAGS", "--cfg shuttle");
+    command.env("CARGO_TARGET_DIR", scratch("schedules")?);
+    counted(command)
 }
 
 pub(crate) fn doc() -> Result<Tally> {

@@ -22,6 +22,8 @@ const STEPS: &[Step] = &[
     Step { name: "lint",    about: "no warnings (cargo clippy)", run: cargo::lint },
     Step { name: "deny",    about: "licences, sources and versions of the dependencies (cargo deny)", run: deny::deny },
     Step { name: "unit",    about: "the tests of every crate (cargo test)", run: cargo::unit },
+    Step { name: "conformance", about: "one suite for every backend of the channel: TCP, TLS, in memory", run: cargo::conformance },
+    Step { name: "schedules", about: "the channel under random schedules (shuttle)", run: cargo::schedules },
     Step { name: "doc",     about: "the examples in the documentation, and the documentation itself", run: cargo::doc },
     Step { name: "interop", about: "against python's websockets, node's ws and Chromium", run: interop::interop },
     Step { name: "cost",    about: "system calls for each echoed message (strace)", run: cost::cost },

@@ -37,6 +37,39 @@ use crate::websocket::WebSocket;
 /// **Dropping it** closes: what is queued leaves, then an empty close frame, in the background and
 /// within the close timeout. Its [`Sender`]s get [`TrySendError::Closed`]. A program that is about to
 /// end awaits [`close`](Self::close) instead, for nothing runs in the background after `main`.
+///
+/// The recipe, in a program without a runtime:
+///
+/// ```
+/// # let (address, listening) = std::sync::mpsc::channel();
+/// # std::thread::spawn(move || {
+/// #     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+/// #     runtime.block_on(async {
+/// #         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+/// #         address.send(listener.local_addr().unwrap()).unwrap();
+/// #         let (stream, _) = listener.accept().await.unwrap();
+/// #         let mut socket = talkback::accept(stream).await.unwrap();
+/// #         while let Ok(Some(message)) = socket.recv().await {
+/// #             socket.send(message).await.unwrap();
+/// #         }
+/// #     });
+/// # });
+/// # let url = format!("ws://{}/", listening.recv()?);
+/// use talkback::WebSocketChannel;
+///
+/// let channel = WebSocketChannel::connect(url); // at once; it connects in the background
+/// let sender = channel.sender();
+/// let snapshots = channel.into_snapshots(); // listen
+/// sender.try_send("Hello!")?; // send
+/// # let mut drawn = String::new();
+/// while drawn.is_empty() {
+///     drawn = snapshots.latest().text().to_owned(); // what a window draws, frame by frame
+/// #   std::thread::sleep(std::time::Duration::from_millis(1));
+/// }
+/// assert_eq!(drawn, "Hello!");
+/// sender.close(); // close
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct WebSocketChannel {
     /// `None` once the channel was split or turned into something else.

@@ -116,13 +116,13 @@ fn poll_pump<T: AsyncRead + AsyncWrite + Unpin>(
         shared
             .lock()
             .note_written(is_written, socket.buffered_amount());
-        let (may_read, has_outgoing) = {
+        let (may_read, has_order) = {
             let state = shared.lock();
-            (state.may_read(), state.has_outgoing())
+            (state.may_read(), state.has_order())
         };
         if !may_read {
             socket.pause_keepalive();
-            if is_written && has_outgoing {
+            if is_written && has_order {
                 continue;
             }
             return Poll::Pending;
@@ -131,7 +131,7 @@ fn poll_pump<T: AsyncRead + AsyncWrite + Unpin>(
             Poll::Ready(Some(Ok(message))) => shared.lock().push_incoming(message),
             Poll::Ready(Some(Err(error))) => return Poll::Ready(Some(error)),
             Poll::Ready(None) => return Poll::Ready(None),
-            Poll::Pending if is_written && shared.lock().has_outgoing() => {}
+            Poll::Pending if is_written && shared.lock().has_order() => {}
             Poll::Pending => {
                 if let Some(latency) = socket.latency() {
                     shared.lock().set_latency(latency);

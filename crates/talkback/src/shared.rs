@@ -66,6 +66,8 @@ pub(crate) struct State {
     reading: Reading,
     /// The close frame to send once the queue is empty.
     close: Option<Option<CloseFrame>>,
+    /// Whether the driver has the close frame.
+    is_close_taken: bool,
     /// Handles that keep the channel open.
     handles: usize,
     protocol: Option<Box<str>>,
@@ -143,6 +145,7 @@ impl Shared {
             incoming: Queue::default(),
             reading: Reading::Queue,
             close: None,
+            is_close_taken: false,
             handles: 0,
             protocol: None,
             was_open: false,
@@ -311,6 +314,7 @@ impl Locked<'_> {
             Some(frame) => {
                 // It stays set, for it is what closes the channel to senders.
                 self.close = Some(frame.clone());
+                self.is_close_taken = true;
                 Order::Close(frame)
             }
             None => Order::Wait,
@@ -376,6 +380,11 @@ impl State {
 
     pub(crate) fn has_outgoing(&self) -> bool {
         !self.outgoing.is_empty()
+    }
+
+    /// Whether [`next_order`](Locked::next_order) has something that was not handed out before.
+    pub(crate) fn has_order(&self) -> bool {
+        self.has_outgoing() || (self.close.is_some() && !self.is_close_taken)
     }
 
     /// Whether the driver is to read: there is room for what comes, or nobody waits for it.

@@ -1,0 +1,97 @@
+//! What the scenarios ask of a platform.
+
+use std::time::Duration;
+
+use futures_util::future::{BoxFuture, LocalBoxFuture};
+use talkback::{Error, Limits, WebSocketChannel};
+
+use crate::behaviour::Behaviour;
+
+/// What a scenario needs of a platform beyond a channel to the server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Capabilities(u8);
+
+impl Capabilities {
+    /// Nothing.
+    pub const NONE: Self = Self(0);
+    /// Opens by a URL and a real opening handshake.
+    pub const CONNECT: Self = Self(1);
+    /// Sees the status and the body of a refusal, which browsers hide.
+    pub const REFUSAL: Self = Self(1 << 1);
+    /// Opens if the server chooses none of the subprotocols offered, as RFC 6455 allows; browsers
+    /// differ.
+    pub const NO_SUBPROTOCOL: Self = Self(1 << 2);
+    /// Its transport can be reset.
+    pub const RESET: Self = Self(1 << 3);
+    /// Makes a server wait whose messages nobody reads; a browser reads on, and keeps them.
+    pub const BACKPRESSURE: Self = Self(1 << 4);
+    /// Everything.
+    pub const ALL: Self = Self(0b1_1111);
+
+    /// These and those.
+    #[must_use]
+    pub const fn with(self, others: Self) -> Self {
+        Self(self.0 | others.0)
+    }
+
+    /// Whether all of those are among these.
+    pub const fn contains(self, others: Self) -> bool {
+        self.0 & others.0 == others.0
+    }
+}
+
+/// A scenario that a backend does not run.
+#[derive(Clone, Copy, Debug)]
+pub struct Exception {
+    /// The scenario as `module::name`.
+    pub scenario: &'static str,
+    /// Why it cannot.
+    pub reason: &'static str,
+}
+
+/// How a channel is opened.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// The subprotocols to offer.
+    pub subprotocols: Vec<String>,
+    /// The connect timeout, if it is not the default.
+    pub timeout: Option<Duration>,
+    /// The bounds of the connection.
+    pub limits: Limits,
+}
+
+/// How far a socket has come when a channel is put over it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SocketStage {
+    /// It connects.
+    Connecting,
+    /// It is open.
+    Open,
+    /// It was open, and is closed.
+    Closed,
+}
+
+/// A platform that gives channels to the server.
+pub trait Backend {
+    /// What it can do.
+    fn capabilities(&self) -> Capabilities;
+
+    /// The scenarios that it does not run, each with the reason: those that need what it cannot do.
+    fn exceptions(&self) -> &[Exception];
+
+    /// Opens a channel to a server that behaves as told.
+    fn open(&self, behaviour: &Behaviour, options: Options) -> WebSocketChannel;
+
+    /// Puts a channel over a socket of the platform.
+    fn wrap<'a>(
+        &'a self,
+        behaviour: &'a Behaviour,
+        stage: SocketStage,
+    ) -> LocalBoxFuture<'a, Result<WebSocketChannel, Error>>;
+
+    /// Runs a task beside the scenario.
+    fn spawn(&self, task: BoxFuture<'static, ()>);
+
+    /// Waits for a time.
+    fn sleep(&self, time: Duration) -> LocalBoxFuture<'static, ()>;
+}

@@ -1,0 +1,127 @@
+//! The scenarios, a module for each group of the table in `registry.rs`.
+//!
+//! They use the public API of `WebSocketChannel` only. Time, tasks and the server come through the
+//! [`Backend`], so that the same source runs in a browser.
+
+pub(crate) mod close_local;
+pub(crate) mod close_remote;
+pub(crate) mod connecting;
+pub(crate) mod handles;
+pub(crate) mod payload;
+pub(crate) mod peer_errors;
+pub(crate) mod queue;
+pub(crate) mod snapshots;
+pub(crate) mod subprotocols;
+pub(crate) mod wrapping;
+
+use talkback::{CloseInfo, Error, Initiator, Message, Sender, WebSocketChannel};
+
+use crate::backend::{Backend, Options};
+use crate::behaviour::{Behaviour, When};
+use crate::outcome::{Failure, Outcome};
+
+/// A channel with the default options to a server that behaves so.
+fn connect(backend: &dyn Backend, behaviour: &Behaviour) -> WebSocketChannel {
+    backend.open(behaviour, Options::default())
+}
+
+/// An open one.
+async fn open(backend: &dyn Backend, behaviour: &Behaviour) -> Result<WebSocketChannel, Failure> {
+    let channel = connect(backend, behaviour);
+    channel.ready().await?;
+    Ok(channel)
+}
+
+/// A server that closes.
+fn closes(code: Option<u16>, reason: &[u8], when: When) -> Behaviour {
+    Behaviour::Close {
+        code,
+        reason: reason.to_vec(),
+        when,
+    }
+}
+
+/// The next message of a channel that has not ended.
+async fn next(channel: &mut WebSocketChannel) -> Result<Message, Failure> {
+    let message = channel.recv().await?;
+    message.ok_or_else(|| Failure::new("the stream ended before its next message"))
+}
+
+/// Sends a message and holds what comes back to be the same.
+async fn exchange(channel: &mut WebSocketChannel, message: impl Into<Message>) -> Outcome {
+    let message = message.into();
+    channel.send(message.clone()).await?;
+    ensure_eq!(next(channel).await?, message);
+    Ok(())
+}
+
+/// Closes, and holds the closing handshake to be completed.
+async fn close_cleanly(channel: &Sender) -> Result<CloseInfo, Failure> {
+    let info = channel.close().await?;
+    ensure!(info.clean, "{info}");
+    ensure_eq!(info.initiator, Initiator::Local);
+    Ok(info)
+}
+
+/// Holds the stream to end without an error, and to stay ended.
+async fn expect_end(channel: &mut WebSocketChannel) -> Outcome {
+    for _ in 0..2 {
+        let end = channel.recv().await?;
+        ensure_eq!(end, None);
+    }
+    Ok(())
+}
+
+/// Holds the stream to end with one error that tells how the connection ended.
+async fn expect_closed(channel: &mut WebSocketChannel) -> Result<CloseInfo, Failure> {
+    let info = match channel.recv().await {
+        Err(Error::Closed(info)) => info,
+        other => return Err(Failure::new(format!("expected the end, saw {other:?}"))),
+    };
+    expect_end(channel).await?;
+    ensure_eq!(channel.close_info(), Some(info.clone()));
+    Ok(info)
+}
+
+/// A name that the server does not know yet: a random one, as it may outlive this program.
+fn new_id() -> Result<u64, Failure> {
+    getrandom::u64().map_err(|error| Failure::new(error.to_string()))
+}
+
+/// An observed connection.
+struct Observed {
+    id: u64,
+}
+
+/// What the server saw on an observed connection.
+struct Seen {
+    messages: Vec<Message>,
+    /// `close 1000 reason`, or `end` if no close frame came.
+    end: String,
+}
+
+impl Observed {
+    fn new() -> Result<Self, Failure> {
+        Ok(Self { id: new_id()? })
+    }
+
+    fn behaviour(&self) -> Behaviour {
+        Behaviour::Observe { id: self.id }
+    }
+
+    /// Waits for the end of the observed connection, and asks the server what it saw.
+    async fn seen(&self, backend: &dyn Backend) -> Result<Seen, Failure> {
+        let mut report = open(backend, &Behaviour::Report { id: self.id }).await?;
+        let mut messages = Vec::new();
+        loop {
+            let message = next(&mut report).await?;
+            if let Some(end) = message.as_text()
+                && (end == "end" || end.starts_with("close "))
+            {
+                let end = end.to_owned();
+                return Ok(Seen { messages, end });
+            }
+            messages.push(message);
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! What the server saw on connections that were to be observed.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use talkback_proto::Opcode;
+use tokio::sync::Notify;
+
+/// What came on one connection, and how it ended.
+#[derive(Debug)]
+pub(super) struct Note {
+    pub(super) messages: Vec<(Opcode, Vec<u8>)>,
+    /// `close 1000 reason` after a close frame, `end` without one.
+    pub(super) end: String,
+}
+
+/// The notes on connections that have ended, until somebody asks for them.
+#[derive(Debug, Default)]
+pub(super) struct Notes {
+    by_id: Mutex<HashMap<u64, Note>>,
+    added: Notify,
+    /// How many messages were poured.
+    poured: Mutex<HashMap<u64, u32>>,
+}
+
+impl Notes {
+    pub(super) fn add(&self, id: u64, note: Note) {
+        self.lock().insert(id, note);
+        self.added.notify_waiters();
+    }
+
+    /// Waits for the note on a connection.
+    pub(super) async fn take(&self, id: u64) -> Note {
+        loop {
+            // Made first: it is told of every note that is added from now on.
+            let added = self.added.notified();
+            let note = self.lock().remove(&id);
+            match note {
+                Some(note) => return note,
+                None => added.await,
+            }
+        }
+    }
+
+    /// Counts a message that was poured.
+    pub(super) fn count(&self, id: u64) {
+        let mut poured = self.poured.lock().unwrap_or_else(PoisonError::into_inner);
+        *poured.entry(id).or_default() += 1;
+    }
+
+    /// How many messages have been poured so far.
+    pub(super) fn poured(&self, id: u64) -> u32 {
+        let poured = self.poured.lock().unwrap_or_else(PoisonError::into_inner);
+        poured.get(&id).copied().unwrap_or_default()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<u64, Note>> {
+        self.by_id.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

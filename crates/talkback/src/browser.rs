@@ -1,0 +1,249 @@
+//! wasm: what the driver does elsewhere, over the browser's WebSocket.
+//!
+//! A local task owns the socket and its callbacks; the channel's handles, which are `Send` and
+//! `Sync` as everywhere, hold the shared state only. The browser does the protocol: it answers
+//! pings, masks, checks UTF-8 and the handshake.
+//!
+//! **Receiving.** A browser hands out messages as they come and cannot be made to wait. What the
+//! channel's queue has no room for waits in an inbox of at most 16 MiB (the message limit); beyond
+//! that the channel is closed with 4009 and ends with [`CloseCause::Overflow`].
+//!
+//! **Sending.** The driver hands messages to the browser while less than 64 KiB wait there
+//! (`bufferedAmount`). A browser does not tell when it has written, so it is asked again after a
+//! few milliseconds while somebody waits.
+//!
+//! **Leaving.** When the page is left (`pagehide`) the channel is closed: a page with an open socket
+//! cannot be kept for the way back, and the peer learns that it is gone.
+
+mod inbox;
+mod socket;
+
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use gloo_timers::future::TimeoutFuture;
+use talkback_proto::handshake::WsUrl;
+use talkback_proto::{CloseCause, CloseCode, CloseFrame, CloseInfo, Initiator, Limits};
+
+use self::socket::Socket;
+use crate::error::{ConnectError, Error, Stage};
+use crate::shared::{Order, Shared};
+use crate::sync::Arc;
+
+/// How long after the last look `bufferedAmount` is looked at again, in milliseconds.
+const LOOK_AGAIN: u32 = 5;
+
+/// The code that tells the peer that its messages were too many or too big. A page may not send
+/// 1009.
+const TOO_BIG: u16 = 4009;
+
+/// A connection to be made by the browser.
+pub(crate) struct Opening {
+    pub(crate) url: WsUrl,
+    pub(crate) subprotocols: Vec<String>,
+    pub(crate) limits: Limits,
+    pub(crate) timeout: Duration,
+}
+
+/// Opens a connection and pumps it until its end, in a task of this thread.
+pub(crate) fn drive(opening: Result<Opening, ConnectError>, shared: Arc<Shared>) {
+    wasm_bindgen_futures::spawn_local(async move {
+        let opened = match opening {
+            Ok(opening) => open(opening, &shared).await,
+            Err(error) => Err(Some(error)),
+        };
+        match opened {
+            Ok(mut pump) => {
+                shared.lock().open(pump.socket.protocol().as_deref());
+                let info = poll_fn(|cx| pump.poll(&shared, cx)).await;
+                let error = (!info.is_normal()).then(|| Error::Closed(info.clone()));
+                shared.lock().end(info, error);
+            }
+            Err(error) => shared.lock().end_unopened(error.map(Error::Connect)),
+        }
+    });
+}
+
+/// Waits until the socket is open; `None` is a channel that was closed meanwhile.
+async fn open(opening: Opening, shared: &Shared) -> Result<Pump, Option<ConnectError>> {
+    let shown = opening.url.to_string();
+    let socket = Socket::open(&opening).map_err(Some)?;
+    let mut patience = timer(opening.timeout);
+    let mut close_patience = None;
+    poll_fn(|cx| {
+        socket.set_waker(cx);
+        if socket.is_open() {
+            return Poll::Ready(Ok(()));
+        }
+        if socket.close_event().is_some() {
+            let url = shown.clone();
+            return Poll::Ready(Err(Some(ConnectError::Browser { url })));
+        }
+        if patience.as_mut().poll(cx).is_ready() {
+            let (url, after) = (shown.clone(), opening.timeout);
+            let stage = Stage::Handshake;
+            return Poll::Ready(Err(Some(ConnectError::Timeout { url, after, stage })));
+        }
+        let mut state = shared.lock();
+        state.set_driver(cx);
+        if !state.is_close_requested() {
+            return Poll::Pending;
+        }
+        if !state.has_outgoing() {
+            return Poll::Ready(Err(None));
+        }
+        drop(state);
+        let patience =
+            close_patience.get_or_insert_with(|| timer(opening.limits.close_timeout));
+        patience.as_mut().poll(cx).map(|()| Err(None))
+    })
+    .await?;
+    Ok(Pump {
+        socket,
+        limits: opening.limits,
+        is_closing: false,
+        failure: None,
+        look_again: None,
+        close_patience: None,
+    })
+}
+
+/// An open socket and what is being waited for.
+struct Pump {
+    socket: Socket,
+    limits: Limits,
+    /// Whether this end has begun to close.
+    is_closing: bool,
+    /// Why this end gave the connection up.
+    failure: Option<CloseCause>,
+    look_again: Option<Pin<Box<TimeoutFuture>>>,
+    close_patience: Option<Pin<Box<TimeoutFuture>>>,
+}
+
+impl Pump {
+    /// Passes messages both ways, until the end.
+    fn poll(&mut self, shared: &Shared, cx: &mut Context<'_>) -> Poll<CloseInfo> {
+        self.socket.set_waker(cx);
+        shared.lock().set_driver(cx);
+        self.pass_incoming(shared);
+        if self.socket.close_event().is_none() {
+            self.take_orders(shared);
+            self.watch_buffer(shared, cx);
+        }
+        if self.socket.take_page_left() {
+            self.close(None);
+        }
+        self.poll_end(shared, cx)
+    }
+
+    fn pass_incoming(&mut self, shared: &Shared) {
+        while shared.lock().may_read()
+            && let Some(message) = self.socket.next_message()
+        {
+            if message.len() as u64 > self.limits.message_size_max {
+                return self.fail();
+            }
+            if !self.is_closing {
+                shared.lock().push_incoming(message);
+            }
+        }
+        if self.socket.inbox_bytes() as u64 > self.limits.message_size_max {
+            self.fail();
+        }
+    }
+
+    fn take_orders(&mut self, shared: &Shared) {
+        while self.socket.buffered() <= self.limits.write_buffer_max {
+            let order = shared.lock().next_order();
+            match order {
+                Order::Send(message) => {
+                    if self.socket.send(&message).is_err() {
+                        shared.lock().note_lost();
+                    }
+                }
+                Order::Close(frame) => return self.close(frame.as_ref()),
+                Order::Wait => return,
+            }
+        }
+    }
+
+    /// Tells how much has left, and looks again later if somebody may wait for it.
+    fn watch_buffer(&mut self, shared: &Shared, cx: &mut Context<'_>) {
+        loop {
+            let buffered = self.socket.buffered();
+            shared.lock().note_written(buffered == 0, buffered);
+            if buffered == 0 {
+                self.look_again = None;
+                return;
+            }
+            let timer = self
+                .look_again
+                .get_or_insert_with(|| Box::pin(TimeoutFuture::new(LOOK_AGAIN)));
+            if timer.as_mut().poll(cx).is_pending() {
+                return;
+            }
+            self.look_again = None;
+            self.take_orders(shared);
+        }
+    }
+
+    fn close(&mut self, frame: Option<&CloseFrame>) {
+        if !std::mem::replace(&mut self.is_closing, true) {
+            self.socket.close(frame.map(|frame| (frame.code().number(), frame.reason())));
+        }
+    }
+
+    /// Gives up a peer that sends too much.
+    fn fail(&mut self) {
+        if self.failure.is_none() && !self.is_closing {
+            self.failure = Some(CloseCause::Overflow);
+            self.is_closing = true;
+            self.socket.clear();
+            self.socket.close(Some((TOO_BIG, "too much to receive")));
+        }
+    }
+
+    fn poll_end(&mut self, shared: &Shared, cx: &mut Context<'_>) -> Poll<CloseInfo> {
+        if let Some(event) = self.socket.close_event() {
+            // What came before is passed on first, as room comes.
+            if self.socket.inbox_bytes() > 0 && !self.is_closing {
+                return Poll::Pending;
+            }
+            return Poll::Ready(self.info(&event));
+        }
+        if !shared.lock().is_close_requested() && !self.is_closing {
+            return Poll::Pending;
+        }
+        let patience =
+            self.close_patience.get_or_insert_with(|| timer(self.limits.close_timeout));
+        patience.as_mut().poll(cx).map(|()| {
+            let cause = self.failure.take().unwrap_or(CloseCause::CloseTimeout);
+            CloseInfo::abnormal(CloseCode::ABNORMAL, Initiator::Local, cause)
+        })
+    }
+
+    /// The end as far as a browser tells it.
+    fn info(&mut self, event: &socket::Closed) -> CloseInfo {
+        let initiator = if self.is_closing { Initiator::Local } else { Initiator::Remote };
+        let lost = || CloseCause::Transport("the browser lost the connection".into());
+        let code = CloseCode::new(event.code);
+        let mut info = CloseInfo::abnormal(code, initiator, CloseCause::ClosingHandshake);
+        info.clean = event.was_clean && self.failure.is_none();
+        info.reason.clone_from(&event.reason);
+        if let Some(failure) = self.failure.take() {
+            info.code = CloseCode::ABNORMAL;
+            info.cause = failure;
+        } else if !info.clean {
+            info.cause = lost();
+        }
+        info
+    }
+}
+
+fn timer(duration: Duration) -> Pin<Box<TimeoutFuture>> {
+    // A browser's timers hold 31 bits of milliseconds, 24 days.
+    let milliseconds = u32::try_from(duration.as_millis()).unwrap_or(u32::MAX);
+    Box::pin(TimeoutFuture::new(milliseconds.min(i32::MAX as u32)))
+}

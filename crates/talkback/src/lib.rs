@@ -25,31 +25,19 @@
 //! # }
 //! ```
 
-mod accept;
-#[cfg(feature = "tls")]
-mod any_certificate;
-mod buffers;
+#[cfg(browser)]
+mod browser;
 mod channel;
 mod connect;
-mod dial;
-mod driver;
 mod error;
-mod http_io;
-mod keys;
-mod pair;
 mod queue;
-mod runtime;
 mod shared;
 mod snapshot;
 mod sync;
-#[cfg(feature = "tls")]
-mod tls;
-mod transport;
-#[cfg(feature = "upgrade")]
-mod upgrade;
 mod waiters;
-mod wakers;
-mod websocket;
+
+#[cfg(not(browser))]
+mod native;
 
 pub use accept::{Accept, accept};
 pub use channel::{Closing, Ready, Receiver, Sender, WebSocketChannel};

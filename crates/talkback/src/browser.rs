@@ -24,10 +24,13 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use gloo_timers::future::TimeoutFuture;
-use talkback_proto::handshake::WsUrl;
+use talkback_proto::handshake::{ClientHandshake, ClientOptions, WsUrl};
 use talkback_proto::{CloseCause, CloseCode, CloseFrame, CloseInfo, Initiator, Limits};
 
+use wasm_bindgen_futures::spawn_local;
+
 use self::socket::Socket;
+use crate::connect::Connect;
 use crate::error::{ConnectError, Error, Stage};
 use crate::shared::{Order, Shared};
 use crate::sync::Arc;
@@ -35,35 +38,89 @@ use crate::sync::Arc;
 /// How long after the last look `bufferedAmount` is looked at again, in milliseconds.
 const LOOK_AGAIN: u32 = 5;
 
+/// What the inbox may hold beyond one message of the largest size, in bytes.
+const INBOX_SLACK: u64 = 64 * 1024;
+
 /// The code that tells the peer that its messages were too many or too big. A page may not send
 /// 1009.
 const TOO_BIG: u16 = 4009;
 
 /// A connection to be made by the browser.
-pub(crate) struct Opening {
-    pub(crate) url: WsUrl,
-    pub(crate) subprotocols: Vec<String>,
-    pub(crate) limits: Limits,
-    pub(crate) timeout: Duration,
+struct Opening {
+    url: WsUrl,
+    subprotocols: Vec<String>,
+    limits: Limits,
+    timeout: Duration,
 }
 
-/// Opens a connection and pumps it until its end, in a task of this thread.
-pub(crate) fn drive(opening: Result<Opening, ConnectError>, shared: Arc<Shared>) {
-    wasm_bindgen_futures::spawn_local(async move {
-        let opened = match opening {
-            Ok(opening) => open(opening, &shared).await,
-            Err(error) => Err(Some(error)),
-        };
-        match opened {
-            Ok(mut pump) => {
-                shared.lock().open(pump.socket.protocol().as_deref());
-                let info = poll_fn(|cx| pump.poll(&shared, cx)).await;
-                let error = (!info.is_normal()).then(|| Error::Closed(info.clone()));
-                shared.lock().end(info, error);
-            }
-            Err(error) => shared.lock().end_unopened(error.map(Error::Connect)),
+impl Connect {
+    /// Opens the connection and pumps it until its end, in a task of this thread.
+    pub(crate) fn drive(self, shared: Arc<Shared>) {
+        spawn_local(async move {
+            let opened = match self.opening() {
+                Ok(opening) => open(opening, &shared).await,
+                Err(error) => Err(Some(error)),
+            };
+            pump(opened, &shared).await;
+        });
+    }
+
+    /// Holds the options against what a browser can do.
+    fn opening(self) -> Result<Opening, ConnectError> {
+        let not_here = |option, instead| Err(ConnectError::NotInBrowser { option, instead });
+        let url = WsUrl::parse(&self.url)?;
+        if self.bad_header.is_some() || !self.options.headers.is_empty() {
+            return not_here(
+                "header",
+                "send a token as a subprotocol, in the query, or in a first message",
+            );
         }
-    });
+        if self.options.origin.is_some() {
+            return not_here("origin", "the browser sends the page's own");
+        }
+        if url.basic_auth().is_some() {
+            return not_here(
+                "user name and password in the URL",
+                "send a token as a subprotocol, in the query, or in a first message",
+            );
+        }
+        if self.keepalive.flatten().is_some() {
+            return not_here(
+                "keepalive",
+                "the browser keeps the connection alive; for a sign of life, send a message of your own now and then",
+            );
+        }
+        // The names are checked as everywhere, so that the errors are the same.
+        let names = ClientOptions {
+            subprotocols: self.options.subprotocols,
+            ..ClientOptions::default()
+        };
+        ClientHandshake::new(&url, names.clone(), [0; 16]).map_err(|error| {
+            ConnectError::Handshake {
+                url: url.to_string(),
+                error,
+            }
+        })?;
+        Ok(Opening {
+            url,
+            subprotocols: names.subprotocols,
+            limits: self.limits,
+            timeout: self.timeout,
+        })
+    }
+}
+
+/// Pumps a socket until its end, or tells that there is none.
+async fn pump(opened: Result<Pump, Option<ConnectError>>, shared: &Shared) {
+    match opened {
+        Ok(mut pump) => {
+            shared.lock().open(pump.socket.protocol().as_deref());
+            let info = poll_fn(|cx| pump.poll(shared, cx)).await;
+            let error = (!info.is_normal()).then(|| Error::Closed(info.clone()));
+            shared.lock().end(info, error);
+        }
+        Err(error) => shared.lock().end_unopened(error.map(Error::Connect)),
+    }
 }
 
 /// Waits until the socket is open; `None` is a channel that was closed meanwhile.
@@ -95,8 +152,7 @@ async fn open(opening: Opening, shared: &Shared) -> Result<Pump, Option<ConnectE
             return Poll::Ready(Err(None));
         }
         drop(state);
-        let patience =
-            close_patience.get_or_insert_with(|| timer(opening.limits.close_timeout));
+        let patience = close_patience.get_or_insert_with(|| timer(opening.limits.close_timeout));
         patience.as_mut().poll(cx).map(|()| Err(None))
     })
     .await?;
@@ -149,7 +205,9 @@ impl Pump {
                 shared.lock().push_incoming(message);
             }
         }
-        if self.socket.inbox_bytes() as u64 > self.limits.message_size_max {
+        if self.socket.inbox_bytes() as u64
+            > self.limits.message_size_max.saturating_add(INBOX_SLACK)
+        {
             self.fail();
         }
     }
@@ -191,7 +249,8 @@ impl Pump {
 
     fn close(&mut self, frame: Option<&CloseFrame>) {
         if !std::mem::replace(&mut self.is_closing, true) {
-            self.socket.close(frame.map(|frame| (frame.code().number(), frame.reason())));
+            self.socket
+                .close(frame.map(|frame| (frame.code().number(), frame.reason())));
         }
     }
 
@@ -216,8 +275,9 @@ impl Pump {
         if !shared.lock().is_close_requested() && !self.is_closing {
             return Poll::Pending;
         }
-        let patience =
-            self.close_patience.get_or_insert_with(|| timer(self.limits.close_timeout));
+        let patience = self
+            .close_patience
+            .get_or_insert_with(|| timer(self.limits.close_timeout));
         patience.as_mut().poll(cx).map(|()| {
             let cause = self.failure.take().unwrap_or(CloseCause::CloseTimeout);
             CloseInfo::abnormal(CloseCode::ABNORMAL, Initiator::Local, cause)
@@ -226,7 +286,11 @@ impl Pump {
 
     /// The end as far as a browser tells it.
     fn info(&mut self, event: &socket::Closed) -> CloseInfo {
-        let initiator = if self.is_closing { Initiator::Local } else { Initiator::Remote };
+        let initiator = if self.is_closing {
+            Initiator::Local
+        } else {
+            Initiator::Remote
+        };
         let lost = || CloseCause::Transport("the browser lost the connection".into());
         let code = CloseCode::new(event.code);
         let mut info = CloseInfo::abnormal(code, initiator, CloseCause::ClosingHandshake);

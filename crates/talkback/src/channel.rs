@@ -8,15 +8,19 @@ use std::time::Duration;
 
 use futures_core::Stream;
 use futures_sink::Sink;
-use talkback_proto::{CloseCode, CloseFrame, CloseFrameError, CloseInfo, Message};
+use talkback_proto::{CloseCode, CloseFrame, CloseInfo, Message};
+#[cfg(not(browser))]
 use tokio::io::{AsyncRead, AsyncWrite};
 
+#[cfg(not(browser))]
 use crate::driver::drive;
 use crate::error::{Error, TrySendError};
+#[cfg(not(browser))]
 use crate::runtime;
 use crate::shared::{ChannelState, Reading, Shared, WaitKey};
 use crate::snapshot::Snapshots;
 use crate::sync::Arc;
+#[cfg(not(browser))]
 use crate::websocket::WebSocket;
 
 /// A channel to a WebSocket server: messages come as a stream, and go into a sink.
@@ -251,6 +255,7 @@ impl WebSocketChannel {
 
 /// A channel over a socket that is open, such as one that a server accepted. Its driver runs as that
 /// of a channel that connects; the keepalive is the socket's.
+#[cfg(not(browser))]
 impl<T> From<WebSocket<T>> for WebSocketChannel
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -393,8 +398,11 @@ impl Sender {
     pub fn close_with(&self, code: CloseCode, reason: &str) -> Closing {
         let mut closing = self.closed();
         match CloseFrame::new(code, reason) {
+            Ok(_) if cfg!(browser) && code != CloseCode::NORMAL && code.number() < 3000 => {
+                closing.error = Some(Error::CloseCodeInBrowser(code));
+            }
             Ok(frame) => self.shared.lock().close(Some(frame)),
-            Err(error) => closing.error = Some(error),
+            Err(error) => closing.error = Some(error.into()),
         }
         closing
     }
@@ -532,7 +540,7 @@ pub struct Closing {
     shared: Arc<Shared>,
     key: WaitKey,
     /// The caller's close frame could not be sent.
-    error: Option<CloseFrameError>,
+    error: Option<Error>,
 }
 
 impl Future for Closing {
@@ -541,7 +549,7 @@ impl Future for Closing {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let closing = self.get_mut();
         if let Some(error) = closing.error.clone() {
-            return Poll::Ready(Err(error.into()));
+            return Poll::Ready(Err(error));
         }
         let mut state = closing.shared.lock();
         match state.close_info() {

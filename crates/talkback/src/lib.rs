@@ -25,8 +25,7 @@
 //! # }
 //! ```
 
-#[cfg(browser)]
-mod browser;
+// On every platform.
 mod channel;
 mod connect;
 mod error;
@@ -36,19 +35,59 @@ mod snapshot;
 mod sync;
 mod waiters;
 
-#[cfg(not(browser))]
-mod native;
+// In a browser.
+#[cfg(browser)]
+mod browser;
 
-pub use accept::{Accept, accept};
+// Everywhere else.
+#[cfg(not(browser))]
+mod accept;
+#[cfg(all(feature = "tls", not(browser)))]
+mod any_certificate;
+#[cfg(not(browser))]
+mod buffers;
+#[cfg(not(browser))]
+mod dial;
+#[cfg(not(browser))]
+mod driver;
+#[cfg(not(browser))]
+mod http_io;
+#[cfg(not(browser))]
+mod keys;
+#[cfg(not(browser))]
+mod open;
+#[cfg(not(browser))]
+mod pair;
+#[cfg(not(browser))]
+mod runtime;
+#[cfg(all(feature = "tls", not(browser)))]
+mod tls;
+#[cfg(not(browser))]
+mod transport;
+#[cfg(all(feature = "upgrade", not(browser)))]
+mod upgrade;
+#[cfg(not(browser))]
+mod wakers;
+#[cfg(not(browser))]
+mod websocket;
+
 pub use channel::{Closing, Ready, Receiver, Sender, WebSocketChannel};
 pub use connect::{Connect, connect};
-pub use error::{AcceptError, ConnectError, Error, Stage, TrySendError};
-pub use pair::pair;
+pub use error::{ConnectError, Error, Stage, TrySendError};
 pub use shared::ChannelState;
 pub use snapshot::{Snapshot, SnapshotState, Snapshots};
+
+#[cfg(not(browser))]
+pub use accept::{Accept, accept};
+#[cfg(not(browser))]
+pub use error::AcceptError;
+#[cfg(not(browser))]
+pub use pair::pair;
+#[cfg(not(browser))]
 pub use transport::Transport;
-#[cfg(feature = "upgrade")]
+#[cfg(all(feature = "upgrade", not(browser)))]
 pub use upgrade::{Upgrade, Upgraded, Upgrading, upgrade};
+#[cfg(not(browser))]
 pub use websocket::WebSocket;
 
 pub use talkback_proto::handshake::{

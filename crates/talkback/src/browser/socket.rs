@@ -36,9 +36,14 @@ impl Socket {
         for name in &opening.subprotocols {
             protocols.push(&JsValue::from_str(name));
         }
-        let url = opening.url.href();
+        let url = &opening.url;
+        let scheme = if url.is_secure() { "wss" } else { "ws" };
+        let url = format!("{scheme}://{}{}", url.host_header(), url.request_target());
         let socket = WebSocket::new_with_str_sequence(&url, &protocols).map_err(|error| {
-            ConnectError::BrowserRefused { url: opening.url.to_string(), error: text_of(&error) }
+            ConnectError::BrowserRefused {
+                url: opening.url.to_string(),
+                error: text_of(&error),
+            }
         })?;
         // A Blob would have to be read in turns, and would be overtaken by what comes later.
         socket.set_binary_type(BinaryType::Arraybuffer);

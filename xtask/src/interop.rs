@@ -114,7 +114,7 @@ fn demo_against_python() -> Result<Tally> {
 }
 
 /// Runs a script and counts the checks that it tells of.
-fn script(peer: &str, command: &mut Command) -> Result<Tally> {
+pub(crate) fn script(peer: &str, command: &mut Command) -> Result<Tally> {
     let finished = process::run(command, Input::Nothing, Stderr::Kept, SCRIPT_LIMIT)?;
     let tally = count(peer, &finished);
     if finished.success() && tally != Tally::default() {

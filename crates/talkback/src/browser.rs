@@ -25,8 +25,9 @@ use std::time::Duration;
 
 use gloo_timers::future::TimeoutFuture;
 use talkback_proto::handshake::{ClientHandshake, ClientOptions, WsUrl};
-use talkback_proto::{CloseCause, CloseCode, CloseFrame, CloseInfo, Initiator, Limits};
-
+use talkback_proto::{
+    CloseCause, CloseCode, CloseFrame, CloseInfo, Initiator, Limits, ProtocolError,
+};
 use wasm_bindgen_futures::spawn_local;
 
 use self::socket::Socket;
@@ -199,7 +200,11 @@ impl Pump {
             && let Some(message) = self.socket.next_message()
         {
             if message.len() as u64 > self.limits.message_size_max {
-                return self.fail();
+                let error = ProtocolError::MessageTooBig {
+                    size: message.len() as u64,
+                    size_max: self.limits.message_size_max,
+                };
+                return self.fail(CloseCause::Protocol(error));
             }
             if !self.is_closing {
                 shared.lock().push_incoming(message);
@@ -208,7 +213,7 @@ impl Pump {
         if self.socket.inbox_bytes() as u64
             > self.limits.message_size_max.saturating_add(INBOX_SLACK)
         {
-            self.fail();
+            self.fail(CloseCause::Overflow);
         }
     }
 
@@ -255,9 +260,9 @@ impl Pump {
     }
 
     /// Gives up a peer that sends too much.
-    fn fail(&mut self) {
+    fn fail(&mut self, cause: CloseCause) {
         if self.failure.is_none() && !self.is_closing {
-            self.failure = Some(CloseCause::Overflow);
+            self.failure = Some(cause);
             self.is_closing = true;
             self.socket.clear();
             self.socket.close(Some((TOO_BIG, "too much to receive")));
@@ -286,24 +291,44 @@ impl Pump {
 
     /// The end as far as a browser tells it.
     fn info(&mut self, event: &socket::Closed) -> CloseInfo {
-        let initiator = if self.is_closing {
+        let code = CloseCode::new(event.code);
+        let failure = self.failure.take().or_else(|| failure(event, code));
+        let initiator = if self.is_closing || event.is_failed || failure.is_some() {
             Initiator::Local
         } else {
             Initiator::Remote
         };
-        let lost = || CloseCause::Transport("the browser lost the connection".into());
-        let code = CloseCode::new(event.code);
-        let mut info = CloseInfo::abnormal(code, initiator, CloseCause::ClosingHandshake);
-        info.clean = event.was_clean && self.failure.is_none();
-        info.reason.clone_from(&event.reason);
-        if let Some(failure) = self.failure.take() {
-            info.code = CloseCode::ABNORMAL;
-            info.cause = failure;
-        } else if !info.clean {
-            info.cause = lost();
+        if let Some(cause) = failure {
+            return CloseInfo::abnormal(CloseCode::ABNORMAL, initiator, cause);
         }
+        let cause = if event.was_clean {
+            CloseCause::ClosingHandshake
+        } else {
+            lost(event)
+        };
+        let mut info = CloseInfo::abnormal(code, initiator, cause);
+        info.clean = event.was_clean;
+        info.reason.clone_from(&event.reason);
         info
     }
+}
+
+/// What the browser let pass: Chromium takes 1004 and other codes that must not be sent (RFC 6455
+/// §7.4). 1005 is what it tells of a close frame without a code.
+fn failure(event: &socket::Closed, code: CloseCode) -> Option<CloseCause> {
+    let is_allowed = code.is_sendable() || code == CloseCode::NO_CODE;
+    let is_wrong = event.was_clean && !is_allowed;
+    is_wrong.then(|| CloseCause::Protocol(ProtocolError::InvalidCloseCode(event.code)))
+}
+
+/// How a connection ended without the closing handshake.
+fn lost(event: &socket::Closed) -> CloseCause {
+    let what = if event.is_failed {
+        "the browser gave the connection up, and tells only its console why"
+    } else {
+        "it ended without a close frame"
+    };
+    CloseCause::Transport(what.into())
 }
 
 fn timer(duration: Duration) -> Pin<Box<TimeoutFuture>> {

@@ -1,7 +1,15 @@
 //! One WebSocket channel for Rust.
 //!
-//! [`connect()`] opens a connection to a server, [`accept()`] accepts one from a client; either gives
-//! a [`WebSocket`]: a stream of messages and a sink for them.
+//! [`connect()`] opens a connection to a server,
+#![cfg_attr(
+    not(browser),
+    doc = "[`accept()`] accepts one from a client; either gives a [`WebSocket`]:"
+)]
+#![cfg_attr(
+    browser,
+    doc = "`accept()` accepts one from a client; either gives a `WebSocket`:"
+)]
+//! a stream of messages and a sink for them.
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")]
@@ -24,6 +32,17 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! A [`WebSocketChannel`] is the handle for an app: it exists before its connection does, works from
+//! any thread, and is the same in a browser (`wasm32-unknown-unknown`). There it is all that there
+//! is, for the browser does the protocol:
+//!
+//! - It has no headers, origin, keepalive or TLS options, and no user name in the URL: asking for
+//!   them is [`ConnectError::NotInBrowser`], unless inside of [`Connect::native`].
+//! - It closes with no code, 1000 or 3000–4999; others are [`Error::CloseCodeInBrowser`].
+//! - It hides from a page why a connection could not be made: [`ConnectError::Browser`].
+//! - A server cannot be made to wait for a program that does not read: beyond the message limit, the
+//!   channel ends with [`CloseCause::Overflow`].
 
 // On every platform.
 mod channel;

@@ -11,6 +11,9 @@ pub(crate) struct Closed {
     pub(crate) code: u16,
     pub(crate) reason: String,
     pub(crate) was_clean: bool,
+    /// Whether the browser has failed the connection (RFC 6455 §7.1.7): it tells so by an error event
+    /// before the end, and does not if the transport was lost.
+    pub(crate) is_failed: bool,
 }
 
 /// Events of one socket that the task has not seen yet.
@@ -18,6 +21,7 @@ pub(crate) struct Closed {
 pub(super) struct Inbox {
     pub(super) is_open: bool,
     pub(super) is_page_left: bool,
+    pub(super) is_failed: bool,
     pub(super) closed: Option<Closed>,
     messages: VecDeque<Message>,
     /// The size of the messages, each counted with one byte more, so that empty ones count too.

@@ -26,6 +26,7 @@ pub(super) struct Socket {
     // The browser calls these while the socket lives.
     _on_open: Callback<Event>,
     _on_message: Callback<MessageEvent>,
+    _on_error: Callback<Event>,
     _on_close: Callback<CloseEvent>,
 }
 
@@ -52,16 +53,19 @@ impl Socket {
         let on_message = callback(&inbox, |inbox, event: MessageEvent| {
             inbox.push(message(&event.data()));
         });
+        let on_error = callback(&inbox, |inbox, _: Event| inbox.is_failed = true);
         let on_close = callback(&inbox, |inbox, event: CloseEvent| {
             inbox.closed = Some(Closed {
                 code: event.code(),
                 reason: event.reason(),
                 was_clean: event.was_clean(),
+                is_failed: inbox.is_failed,
             });
         });
         let on_page_hide = callback(&inbox, |inbox, _: Event| inbox.is_page_left = true);
         socket.set_onopen(Some(on_open.as_ref().unchecked_ref()));
         socket.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
+        socket.set_onerror(Some(on_error.as_ref().unchecked_ref()));
         socket.set_onclose(Some(on_close.as_ref().unchecked_ref()));
         let page: EventTarget = js_sys::global().unchecked_into();
         // A worker has no such event; it ends with its page.
@@ -73,6 +77,7 @@ impl Socket {
             on_page_hide,
             _on_open: on_open,
             _on_message: on_message,
+            _on_error: on_error,
             _on_close: on_close,
         })
     }
@@ -135,6 +140,7 @@ impl Drop for Socket {
     fn drop(&mut self) {
         self.socket.set_onopen(None);
         self.socket.set_onmessage(None);
+        self.socket.set_onerror(None);
         self.socket.set_onclose(None);
         let page: EventTarget = js_sys::global().unchecked_into();
         let callback = self.on_page_hide.as_ref().unchecked_ref();

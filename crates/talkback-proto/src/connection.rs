@@ -397,8 +397,8 @@ impl Connection {
         self.start_close_timeout(now);
     }
 
-    /// The transport has ended; `what` says how, for a person: "the peer closed the connection
-    /// without a close frame", "connection reset".
+    /// The transport has ended; `what` says how, for a person: "the peer ended the connection",
+    /// "connection reset".
     pub fn handle_end(&mut self, what: &str) {
         self.end(CloseCause::Transport(what.into()));
     }

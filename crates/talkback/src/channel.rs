@@ -11,6 +11,7 @@ use futures_sink::Sink;
 use talkback_proto::{CloseCode, CloseFrame, CloseFrameError, CloseInfo, Message};
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use crate::blocking;
 use crate::driver::drive;
 use crate::error::{Error, TrySendError};
 use crate::runtime;
@@ -57,20 +58,13 @@ use crate::websocket::WebSocket;
 /// # let url = format!("ws://{}/", listening.recv()?);
 /// use talkback::WebSocketChannel;
 ///
-/// let channel = WebSocketChannel::connect(url); // at once; it connects in the background
-/// let sender = channel.sender();
-/// let snapshots = channel.into_snapshots(); // listen
-/// sender.try_send("Hello!")?; // send
-/// # let mut drawn = String::new();
-/// while drawn.is_empty() {
-///     drawn = snapshots.latest().text().to_owned(); // what a window draws, frame by frame
-/// #   std::thread::sleep(std::time::Duration::from_millis(1));
-/// }
-/// assert_eq!(drawn, "Hello!");
-/// sender.close(); // close
+/// let mut channel = WebSocketChannel::connect(url); // at once; it connects in the background
+/// channel.try_send("Hello!")?; // queued until it is open
+/// let answer = channel.blocking_recv()?; // or, in a window, `into_snapshots` and draw
+/// assert_eq!(answer.unwrap().as_text(), Some("Hello!"));
+/// channel.close().wait()?; // what is queued leaves first
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug)]
 pub struct WebSocketChannel {
     /// `None` once the channel was split or turned into something else.
     halves: Option<(Sender, Receiver)>,
@@ -164,6 +158,17 @@ impl WebSocketChannel {
     /// A dropped call loses nothing.
     pub async fn recv(&mut self) -> Result<Option<Message>, Error> {
         poll_fn(|cx| self.poll_recv(cx)).await.transpose()
+    }
+
+    /// Blocks this thread until the next message, as [`recv`](Self::recv) waits for it: for programs
+    /// without a runtime. In an `async fn` it would hold up every other task of the thread, and on
+    /// a runtime of one thread its own driver.
+    ///
+    /// # Errors
+    /// As [`recv`](Self::recv).
+    #[cfg(not(browser))]
+    pub fn blocking_recv(&mut self) -> Result<Option<Message>, Error> {
+        blocking::wait(self.recv())
     }
 
     fn poll_recv(&self, cx: &Context<'_>) -> Poll<Option<Result<Message, Error>>> {
@@ -262,6 +267,20 @@ where
         shared.lock().open(socket.protocol());
         runtime::spawn(drive(std::future::ready(Ok(socket)), shared, close_timeout));
         channel
+    }
+}
+
+/// Shows no message: one may be a secret.
+impl fmt::Debug for WebSocketChannel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some((sender, _)) = &self.halves else {
+            return f.write_str("WebSocketChannel");
+        };
+        f.debug_struct("WebSocketChannel")
+            .field("state", &sender.state())
+            .field("protocol", &self.protocol())
+            .field("close_info", &sender.close_info())
+            .finish_non_exhaustive()
     }
 }
 
@@ -510,6 +529,17 @@ pub struct Ready {
     key: WaitKey,
 }
 
+#[cfg(not(browser))]
+impl Ready {
+    /// Blocks this thread until the channel is open: for programs without a runtime.
+    ///
+    /// # Errors
+    /// Why it could not be opened.
+    pub fn wait(self) -> Result<(), Error> {
+        blocking::wait(self)
+    }
+}
+
 impl Future for Ready {
     type Output = Result<(), Error>;
 
@@ -533,6 +563,18 @@ pub struct Closing {
     key: WaitKey,
     /// The caller's close frame could not be sent.
     error: Option<CloseFrameError>,
+}
+
+#[cfg(not(browser))]
+impl Closing {
+    /// Blocks this thread until the channel has ended: for programs without a runtime, whose last
+    /// messages would else be lost when `main` returns.
+    ///
+    /// # Errors
+    /// A close frame that could not be sent.
+    pub fn wait(self) -> Result<CloseInfo, Error> {
+        blocking::wait(self)
+    }
 }
 
 impl Future for Closing {

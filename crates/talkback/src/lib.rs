@@ -1,7 +1,18 @@
 //! One WebSocket channel for Rust.
 //!
-//! [`connect()`] opens a connection to a server, [`accept()`] accepts one from a client; either gives
-//! a [`WebSocket`]: a stream of messages and a sink for them.
+//! [`WebSocketChannel`] is the handle that an app holds: it exists before its connection does, works
+//! from any thread, and needs no runtime. [`connect()`] has the options: subprotocols, headers, limits,
+//! timeouts, TLS.
+//!
+//! Servers, and whoever wants no task and no queue between, use a [`WebSocket`], polled in place:
+//! [`connect()`] gives one when it is awaited, [`accept()`] takes one from a client's stream, and
+//! `upgrade` (feature `upgrade`) from a request of hyper or axum. Either is a stream of messages and a
+//! sink for them.
+//!
+//! [`pair()`] makes two connected channels in memory, for tests. The folder `examples` of this crate has
+//! a client and servers without a framework, on hyper and on axum.
+//!
+//! Features: `tls` (on by default), `wss://` by rustls with ring; `upgrade`, for hyper 1 and axum 0.8.
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")]
@@ -28,6 +39,7 @@
 mod accept;
 #[cfg(feature = "tls")]
 mod any_certificate;
+mod blocking;
 mod buffers;
 mod channel;
 mod connect;
@@ -62,6 +74,9 @@ pub use transport::Transport;
 #[cfg(feature = "upgrade")]
 pub use upgrade::{Upgrade, Upgraded, Upgrading, upgrade};
 pub use websocket::WebSocket;
+
+/// The types that requests, responses and payloads are made of.
+pub use {bytes, http};
 
 pub use talkback_proto::handshake::{
     HandshakeError, HeadLimits, OriginPolicy, Refusal, Refused, UrlError, WsUrl, accept_key,

@@ -1,6 +1,7 @@
 //! What a channel's handles and its driver share: two bounded queues and how far it has come.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::sync::PoisonError;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -44,9 +45,18 @@ pub(crate) enum Reading {
 }
 
 /// A channel's shared half.
-#[derive(Debug)]
 pub(crate) struct Shared {
     state: Mutex<State>,
+}
+
+/// Shows no message: one may be a secret.
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.lock().connection();
+        f.debug_struct("Shared")
+            .field("state", &state)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What the lock guards.

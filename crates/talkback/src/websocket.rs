@@ -373,9 +373,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
             }),
         };
         match outcome {
-            Ok(0) => self
-                .connection
-                .handle_end("the peer ended the connection without a close frame"),
+            Ok(0) => self.connection.handle_end("the peer ended the connection"),
             // Nothing in the read buffer: the bytes went into the message in progress.
             Ok(size) if self.input.is_empty() => {
                 return Poll::Ready(

@@ -3,6 +3,8 @@
 mod backoff;
 mod connection;
 mod http;
+#[cfg(feature = "tls")]
+mod tls;
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -17,6 +19,8 @@ use tokio::time::timeout;
 use tracing::{info, warn};
 
 use self::backoff::Backoff;
+#[cfg(feature = "tls")]
+pub use self::tls::{Identity, IdentityError};
 
 /// How an echo server listens and what it accepts.
 #[derive(Clone, Debug)]
@@ -32,6 +36,9 @@ pub struct EchoOptions {
     pub message_size_max: u64,
     /// How long open connections may take to close when the server stops; 5 s by default.
     pub drain_timeout: Duration,
+    /// Who it is by TLS: with it the server speaks `wss://` and `https://` only; none by default.
+    #[cfg(feature = "tls")]
+    pub tls: Option<Identity>,
 }
 
 impl Default for EchoOptions {
@@ -42,6 +49,8 @@ impl Default for EchoOptions {
             origins: Vec::new(),
             message_size_max: Limits::default().message_size_max,
             drain_timeout: Duration::from_secs(5),
+            #[cfg(feature = "tls")]
+            tls: None,
         }
     }
 }
@@ -53,6 +62,18 @@ struct Settings {
     origin_policy: OriginPolicy,
     limits: Limits,
     drain_timeout: Duration,
+    #[cfg(feature = "tls")]
+    tls: Option<Identity>,
+}
+
+impl Settings {
+    fn scheme(&self) -> &'static str {
+        #[cfg(feature = "tls")]
+        if self.tls.is_some() {
+            return "wss";
+        }
+        "ws"
+    }
 }
 
 impl From<EchoOptions> for Settings {
@@ -68,6 +89,8 @@ impl From<EchoOptions> for Settings {
                 ..Limits::default()
             },
             drain_timeout: options.drain_timeout,
+            #[cfg(feature = "tls")]
+            tls: options.tls,
         }
     }
 }
@@ -108,7 +131,7 @@ impl EchoServer {
 
     /// The URL for clients on this machine.
     pub fn url(&self) -> String {
-        url(self.local_addr)
+        url(self.settings.scheme(), self.local_addr)
     }
 
     /// Serves until `shutdown` is ready, and then drains: it stops accepting and closes each
@@ -144,6 +167,7 @@ impl EchoServer {
         let (stop, stopped) = oneshot::channel();
         EchoHandle {
             local_addr: self.local_addr,
+            url: self.url(),
             stop,
             task: tokio::spawn(self.run(async {
                 // A handle that was dropped stops the server, too.
@@ -157,6 +181,7 @@ impl EchoServer {
 #[derive(Debug)]
 pub struct EchoHandle {
     local_addr: SocketAddr,
+    url: String,
     stop: oneshot::Sender<()>,
     task: JoinHandle<()>,
 }
@@ -169,7 +194,7 @@ impl EchoHandle {
 
     /// The URL for clients on this machine.
     pub fn url(&self) -> String {
-        url(self.local_addr)
+        self.url.clone()
     }
 
     /// Drains the server, as [`EchoServer::run`] says, and waits until it has ended.
@@ -194,8 +219,7 @@ async fn accept_all(
         match listener.accept().await {
             Ok((stream, peer)) => {
                 backoff.reset();
-                let (settings, stopped) = (Arc::clone(settings), stopped.clone());
-                tokio::spawn(connection::serve(stream, peer, settings, stopped));
+                connection::spawn(stream, peer, Arc::clone(settings), stopped.clone());
             }
             Err(error) => {
                 let pause = backoff.after(&error);
@@ -209,14 +233,14 @@ async fn accept_all(
 }
 
 /// The URL of a listening address; that of every interface is reached over the loopback.
-fn url(mut address: SocketAddr) -> String {
+fn url(scheme: &str, mut address: SocketAddr) -> String {
     if address.ip().is_unspecified() {
         match address.is_ipv4() {
             true => address.set_ip(Ipv4Addr::LOCALHOST.into()),
             false => address.set_ip(Ipv6Addr::LOCALHOST.into()),
         }
     }
-    format!("ws://{address}/")
+    format!("{scheme}://{address}/")
 }
 
 #[cfg(test)]
@@ -226,7 +250,7 @@ mod tests {
     #[test]
     fn the_url_of_every_interface_is_that_of_the_loopback() {
         let urls = ["127.0.0.1:80", "0.0.0.0:80", "[::]:80", "[fe80::1]:80"]
-            .map(|address| url(address.parse().unwrap()));
+            .map(|address| url("ws", address.parse().unwrap()));
         assert_eq!(
             urls,
             [

@@ -22,7 +22,7 @@ fn lines_go_and_answers_come() {
         status,
         [
             &*format!("connected to {url}, subprotocol chat"),
-            "closed by this end, code 1005 (no code)",
+            "closed by this end, without a code",
         ]
     );
 }

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -46,6 +47,24 @@ pub(crate) struct EchoArgs {
     /// several. Without it every page may
     #[arg(long = "origin", value_name = "ORIGIN")]
     pub(crate) origins: Vec<String>,
+    #[command(flatten)]
+    pub(crate) tls: ServerTlsArgs,
+}
+
+/// Whether a server speaks TLS, and with which certificate.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ServerTlsArgs {
+    /// Serve wss:// and https:// with this certificate, its chain in PEM
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// The private key of --tls-cert, in PEM
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub(crate) tls_key: Option<PathBuf>,
+    /// Serve wss:// and https:// with a certificate made at start, for localhost and the addresses
+    /// printed; FILE is where it is written, for `talkback connect --ca FILE` and its like
+    // Outside: whether it is given. Inside: whether with a file.
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, conflicts_with = "tls_cert")]
+    pub(crate) tls_self_signed: Option<Option<PathBuf>>,
 }
 
 const ECHO_HELP: &str = "\
@@ -70,6 +89,26 @@ pub(crate) struct ConnectArgs {
     /// How long lookup, connecting and the opening handshake may take together
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = parse_seconds)]
     pub(crate) timeout: Duration,
+    #[command(flatten)]
+    pub(crate) tls: ClientTlsArgs,
+}
+
+/// What a client wants of TLS.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ClientTlsArgs {
+    /// Over wss://, trust the roots or the self-signed certificate in this file, in PEM, in place of
+    /// the platform's roots
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca: Option<PathBuf>,
+    /// Over wss://, accept any certificate: anyone on the way can then read and change everything
+    #[arg(long, conflicts_with = "ca")]
+    pub(crate) insecure: bool,
+    /// Over wss://, show this client certificate, its chain in PEM
+    #[arg(long, value_name = "FILE", requires = "key")]
+    pub(crate) cert: Option<PathBuf>,
+    /// The private key of --cert, in PEM
+    #[arg(long, value_name = "FILE", requires = "cert")]
+    pub(crate) key: Option<PathBuf>,
 }
 
 const CONNECT_HELP: &str = "\

@@ -9,7 +9,7 @@ use talkback_cli::signals::Signals;
 
 use crate::args::ConnectArgs;
 use crate::exit::{self, Failure, tell};
-use crate::session;
+use crate::{session, tls};
 
 /// Connects, and exchanges lines for messages until either end closes.
 pub(crate) fn run(args: ConnectArgs, verbose: bool) -> Result<ExitCode, Failure> {
@@ -58,7 +58,7 @@ fn connection(args: ConnectArgs) -> Result<Connect, Failure> {
     if let Some(origin) = args.origin {
         connecting = connecting.origin(origin);
     }
-    Ok(connecting)
+    tls::configure(connecting, &args.tls)
 }
 
 /// Reads `Name: value`. A complaint does not repeat the text, which may be a secret.
@@ -80,7 +80,8 @@ fn refused(error: &ConnectError, verbose: bool) -> Failure {
             tell(format_args!("the server's answer: {}", escaped(line)));
         }
     }
-    Failure::new(exit::of_connect_error(error), explain::connect_error(error))
+    let message = tls::with_options(error, explain::connect_error(error));
+    Failure::new(exit::of_connect_error(error), message)
 }
 
 /// A server may open without any of the subprotocols (RFC 6455 §4.2.2), but whoever asks for one

@@ -5,10 +5,12 @@ mod connect;
 mod echo;
 mod editor;
 mod exit;
+mod files;
 mod log;
 mod prompt;
 mod screen;
 mod session;
+mod tls;
 
 use std::process::ExitCode;
 

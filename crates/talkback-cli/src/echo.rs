@@ -16,7 +16,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
-use tracing::{info, warn};
+use tracing::{debug, warn};
 
 use self::backoff::Backoff;
 #[cfg(feature = "tls")]
@@ -105,6 +105,22 @@ pub struct EchoServer {
     listener: TcpListener,
     local_addr: SocketAddr,
     settings: Arc<Settings>,
+    /// Each connection holds a receiver: it learns from it that the server stops, and the last one
+    /// to be dropped tells the server that all are gone.
+    stopping: watch::Sender<()>,
+}
+
+/// How many connections a server has, also while it runs.
+#[derive(Clone, Debug)]
+pub struct ConnectionCount {
+    stopping: watch::Sender<()>,
+}
+
+impl ConnectionCount {
+    /// The connections that are open now, those that are no WebSocket yet among them.
+    pub fn now(&self) -> usize {
+        self.stopping.receiver_count()
+    }
 }
 
 impl EchoServer {
@@ -121,7 +137,14 @@ impl EchoServer {
             local_addr: listener.local_addr()?,
             listener,
             settings: Arc::new(options.into()),
+            stopping: watch::Sender::new(()),
         })
+    }
+
+    /// Counts its connections; for as long as the caller wants.
+    pub fn connection_count(&self) -> ConnectionCount {
+        let stopping = self.stopping.clone();
+        ConnectionCount { stopping }
     }
 
     /// The address that it listens on, with the port that it really got.
@@ -140,17 +163,14 @@ impl EchoServer {
     /// # Cancel safety
     /// A dropped call stops accepting and leaves the closing to the connections' own tasks.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
-        // Each connection holds a receiver: it learns from it that the server stops, and the last
-        // one to be dropped tells the server that all are gone.
-        let (stopping, stopped) = watch::channel(());
+        let stopping = self.stopping;
         tokio::select! {
             biased;
             () = shutdown => {}
-            () = accept_all(&self.listener, &self.settings, &stopped) => {}
+            () = accept_all(&self.listener, &self.settings, &stopping) => {}
         }
         drop(self.listener);
-        drop(stopped);
-        info!(connections = stopping.receiver_count(), "draining");
+        debug!(connections = stopping.receiver_count(), "draining");
         stopping.send_replace(());
         let drained = timeout(self.settings.drain_timeout, stopping.closed()).await;
         if drained.is_err() {
@@ -212,14 +232,14 @@ impl EchoHandle {
 async fn accept_all(
     listener: &TcpListener,
     settings: &Arc<Settings>,
-    stopped: &watch::Receiver<()>,
+    stopping: &watch::Sender<()>,
 ) {
     let mut backoff = Backoff::default();
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => {
                 backoff.reset();
-                connection::spawn(stream, peer, Arc::clone(settings), stopped.clone());
+                connection::spawn(stream, peer, Arc::clone(settings), stopping.subscribe());
             }
             Err(error) => {
                 let pause = backoff.after(&error);

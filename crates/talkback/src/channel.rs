@@ -211,7 +211,8 @@ impl WebSocketChannel {
             .expect("the halves are taken only when the channel is")
     }
 
-    /// Watches the channel beside [`recv`](Self::recv). It does not keep the channel open.
+    /// Watches the channel beside [`recv`](Self::recv), from the next message on. It does not keep the
+    /// channel open.
     pub fn subscribe(&self) -> Snapshots {
         Snapshots::new(Arc::clone(self.shared()), None)
     }
@@ -309,7 +310,9 @@ impl Sink<Message> for WebSocketChannel {
         poll_room(&shared, &mut channel.sink_key, cx)
     }
 
-    fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
+    fn start_send(mut self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
+        // A flush that was given up must not speak for what comes after it.
+        self.sink_flush = None;
         self.shared().lock().push_outgoing(message)
     }
 

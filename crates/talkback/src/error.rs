@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 use talkback_proto::handshake::{HandshakeError, Refusal, UrlError};
-use talkback_proto::{CloseFrameError, CloseInfo, Message, SendError};
+use talkback_proto::{CloseFrameError, CloseInfo, Initiator, Message, SendError};
 
 /// An open connection went wrong, or was used wrongly.
 ///
@@ -29,6 +29,20 @@ pub enum Error {
     /// The caller's close code or reason may not be sent; nothing was queued.
     #[error(transparent)]
     CloseFrame(#[from] CloseFrameError),
+}
+
+impl Error {
+    /// Who brought a connection to its end that was never open.
+    pub(crate) fn initiator(&self) -> Initiator {
+        use ConnectError as C;
+        match self {
+            // These never left this machine.
+            Self::Connect(C::Url(_) | C::NoTls { .. } | C::TlsOption { .. } | C::Header { .. }) => {
+                Initiator::Local
+            }
+            _ => Initiator::Remote,
+        }
+    }
 }
 
 /// A channel did not take a message, and hands it back.

@@ -66,6 +66,7 @@ pub struct Snapshots {
 impl Snapshots {
     pub(crate) fn new(shared: Arc<Shared>, receiver: Option<Receiver>) -> Self {
         let key = WaitKey::new(Arc::clone(&shared));
+        shared.lock().add_watcher();
         Self {
             shared,
             _receiver: receiver,
@@ -82,6 +83,12 @@ impl Snapshots {
     /// Whether [`latest`](Self::latest) gives something else than this gave last.
     pub fn has_changed(&self) -> bool {
         self.seen != Some(self.shared.lock().version())
+    }
+}
+
+impl Drop for Snapshots {
+    fn drop(&mut self) {
+        self.shared.lock().drop_watcher();
     }
 }
 

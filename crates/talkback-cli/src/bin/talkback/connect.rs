@@ -35,6 +35,9 @@ async fn converse(args: ConnectArgs, verbose: bool) -> Result<ExitCode, Failure>
         stop = signals.next() => return Ok(ExitCode::from(stop.exit_code())),
     };
     let mut socket = connected.map_err(|error| refused(&error, verbose))?;
+    if verbose {
+        tell_phases(&socket, &url, &asked);
+    }
     if socket.protocol().is_none() && !asked.is_empty() {
         return Err(unacknowledged(&mut socket, &url, &asked).await);
     }
@@ -44,6 +47,26 @@ async fn converse(args: ConnectArgs, verbose: bool) -> Result<ExitCode, Failure>
         .unwrap_or_default();
     tell(format_args!("connected to {url}{subprotocol}"));
     session::run(&mut socket, &mut signals).await
+}
+
+/// What the way to the open connection was.
+fn tell_phases(socket: &WebSocket<Transport>, url: &WsUrl, asked: &str) {
+    let addresses = socket
+        .transport()
+        .and_then(|transport| Some((transport.peer_addr().ok()?, transport.local_addr().ok()?)));
+    if let Some((peer, local)) = addresses {
+        tell(format_args!("TCP: connected to {peer} from {local}"));
+    }
+    if url.is_secure() {
+        tell("TLS: the handshake is complete");
+    }
+    if !asked.is_empty() {
+        tell(format_args!(
+            "opening handshake: subprotocols offered: {}; agreed on: {}",
+            escaped(asked),
+            escaped(socket.protocol().unwrap_or("none"))
+        ));
+    }
 }
 
 fn connection(args: ConnectArgs) -> Result<Connect, Failure> {

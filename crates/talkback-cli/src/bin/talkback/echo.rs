@@ -11,7 +11,7 @@ use talkback_cli::signals::Signals;
 use tokio::sync::oneshot;
 
 use crate::args::EchoArgs;
-use crate::exit::{self, Failure};
+use crate::exit::{self, Failure, tell};
 use crate::tls;
 
 /// Runs the server until a signal ends it.
@@ -48,6 +48,7 @@ async fn serve(args: EchoArgs) -> Result<ExitCode, Failure> {
         tls::write_certificate(&args.tls, identity)?;
     }
     announce(server.local_addr(), identity.as_ref());
+    let connections = server.connection_count();
 
     let (stop, stopped) = oneshot::channel();
     let mut running = pin!(server.run(async {
@@ -55,7 +56,7 @@ async fn serve(args: EchoArgs) -> Result<ExitCode, Failure> {
     }));
     tokio::select! {
         () = &mut running => {}
-        _ = signals.next() => {}
+        _ = signals.next() => tell(goodbye(connections.now())),
     }
     let _ = stop.send(());
     let code = tokio::select! {
@@ -119,6 +120,15 @@ fn greeting(addresses: &[SocketAddr], fingerprint: Option<&str>) -> Vec<String> 
     }
     lines.extend(fingerprint.map(|text| format!("The certificate's SHA-256 fingerprint: {text}")));
     lines
+}
+
+/// What a server says that was told to stop.
+fn goodbye(connections: usize) -> String {
+    match connections {
+        0 => "stopping".to_owned(),
+        1 => "stopping: closing 1 connection".to_owned(),
+        count => format!("stopping: closing {count} connections"),
+    }
 }
 
 /// Why an address cannot be listened on.

@@ -211,8 +211,8 @@ impl WebSocketChannel {
             .expect("the halves are taken only when the channel is")
     }
 
-    /// Watches the channel beside [`recv`](Self::recv), from the next message on. It does not keep the
-    /// channel open.
+    /// Watches the channel beside [`recv`](Self::recv), from the newest unread message on. It does
+    /// not keep the channel open.
     pub fn subscribe(&self) -> Snapshots {
         Snapshots::new(Arc::clone(self.shared()), None)
     }
@@ -225,8 +225,10 @@ impl WebSocketChannel {
             .halves
             .take()
             .expect("the halves are taken only when the channel is");
-        receiver.shared.lock().set_reading(Reading::Latest);
-        Snapshots::new(Arc::clone(&receiver.shared), Some(receiver))
+        let shared = Arc::clone(&receiver.shared);
+        let snapshots = Snapshots::new(Arc::clone(&shared), Some(receiver));
+        shared.lock().set_reading(Reading::Latest);
+        snapshots
     }
 
     /// The subprotocol that both ends agreed on, once the channel is open.

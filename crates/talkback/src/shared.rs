@@ -378,9 +378,12 @@ impl Locked<'_> {
         self.wake_observers();
     }
 
-    /// Counts those who look at snapshots.
+    /// Counts those who look at snapshots. The first sees the newest message that is still unread.
     pub(crate) fn add_watcher(&mut self) {
         self.watchers += 1;
+        if self.latest.is_none() {
+            self.latest = self.incoming.newest().cloned();
+        }
     }
 
     pub(crate) fn drop_watcher(&mut self) {

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use talkback::{Connect, ConnectError, HandshakeError, Transport, WebSocket, WsUrl};
+use talkback::{Connect, ConnectError, HandshakeError, Keepalive, Transport, WebSocket, WsUrl};
 use talkback_cli::explain;
 use talkback_cli::show::escaped;
 use talkback_cli::signals::Signals;
@@ -70,7 +70,10 @@ fn tell_phases(socket: &WebSocket<Transport>, url: &WsUrl, asked: &str) {
 }
 
 fn connection(args: ConnectArgs) -> Result<Connect, Failure> {
-    let mut connecting = talkback::connect(args.url).timeout(args.timeout);
+    let mut connecting = talkback::connect(args.url)
+        .timeout(args.timeout)
+        // A server that freezes is found out while the session waits for it.
+        .keepalive(Keepalive::default());
     for header in &args.headers {
         let (name, value) = parse_header(header)?;
         connecting = connecting.header(name, value);

@@ -1,14 +1,14 @@
 //! The handle that an app holds.
 
 use std::fmt;
-use std::future::{Future, poll_fn};
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use futures_core::Stream;
 use futures_sink::Sink;
-use talkback_proto::{CloseCode, CloseFrame, CloseFrameError, CloseInfo, Message};
+use talkback_proto::{CloseCode, CloseFrame, CloseInfo, Message};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::blocking;
@@ -18,6 +18,7 @@ use crate::runtime;
 use crate::shared::{ChannelState, Reading, Shared, WaitKey};
 use crate::snapshot::Snapshots;
 use crate::sync::Arc;
+use crate::waits::{Closing, Ready};
 use crate::websocket::WebSocket;
 
 /// A channel to a WebSocket server: messages come as a stream, and go into a sink.
@@ -113,10 +114,7 @@ impl WebSocketChannel {
     /// Why the connection could not be made: [`Error::Connect`], or [`Error::Closed`] if it was
     /// closed before it was open.
     pub fn ready(&self) -> Ready {
-        Ready {
-            key: WaitKey::new(Arc::clone(self.shared())),
-            shared: Arc::clone(self.shared()),
-        }
+        Ready::new(Arc::clone(self.shared()))
     }
 
     /// Queues a message, at once or not at all.
@@ -415,21 +413,16 @@ impl Sender {
     /// A code that may not be sent or a reason that is too long come out of the future; nothing is
     /// closed then.
     pub fn close_with(&self, code: CloseCode, reason: &str) -> Closing {
-        let mut closing = self.closed();
         match CloseFrame::new(code, reason) {
             Ok(frame) => self.shared.lock().close(Some(frame)),
-            Err(error) => closing.error = Some(error),
+            Err(error) => return self.closed().refused(error),
         }
-        closing
+        self.closed()
     }
 
     /// Waits until the channel has ended, by whoever's doing.
     pub fn closed(&self) -> Closing {
-        Closing {
-            key: WaitKey::new(Arc::clone(&self.shared)),
-            shared: Arc::clone(&self.shared),
-            error: None,
-        }
+        Closing::new(Arc::clone(&self.shared))
     }
 
     /// How far the channel has come.
@@ -523,81 +516,6 @@ impl fmt::Debug for Receiver {
         f.debug_struct("Receiver")
             .field("state", &state)
             .finish_non_exhaustive()
-    }
-}
-
-/// Waits until a channel is open; see [`WebSocketChannel::ready`].
-#[derive(Debug)]
-#[must_use = "it says whether the channel is open only when it is awaited"]
-pub struct Ready {
-    shared: Arc<Shared>,
-    key: WaitKey,
-}
-
-#[cfg(not(browser))]
-impl Ready {
-    /// Blocks this thread until the channel is open: for programs without a runtime.
-    ///
-    /// # Errors
-    /// Why it could not be opened.
-    pub fn wait(self) -> Result<(), Error> {
-        blocking::wait(self)
-    }
-}
-
-impl Future for Ready {
-    type Output = Result<(), Error>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let ready = self.get_mut();
-        let mut state = ready.shared.lock();
-        match state.readiness() {
-            Some(outcome) => Poll::Ready(outcome),
-            None => {
-                state.wait_for_change(&mut ready.key, cx);
-                Poll::Pending
-            }
-        }
-    }
-}
-
-/// Waits until a channel has ended; awaiting it is optional.
-#[derive(Debug)]
-pub struct Closing {
-    shared: Arc<Shared>,
-    key: WaitKey,
-    /// The caller's close frame could not be sent.
-    error: Option<CloseFrameError>,
-}
-
-#[cfg(not(browser))]
-impl Closing {
-    /// Blocks this thread until the channel has ended: for programs without a runtime, whose last
-    /// messages would else be lost when `main` returns.
-    ///
-    /// # Errors
-    /// A close frame that could not be sent.
-    pub fn wait(self) -> Result<CloseInfo, Error> {
-        blocking::wait(self)
-    }
-}
-
-impl Future for Closing {
-    type Output = Result<CloseInfo, Error>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let closing = self.get_mut();
-        if let Some(error) = closing.error.clone() {
-            return Poll::Ready(Err(error.into()));
-        }
-        let mut state = closing.shared.lock();
-        match state.close_info() {
-            Some(info) => Poll::Ready(Ok(info.clone())),
-            None => {
-                state.wait_for_change(&mut closing.key, cx);
-                Poll::Pending
-            }
-        }
     }
 }
 

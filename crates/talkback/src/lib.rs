@@ -60,11 +60,12 @@ mod transport;
 #[cfg(feature = "upgrade")]
 mod upgrade;
 mod waiters;
+mod waits;
 mod wakers;
 mod websocket;
 
 pub use accept::{Accept, accept};
-pub use channel::{Closing, Ready, Receiver, Sender, WebSocketChannel};
+pub use channel::{Receiver, Sender, WebSocketChannel};
 pub use connect::{Connect, connect};
 pub use error::{AcceptError, ConnectError, Error, Stage, TrySendError};
 pub use pair::pair;
@@ -73,6 +74,7 @@ pub use snapshot::{Snapshot, SnapshotState, Snapshots};
 pub use transport::Transport;
 #[cfg(feature = "upgrade")]
 pub use upgrade::{Upgrade, Upgraded, Upgrading, upgrade};
+pub use waits::{Closing, Ready};
 pub use websocket::WebSocket;
 
 /// The types that requests, responses and payloads are made of.

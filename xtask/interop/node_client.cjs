@@ -1,21 +1,31 @@
-// Node's ws as the client of `talkback echo`.
+// Node's ws as the client of an echo server.
 //
-// Usage: node_client.cjs URL PID
+// Usage: node_client.cjs URL [--ca FILE] [--pid PID]
 //
-// Prints `ok NAME` or `not ok NAME: what happened` for each check. The last one ends the server,
-// whose process id is PID.
+// Over wss:// it trusts the certificate in FILE and no other. Prints `ok NAME` or
+// `not ok NAME: what happened` for each check. With PID, the process id of `talkback echo`, come
+// those that only that server passes; the last one ends it.
 "use strict";
 
 const assert = require("node:assert/strict");
 const { randomBytes } = require("node:crypto");
 const { once } = require("node:events");
+const { readFileSync } = require("node:fs");
+const { parseArgs } = require("node:util");
 const WebSocket = require("ws");
 
 const CHECK_TIMEOUT_MS = 30_000;
-const [url, pid] = process.argv.slice(2);
+const {
+  positionals: [url],
+  values: { ca, pid },
+} = parseArgs({
+  allowPositionals: true,
+  options: { ca: { type: "string" }, pid: { type: "string" } },
+});
+const tls = ca ? { ca: readFileSync(ca) } : {};
 
 async function connect(subprotocols = [], options = {}) {
-  const socket = new WebSocket(url, subprotocols, options);
+  const socket = new WebSocket(url, subprotocols, { ...tls, ...options });
   await once(socket, "open");
   return socket;
 }
@@ -129,16 +139,19 @@ const checks = {
   "messages of both kinds keep their order": messagesKeepTheirOrder,
   "ping is answered with its payload": pingIsAnswered,
   "subprotocol: none": () => subprotocol([], ""),
-  "subprotocol: the one both know": () => subprotocol(["chat.v9", "chat.v2"], "chat.v2"),
   "close: without a code": closeWithoutCode,
   "close: 1000": () => closeIsEchoed(1000, "done"),
   "close: 3000": () => closeIsEchoed(3000, "끝났어요"),
   "close: 4999": () => closeIsEchoed(4999, "r".repeat(123)),
+};
+const checksOfTalkbackEcho = {
+  "subprotocol: the one both know": () => subprotocol(["chat.v9", "chat.v2"], "chat.v2"),
   "SIGTERM closes with 1001": sigtermClosesWith1001,
 };
 
 async function main() {
-  for (const [name, check] of Object.entries(checks)) {
+  const asked = pid ? { ...checks, ...checksOfTalkbackEcho } : checks;
+  for (const [name, check] of Object.entries(asked)) {
     let timer;
     const timeout = new Promise((_, reject) => {
       timer = setTimeout(() => reject(new Error("ran out of time")), CHECK_TIMEOUT_MS);

@@ -1,25 +1,36 @@
-"""Python's websockets as the client of `talkback echo`.
+"""Python's websockets as the client of an echo server.
 
-Usage: python_client.py URL PID
+Usage: python_client.py URL [--ca FILE] [--pid PID]
 
-Prints `ok NAME` or `not ok NAME: what happened` for each check. The last one ends the server,
-whose process id is PID.
+Over wss:// it trusts the certificate in FILE and no other. Prints `ok NAME` or
+`not ok NAME: what happened` for each check. With PID, the process id of `talkback echo`, come those
+that only that server passes; the last one ends it.
 """
 
+import argparse
 import asyncio
+import functools
 import os
 import signal
-import sys
+import ssl
 import urllib.error
 import urllib.request
 
-from websockets.asyncio.client import connect
+from websockets.asyncio import client
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import Close
 
 CHECK_TIMEOUT = 30
 SIZE_MAX = 16 * 1024 * 1024
-URL, PID = sys.argv[1], int(sys.argv[2])
+
+arguments = argparse.ArgumentParser()
+arguments.add_argument("url")
+arguments.add_argument("--ca")
+arguments.add_argument("--pid", type=int)
+ARGUMENTS = arguments.parse_args()
+URL = ARGUMENTS.url
+TLS = ssl.create_default_context(cafile=ARGUMENTS.ca) if ARGUMENTS.ca else None
+connect = functools.partial(client.connect, ssl=TLS)
 
 
 def expect(got, wanted):
@@ -84,9 +95,9 @@ async def any_origin_is_welcome():
 
 
 def status_of(path):
-    page = URL.replace("ws://", "http://") + path
+    page = URL.replace("ws", "http", 1) + path
     try:
-        with urllib.request.urlopen(page, timeout=CHECK_TIMEOUT) as response:
+        with urllib.request.urlopen(page, timeout=CHECK_TIMEOUT, context=TLS) as response:
             return response.status
     except urllib.error.HTTPError as error:
         return error.code
@@ -101,7 +112,7 @@ async def sigterm_closes_with_1001():
     async with connect(URL) as socket:
         await socket.send("still there?")
         expect(await socket.recv(), "still there?")
-        os.kill(PID, signal.SIGTERM)
+        os.kill(ARGUMENTS.pid, signal.SIGTERM)
         try:
             await socket.recv()
             raise AssertionError("a message came")
@@ -126,12 +137,14 @@ CHECKS = {
     "messages of both kinds keep their order": messages_of_both_kinds_keep_their_order,
     "ping is answered with its payload": ping_is_answered_with_its_payload,
     "subprotocol: none": lambda: subprotocol(None, None),
-    "subprotocol: the one both know": lambda: subprotocol(["chat.v9", "chat.v2"], "chat.v2"),
     "subprotocol: an unknown one": lambda: subprotocol(["chat.v9"], None),
     "close: without a reason": lambda: close_is_echoed(1000, ""),
     "close: 1000": lambda: close_is_echoed(1000, "done"),
     "close: 3000": lambda: close_is_echoed(3000, "끝났어요"),
     "close: 4999": lambda: close_is_echoed(4999, "r" * 123),
+}
+CHECKS_OF_TALKBACK_ECHO = {
+    "subprotocol: the one both know": lambda: subprotocol(["chat.v9", "chat.v2"], "chat.v2"),
     "any origin is welcome": any_origin_is_welcome,
     "plain requests": answers_plain_requests,
     "SIGTERM closes with 1001": sigterm_closes_with_1001,
@@ -139,7 +152,8 @@ CHECKS = {
 
 
 async def main():
-    for name, check in CHECKS.items():
+    checks = CHECKS | (CHECKS_OF_TALKBACK_ECHO if ARGUMENTS.pid else {})
+    for name, check in checks.items():
         try:
             await asyncio.wait_for(check(), CHECK_TIMEOUT)
             print(f"ok {name}", flush=True)

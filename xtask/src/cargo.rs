@@ -92,6 +92,24 @@ pub(crate) fn build(package: &str, program: &str) -> Result<PathBuf> {
     }
 }
 
+/// Builds an example of a package with this feature.
+pub(crate) fn build_example(package: &str, example: &str, feature: &str) -> Result<PathBuf> {
+    let finished = shown(cargo(&[
+        "build",
+        "--package",
+        package,
+        "--example",
+        example,
+        "--features",
+        feature,
+    ]))?;
+    if finished.success() {
+        beside_this_program(&format!("examples/{example}"))
+    } else {
+        Err(format!("{example} does not build: {}", finished.ending()).into())
+    }
+}
+
 /// Where cargo puts, or has put, the program of another package of the workspace.
 pub(crate) fn beside_this_program(program: &str) -> Result<PathBuf> {
     let this = std::env::current_exe()?;

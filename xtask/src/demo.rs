@@ -36,6 +36,11 @@ pub(crate) fn start(arguments: &[OsString]) -> Result<ExitCode> {
     let view = TERMINAL;
     build(&view)?;
     let mut demo = Command::new(cargo::beside_this_program(view.program)?);
+    // The alias has a `--` of its own, but `cargo demo -- --url …` is what fingers are used to.
+    let arguments = match arguments {
+        [first, rest @ ..] if first == "--" => rest,
+        all => all,
+    };
     become_program(demo.args(arguments))
 }
 

@@ -4,11 +4,14 @@
 
 mod client;
 mod server;
+mod tls;
 
+use std::ffi::OsString;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use self::client::Client;
 use crate::process::{self, Finished, Input, Stderr};
 use crate::report::Tally;
 use crate::{Result, cargo, demo, tools};
@@ -19,88 +22,95 @@ pub(crate) use self::server::Server;
 const SCRIPT_LIMIT: Duration = Duration::from_secs(180);
 const SHUTDOWN_LIMIT: Duration = Duration::from_secs(15);
 
+/// Makes the command for one of a language's scripts, `client` or `server`.
+type Language = fn(&str) -> Result<Command>;
+
 pub(crate) fn interop() -> Result<Tally> {
     let talkback = cargo::build("talkback-cli", "talkback")?;
     let mut tally = Tally::default();
-    let groups = [
-        ("python client", python_client(&talkback)),
-        ("node client", node_client(&talkback)),
-        ("browser", browser(&talkback)),
-        (
-            "python server",
-            client_against("python server", &talkback, python_server()),
-        ),
-        (
-            "node server",
-            client_against("node server", &talkback, node_server()),
-        ),
-        ("demo", demo_against_python()),
-    ];
-    for (name, outcome) in groups {
-        match outcome {
-            Ok(counted) => tally += counted,
-            Err(error) => tally.check(name, Err(error)),
-        }
+    let mut count = |name: &str, outcome: Result<Tally>| match outcome {
+        Ok(counted) => tally += counted,
+        Err(error) => tally.check(name, Err(error)),
+    };
+    let languages: [(&str, Language); 2] = [("python", python), ("node", node)];
+    for (language, script) in languages {
+        let peer = format!("{language} client");
+        count(&peer, client_of_echo(&peer, &talkback, script));
+        let peer = format!("{language} client over TLS");
+        count(&peer, tls::client_of_echo(&peer, &talkback, script));
+        let peer = format!("{language} client of axum");
+        count(&peer, client_of_axum(&peer, script));
+        let peer = format!("{language} server");
+        count(&peer, server_of_connect(&peer, &talkback, script));
+        let peer = format!("{language} server over TLS");
+        count(&peer, tls::server_of_connect(&peer, &talkback, script));
     }
+    count("browser", browser(&talkback));
+    count("demo", demo_against_python());
     Ok(tally)
 }
 
-fn python_client(talkback: &Path) -> Result<Tally> {
+fn python(script: &str) -> Result<Command> {
     let mut python = Command::new(tools::python()?);
-    python.arg(tools::interop_sources().join("python_client.py"));
-    against_echo("python client", talkback, python)
+    python.arg(tools::interop_sources().join(format!("python_{script}.py")));
+    Ok(python)
 }
 
-fn node_client(talkback: &Path) -> Result<Tally> {
+fn node(script: &str) -> Result<Command> {
     let mut node = tools::node()?;
-    node.arg(tools::interop_sources().join("node_client.cjs"));
-    against_echo("node client", talkback, node)
+    node.arg(tools::interop_sources().join(format!("node_{script}.cjs")));
+    Ok(node)
+}
+
+fn client_of_echo(peer: &str, talkback: &Path, language: Language) -> Result<Tally> {
+    against_echo(peer, echo_server(talkback, None)?, language("client")?)
+}
+
+/// The example that is answered through hyper, which has neither our subprotocols nor our pages.
+fn client_of_axum(peer: &str, language: Language) -> Result<Tally> {
+    let axum = cargo::build_example("talkback", "axum_server", "upgrade")?;
+    let axum = Server::start(Command::new(axum).arg("127.0.0.1:0"))?;
+    script(peer, language("client")?.arg(format!("{}echo", axum.url())))
+}
+
+fn server_of_connect(peer: &str, talkback: &Path, language: Language) -> Result<Tally> {
+    let server = Server::start(&mut language("server")?)?;
+    let client = Client {
+        talkback,
+        server: &server,
+        ca: None,
+    };
+    client::check(peer, client)
 }
 
 fn browser(talkback: &Path) -> Result<Tally> {
     let mut node = tools::node()?;
     let chromium = tools::chromium()?;
-    let echo = echo_server(talkback)?;
+    let echo = echo_server(talkback, None)?;
     node.arg(tools::interop_sources().join("browser.cjs"));
     script("browser", node.arg(echo.url()).arg(chromium))
 }
 
-/// Runs a script against `talkback echo`, which the script ends by SIGTERM.
-fn against_echo(peer: &str, talkback: &Path, mut command: Command) -> Result<Tally> {
-    let mut echo = echo_server(talkback)?;
-    let mut tally = script(peer, command.arg(echo.url()).arg(echo.id().to_string()))?;
+/// Runs a client's script against `talkback echo`, which the script ends by SIGTERM.
+fn against_echo(peer: &str, mut echo: Server, mut client: Command) -> Result<Tally> {
+    client.arg(echo.url());
+    client.arg("--pid").arg(echo.id().to_string());
+    let mut tally = script(peer, &mut client)?;
     let name = format!("{peer}: the server exits with 0 after SIGTERM");
     tally.check(&name, echo.ends_well(SHUTDOWN_LIMIT));
     Ok(tally)
 }
 
-fn echo_server(talkback: &Path) -> Result<Server> {
+fn echo_server(talkback: &Path, option: Option<OsString>) -> Result<Server> {
     let mut echo = Command::new(talkback);
-    Server::start(echo.args([
-        "echo",
-        "--subprotocol",
-        "chat.v1",
-        "--subprotocol",
-        "chat.v2",
-    ]))
-}
-
-fn python_server() -> Result<Server> {
-    let mut python = Command::new(tools::python()?);
-    Server::start(python.arg(tools::interop_sources().join("python_server.py")))
-}
-
-fn node_server() -> Result<Server> {
-    Server::start(tools::node()?.arg(tools::interop_sources().join("node_server.cjs")))
-}
-
-fn client_against(peer: &str, talkback: &Path, server: Result<Server>) -> Result<Tally> {
-    client::check(peer, talkback, &server?)
+    echo.args(["echo", "--listen", "127.0.0.1:0"]);
+    echo.args(["--subprotocol", "chat.v1", "--subprotocol", "chat.v2"]);
+    Server::start(echo.args(option))
 }
 
 fn demo_against_python() -> Result<Tally> {
     demo::prepare()?;
-    let server = python_server()?;
+    let server = Server::start(&mut python("server")?)?;
     let mut tally = Tally::default();
     tally.check(
         "demo: python sends its lines back",

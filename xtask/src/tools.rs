@@ -114,6 +114,14 @@ pub(crate) fn chromedriver() -> Result<PathBuf> {
     in_path("chromedriver").ok_or_else(|| "chromedriver is installed, but not on the PATH".into())
 }
 
+/// The program that makes certificates for other servers than ours.
+pub(crate) fn openssl() -> Result<Command> {
+    if !succeeds(Command::new("openssl").arg("version")) {
+        install("openssl", &["openssl"])?;
+    }
+    Ok(Command::new("openssl"))
+}
+
 /// The program that counts system calls.
 pub(crate) fn strace() -> Result<PathBuf> {
     if let Some(program) = in_path("strace") {
@@ -179,7 +187,8 @@ fn succeeds(command: &mut Command) -> bool {
         .is_ok_and(|finished| finished.success())
 }
 
-fn must_succeed(command: &mut Command) -> Result<()> {
+/// Runs a command to its end; its output is shown if it fails.
+pub(crate) fn must_succeed(command: &mut Command) -> Result<()> {
     let finished = process::run(command, Input::Nothing, Stderr::Kept, LIMIT)?;
     if finished.success() {
         return Ok(());

@@ -3,6 +3,8 @@
 mod backoff;
 mod connection;
 mod http;
+#[cfg(feature = "tls")]
+mod tls;
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -14,9 +16,11 @@ use tokio::net::TcpListener;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
-use tracing::{info, warn};
+use tracing::{debug, warn};
 
 use self::backoff::Backoff;
+#[cfg(feature = "tls")]
+pub use self::tls::{Identity, IdentityError};
 
 /// How an echo server listens and what it accepts.
 #[derive(Clone, Debug)]
@@ -32,6 +36,9 @@ pub struct EchoOptions {
     pub message_size_max: u64,
     /// How long open connections may take to close when the server stops; 5 s by default.
     pub drain_timeout: Duration,
+    /// Who it is by TLS: with it the server speaks `wss://` and `https://` only; none by default.
+    #[cfg(feature = "tls")]
+    pub tls: Option<Identity>,
 }
 
 impl Default for EchoOptions {
@@ -42,6 +49,8 @@ impl Default for EchoOptions {
             origins: Vec::new(),
             message_size_max: Limits::default().message_size_max,
             drain_timeout: Duration::from_secs(5),
+            #[cfg(feature = "tls")]
+            tls: None,
         }
     }
 }
@@ -53,6 +62,18 @@ struct Settings {
     origin_policy: OriginPolicy,
     limits: Limits,
     drain_timeout: Duration,
+    #[cfg(feature = "tls")]
+    tls: Option<Identity>,
+}
+
+impl Settings {
+    fn scheme(&self) -> &'static str {
+        #[cfg(feature = "tls")]
+        if self.tls.is_some() {
+            return "wss";
+        }
+        "ws"
+    }
 }
 
 impl From<EchoOptions> for Settings {
@@ -68,6 +89,8 @@ impl From<EchoOptions> for Settings {
                 ..Limits::default()
             },
             drain_timeout: options.drain_timeout,
+            #[cfg(feature = "tls")]
+            tls: options.tls,
         }
     }
 }
@@ -82,6 +105,22 @@ pub struct EchoServer {
     listener: TcpListener,
     local_addr: SocketAddr,
     settings: Arc<Settings>,
+    /// Each connection holds a receiver: it learns from it that the server stops, and the last one
+    /// to be dropped tells the server that all are gone.
+    stopping: watch::Sender<()>,
+}
+
+/// How many connections a server has, also while it runs.
+#[derive(Clone, Debug)]
+pub struct ConnectionCount {
+    stopping: watch::Sender<()>,
+}
+
+impl ConnectionCount {
+    /// The connections that are open now, those that are no WebSocket yet among them.
+    pub fn now(&self) -> usize {
+        self.stopping.receiver_count()
+    }
 }
 
 impl EchoServer {
@@ -98,7 +137,14 @@ impl EchoServer {
             local_addr: listener.local_addr()?,
             listener,
             settings: Arc::new(options.into()),
+            stopping: watch::Sender::new(()),
         })
+    }
+
+    /// Counts its connections; for as long as the caller wants.
+    pub fn connection_count(&self) -> ConnectionCount {
+        let stopping = self.stopping.clone();
+        ConnectionCount { stopping }
     }
 
     /// The address that it listens on, with the port that it really got.
@@ -108,7 +154,7 @@ impl EchoServer {
 
     /// The URL for clients on this machine.
     pub fn url(&self) -> String {
-        url(self.local_addr)
+        url(self.settings.scheme(), self.local_addr)
     }
 
     /// Serves until `shutdown` is ready, and then drains: it stops accepting and closes each
@@ -117,17 +163,14 @@ impl EchoServer {
     /// # Cancel safety
     /// A dropped call stops accepting and leaves the closing to the connections' own tasks.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
-        // Each connection holds a receiver: it learns from it that the server stops, and the last
-        // one to be dropped tells the server that all are gone.
-        let (stopping, stopped) = watch::channel(());
+        let stopping = self.stopping;
         tokio::select! {
             biased;
             () = shutdown => {}
-            () = accept_all(&self.listener, &self.settings, &stopped) => {}
+            () = accept_all(&self.listener, &self.settings, &stopping) => {}
         }
         drop(self.listener);
-        drop(stopped);
-        info!(connections = stopping.receiver_count(), "draining");
+        debug!(connections = stopping.receiver_count(), "draining");
         stopping.send_replace(());
         let drained = timeout(self.settings.drain_timeout, stopping.closed()).await;
         if drained.is_err() {
@@ -144,6 +187,7 @@ impl EchoServer {
         let (stop, stopped) = oneshot::channel();
         EchoHandle {
             local_addr: self.local_addr,
+            url: self.url(),
             stop,
             task: tokio::spawn(self.run(async {
                 // A handle that was dropped stops the server, too.
@@ -157,6 +201,7 @@ impl EchoServer {
 #[derive(Debug)]
 pub struct EchoHandle {
     local_addr: SocketAddr,
+    url: String,
     stop: oneshot::Sender<()>,
     task: JoinHandle<()>,
 }
@@ -169,7 +214,7 @@ impl EchoHandle {
 
     /// The URL for clients on this machine.
     pub fn url(&self) -> String {
-        url(self.local_addr)
+        self.url.clone()
     }
 
     /// Drains the server, as [`EchoServer::run`] says, and waits until it has ended.
@@ -187,15 +232,14 @@ impl EchoHandle {
 async fn accept_all(
     listener: &TcpListener,
     settings: &Arc<Settings>,
-    stopped: &watch::Receiver<()>,
+    stopping: &watch::Sender<()>,
 ) {
     let mut backoff = Backoff::default();
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => {
                 backoff.reset();
-                let (settings, stopped) = (Arc::clone(settings), stopped.clone());
-                tokio::spawn(connection::serve(stream, peer, settings, stopped));
+                connection::spawn(stream, peer, Arc::clone(settings), stopping.subscribe());
             }
             Err(error) => {
                 let pause = backoff.after(&error);
@@ -209,14 +253,14 @@ async fn accept_all(
 }
 
 /// The URL of a listening address; that of every interface is reached over the loopback.
-fn url(mut address: SocketAddr) -> String {
+fn url(scheme: &str, mut address: SocketAddr) -> String {
     if address.ip().is_unspecified() {
         match address.is_ipv4() {
             true => address.set_ip(Ipv4Addr::LOCALHOST.into()),
             false => address.set_ip(Ipv6Addr::LOCALHOST.into()),
         }
     }
-    format!("ws://{address}/")
+    format!("{scheme}://{address}/")
 }
 
 #[cfg(test)]
@@ -226,7 +270,7 @@ mod tests {
     #[test]
     fn the_url_of_every_interface_is_that_of_the_loopback() {
         let urls = ["127.0.0.1:80", "0.0.0.0:80", "[::]:80", "[fe80::1]:80"]
-            .map(|address| url(address.parse().unwrap()));
+            .map(|address| url("ws", address.parse().unwrap()));
         assert_eq!(
             urls,
             [

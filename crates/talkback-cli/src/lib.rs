@@ -3,7 +3,8 @@
 //! The command is the binary of this crate: `talkback echo` and `talkback connect URL`. The library
 //! has its parts that other programs use as well: the [echo server](echo), the
 //! [lines of standard input](input), the [exchange] of lines for messages, and what a person reads:
-//! [messages](show) and [errors](explain).
+//! [messages](show) and [errors](explain). With the feature `prompt` the lines are typed at a prompt
+//! (`screen`).
 //!
 //! ```
 //! use talkback_cli::echo::{EchoOptions, EchoServer};
@@ -28,5 +29,9 @@ pub mod echo;
 pub mod exchange;
 pub mod explain;
 pub mod input;
+#[cfg(feature = "prompt")]
+mod prompt;
+#[cfg(feature = "prompt")]
+pub mod screen;
 pub mod show;
 pub mod signals;

@@ -22,7 +22,7 @@ fn lines_go_and_answers_come() {
         status,
         [
             &*format!("connected to {url}, subprotocol chat"),
-            "closed by this end, code 1005 (no code)",
+            "closed by this end, without a code",
         ]
     );
 }
@@ -105,16 +105,38 @@ fn ctrl_c_closes_with_1001_and_exits_with_130() {
 }
 
 #[test]
-fn input_that_is_not_utf8_is_named_by_its_line() {
-    let (_server, url) = echo(&[]);
+fn input_that_is_not_utf8_is_named_by_its_line_once_those_before_are_answered() {
+    let url = server(|stream| async {
+        let mut socket = open(stream).await;
+        while let Ok(Some(message)) = socket.recv().await {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            let _ = socket.send(message).await;
+        }
+    });
     let mut client = Running::start(&["connect", &url]);
-    client
-        .stdin
-        .as_mut()
-        .unwrap()
-        .write_all(b"good\n\xff\xfe\n")
-        .unwrap();
+    let stdin = client.stdin.as_mut().unwrap();
+    stdin.write_all(b"good\nbetter\n\xff\xfe\nmore\n").unwrap();
     let finished = client.finish();
     assert_eq!(finished.code, Some(1));
-    assert!(finished.stderr.contains("line 2 "), "{finished:?}");
+    assert_eq!(finished.stdout, "good\nbetter\n");
+    let last = finished.stderr.lines().last().unwrap();
+    assert!(
+        last.starts_with("error: ") && last.contains("line 3 "),
+        "{finished:?}"
+    );
+}
+
+#[test]
+fn verbose_tells_the_phases() {
+    let (_server, url) = echo(&["--subprotocol", "chat"]);
+    let address = url.trim_start_matches("ws://").trim_end_matches('/');
+    let finished = connect(&["-v", "--subprotocol", "chat", &url], "");
+    assert_eq!(finished.code, Some(0), "{finished:?}");
+    let tcp = format!("TCP: connected to {address} from 127.0.0.1:");
+    let status: Vec<&str> = finished.stderr.lines().collect();
+    assert!(status[0].starts_with(&tcp), "{finished:?}");
+    assert_eq!(
+        status[1],
+        "opening handshake: subprotocols offered: chat; agreed on: chat"
+    );
 }

@@ -9,7 +9,7 @@ use talkback::{CloseCode, WebSocket};
 use tokio::net::TcpStream;
 
 use support::server::{open, server};
-use support::{Finished, Running, connect, echo};
+use support::{Finished, Running, connect, echo, run};
 
 /// Writes bytes past the protocol engine.
 fn write_raw(socket: &WebSocket<TcpStream>, bytes: &[u8]) {
@@ -102,7 +102,11 @@ fn exit_code_6_is_for_a_failed_handshake() {
         let accepting = talkback::accept(stream).check(|_| Err(talkback::Refusal::not_found()));
         assert!(accepting.await.is_err());
     });
-    fails(&connect(&[&missing], ""), 6, &[&missing, "404", "path"]);
+    fails(
+        &connect(&[&missing], ""),
+        6,
+        &[&missing, "404", "path", "Its answer: there is no WebSocket"],
+    );
 
     let silent = server(|stream| async { drop(stream) });
     fails(&connect(&[&silent], ""), 6, &[&silent]);
@@ -200,6 +204,18 @@ fn v12_secrets_are_never_shown() {
     }
     let header = connect(&["ws://127.0.0.1:1/", "-H", "X: hunter2\n"], "");
     assert!(!header.stderr.contains("hunter2"), "{header:?}");
+}
+
+#[test]
+fn help_can_be_asked_for_as_a_subcommand() {
+    for (asked, option) in [
+        (&["help"][..], &["--help"][..]),
+        (&["help", "connect"], &["connect", "--help"]),
+    ] {
+        let (asked, option) = (run(asked, ""), run(option, ""));
+        assert_eq!(asked.code, Some(0), "{asked:?}");
+        assert_eq!(asked.stdout, option.stdout);
+    }
 }
 
 #[test]

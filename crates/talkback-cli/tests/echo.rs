@@ -162,7 +162,9 @@ async fn a_second_signal_ends_at_once() {
     // A client that never answers the close frame.
     let socket = talkback::connect(url).await.unwrap();
     server.signal("TERM");
-    server.until("it drains", |server| server.stderr().contains("draining"));
+    server.until("it says goodbye", |server| {
+        server.stderr().contains("stopping: closing 1 connection\n")
+    });
     let begin = std::time::Instant::now();
     server.signal("INT");
     assert_eq!(server.finish().code, Some(130));
@@ -220,7 +222,7 @@ async fn v12_the_log_names_peer_and_end_but_no_secret() {
         .close_with(CloseCode::new(4000), "done")
         .await
         .unwrap();
-    assert!(connect().origin("http://hunter2.example").await.is_err());
+    assert!(connect().origin("http://elsewhere.example").await.is_err());
     server.until("both ends are logged", |server| {
         server.stderr().contains("4000") && server.stderr().contains("403")
     });
@@ -229,6 +231,27 @@ async fn v12_the_log_names_peer_and_end_but_no_secret() {
         log.contains("127.0.0.1:") && !log.contains("hunter2"),
         "{log}"
     );
+    // An origin is no secret, and whoever runs the server has to know which one to allow.
+    assert!(log.contains("http://elsewhere.example"), "{log}");
+}
+
+#[test]
+fn options_that_no_client_could_match_take_one_line() {
+    for (option, value, word) in [
+        (
+            "--origin",
+            "http://localhost:8080/",
+            "write it as http://localhost:8080.",
+        ),
+        ("--origin", "localhost:8080", "scheme://host:port"),
+        ("--origin", "null", "scheme://host:port"),
+        ("--subprotocol", "a b", "token"),
+    ] {
+        let finished = run(&["echo", "--listen", "127.0.0.1:0", option, value], "");
+        assert_eq!(finished.code, Some(2), "{finished:?}");
+        assert_eq!(finished.stderr.lines().count(), 1, "{finished:?}");
+        assert!(finished.stderr.contains(word), "{finished:?}");
+    }
 }
 
 #[test]

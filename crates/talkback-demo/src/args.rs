@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::time::Duration;
 
 use lexopt::Arg;
+use talkback_cli::show::escaped;
 
 const HELP: &str = "\
 Send a message, and see what a WebSocket server sends back.
@@ -57,12 +58,22 @@ pub(crate) fn read(items: impl IntoIterator<Item = OsString>) -> Result<Request,
                 let version = concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION"));
                 return Ok(Request::Print(version.to_owned()));
             }
-            // It may be a URL, and a URL may hold secrets.
-            Arg::Value(_) => return Err("an argument does not belong here".to_owned()),
-            other => return Err(other.unexpected().to_string()),
+            Arg::Value(value) => return Err(unexpected(&value.to_string_lossy())),
+            Arg::Long(name) => return Err(unexpected(&format!("--{name}"))),
+            Arg::Short(name) => return Err(unexpected(&format!("-{name}"))),
         }
     }
     Ok(Request::Run(args))
+}
+
+/// What is said of an argument that does not belong here. It may be a URL, and a URL may hold
+/// secrets.
+fn unexpected(argument: &str) -> String {
+    match argument.contains(['@', '/', '?']) {
+        true => "unexpected argument, not shown as it may hold a secret; a URL goes behind --url"
+            .to_owned(),
+        false => format!("unexpected argument `{}`", escaped(argument)),
+    }
 }
 
 fn value(parser: &mut lexopt::Parser, option: &str) -> Result<String, String> {
@@ -106,6 +117,10 @@ mod tests {
     fn wrong_usage_is_told_without_secrets() {
         for line in ["--nothing", "--url", "--answer-timeout ten", "-x"] {
             assert!(read_line(line).is_err(), "{line}");
+        }
+        for argument in ["xyz", "--nothing", "-x"] {
+            let what = format!("unexpected argument `{argument}`");
+            assert_eq!(read_line(argument), Err(what));
         }
         let what = read_line("ws://user:hunter2@host/").unwrap_err();
         assert!(!what.contains("hunter2"), "{what}");

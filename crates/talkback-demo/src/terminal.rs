@@ -1,17 +1,18 @@
 //! The view in a terminal, or in a pipe.
 
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io;
 use std::time::Duration;
 
 use talkback::{Error, WebSocketChannel};
 use talkback_cli::exchange::{self, Step};
 use talkback_cli::input::Lines;
-use talkback_cli::signals::Signals;
+use talkback_cli::screen::{Output, Screen};
+use talkback_cli::signals::{Signals, Stop};
 use talkback_cli::{explain, show};
 use tokio::time::{Instant, sleep_until};
 
+use crate::Failure;
 use crate::state::{Awaited, Kind, State};
-use crate::{Failure, tell};
 
 const PROMPT: &str = "Send a message: ";
 
@@ -27,76 +28,110 @@ pub(crate) async fn run(url: &str, answer_timeout: Duration) -> Result<u8, Failu
         ready = channel.ready() => ready.map_err(|error| explain_error(&error))?,
         stop = signals.next() => return Ok(stop.exit_code()),
     }
+    // The prompt is not on standard output, which holds answers only.
+    let (screen, lines) =
+        Screen::open(PROMPT, Output::Stderr).map_err(|error| input_failed(&error))?;
     let mut view = View {
         state: State::default(),
-        lines: Lines::stdin().map_err(|error| input_failed(&error))?,
+        screen,
+        lines,
         answer_timeout,
         input_end: None,
-        has_prompt: io::stdin().is_terminal() && io::stderr().is_terminal(),
+        input_error: None,
     };
-    view.prompt();
     let outcome = tokio::select! {
-        outcome = view.show(&mut channel) => outcome.map(|()| 0),
-        stop = signals.next() => Ok(stop.exit_code()),
+        outcome = view.show(&mut channel) => outcome,
+        stop = signals.next() => Err(Ending::Stopped(stop)),
     };
+    // Before anything else: it gives the terminal back, and Ctrl-C its meaning.
+    view.screen.close().await;
     tokio::select! {
-        _ = channel.close() => outcome,
-        stop = signals.next() => Ok(stop.exit_code()),
+        _ = channel.close() => {}
+        stop = signals.next() => return Ok(stop.exit_code()),
+    }
+    match outcome {
+        Ok(()) => match view.input_error {
+            Some(error) => Err(input_failed(&error)),
+            None => Ok(0),
+        },
+        Err(Ending::Stopped(stop)) => Ok(stop.exit_code()),
+        Err(Ending::Failed(what)) => Err(what),
+    }
+}
+
+/// Why the conversation ends before all is said.
+enum Ending {
+    /// Ctrl-C or a signal.
+    Stopped(Stop),
+    Failed(Failure),
+}
+
+impl From<Failure> for Ending {
+    fn from(what: Failure) -> Self {
+        Self::Failed(what)
     }
 }
 
 struct View {
     state: State,
+    screen: Screen,
     lines: Lines,
     answer_timeout: Duration,
     /// When the input ended or the latest message after that came.
     input_end: Option<Instant>,
-    has_prompt: bool,
+    /// What the input ended with, if not well; the lines before it are answered first.
+    input_error: Option<io::Error>,
 }
 
 impl View {
     /// Shows what happens until all is said, or the connection ends.
-    async fn show(&mut self, channel: &mut WebSocketChannel) -> Result<(), Failure> {
+    async fn show(&mut self, channel: &mut WebSocketChannel) -> Result<(), Ending> {
         while !self.is_done() {
             let deadline = self.deadline();
             let input = self.input_end.is_none().then_some(&mut self.lines);
             tokio::select! {
-                step = exchange::next(channel, input) => self.handle(step, channel)?,
-                () = until(deadline) => return self.time_is_up(),
+                step = exchange::next(channel, input) => self.handle(step, channel).await?,
+                () = until(deadline) => return Ok(self.time_is_up()?),
             }
         }
         Ok(())
     }
 
-    fn handle(&mut self, step: Step, channel: &WebSocketChannel) -> Result<(), Failure> {
+    async fn handle(&mut self, step: Step, channel: &WebSocketChannel) -> Result<(), Ending> {
         match step {
             Step::Line(line) => {
                 if let Some(message) = self.state.submit(line) {
                     // What cannot be sent shows at the next step as the end of the connection.
                     let _ = channel.try_send(message);
                 }
-                self.prompt();
             }
             Step::Message(message) => {
                 let kind = self.state.handle_message(message);
-                self.show_latest(kind)?;
+                self.show_latest(kind).await?;
                 self.input_end = self.input_end.map(|_| Instant::now());
             }
-            Step::InputEnded => {
-                self.clear_prompt();
-                self.has_prompt = false;
-                self.input_end = Some(Instant::now());
+            Step::InputEnded => self.end_input().await,
+            Step::InputFailed(error) if error.kind() == io::ErrorKind::Interrupted => {
+                return Err(Ending::Stopped(Stop::Interrupt));
             }
-            Step::InputFailed(error) => return Err(input_failed(&error)),
+            Step::InputFailed(error) => {
+                self.input_error = Some(error);
+                self.end_input().await;
+            }
             Step::Closed => {
-                self.clear_prompt();
                 let info = channel.close_info();
                 self.state
                     .handle_end(info.expect("a channel that has ended tells how"));
-                return self.ended_early();
+                return Ok(self.ended_early()?);
             }
         }
         Ok(())
+    }
+
+    async fn end_input(&mut self) {
+        // While the last answers are waited for, Ctrl-C is a signal again.
+        self.screen.close().await;
+        self.input_end = Some(Instant::now());
     }
 
     fn is_done(&self) -> bool {
@@ -139,33 +174,21 @@ impl View {
     }
 
     /// Shows the latest message: answers on standard output, others on standard error.
-    fn show_latest(&mut self, kind: Kind) -> Result<(), Failure> {
+    async fn show_latest(&mut self, kind: Kind) -> Result<(), Failure> {
         let Some(message) = self.state.latest() else {
             return Ok(());
         };
         let line = show::line(message);
-        self.clear_prompt();
-        match kind {
-            Kind::Answer => writeln!(io::stdout(), "{line}")
-                .map_err(|error| format!("could not write to standard output: {error}"))?,
-            Kind::Unasked => tell(&format!("the server says, unasked: {line}")),
-        }
-        self.prompt();
-        Ok(())
-    }
-
-    /// Asks for a message, if a person types.
-    fn prompt(&self) {
-        if self.has_prompt {
-            let _ = write!(io::stderr(), "{PROMPT}");
-        }
-    }
-
-    /// Takes the prompt away, to print in its place.
-    fn clear_prompt(&self) {
-        if self.has_prompt {
-            let _ = write!(io::stderr(), "\r\x1b[K");
-        }
+        let printed = match kind {
+            Kind::Answer => self.screen.print(Output::Stdout, line).await,
+            Kind::Unasked => {
+                let line = format!("the server says, unasked: {line}");
+                // If nobody reads standard error, there is nobody to tell.
+                let _ = self.screen.print(Output::Stderr, line).await;
+                return Ok(());
+            }
+        };
+        printed.map_err(|error| format!("could not write to standard output: {error}"))
     }
 }
 

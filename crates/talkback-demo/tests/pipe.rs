@@ -49,11 +49,11 @@ fn finish(mut demo: Child) -> Finished {
 }
 
 /// Runs the demo with this input to its end.
-async fn run(arguments: &[&str], input: &str) -> Finished {
+async fn run(arguments: &[&str], input: impl AsRef<[u8]>) -> Finished {
     let mut demo = start(arguments);
     let mut stdin = demo.stdin.take().unwrap();
     // A demo that has ended takes nothing more.
-    let _ = stdin.write_all(input.as_bytes());
+    let _ = stdin.write_all(input.as_ref());
     drop(stdin);
     tokio::task::spawn_blocking(|| finish(demo)).await.unwrap()
 }
@@ -98,6 +98,13 @@ async fn empty_lines_are_not_sent_and_the_last_needs_no_end() {
     assert_eq!((finished.code, &*finished.stdout), (Some(0), "a\nb\n"));
     let nothing = run(&[], "").await;
     assert_eq!((nothing.code, &*nothing.stdout), (Some(0), ""));
+}
+
+#[tokio::test]
+async fn lines_before_one_that_is_not_utf8_are_answered() {
+    let finished = run(&[], b"a\nb\n\xff\nc\n").await;
+    fails(&finished, &["line 3 ", "UTF-8"]);
+    assert_eq!(finished.stdout, "a\nb\n");
 }
 
 #[tokio::test]

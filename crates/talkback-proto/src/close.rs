@@ -213,7 +213,7 @@ pub enum CloseCause {
     ClosingHandshake,
     /// The peer broke the protocol or a limit, and this end failed the connection.
     Protocol(ProtocolError),
-    /// The transport ended without a close frame; what it said.
+    /// The transport ended before the closing handshake was complete; what it said.
     Transport(Arc<str>),
     /// The peer did not finish the closing handshake within the close timeout.
     CloseTimeout,
@@ -291,10 +291,19 @@ impl fmt::Display for CloseInfo {
                 f.write_str("closed by the peer")?;
             }
             (CloseCause::Protocol(error), _) => write!(f, "failed: {error}")?,
-            (CloseCause::NotOpened(what), _) => write!(f, "never open: {what}")?,
-            (cause, _) => write!(f, "connection lost: {cause}")?,
+            (CloseCause::NotOpened(what), _) => return write!(f, "never open: {what}"),
+            (cause, _) if self.code == CloseCode::ABNORMAL => {
+                write!(f, "connection lost without a close frame: {cause}")?;
+            }
+            (cause, _) => write!(
+                f,
+                "closed by the peer, which did not take the answer: {cause}"
+            )?,
         }
-        write!(f, ", code {:?}", self.code)?;
+        match self.code {
+            CloseCode::NO_CODE => f.write_str(", without a code"),
+            code => write!(f, ", code {code:?}"),
+        }?;
         if !self.reason.is_empty() {
             write!(f, ", reason {:?}", self.reason)?;
         }

@@ -84,6 +84,8 @@ pub struct Connection {
     pong: Option<Bytes>,
     /// Where in the output's bytes the last pong ends; it has left once that many are written.
     pong_end: u64,
+    /// The same for the keepalive's last ping.
+    ping_end: u64,
     close_sent: bool,
     /// Whether the writing side was shut down.
     is_shut_down: bool,
@@ -91,6 +93,7 @@ pub struct Connection {
     close_received: Option<Option<CloseFrame>>,
     initiator: Option<Initiator>,
     failure: Option<ProtocolError>,
+    is_output_lost: bool,
     /// What the transport said when it took no more bytes.
     write_error: Option<Arc<str>>,
     deadline: Option<Instant>,
@@ -122,11 +125,13 @@ impl Connection {
             output: Output::default(),
             pong: None,
             pong_end: 0,
+            ping_end: 0,
             close_sent: false,
             is_shut_down: false,
             close_received: None,
             initiator: None,
             failure: None,
+            is_output_lost: false,
             write_error: None,
             deadline: None,
             keepalive: None,
@@ -303,13 +308,43 @@ impl Connection {
     /// Starts the close timeout, unless it runs: for a caller that has more to send before it
     /// [`close`](Self::close)s, and wants the end by then.
     pub fn start_close_timeout(&mut self, now: Instant) {
-        self.deadline.get_or_insert(now + self.limits.close_timeout);
+        if let Some(deadline) = now.checked_add(self.limits.close_timeout) {
+            self.set_close_deadline(deadline);
+        }
+    }
+
+    /// Ends the connection at `deadline` if it has not ended by then; the first such call counts.
+    pub fn set_close_deadline(&mut self, deadline: Instant) {
+        self.deadline.get_or_insert(deadline);
+    }
+
+    /// Whether the close timeout runs.
+    pub fn has_close_deadline(&self) -> bool {
+        self.deadline.is_some()
     }
 
     /// The bytes to be written, in order; advance it by what was taken.
     pub fn output(&mut self) -> &mut Output {
         self.push_pong();
         &mut self.output
+    }
+
+    /// Some of the output was taken by the transport; to be told after each write.
+    pub fn handle_written(&mut self, now: Instant) {
+        let is_ping_written = self.output.written() >= self.ping_end;
+        if let Some(keepalive) = &mut self.keepalive {
+            keepalive.note_written(is_ping_written, now);
+        }
+    }
+
+    /// How many bytes were ever queued, and how many of them were written.
+    pub fn progress(&self) -> (u64, u64) {
+        (self.output.end(), self.output.written())
+    }
+
+    /// Whether bytes were queued that will never be written.
+    pub fn is_output_lost(&self) -> bool {
+        self.is_output_lost
     }
 
     /// How many bytes wait to be written; a pong counts from the next [`output`](Self::output) on.
@@ -347,7 +382,7 @@ impl Connection {
             && let Some(payload) = self.pong.take()
         {
             self.push(Opcode::Pong, payload);
-            self.pong_end = self.output.written() + self.output.remaining() as u64;
+            self.pong_end = self.output.end();
         }
     }
 
@@ -393,12 +428,13 @@ impl Connection {
     pub fn handle_write_error(&mut self, what: &str, now: Instant) {
         self.write_error.get_or_insert_with(|| what.into());
         self.pong = None;
+        self.is_output_lost = true;
         self.output.clear();
         self.start_close_timeout(now);
     }
 
-    /// The transport has ended; `what` says how, for a person: "the peer closed the connection
-    /// without a close frame", "connection reset".
+    /// The transport has ended; `what` says how, for a person: "the peer ended the connection",
+    /// "connection reset".
     pub fn handle_end(&mut self, what: &str) {
         self.end(CloseCause::Transport(what.into()));
     }
@@ -425,7 +461,10 @@ impl Connection {
             return;
         }
         match self.keepalive.as_mut().map(|keepalive| keepalive.due(now)) {
-            Some(Due::Ping(payload)) => self.push(Opcode::Ping, payload),
+            Some(Due::Ping(payload)) => {
+                self.push(Opcode::Ping, payload);
+                self.ping_end = self.output.end();
+            }
             Some(Due::Dead) => {
                 self.initiator.get_or_insert(Initiator::Local);
                 self.end(CloseCause::KeepaliveTimeout);
@@ -464,6 +503,7 @@ impl Connection {
             return;
         }
         let written = !self.output.has_remaining() && self.write_error.is_none();
+        self.is_output_lost |= !written;
         let clean =
             self.close_received.is_some() && self.close_sent && self.failure.is_none() && written;
         let (code, reason) = match self.close_received.take() {

@@ -40,6 +40,8 @@ pub(crate) struct Watch {
     heard: Option<Instant>,
     /// When the ping was sent whose answer is awaited.
     asked: Option<Instant>,
+    /// Whether that ping still waits behind what was queued before it.
+    is_ping_queued: bool,
     /// The pings so far; the payload of a ping is its number.
     count: u64,
     latency: Option<Duration>,
@@ -51,6 +53,7 @@ impl Watch {
             options,
             heard: Some(now),
             asked: None,
+            is_ping_queued: false,
             count: 0,
             latency: None,
         }
@@ -71,6 +74,15 @@ impl Watch {
         self.heard.is_none()
     }
 
+    /// Bytes were written. While the ping waits behind others, a peer that takes those is alive; its
+    /// time to answer begins when the ping has left.
+    pub(crate) fn note_written(&mut self, is_ping_written: bool, now: Instant) {
+        if self.is_ping_queued && self.asked.is_some() {
+            self.asked = Some(now);
+            self.is_ping_queued = !is_ping_written;
+        }
+    }
+
     /// A pong came; one that answers the last ping ends the wait.
     pub(crate) fn take_pong(&mut self, payload: &[u8], now: Instant) {
         if payload == self.count.to_be_bytes()
@@ -87,11 +99,11 @@ impl Watch {
     /// When something is due next.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let heard = self.heard?;
-        Some(match self.asked {
+        match self.asked {
             // A peer that is busy sending is alive, though its pong waits behind what it sends.
-            Some(asked) => asked.max(heard) + self.options.timeout,
-            None => heard + self.options.interval,
-        })
+            Some(asked) => asked.max(heard).checked_add(self.options.timeout),
+            None => heard.checked_add(self.options.interval),
+        }
     }
 
     /// What is due at `now`.
@@ -103,6 +115,7 @@ impl Watch {
             return Due::Dead;
         }
         self.asked = Some(now);
+        self.is_ping_queued = true;
         self.count += 1;
         Due::Ping(Bytes::copy_from_slice(&self.count.to_be_bytes()))
     }
@@ -150,6 +163,29 @@ mod tests {
         watch.hear(start + seconds(39));
         assert_eq!(watch.due(start + seconds(58)), Due::Nothing);
         assert_eq!(watch.due(start + seconds(59)), Due::Dead);
+    }
+
+    #[test]
+    fn a_peer_that_takes_what_is_before_the_ping_is_alive() {
+        let start = Instant::now();
+        let mut watch = Watch::new(Keepalive::default(), start);
+        assert!(matches!(watch.due(start + seconds(20)), Due::Ping(_)));
+        watch.note_written(false, start + seconds(39));
+        assert_eq!(watch.due(start + seconds(58)), Due::Nothing);
+        watch.note_written(true, start + seconds(58));
+        // The ping has left: what is written behind it says nothing any more.
+        watch.note_written(true, start + seconds(70));
+        assert_eq!(watch.due(start + seconds(77)), Due::Nothing);
+        assert_eq!(watch.due(start + seconds(78)), Due::Dead);
+    }
+
+    #[test]
+    fn an_endless_interval_is_no_deadline() {
+        let options = Keepalive {
+            interval: Duration::MAX,
+            timeout: Duration::MAX,
+        };
+        assert_eq!(Watch::new(options, Instant::now()).deadline(), None);
     }
 
     #[test]

@@ -78,9 +78,18 @@ impl Output {
         self.written
     }
 
+    /// How many bytes were ever queued.
+    pub(crate) fn end(&self) -> u64 {
+        self.written + self.remaining() as u64
+    }
+
     /// Drops everything that waits, as the transport is gone.
     pub(crate) fn clear(&mut self) {
-        *self = Self::default();
+        let written = self.written;
+        *self = Self {
+            written,
+            ..Self::default()
+        };
     }
 
     fn end_tail(&mut self) {

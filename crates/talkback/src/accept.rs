@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::header::{CONNECTION, CONTENT_LENGTH, HeaderValue, UPGRADE};
-use http::{Request, Response};
+use http::header::{CONNECTION, CONTENT_LENGTH, HOST, HeaderValue, UPGRADE};
+use http::{Request, Response, StatusCode, Version};
 use talkback_proto::handshake::{
     HeadLimits, HeadReader, OriginPolicy, Refusal, ServerHandshake, encode_refusal, encode_response,
 };
@@ -155,6 +155,17 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Accept<T> {
         if let Some(otherwise) = &self.otherwise
             && !request.headers().contains_key(UPGRADE)
         {
+            // A server MUST answer 400 to a request of HTTP/1.1 that lacks a Host or has several
+            // (RFC 9112 §3.2).
+            if request.version() == Version::HTTP_11
+                && request.headers().get_all(HOST).iter().count() != 1
+            {
+                let reason = "the request has no Host header, or several: send one";
+                return Ok(Answer::refuse(Refusal::new(
+                    StatusCode::BAD_REQUEST,
+                    reason,
+                )));
+            }
             return Ok(Answer::ordinary(otherwise(&request)));
         }
         let (response, subprotocol) = match self.decide(&request) {

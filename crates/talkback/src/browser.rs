@@ -18,6 +18,7 @@
 mod inbox;
 mod socket;
 
+use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -146,6 +147,9 @@ async fn open(opening: Opening, shared: &Shared) -> Result<Pump, Option<ConnectE
         }
         let mut state = shared.lock();
         state.set_driver(cx);
+        if socket.take_page_left() {
+            state.close(None);
+        }
         if !state.is_close_requested() {
             return Poll::Pending;
         }
@@ -160,6 +164,9 @@ async fn open(opening: Opening, shared: &Shared) -> Result<Pump, Option<ConnectE
     Ok(Pump {
         socket,
         limits: opening.limits,
+        handed: 0,
+        ends: VecDeque::new(),
+        written: 0,
         is_closing: false,
         failure: None,
         look_again: None,
@@ -171,6 +178,12 @@ async fn open(opening: Opening, shared: &Shared) -> Result<Pump, Option<ConnectE
 struct Pump {
     socket: Socket,
     limits: Limits,
+    /// How many bytes the browser was handed.
+    handed: u64,
+    /// Where in those bytes each message ends that the browser still holds.
+    ends: VecDeque<u64>,
+    /// How many messages the browser has written.
+    written: u64,
     /// Whether this end has begun to close.
     is_closing: bool,
     /// Why this end gave the connection up.
@@ -184,13 +197,19 @@ impl Pump {
     fn poll(&mut self, shared: &Shared, cx: &mut Context<'_>) -> Poll<CloseInfo> {
         self.socket.set_waker(cx);
         shared.lock().set_driver(cx);
+        if self.socket.take_page_left() {
+            shared.lock().close(None);
+        }
         self.pass_incoming(shared);
+        if self.socket.is_ending() && !self.is_closing {
+            let mut state = shared.lock();
+            if !state.is_close_requested() {
+                state.note_not_open();
+            }
+        }
         if self.socket.close_event().is_none() {
             self.take_orders(shared);
             self.watch_buffer(shared, cx);
-        }
-        if self.socket.take_page_left() {
-            self.close(None);
         }
         self.poll_end(shared, cx)
     }
@@ -225,6 +244,8 @@ impl Pump {
                     if self.socket.send(&message).is_err() {
                         shared.lock().note_lost();
                     }
+                    self.handed += message.len() as u64;
+                    self.ends.push_back(self.handed);
                 }
                 Order::Close(frame) => return self.close(frame.as_ref()),
                 Order::Wait => return,
@@ -235,8 +256,7 @@ impl Pump {
     /// Tells how much has left, and looks again later if somebody may wait for it.
     fn watch_buffer(&mut self, shared: &Shared, cx: &mut Context<'_>) {
         loop {
-            let buffered = self.socket.buffered();
-            shared.lock().note_written(buffered == 0, buffered);
+            let buffered = self.note_written(shared);
             if buffered == 0 {
                 self.look_again = None;
                 return;
@@ -250,6 +270,18 @@ impl Pump {
             self.look_again = None;
             self.take_orders(shared);
         }
+    }
+
+    /// Tells how far the messages have left; returns how many bytes have not.
+    fn note_written(&mut self, shared: &Shared) -> usize {
+        let buffered = self.socket.buffered();
+        let left = self.handed.saturating_sub(buffered as u64);
+        while self.ends.front().is_some_and(|end| *end <= left) {
+            self.ends.pop_front();
+            self.written += 1;
+        }
+        shared.lock().note_written(self.written, buffered);
+        buffered
     }
 
     fn close(&mut self, frame: Option<&CloseFrame>) {

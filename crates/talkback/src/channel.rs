@@ -1,7 +1,7 @@
 //! The handle that an app holds.
 
 use std::fmt;
-use std::future::{Future, poll_fn};
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -13,6 +13,8 @@ use talkback_proto::{CloseCode, CloseFrame, CloseInfo, Message};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 #[cfg(not(browser))]
+use crate::blocking;
+#[cfg(not(browser))]
 use crate::driver::drive;
 use crate::error::{Error, TrySendError};
 #[cfg(not(browser))]
@@ -20,6 +22,7 @@ use crate::runtime;
 use crate::shared::{ChannelState, Reading, Shared, WaitKey};
 use crate::snapshot::Snapshots;
 use crate::sync::Arc;
+use crate::waits::{Closing, Ready};
 #[cfg(not(browser))]
 use crate::websocket::WebSocket;
 
@@ -61,20 +64,13 @@ use crate::websocket::WebSocket;
 /// # let url = format!("ws://{}/", listening.recv()?);
 /// use talkback::WebSocketChannel;
 ///
-/// let channel = WebSocketChannel::connect(url); // at once; it connects in the background
-/// let sender = channel.sender();
-/// let snapshots = channel.into_snapshots(); // listen
-/// sender.try_send("Hello!")?; // send
-/// # let mut drawn = String::new();
-/// while drawn.is_empty() {
-///     drawn = snapshots.latest().text().to_owned(); // what a window draws, frame by frame
-/// #   std::thread::sleep(std::time::Duration::from_millis(1));
-/// }
-/// assert_eq!(drawn, "Hello!");
-/// sender.close(); // close
+/// let mut channel = WebSocketChannel::connect(url); // at once; it connects in the background
+/// channel.try_send("Hello!")?; // queued until it is open
+/// let answer = channel.blocking_recv()?; // or, in a window, `into_snapshots` and draw
+/// assert_eq!(answer.unwrap().as_text(), Some("Hello!"));
+/// channel.close().wait()?; // what is queued leaves first
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug)]
 pub struct WebSocketChannel {
     /// `None` once the channel was split or turned into something else.
     halves: Option<(Sender, Receiver)>,
@@ -123,10 +119,7 @@ impl WebSocketChannel {
     /// Why the connection could not be made: [`Error::Connect`], or [`Error::Closed`] if it was
     /// closed before it was open.
     pub fn ready(&self) -> Ready {
-        Ready {
-            key: WaitKey::new(Arc::clone(self.shared())),
-            shared: Arc::clone(self.shared()),
-        }
+        Ready::new(Arc::clone(self.shared()))
     }
 
     /// Queues a message, at once or not at all.
@@ -170,6 +163,17 @@ impl WebSocketChannel {
         poll_fn(|cx| self.poll_recv(cx)).await.transpose()
     }
 
+    /// Blocks this thread until the next message, as [`recv`](Self::recv) waits for it: for programs
+    /// without a runtime. In an `async fn` it would hold up every other task of the thread, and on
+    /// a runtime of one thread its own driver.
+    ///
+    /// # Errors
+    /// As [`recv`](Self::recv).
+    #[cfg(not(browser))]
+    pub fn blocking_recv(&mut self) -> Result<Option<Message>, Error> {
+        blocking::wait(self.recv())
+    }
+
     fn poll_recv(&self, cx: &Context<'_>) -> Poll<Option<Result<Message, Error>>> {
         self.shared().lock().poll_receive(cx)
     }
@@ -210,7 +214,8 @@ impl WebSocketChannel {
             .expect("the halves are taken only when the channel is")
     }
 
-    /// Watches the channel beside [`recv`](Self::recv). It does not keep the channel open.
+    /// Watches the channel beside [`recv`](Self::recv), from the newest unread message on. It does
+    /// not keep the channel open.
     pub fn subscribe(&self) -> Snapshots {
         Snapshots::new(Arc::clone(self.shared()), None)
     }
@@ -223,8 +228,10 @@ impl WebSocketChannel {
             .halves
             .take()
             .expect("the halves are taken only when the channel is");
-        receiver.shared.lock().set_reading(Reading::Latest);
-        Snapshots::new(Arc::clone(&receiver.shared), Some(receiver))
+        let shared = Arc::clone(&receiver.shared);
+        let snapshots = Snapshots::new(Arc::clone(&shared), Some(receiver));
+        shared.lock().set_reading(Reading::Latest);
+        snapshots
     }
 
     /// The subprotocol that both ends agreed on, once the channel is open.
@@ -270,6 +277,20 @@ where
     }
 }
 
+/// Shows no message: one may be a secret.
+impl fmt::Debug for WebSocketChannel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some((sender, _)) = &self.halves else {
+            return f.write_str("WebSocketChannel");
+        };
+        f.debug_struct("WebSocketChannel")
+            .field("state", &sender.state())
+            .field("protocol", &self.protocol())
+            .field("close_info", &sender.close_info())
+            .finish_non_exhaustive()
+    }
+}
+
 impl Drop for WebSocketChannel {
     fn drop(&mut self) {
         if self.halves.is_some() {
@@ -295,7 +316,9 @@ impl Sink<Message> for WebSocketChannel {
         poll_room(&shared, &mut channel.sink_key, cx)
     }
 
-    fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
+    fn start_send(mut self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
+        // A flush that was given up must not speak for what comes after it.
+        self.sink_flush = None;
         self.shared().lock().push_outgoing(message)
     }
 
@@ -396,24 +419,19 @@ impl Sender {
     /// A code that may not be sent or a reason that is too long come out of the future; nothing is
     /// closed then.
     pub fn close_with(&self, code: CloseCode, reason: &str) -> Closing {
-        let mut closing = self.closed();
         match CloseFrame::new(code, reason) {
             Ok(_) if cfg!(browser) && code != CloseCode::NORMAL && code.number() < 3000 => {
-                closing.error = Some(Error::CloseCodeInBrowser(code));
+                return self.closed().refused(Error::CloseCodeInBrowser(code));
             }
             Ok(frame) => self.shared.lock().close(Some(frame)),
-            Err(error) => closing.error = Some(error.into()),
+            Err(error) => return self.closed().refused(error.into()),
         }
-        closing
+        self.closed()
     }
 
     /// Waits until the channel has ended, by whoever's doing.
     pub fn closed(&self) -> Closing {
-        Closing {
-            key: WaitKey::new(Arc::clone(&self.shared)),
-            shared: Arc::clone(&self.shared),
-            error: None,
-        }
+        Closing::new(Arc::clone(&self.shared))
     }
 
     /// How far the channel has come.
@@ -507,58 +525,6 @@ impl fmt::Debug for Receiver {
         f.debug_struct("Receiver")
             .field("state", &state)
             .finish_non_exhaustive()
-    }
-}
-
-/// Waits until a channel is open; see [`WebSocketChannel::ready`].
-#[derive(Debug)]
-#[must_use = "it says whether the channel is open only when it is awaited"]
-pub struct Ready {
-    shared: Arc<Shared>,
-    key: WaitKey,
-}
-
-impl Future for Ready {
-    type Output = Result<(), Error>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let ready = self.get_mut();
-        let mut state = ready.shared.lock();
-        match state.readiness() {
-            Some(outcome) => Poll::Ready(outcome),
-            None => {
-                state.wait_for_change(&mut ready.key, cx);
-                Poll::Pending
-            }
-        }
-    }
-}
-
-/// Waits until a channel has ended; awaiting it is optional.
-#[derive(Debug)]
-pub struct Closing {
-    shared: Arc<Shared>,
-    key: WaitKey,
-    /// The caller's close frame could not be sent.
-    error: Option<Error>,
-}
-
-impl Future for Closing {
-    type Output = Result<CloseInfo, Error>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let closing = self.get_mut();
-        if let Some(error) = closing.error.clone() {
-            return Poll::Ready(Err(error));
-        }
-        let mut state = closing.shared.lock();
-        match state.close_info() {
-            Some(info) => Poll::Ready(Ok(info.clone())),
-            None => {
-                state.wait_for_change(&mut closing.key, cx);
-                Poll::Pending
-            }
-        }
     }
 }
 

@@ -62,6 +62,8 @@ pub struct Connect {
 
 impl Connect {
     /// Offers a subprotocol, after those offered before (RFC 6455 §1.9): a token.
+    ///
+    /// A server may choose none of them, and the connection opens without: look at `protocol()`.
     pub fn subprotocol(mut self, name: impl Into<String>) -> Self {
         self.options.subprotocols.push(name.into());
         self

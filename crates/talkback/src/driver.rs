@@ -1,5 +1,6 @@
 //! The task that pumps a [`WebSocket`] for a channel's handles.
 
+use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
@@ -43,9 +44,10 @@ where
     T: AsyncRead + AsyncWrite + Unpin,
     F: Future<Output = Result<WebSocket<T>, Error>>,
 {
+    // Made when the channel is closed before it is open.
+    let mut patience: Option<Pin<Box<Sleep>>> = None;
     let opened = {
         let mut opening = pin!(opening);
-        let mut patience = None;
         poll_fn(|cx| {
             if let Poll::Ready(opened) = opening.as_mut().poll(cx) {
                 return Poll::Ready(Some(opened));
@@ -58,12 +60,18 @@ where
         None => shared.lock().end_unopened(None),
         Some(Err(error)) => shared.lock().end_unopened(Some(error)),
         Some(Ok(mut socket)) => {
+            if let Some(patience) = patience {
+                socket.set_close_deadline(patience.deadline().into_std());
+            }
             shared.lock().open(socket.protocol());
-            let error = poll_fn(|cx| poll_pump(&mut socket, shared, cx)).await;
-            let info = socket
-                .close_info()
-                .expect("a socket that ended says how")
-                .clone();
+            let mut pump = Pump {
+                socket,
+                marks: VecDeque::new(),
+                written: 0,
+            };
+            let error = poll_fn(|cx| pump.poll(shared, cx)).await;
+            let info = pump.socket.close_info();
+            let info = info.expect("a socket that ended says how").clone();
             shared.lock().end(info, error);
         }
     }
@@ -76,7 +84,8 @@ impl Drop for EndGuard {
     fn drop(&mut self) {
         let mut state = self.0.lock();
         if !state.is_ended() {
-            let cause = CloseCause::Transport("the runtime that drove the channel is gone".into());
+            let cause =
+                CloseCause::Transport("there is no runtime any more to drive the channel".into());
             let info = CloseInfo::abnormal(CloseCode::ABNORMAL, Initiator::Local, cause);
             state.end(info.clone(), Some(Error::Closed(info)));
         }
@@ -104,75 +113,111 @@ fn poll_given_up(
     patience.as_mut().poll(cx)
 }
 
-/// Passes messages both ways; the outcome is the error of an abnormal end.
-fn poll_pump<T: AsyncRead + AsyncWrite + Unpin>(
-    socket: &mut WebSocket<T>,
-    shared: &Shared,
-    cx: &mut Context<'_>,
-) -> Poll<Option<Error>> {
-    for _ in 0..TURNS {
-        take_orders(socket, shared, cx);
-        let is_written = socket.poll_flush_output(cx).is_ready();
-        shared
-            .lock()
-            .note_written(is_written, socket.buffered_amount());
-        let (may_read, has_order) = {
-            let state = shared.lock();
-            (state.may_read(), state.has_order())
-        };
-        if !may_read {
-            socket.pause_keepalive();
-            if is_written && has_order {
-                continue;
-            }
-            return Poll::Pending;
-        }
-        match socket.poll_recv(cx) {
-            Poll::Ready(Some(Ok(message))) => shared.lock().push_incoming(message),
-            Poll::Ready(Some(Err(error))) => return Poll::Ready(Some(error)),
-            Poll::Ready(None) => return Poll::Ready(None),
-            Poll::Pending if is_written && shared.lock().has_order() => {}
-            Poll::Pending => {
-                if let Some(latency) = socket.latency() {
-                    shared.lock().set_latency(latency);
-                }
-                return Poll::Pending;
-            }
-        }
-    }
-    cx.waker().wake_by_ref();
-    Poll::Pending
+/// An open socket, and how far its messages have left.
+struct Pump<T> {
+    socket: WebSocket<T>,
+    /// Where in the bytes to write the messages taken so far end, a mark for each time that some
+    /// were taken: how many messages, how many bytes.
+    marks: VecDeque<(u64, u64)>,
+    /// How many messages are written.
+    written: u64,
 }
 
-/// Hands to the socket what the handles want, as far as it has room.
-fn take_orders<T: AsyncRead + AsyncWrite + Unpin>(
-    socket: &mut WebSocket<T>,
-    shared: &Shared,
-    cx: &mut Context<'_>,
-) {
-    let is_close_requested = {
-        let mut state = shared.lock();
-        state.set_driver(cx);
-        state.is_close_requested()
-    };
-    if is_close_requested {
-        // What is queued leaves first, but a peer that does not read gets no more time for it.
-        socket.start_close_timeout();
-    }
-    while socket.has_room() {
-        let order = shared.lock().next_order();
-        match order {
-            Order::Send(message) => {
-                // The peer has closed; the end will be reported.
-                if socket.start_send_message(message).is_err() {
-                    shared.lock().note_lost();
+impl<T: AsyncRead + AsyncWrite + Unpin> Pump<T> {
+    /// Passes messages both ways; the outcome is the error of an abnormal end.
+    fn poll(&mut self, shared: &Shared, cx: &mut Context<'_>) -> Poll<Option<Error>> {
+        for _ in 0..TURNS {
+            self.take_orders(shared, cx);
+            let flushed = self.socket.poll_flush_output(cx);
+            self.note_written(shared, &flushed);
+            let (may_read, has_order) = {
+                let state = shared.lock();
+                (state.may_read(), state.has_order())
+            };
+            let goes_on = flushed.is_ready() && self.socket.is_open() && has_order;
+            if !may_read {
+                self.socket.pause_keepalive();
+                if goes_on {
+                    continue;
+                }
+                // Nothing is read, so only a timeout can end this.
+                return self.socket.poll_timeouts(cx).map(|()| self.end_error());
+            }
+            match self.socket.poll_recv(cx) {
+                Poll::Ready(Some(Ok(message))) => shared.lock().push_incoming(message),
+                Poll::Ready(Some(Err(error))) => return Poll::Ready(Some(error)),
+                Poll::Ready(None) => return Poll::Ready(None),
+                Poll::Pending if goes_on => {}
+                Poll::Pending => {
+                    if let Some(latency) = self.socket.latency() {
+                        shared.lock().set_latency(latency);
+                    }
+                    // Reading may have written, or found that the peer has closed.
+                    self.note_written(shared, &Poll::Ready(Ok(())));
+                    return Poll::Pending;
                 }
             }
-            Order::Close(frame) => {
-                socket.begin_close(frame);
-                return;
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// The error of a connection that ended by a timeout.
+    fn end_error(&self) -> Option<Error> {
+        let info = self.socket.close_info()?;
+        (!info.is_normal()).then(|| Error::Closed(info.clone()))
+    }
+
+    /// Tells the handles how far their messages have left, and whether more are taken.
+    fn note_written(&mut self, shared: &Shared, flushed: &Poll<Result<(), Error>>) {
+        let (_, bytes) = self.socket.progress();
+        while let Some(&(messages, end)) = self.marks.front()
+            && end <= bytes
+        {
+            self.written = messages;
+            self.marks.pop_front();
+        }
+        let mut state = shared.lock();
+        if matches!(flushed, Poll::Ready(Err(_))) {
+            state.note_lost();
+        }
+        state.note_written(self.written, self.socket.buffered_amount());
+        if !self.socket.is_open() && !state.is_close_requested() {
+            state.note_not_open();
+        }
+    }
+
+    /// Hands to the socket what the handles want, as far as it has room.
+    fn take_orders(&mut self, shared: &Shared, cx: &mut Context<'_>) {
+        let is_close_requested = {
+            let mut state = shared.lock();
+            state.set_driver(cx);
+            state.is_close_requested()
+        };
+        if is_close_requested {
+            // What is queued leaves first, but a peer that does not read gets no more time for it.
+            self.socket.start_close_timeout();
+        }
+        while self.socket.has_room() {
+            let order = shared.lock().next_order();
+            match order {
+                Order::Send(message) => {
+                    // If the peer has closed, the end will be reported.
+                    if self.socket.start_send_message(message).is_err() {
+                        shared.lock().note_lost();
+                    }
+                }
+                Order::Close(frame) => {
+                    self.socket.begin_close(frame);
+                    break;
+                }
+                Order::Wait => break,
             }
-            Order::Wait => return,
+        }
+        let taken = shared.lock().taken();
+        let (end, _) = self.socket.progress();
+        if self.marks.back().map_or(self.written, |mark| mark.0) != taken {
+            self.marks.push_back((taken, end));
         }
     }
 }

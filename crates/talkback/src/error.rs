@@ -9,7 +9,7 @@ use http::StatusCode;
 #[cfg(not(browser))]
 use talkback_proto::handshake::Refusal;
 use talkback_proto::handshake::{HandshakeError, UrlError};
-use talkback_proto::{CloseCode, CloseFrameError, CloseInfo, Message, SendError};
+use talkback_proto::{CloseCode, CloseFrameError, CloseInfo, Initiator, Message, SendError};
 
 /// An open connection went wrong, or was used wrongly.
 ///
@@ -37,6 +37,25 @@ pub enum Error {
         "a browser lets a page close with 1000 or 3000–4999 only, not with {0}: use one of those"
     )]
     CloseCodeInBrowser(CloseCode),
+}
+
+impl Error {
+    /// Who brought a connection to its end that was never open.
+    pub(crate) fn initiator(&self) -> Initiator {
+        use ConnectError as C;
+        match self {
+            // These never left this machine.
+            Self::Connect(
+                C::Url(_)
+                | C::NoTls { .. }
+                | C::TlsOption { .. }
+                | C::Header { .. }
+                | C::NotInBrowser { .. }
+                | C::BrowserRefused { .. },
+            ) => Initiator::Local,
+            _ => Initiator::Remote,
+        }
+    }
 }
 
 /// A channel did not take a message, and hands it back.
@@ -146,14 +165,14 @@ pub enum ConnectError {
         instead: &'static str,
     },
     /// The browser refused to try.
-    #[error(
-        "the browser refused to connect to {url}: {error}. A page that came over https may only use wss://"
-    )]
+    #[error("the browser refused to connect to {url}: {error}. {advice}")]
     BrowserRefused {
         /// The URL, without its secrets.
         url: String,
         /// What the browser said.
         error: String,
+        /// What to do.
+        advice: &'static str,
     },
     /// The browser could not connect, and does not tell a page why.
     #[error(

@@ -1,15 +1,18 @@
 //! One WebSocket channel for Rust.
 //!
-//! [`connect()`] opens a connection to a server,
-#![cfg_attr(
-    not(browser),
-    doc = "[`accept()`] accepts one from a client; either gives a [`WebSocket`]:"
-)]
-#![cfg_attr(
-    browser,
-    doc = "`accept()` accepts one from a client; either gives a `WebSocket`:"
-)]
-//! a stream of messages and a sink for them.
+//! [`WebSocketChannel`] is the handle that an app holds: it exists before its connection does, works
+//! from any thread, and needs no runtime. [`connect()`] has the options: subprotocols, headers, limits,
+//! timeouts, TLS.
+//!
+//! Servers, and whoever wants no task and no queue between, use a `WebSocket`, polled in place:
+//! [`connect()`] gives one when it is awaited, `accept` takes one from a client's stream, and
+//! `upgrade` (feature `upgrade`) from a request of hyper or axum. Either is a stream of messages and a
+//! sink for them.
+//!
+//! `pair` makes two connected channels in memory, for tests. The folder `examples` of this crate has
+//! a client and servers without a framework, on hyper and on axum.
+//!
+//! Features: `tls` (on by default), `wss://` by rustls with ring; `upgrade`, for hyper 1 and axum 0.8.
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")]
@@ -53,6 +56,7 @@ mod shared;
 mod snapshot;
 mod sync;
 mod waiters;
+mod waits;
 
 // In a browser.
 #[cfg(browser)]
@@ -63,6 +67,8 @@ mod browser;
 mod accept;
 #[cfg(all(feature = "tls", not(browser)))]
 mod any_certificate;
+#[cfg(not(browser))]
+mod blocking;
 #[cfg(not(browser))]
 mod buffers;
 #[cfg(not(browser))]
@@ -90,7 +96,7 @@ mod wakers;
 #[cfg(not(browser))]
 mod websocket;
 
-pub use channel::{Closing, Ready, Receiver, Sender, WebSocketChannel};
+pub use channel::{Receiver, Sender, WebSocketChannel};
 pub use connect::{Connect, connect};
 pub use error::{ConnectError, Error, Stage, TrySendError};
 pub use shared::ChannelState;
@@ -106,8 +112,13 @@ pub use pair::pair;
 pub use transport::Transport;
 #[cfg(all(feature = "upgrade", not(browser)))]
 pub use upgrade::{Upgrade, Upgraded, Upgrading, upgrade};
+pub use waits::{Closing, Ready};
+
 #[cfg(not(browser))]
 pub use websocket::WebSocket;
+
+/// The types that requests, responses and payloads are made of.
+pub use {bytes, http};
 
 pub use talkback_proto::handshake::{
     HandshakeError, HeadLimits, OriginPolicy, Refusal, Refused, UrlError, WsUrl, accept_key,

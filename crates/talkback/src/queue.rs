@@ -38,6 +38,11 @@ impl Queue {
         Some(message)
     }
 
+    /// The message that was pushed last, if it was not popped.
+    pub(crate) fn newest(&self) -> Option<&Message> {
+        self.messages.back()
+    }
+
     pub(crate) fn clear(&mut self) {
         *self = Self::default();
     }

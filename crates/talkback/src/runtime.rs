@@ -2,17 +2,24 @@
 
 use std::future::Future;
 #[cfg(not(shuttle))]
-use std::{sync::OnceLock, thread};
+use std::io;
+#[cfg(not(shuttle))]
+use std::sync::{Mutex, PoisonError};
+#[cfg(not(shuttle))]
+use std::thread;
 
 #[cfg(not(shuttle))]
 use tokio::runtime::{Builder, Handle};
 
 /// Starts a task from any thread, without blocking.
+///
+/// Where the operating system gives no thread for it, the task is dropped, which ends its channel.
 #[cfg(not(shuttle))]
 pub(crate) fn spawn(task: impl Future<Output = ()> + Send + 'static) {
-    match Handle::try_current() {
-        Ok(runtime) => drop(runtime.spawn(task)),
-        Err(_) => drop(background().spawn(task)),
+    if let Ok(runtime) = Handle::try_current() {
+        runtime.spawn(task);
+    } else if let Ok(runtime) = background() {
+        runtime.spawn(task);
     }
 }
 
@@ -24,18 +31,17 @@ pub(crate) fn spawn(task: impl Future<Output = ()> + Send + 'static) {
 
 /// The one thread that drives all channels of programs without a runtime.
 #[cfg(not(shuttle))]
-fn background() -> &'static Handle {
-    static BACKGROUND: OnceLock<Handle> = OnceLock::new();
-    BACKGROUND.get_or_init(|| {
-        let runtime = Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .expect("the operating system gives a process one more event queue");
-        let handle = runtime.handle().clone();
-        thread::Builder::new()
-            .name("talkback".to_owned())
-            .spawn(move || runtime.block_on(std::future::pending::<()>()))
-            .expect("the operating system gives a process one more thread");
-        handle
-    })
+fn background() -> io::Result<Handle> {
+    static BACKGROUND: Mutex<Option<Handle>> = Mutex::new(None);
+    let mut background = BACKGROUND.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(handle) = &*background {
+        return Ok(handle.clone());
+    }
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let handle = runtime.handle().clone();
+    thread::Builder::new()
+        .name("talkback".to_owned())
+        .spawn(move || runtime.block_on(std::future::pending::<()>()))?;
+    *background = Some(handle.clone());
+    Ok(handle)
 }

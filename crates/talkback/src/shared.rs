@@ -1,6 +1,7 @@
 //! What a channel's handles and its driver share: two bounded queues and how far it has come.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::sync::PoisonError;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -44,9 +45,18 @@ pub(crate) enum Reading {
 }
 
 /// A channel's shared half.
-#[derive(Debug)]
 pub(crate) struct Shared {
     state: Mutex<State>,
+}
+
+/// Shows no message: one may be a secret.
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.lock().connection();
+        f.debug_struct("Shared")
+            .field("state", &state)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What the lock guards.
@@ -78,6 +88,12 @@ pub(crate) struct State {
     is_error_reported: bool,
     latency: Option<Duration>,
     latest: Option<Message>,
+    /// Whether a message ever came.
+    has_data: bool,
+    /// How many look at snapshots.
+    watchers: usize,
+    /// Whether the connection takes no more messages, by the peer's doing.
+    is_refusing: bool,
     version: u64,
     driver: Option<Waker>,
     receiver: Option<Waker>,
@@ -154,6 +170,9 @@ impl Shared {
             is_error_reported: false,
             latency: None,
             latest: None,
+            has_data: false,
+            watchers: 0,
+            is_refusing: false,
             version: 0,
             driver: None,
             receiver: None,
@@ -289,13 +308,18 @@ impl Locked<'_> {
         self.wake_observers();
     }
 
-    /// Tells how much of what was taken has left.
-    pub(crate) fn note_written(&mut self, is_all_written: bool, socket_bytes: usize) {
+    /// Tells how many of the messages taken are written, and what the socket still holds.
+    pub(crate) fn note_written(&mut self, written: u64, socket_bytes: usize) {
         self.socket_bytes = socket_bytes;
-        if is_all_written && !self.is_lost && self.written != self.taken {
-            self.written = self.taken;
+        if self.written != written && !self.is_lost {
+            self.written = written;
             self.wake_senders();
         }
+    }
+
+    /// How many messages were handed to the driver.
+    pub(crate) fn taken(&self) -> u64 {
+        self.taken
     }
 
     /// A message could not be sent; nothing counts as written any more.
@@ -307,6 +331,7 @@ impl Locked<'_> {
     pub(crate) fn next_order(&mut self) -> Order {
         if let Some(message) = self.outgoing.pop() {
             self.taken += 1;
+            self.socket_bytes += message.len();
             self.wake_senders();
             return Order::Send(message);
         }
@@ -322,12 +347,50 @@ impl Locked<'_> {
     }
 
     /// Gives out a message that arrived.
+    ///
+    /// After a local close data is discarded, though the close frame may still wait behind others.
     pub(crate) fn push_incoming(&mut self, message: Message) {
-        self.latest = Some(message.clone());
+        if self.close.is_some() {
+            return;
+        }
+        self.has_data = true;
+        // The last message is kept for those who draw it, and for nobody else.
+        let is_drawn = self.watchers > 0 || self.reading == Reading::Latest;
+        self.latest = is_drawn.then(|| message.clone());
         if self.reading == Reading::Queue {
             self.incoming.push(message);
         }
         self.wake_observers();
+    }
+
+    /// The peer has closed or the connection is failing: what is queued cannot be sent any more.
+    pub(crate) fn note_not_open(&mut self) {
+        if self.is_refusing || self.end.is_some() {
+            return;
+        }
+        self.is_refusing = true;
+        self.connection = ChannelState::Closing;
+        if self.has_outgoing() {
+            self.is_lost = true;
+            self.outgoing.clear();
+        }
+        self.wake_senders();
+        self.wake_observers();
+    }
+
+    /// Counts those who look at snapshots. The first sees the newest message that is still unread.
+    pub(crate) fn add_watcher(&mut self) {
+        self.watchers += 1;
+        if self.latest.is_none() {
+            self.latest = self.incoming.newest().cloned();
+        }
+    }
+
+    pub(crate) fn drop_watcher(&mut self) {
+        self.watchers -= 1;
+        if self.watchers == 0 {
+            self.latest = None;
+        }
     }
 
     /// A browser sends no pings of ours, and times none.
@@ -354,7 +417,7 @@ impl Locked<'_> {
     /// The connection could not be made, or was closed before it was.
     pub(crate) fn end_unopened(&mut self, error: Option<Error>) {
         let (initiator, what) = match &error {
-            Some(error) => (Initiator::Remote, error.to_string()),
+            Some(error) => (error.initiator(), error.to_string()),
             None => (
                 Initiator::Local,
                 "it was closed before it was open".to_owned(),
@@ -369,7 +432,7 @@ impl Locked<'_> {
 impl State {
     /// Whether messages are refused: this end has begun to close, or the channel has ended.
     pub(crate) fn is_closing(&self) -> bool {
-        self.close.is_some() || self.end.is_some()
+        self.close.is_some() || self.end.is_some() || self.is_refusing
     }
 
     pub(crate) fn is_close_requested(&self) -> bool {
@@ -457,10 +520,10 @@ impl State {
     }
 
     pub(crate) fn snapshot(&self) -> Snapshot {
-        let state = match (&self.end, &self.latest) {
+        let state = match (&self.end, self.has_data) {
             (Some(_), _) => SnapshotState::Done,
-            (None, Some(_)) => SnapshotState::Active,
-            (None, None) => SnapshotState::Waiting,
+            (None, true) => SnapshotState::Active,
+            (None, false) => SnapshotState::Waiting,
         };
         Snapshot {
             state,

@@ -66,6 +66,7 @@ pub struct Snapshots {
 impl Snapshots {
     pub(crate) fn new(shared: Arc<Shared>, receiver: Option<Receiver>) -> Self {
         let key = WaitKey::new(Arc::clone(&shared));
+        shared.lock().add_watcher();
         Self {
             shared,
             _receiver: receiver,
@@ -85,6 +86,12 @@ impl Snapshots {
     }
 }
 
+impl Drop for Snapshots {
+    fn drop(&mut self) {
+        self.shared.lock().drop_watcher();
+    }
+}
+
 impl Stream for Snapshots {
     type Item = Snapshot;
 
@@ -100,5 +107,85 @@ impl Stream for Snapshots {
         }
         state.wait_for_change(&mut snapshots.key, cx);
         Poll::Pending
+    }
+}
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    use talkback_proto::{CloseCause, CloseCode, Initiator};
+
+    use super::*;
+
+    /// What happens to a channel.
+    #[derive(Clone, Copy, Debug)]
+    enum Step {
+        Open,
+        Data(&'static str),
+        Lost,
+        Closed,
+    }
+
+    fn happen(step: Step, shared: &Shared) {
+        let mut state = shared.lock();
+        let info = |code, cause| CloseInfo::abnormal(code, Initiator::Remote, cause);
+        match step {
+            Step::Open => state.open(None),
+            Step::Data(text) => state.push_incoming(text.into()),
+            Step::Lost => {
+                let cause = CloseCause::Transport("reset".into());
+                let info = info(CloseCode::ABNORMAL, cause);
+                state.end(info.clone(), Some(Error::Closed(info)));
+            }
+            Step::Closed => {
+                let info = info(CloseCode::NORMAL, CloseCause::ClosingHandshake);
+                state.end(info, None);
+            }
+        }
+    }
+
+    /// The steps, and what a widget shows then: state, data, whether an error, close code.
+    type Row = (
+        &'static [Step],
+        SnapshotState,
+        &'static str,
+        bool,
+        Option<u16>,
+    );
+
+    use SnapshotState::{Active, Done, Waiting};
+    use Step::{Closed, Data, Lost, Open};
+
+    const ROWS: [Row; 10] = [
+        (&[], Waiting, "", false, None),
+        (&[Open], Waiting, "", false, None),
+        (&[Open, Data("a")], Active, "a", false, None),
+        (&[Open, Data("")], Active, "", false, None),
+        (&[Open, Data("a"), Data("b")], Active, "b", false, None),
+        (&[Open, Data("a"), Lost], Done, "a", true, Some(1006)),
+        (&[Open, Lost, Closed], Done, "", true, Some(1006)),
+        (&[Lost], Done, "", true, Some(1006)),
+        (&[Closed], Done, "", false, Some(1000)),
+        (&[Open, Data("a"), Closed], Done, "a", false, Some(1000)),
+    ];
+
+    #[test]
+    fn every_state_and_edge_has_its_snapshot() {
+        assert_eq!(Snapshot::default().state, SnapshotState::None);
+        for (steps, state, data, has_error, code) in ROWS {
+            let shared = Shared::new();
+            let snapshots = Snapshots::new(Arc::clone(&shared), None);
+            for step in steps {
+                happen(*step, &shared);
+            }
+            let snapshot = snapshots.latest();
+            assert_eq!(
+                (snapshot.state, snapshot.text()),
+                (state, data),
+                "{steps:?}"
+            );
+            assert_eq!(snapshot.error.is_some(), has_error, "{steps:?}");
+            let closed = snapshot.close.map(|info| info.code.number());
+            assert_eq!(closed, code, "{steps:?}");
+        }
     }
 }

@@ -51,6 +51,11 @@ impl Wakers {
         }
     }
 
+    /// Wakes both, as something has happened that neither the transport nor a timer tells.
+    pub(crate) fn wake(&self) {
+        self.both.wake_by_ref();
+    }
+
     /// Registers the task that polls this half; returns the waker for the transport.
     pub(crate) fn register(&self, half: Half, cx: &Context<'_>) -> Waker {
         match half {

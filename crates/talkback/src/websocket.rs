@@ -42,6 +42,8 @@ pub struct WebSocket<T> {
     input: BytesMut,
     /// Whether the transport has taken bytes that it may still hold.
     needs_flush: bool,
+    /// What the transport said when it took no more bytes.
+    write_error: Option<Arc<io::Error>>,
     is_end_reported: bool,
     timer: Option<Pin<Box<Sleep>>>,
     wakers: Wakers,
@@ -82,6 +84,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
             assembly: Assembly::default(),
             input: leftover.into(),
             needs_flush: false,
+            write_error: None,
             is_end_reported: false,
             timer: None,
             wakers: Wakers::new(),
@@ -254,6 +257,29 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
         self.connection.start_close_timeout(now());
     }
 
+    pub(crate) fn set_close_deadline(&mut self, deadline: Instant) {
+        self.connection.set_close_deadline(deadline);
+    }
+
+    /// Whether messages can still be sent.
+    pub(crate) fn is_open(&self) -> bool {
+        self.connection.is_open()
+    }
+
+    /// How many bytes were ever queued, and how many of them were written.
+    pub(crate) fn progress(&self) -> (u64, u64) {
+        self.connection.progress()
+    }
+
+    /// Lets only the timeouts go on, for a driver that does not read; ready once the connection has
+    /// ended.
+    pub(crate) fn poll_timeouts(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        while self.connection.close_info().is_none() {
+            ready!(self.poll_timer(cx));
+        }
+        Poll::Ready(())
+    }
+
     pub(crate) fn begin_close(&mut self, frame: Option<CloseFrame>) {
         self.connection.close(frame, now());
     }
@@ -303,13 +329,24 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
         Poll::Ready(Ok(()))
     }
 
+    /// Writes everything that is queued. While the transport takes nothing, the timeouts go on.
     pub(crate) fn poll_flush_output(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         let waker = self.wakers.register(Half::Sender, cx);
-        let outcome = self.poll_write(&mut Context::from_waker(&waker));
-        if outcome.is_pending() {
-            buffers::park(&mut self.input);
+        let cx = &mut Context::from_waker(&waker);
+        loop {
+            if let Poll::Ready(outcome) = self.poll_write(cx) {
+                return Poll::Ready(outcome);
+            }
+            if self.poll_timer(cx).is_pending() {
+                buffers::park(&mut self.input);
+                return Poll::Pending;
+            }
+            if self.connection.close_info().is_some() {
+                self.release();
+                // The other half waits for the end.
+                self.wakers.wake();
+            }
         }
-        outcome
     }
 
     /// The next thing that the peer sent; `None` once the connection has ended.
@@ -324,7 +361,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
         let waker = self.wakers.register(half, cx);
         let cx = &mut Context::from_waker(&waker);
         loop {
-            self.poll_timer(cx);
+            if self.connection.has_close_deadline() {
+                // However much the peer sends, it does not put off the end.
+                let _ = self.poll_timer(cx);
+            }
             let written = self.poll_write(cx);
             if written.is_ready() && self.connection.wants_shutdown() {
                 self.poll_shutdown(cx);
@@ -333,15 +373,19 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
                 self.release();
                 return Poll::Ready(None);
             }
-            if !self.connection.wants_read() {
-                return Poll::Pending;
+            if self.connection.wants_read()
+                && let Poll::Ready(message) = self.poll_read(cx)
+            {
+                if let Some(message) = message {
+                    return Poll::Ready(Some(Incoming::Message(message)));
+                }
+                if let Some(incoming) = self.next_buffered() {
+                    return Poll::Ready(Some(incoming));
+                }
+                continue;
             }
-            if let Some(message) = ready!(self.poll_read(cx)) {
-                return Poll::Ready(Some(Incoming::Message(message)));
-            }
-            if let Some(incoming) = self.next_buffered() {
-                return Poll::Ready(Some(incoming));
-            }
+            // Only now, with nothing left to read, may silence be taken for death.
+            ready!(self.poll_timer(cx));
         }
     }
 
@@ -373,9 +417,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
             }),
         };
         match outcome {
-            Ok(0) => self
-                .connection
-                .handle_end("the peer ended the connection without a close frame"),
+            Ok(0) => self.connection.handle_end("the peer ended the connection"),
             // Nothing in the read buffer: the bytes went into the message in progress.
             Ok(size) if self.input.is_empty() => {
                 return Poll::Ready(
@@ -384,7 +426,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
                 );
             }
             Ok(_) => {}
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
             Err(error) => self.connection.handle_end(&error.to_string()),
         }
         Poll::Ready(None)
@@ -392,15 +437,24 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
 
     /// Writes all that is queued, in as few writes as the transport allows.
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        if let Some(error) = &self.write_error {
+            return Poll::Ready(Err(Error::Write(Arc::clone(error))));
+        }
         let Some(io) = &mut self.io else {
-            return Poll::Ready(Ok(()));
+            return Poll::Ready(self.ended());
         };
         while self.connection.output().has_remaining() {
             let output = self.connection.output();
             match ready!(poll_write_buf(Pin::new(&mut *io), cx, output)) {
                 Ok(0) => return Poll::Ready(self.fail_write(io::ErrorKind::WriteZero.into())),
-                Ok(_) => self.needs_flush = true,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Ok(_) => {
+                    self.needs_flush = true;
+                    self.connection.handle_written(now());
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
                 Err(error) => return Poll::Ready(self.fail_write(error)),
             }
         }
@@ -417,7 +471,19 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
     fn fail_write(&mut self, error: io::Error) -> Result<(), Error> {
         self.connection
             .handle_write_error(&error.to_string(), now());
-        Err(Error::Write(Arc::new(error)))
+        let error = Arc::new(error);
+        self.write_error = Some(Arc::clone(&error));
+        // The other half has a new deadline to wait for.
+        self.wakers.wake();
+        Err(Error::Write(error))
+    }
+
+    /// What an ended connection says to one who wants to write what is queued.
+    fn ended(&self) -> Result<(), Error> {
+        match self.connection.close_info() {
+            Some(info) if self.connection.is_output_lost() => Err(Error::Closed(info.clone())),
+            _ => Ok(()),
+        }
     }
 
     fn poll_shutdown(&mut self, cx: &mut Context<'_>) {
@@ -430,24 +496,25 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
         }
     }
 
-    /// Tells the connection the time when it wants to know it.
+    /// Tells the connection the time when it wants to know it; ready if that may have changed
+    /// something.
     ///
     /// Deadlines mostly move back, with every message that comes: the timer is left as it is until
     /// it fires, and set anew then.
-    fn poll_timer(&mut self, cx: &mut Context<'_>) {
-        while let Some(deadline) = self.connection.poll_timeout() {
-            let deadline = deadline.into();
-            let timer = self
-                .timer
-                .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
-            if timer.is_elapsed() || deadline < timer.deadline() {
-                timer.as_mut().reset(deadline);
-            }
-            if timer.as_mut().poll(cx).is_pending() {
-                return;
-            }
-            self.connection.handle_timeout(now());
+    fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(deadline) = self.connection.poll_timeout() else {
+            return Poll::Pending;
+        };
+        let deadline = deadline.into();
+        let timer = self
+            .timer
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
+        if timer.is_elapsed() || deadline < timer.deadline() {
+            timer.as_mut().reset(deadline);
         }
+        ready!(timer.as_mut().poll(cx));
+        self.connection.handle_timeout(now());
+        Poll::Ready(())
     }
 
     /// Frees the transport and everything else that an ended connection has no use for.

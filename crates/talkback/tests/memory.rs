@@ -42,6 +42,9 @@ fn idle_connections_cost_little() {
         let channel = channel_bytes().await;
         println!("an idle WebSocketChannel holds {channel} bytes of heap, its driver and the server's end included");
         assert!(channel <= 8 * 1024);
+        let peak = echo_peak_bytes().await;
+        println!("10,000 echoes of 1 KiB from 100 tasks hold at most {peak} bytes of heap at once");
+        assert!(peak <= 4 * 1024 * 1024);
     });
 }
 
@@ -88,4 +91,34 @@ async fn channel_bytes() -> usize {
     }
     // The server's end is in the same process, and is counted with it.
     (heap::in_use() - before) / CONNECTIONS
+}
+
+/// The most heap in use while 100 tasks send over one channel's senders, all at once.
+async fn echo_peak_bytes() -> usize {
+    // The drivers of what was dropped before have ended by then.
+    tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    let before = heap::in_use();
+    let (mut client, mut server) = talkback::pair();
+    tokio::spawn(async move {
+        while let Ok(Some(message)) = server.recv().await {
+            if server.send(message).await.is_err() {
+                break;
+            }
+        }
+    });
+    for _ in 0..100 {
+        let sender = client.sender();
+        tokio::spawn(async move {
+            for _ in 0..100 {
+                sender.send(vec![0; 1024]).await.unwrap();
+            }
+        });
+    }
+    let mut peak = 0;
+    for _ in 0..10_000 {
+        client.recv().await.unwrap().unwrap();
+        peak = peak.max(heap::in_use().saturating_sub(before));
+    }
+    client.close().await.unwrap();
+    peak
 }

@@ -240,7 +240,9 @@ async fn s13_an_origin_that_is_not_allowed_is_refused_with_403() {
         let refused = refused(connecting.await.unwrap_err());
         assert_eq!(refused.status, 403, "{server:?}");
         assert!(
-            refused.body.starts_with(b"this Origin may not connect"),
+            refused
+                .body
+                .starts_with(b"the Origin \"https://evil.example\" may not connect"),
             "the reason is the body"
         );
         assert_eq!(refused.headers["connection"], "close");

@@ -12,38 +12,51 @@ use crate::report::Tally;
 
 const LIMIT: Duration = Duration::from_secs(30);
 
+/// `talkback connect`, and the server that it connects to.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Client<'a> {
+    pub(super) talkback: &'a Path,
+    pub(super) server: &'a Server,
+    /// The certificate to trust, if the server speaks TLS.
+    pub(super) ca: Option<&'a Path>,
+}
+
 /// Counts what `talkback connect` does with a server that `peer` names.
-pub(super) fn check(peer: &str, talkback: &Path, server: &Server) -> Result<Tally> {
+pub(super) fn check(peer: &str, client: Client<'_>) -> Result<Tally> {
     let mut tally = Tally::default();
     let mut counted = |name, outcome| tally.check(&format!("{peer}: {name}"), outcome);
 
-    let echoed = connect(talkback, server, "", Input::Text(GREETINGS))?;
+    let echoed = client.connect("", Input::Text(GREETINGS))?;
     counted("its lines come back", lines_came_back(&echoed));
     counted("the subprotocol is reported", reports(&echoed, &["chat"]));
     counted(
         "the server saw the lines and the header",
-        saw_lines_and_header(server),
+        saw_lines_and_header(client.server),
     );
 
     // Nobody types: the program ends because the server closes.
-    let closed = connect(talkback, server, "bye", Input::Silence)?;
+    let closed = client.connect("bye", Input::Silence)?;
     counted(
         "close code and reason are reported",
         reports(&closed, &["4001", "bye"]),
     );
 
-    let refused = connect(talkback, server, "missing", Input::Text(GREETINGS))?;
+    let refused = client.connect("missing", Input::Text(GREETINGS))?;
     counted("a refused handshake takes one line", is_refused(&refused));
     Ok(tally)
 }
 
-fn connect(talkback: &Path, server: &Server, path: &str, input: Input<'_>) -> Result<Finished> {
-    let mut command = Command::new(talkback);
-    command
-        .arg("connect")
-        .arg(format!("{}{path}", server.url()));
-    command.args(["--subprotocol", "chat", "-H", "X-Token: open sesame"]);
-    process::run(&mut command, input, Stderr::Kept, LIMIT)
+impl Client<'_> {
+    fn connect(self, path: &str, input: Input<'_>) -> Result<Finished> {
+        let mut command = Command::new(self.talkback);
+        command.arg("connect");
+        command.arg(format!("{}{path}", self.server.url()));
+        command.args(["--subprotocol", "chat", "-H", "X-Token: open sesame"]);
+        if let Some(ca) = self.ca {
+            command.arg("--ca").arg(ca);
+        }
+        process::run(&mut command, input, Stderr::Kept, LIMIT)
+    }
 }
 
 fn lines_came_back(finished: &Finished) -> Result<()> {

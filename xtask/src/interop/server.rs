@@ -17,7 +17,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts a server and waits for the line with its address, `ws://127.0.0.1:PORT/`.
+    /// Starts a server and waits for the line with its address, `ws://127.0.0.1:PORT/` or `wss://`.
     pub(crate) fn start(command: &mut Command) -> Result<Self> {
         // It may end with its standard input, which ends with this value.
         command.stdin(Stdio::piped());
@@ -72,9 +72,12 @@ impl Server {
 /// The address in the whole lines printed so far.
 fn find_url(output: &str) -> Option<String> {
     let (lines, _) = output.rsplit_once('\n')?;
-    let (_, rest) = lines.split_once("ws://127.0.0.1:")?;
-    let port: String = rest.chars().take_while(char::is_ascii_digit).collect();
-    (!port.is_empty()).then(|| format!("ws://127.0.0.1:{port}/"))
+    ["ws", "wss"].iter().find_map(|scheme| {
+        let beginning = format!("{scheme}://127.0.0.1:");
+        let (_, rest) = lines.split_once(&beginning)?;
+        let port: String = rest.chars().take_while(char::is_ascii_digit).collect();
+        (!port.is_empty()).then(|| format!("{beginning}{port}/"))
+    })
 }
 
 #[cfg(test)]
@@ -87,5 +90,7 @@ mod tests {
         assert_eq!(find_url("nothing here\n"), None);
         let url = find_url("talkback 0.1\nlistening on ws://127.0.0.1:8080/ (and http)\n");
         assert_eq!(url.as_deref(), Some("ws://127.0.0.1:8080/"));
+        let url = find_url("Echoing at wss://127.0.0.1:8080/ (test page)\n");
+        assert_eq!(url.as_deref(), Some("wss://127.0.0.1:8080/"));
     }
 }

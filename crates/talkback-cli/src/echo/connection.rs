@@ -1,31 +1,63 @@
 //! One connection of the echo server.
 
+use std::future::{Future, ready};
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use talkback::{AcceptError, CloseCode, CloseInfo, WebSocket};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 use tracing::{debug, info};
 
 use super::Settings;
 use super::http;
 
+/// How long a client may take until its WebSocket is open, TLS included.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+
 const DRAIN_REASON: &str = "the server stops";
 
-/// Serves a client until it goes or the server stops.
+/// What a WebSocket is spoken over: TCP, or TLS.
+pub(super) trait Transport: AsyncRead + AsyncWrite + Unpin + Send + 'static {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Transport for T {}
+
+/// Serves a client in a task of its own, so that one that stalls holds up nobody else.
+pub(super) fn spawn(
+    stream: TcpStream,
+    peer: SocketAddr,
+    settings: Arc<Settings>,
+    stopped: watch::Receiver<()>,
+) {
+    // An answer must not wait for the acknowledgement of the one before. A socket that cannot be
+    // told so is slow, not broken.
+    let _ = stream.set_nodelay(true);
+    #[cfg(feature = "tls")]
+    if let Some(identity) = &settings.tls {
+        let securing = Box::pin(identity.accept(stream));
+        tokio::spawn(serve(securing, peer, settings, stopped));
+        return;
+    }
+    tokio::spawn(serve(ready(Ok(stream)), peer, settings, stopped));
+}
+
+/// Serves a client until it goes or the server stops; `securing` is the TLS handshake, if there is
+/// one.
 ///
 /// There is one such future for each open connection, so it stays small: what is only needed at
 /// its beginning and its end is boxed.
-pub(super) async fn serve(
-    stream: TcpStream,
+pub(super) async fn serve<T: Transport>(
+    securing: impl Future<Output = io::Result<T>>,
     peer: SocketAddr,
     settings: Arc<Settings>,
     mut stopped: watch::Receiver<()>,
 ) {
     let opened = tokio::select! {
-        opened = Box::pin(open(stream, &settings)) => opened,
+        opened = Box::pin(open(securing, &settings)) => opened,
         _ = stopped.changed() => return,
     };
     let mut socket = match opened {
@@ -40,44 +72,59 @@ pub(super) async fn serve(
     log_end(peer, socket.close_info());
 }
 
-async fn open(
-    stream: TcpStream,
+/// Both handshakes, within one timeout.
+async fn open<T: Transport>(
+    securing: impl Future<Output = io::Result<T>>,
     settings: &Settings,
-) -> Result<Box<WebSocket<TcpStream>>, AcceptError> {
-    // An answer must not wait for the acknowledgement of the one before. A socket that cannot be
-    // told so is slow, not broken.
-    let _ = stream.set_nodelay(true);
-    let accepting = talkback::accept(stream)
+) -> Result<Box<WebSocket<T>>, OpenError> {
+    let deadline = Instant::now() + HANDSHAKE_TIMEOUT;
+    let late = || OpenError::Accept(AcceptError::Timeout(HANDSHAKE_TIMEOUT));
+    let secured = timeout_at(deadline, securing).await.map_err(|_| late())?;
+    let accepting = talkback::accept(secured.map_err(OpenError::Tls)?)
         .subprotocols(settings.subprotocols.iter().cloned())
         .origin_policy(settings.origin_policy.clone())
         .limits(settings.limits.clone())
+        .timeout(deadline - Instant::now())
         .otherwise(http::answer);
-    accepting.await.map(Box::new)
+    match accepting.await {
+        Ok(socket) => Ok(Box::new(socket)),
+        Err(AcceptError::Timeout(_)) => Err(late()),
+        Err(error) => Err(OpenError::Accept(error)),
+    }
+}
+
+/// Why a connection has not become a WebSocket.
+enum OpenError {
+    Tls(io::Error),
+    Accept(AcceptError),
 }
 
 /// Sends back what comes. `recv` writes what was fed before it waits, so that the answers to one
 /// read leave in one write.
-async fn echo(socket: &mut WebSocket<TcpStream>) {
+async fn echo<T: Transport>(socket: &mut WebSocket<T>) {
     while let Ok(Some(message)) = socket.recv().await {
         // What cannot be sent shows at the next `recv` as the end of the connection.
         let _ = socket.feed(message).await;
     }
 }
 
-async fn drain(socket: &mut WebSocket<TcpStream>, settings: &Settings) {
+async fn drain<T: Transport>(socket: &mut WebSocket<T>, settings: &Settings) {
     let closing = socket.close_with(CloseCode::GOING_AWAY, DRAIN_REASON);
     // One that does not close in time is cut.
     let _ = timeout(settings.drain_timeout, closing).await;
 }
 
-fn log_unopened(peer: SocketAddr, error: &AcceptError) {
+fn log_unopened(peer: SocketAddr, error: &OpenError) {
     match error {
-        AcceptError::Answered(status) => debug!(%peer, status = status.as_u16(), "page served"),
-        AcceptError::Refused(refusal) => {
+        OpenError::Tls(error) => info!(%peer, %error, "TLS failed"),
+        OpenError::Accept(AcceptError::Answered(status)) => {
+            debug!(%peer, status = status.as_u16(), "page served");
+        }
+        OpenError::Accept(AcceptError::Refused(refusal)) => {
             let (status, why) = (refusal.status().as_u16(), refusal.reason());
             info!(%peer, status, why, "refused");
         }
-        error => info!(%peer, %error, "not opened"),
+        OpenError::Accept(error) => info!(%peer, %error, "not opened"),
     }
 }
 
@@ -104,7 +151,7 @@ mod tests {
         let peer = stream.peer_addr().unwrap();
         let settings = Arc::new(EchoOptions::default().into());
         let (_stopping, stopped) = watch::channel(());
-        let future = serve(stream, peer, settings, stopped);
+        let future = serve(ready(Ok(stream)), peer, settings, stopped);
         let size = size_of_val(&future) + size_of::<WebSocket<TcpStream>>();
         assert!(size <= 2048, "{size} bytes");
     }

@@ -155,7 +155,6 @@ pub(crate) fn url_of(server: &Running) -> String {
         server.stdout().ends_with('\n')
     });
     let stdout = server.stdout();
-    let start = stdout.find("ws://").unwrap();
-    let url = stdout[start..].split_whitespace().next().unwrap();
-    url.to_owned()
+    let url = stdout.split_whitespace().find(|word| word.contains("://"));
+    url.unwrap().to_owned()
 }

@@ -17,7 +17,8 @@ pub enum OriginPolicy {
     SameOrigin,
     /// Allows every page; right for servers that rely on no cookie and no network position.
     Any,
-    /// Allows the origins listed, as `https://app.example` or `http://localhost:8080`.
+    /// Allows the origins listed, as `https://app.example` or `http://localhost:8080`, and the same
+    /// origin.
     List(Vec<String>),
 }
 
@@ -34,13 +35,13 @@ impl OriginPolicy {
             (_, OriginHeader::Unusable) => false,
             (OriginPolicy::SameOrigin, OriginHeader::Once(_)) => handshake.is_same_origin(),
             (OriginPolicy::List(list), OriginHeader::Once(origin)) => {
-                list.iter().any(|allowed| is_equal(allowed, origin))
+                handshake.is_same_origin() || list.iter().any(|allowed| is_equal(allowed, origin))
             }
         };
         if is_allowed {
             Ok(())
         } else {
-            Err(Refusal::forbidden_origin())
+            Err(Refusal::forbidden_origin(handshake.origin()))
         }
     }
 }

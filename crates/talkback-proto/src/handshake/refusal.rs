@@ -84,10 +84,17 @@ impl Refusal {
     }
 
     /// 403: the `Origin` is not one that the server allows (RFC 6455 §4.2.2).
-    pub(super) fn forbidden_origin() -> Refusal {
+    pub(super) fn forbidden_origin(origin: Option<&str>) -> Refusal {
+        // Named, so that whoever runs the server knows what to allow; quoted, as it may be anything.
+        let origin = match origin {
+            Some(origin) => format!("the Origin {origin:?}"),
+            None => "a request with several Origin headers, or one beyond ASCII,".to_owned(),
+        };
         Refusal::new(
             StatusCode::FORBIDDEN,
-            "this Origin may not connect: open the page from this server, or have its operator allow the origin",
+            format!(
+                "{origin} may not connect: open the page from this server, or have its operator allow the origin"
+            ),
         )
     }
 

@@ -16,6 +16,9 @@ pub(super) use super::inbox::Closed;
 use super::inbox::Inbox;
 use crate::error::ConnectError;
 
+/// What a browser forbids when it throws a `SecurityError`.
+const FORBIDDEN: &str = "A page that came over https may only use wss://";
+
 type Callback<E> = Closure<dyn FnMut(E)>;
 
 /// A socket of the browser's; dropping it closes it and frees its callbacks.
@@ -41,9 +44,14 @@ impl Socket {
         let scheme = if url.is_secure() { "wss" } else { "ws" };
         let url = format!("{scheme}://{}{}", url.host_header(), url.request_target());
         let socket = WebSocket::new_with_str_sequence(&url, &protocols).map_err(|error| {
+            let advice = match error.dyn_ref::<js_sys::Error>() {
+                Some(error) if error.name() == "SecurityError" => FORBIDDEN,
+                _ => "Check the URL and the subprotocols",
+            };
             ConnectError::BrowserRefused {
                 url: opening.url.to_string(),
                 error: text_of(&error),
+                advice,
             }
         })?;
         // A Blob would have to be read in turns, and would be overtaken by what comes later.
@@ -88,6 +96,11 @@ impl Socket {
 
     pub(super) fn is_open(&self) -> bool {
         self.inbox.borrow().is_open
+    }
+
+    /// Whether the closing handshake has begun, by either end, or the connection is gone.
+    pub(super) fn is_ending(&self) -> bool {
+        self.socket.ready_state() >= WebSocket::CLOSING
     }
 
     pub(super) fn close_event(&self) -> Option<Closed> {

@@ -48,6 +48,8 @@ pub(crate) struct Script {
     /// How many bytes a write takes; every second write is not ready where it is not all.
     write_max: usize,
     is_write_due: bool,
+    /// What every write fails with.
+    write_error: Option<io::ErrorKind>,
     pub(crate) log: Log,
 }
 
@@ -57,6 +59,7 @@ impl Script {
             reads: reads.into_iter().collect(),
             write_max: usize::MAX,
             is_write_due: true,
+            write_error: None,
             log: Log::default(),
         }
     }
@@ -69,6 +72,11 @@ impl Script {
 
     pub(crate) fn write_max(mut self, size: usize) -> Self {
         self.write_max = size;
+        self
+    }
+
+    pub(crate) fn write_error(mut self, kind: io::ErrorKind) -> Self {
+        self.write_error = Some(kind);
         self
     }
 
@@ -124,6 +132,9 @@ impl AsyncWrite for Script {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        if let Some(kind) = self.write_error {
+            return Poll::Ready(Err(kind.into()));
+        }
         let is_due = self.is_write_due;
         if self.write_max != usize::MAX {
             self.is_write_due = !is_due;

@@ -2,14 +2,14 @@
 
 use std::process::ExitCode;
 
-use talkback::{Connect, ConnectError, HandshakeError, Transport, WebSocket, WsUrl};
+use talkback::{Connect, ConnectError, HandshakeError, Keepalive, Transport, WebSocket, WsUrl};
 use talkback_cli::explain;
 use talkback_cli::show::escaped;
 use talkback_cli::signals::Signals;
 
 use crate::args::ConnectArgs;
 use crate::exit::{self, Failure, tell};
-use crate::session;
+use crate::{session, tls};
 
 /// Connects, and exchanges lines for messages until either end closes.
 pub(crate) fn run(args: ConnectArgs, verbose: bool) -> Result<ExitCode, Failure> {
@@ -35,6 +35,9 @@ async fn converse(args: ConnectArgs, verbose: bool) -> Result<ExitCode, Failure>
         stop = signals.next() => return Ok(ExitCode::from(stop.exit_code())),
     };
     let mut socket = connected.map_err(|error| refused(&error, verbose))?;
+    if verbose {
+        tell_phases(&socket, &url, &asked);
+    }
     if socket.protocol().is_none() && !asked.is_empty() {
         return Err(unacknowledged(&mut socket, &url, &asked).await);
     }
@@ -46,8 +49,31 @@ async fn converse(args: ConnectArgs, verbose: bool) -> Result<ExitCode, Failure>
     session::run(&mut socket, &mut signals).await
 }
 
+/// What the way to the open connection was.
+fn tell_phases(socket: &WebSocket<Transport>, url: &WsUrl, asked: &str) {
+    let addresses = socket
+        .transport()
+        .and_then(|transport| Some((transport.peer_addr().ok()?, transport.local_addr().ok()?)));
+    if let Some((peer, local)) = addresses {
+        tell(format_args!("TCP: connected to {peer} from {local}"));
+    }
+    if url.is_secure() {
+        tell("TLS: the handshake is complete");
+    }
+    if !asked.is_empty() {
+        tell(format_args!(
+            "opening handshake: subprotocols offered: {}; agreed on: {}",
+            escaped(asked),
+            escaped(socket.protocol().unwrap_or("none"))
+        ));
+    }
+}
+
 fn connection(args: ConnectArgs) -> Result<Connect, Failure> {
-    let mut connecting = talkback::connect(args.url).timeout(args.timeout);
+    let mut connecting = talkback::connect(args.url)
+        .timeout(args.timeout)
+        // A server that freezes is found out while the session waits for it.
+        .keepalive(Keepalive::default());
     for header in &args.headers {
         let (name, value) = parse_header(header)?;
         connecting = connecting.header(name, value);
@@ -58,7 +84,7 @@ fn connection(args: ConnectArgs) -> Result<Connect, Failure> {
     if let Some(origin) = args.origin {
         connecting = connecting.origin(origin);
     }
-    Ok(connecting)
+    tls::configure(connecting, &args.tls)
 }
 
 /// Reads `Name: value`. A complaint does not repeat the text, which may be a secret.
@@ -80,7 +106,8 @@ fn refused(error: &ConnectError, verbose: bool) -> Failure {
             tell(format_args!("the server's answer: {}", escaped(line)));
         }
     }
-    Failure::new(exit::of_connect_error(error), explain::connect_error(error))
+    let message = tls::with_options(error, explain::connect_error(error));
+    Failure::new(exit::of_connect_error(error), message)
 }
 
 /// A server may open without any of the subprotocols (RFC 6455 §4.2.2), but whoever asks for one

@@ -5,13 +5,14 @@ use std::net::SocketAddr;
 use std::pin::pin;
 use std::process::ExitCode;
 
-use talkback_cli::echo::{EchoOptions, EchoServer};
+use talkback_cli::echo::{EchoOptions, EchoServer, Identity};
 use talkback_cli::explain::without_numbers;
 use talkback_cli::signals::Signals;
 use tokio::sync::oneshot;
 
 use crate::args::EchoArgs;
-use crate::exit::{self, Failure};
+use crate::exit::{self, Failure, tell};
+use crate::tls;
 
 /// Runs the server until a signal ends it.
 pub(crate) fn run(args: EchoArgs) -> Result<ExitCode, Failure> {
@@ -28,11 +29,13 @@ pub(crate) fn run(args: EchoArgs) -> Result<ExitCode, Failure> {
 
 async fn serve(args: EchoArgs) -> Result<ExitCode, Failure> {
     let listen = args.listen;
+    let identity = tls::identity(&args.tls, &addresses(listen))?;
     let options = EchoOptions {
         listen,
         subprotocols: args.subprotocols,
         origins: args.origins,
         message_size_max: args.max_message,
+        tls: identity.clone(),
         ..EchoOptions::default()
     };
     let mut signals = Signals::new()
@@ -40,7 +43,12 @@ async fn serve(args: EchoArgs) -> Result<ExitCode, Failure> {
     let server = EchoServer::bind(options)
         .await
         .map_err(|error| Failure::new(exit::OTHER, listen_error(&listen, &error)))?;
-    announce(server.local_addr());
+    if let Some(identity) = &identity {
+        // Not before the address is its own: another server may have written that file.
+        tls::write_certificate(&args.tls, identity)?;
+    }
+    announce(server.local_addr(), identity.as_ref());
+    let connections = server.connection_count();
 
     let (stop, stopped) = oneshot::channel();
     let mut running = pin!(server.run(async {
@@ -48,7 +56,7 @@ async fn serve(args: EchoArgs) -> Result<ExitCode, Failure> {
     }));
     tokio::select! {
         () = &mut running => {}
-        _ = signals.next() => {}
+        _ = signals.next() => tell(goodbye(connections.now())),
     }
     let _ = stop.send(());
     let code = tokio::select! {
@@ -60,9 +68,9 @@ async fn serve(args: EchoArgs) -> Result<ExitCode, Failure> {
 
 /// Tells where the server is. Whoever started it may wait for that line, so it is flushed; and if
 /// nobody reads it, the server runs all the same.
-fn announce(address: SocketAddr) {
+fn announce(address: SocketAddr, identity: Option<&Identity>) {
     let mut stdout = io::stdout().lock();
-    for line in greeting(&addresses(address)) {
+    for line in greeting(&addresses(address), identity.map(Identity::fingerprint)) {
         let _ = writeln!(stdout, "{line}");
     }
     let _ = stdout.flush();
@@ -91,18 +99,36 @@ fn addresses(listening: SocketAddr) -> Vec<SocketAddr> {
     }
 }
 
-fn greeting(addresses: &[SocketAddr]) -> Vec<String> {
+/// The lines to begin with; the fingerprint is that of the certificate of a server with TLS.
+fn greeting(addresses: &[SocketAddr], fingerprint: Option<&str>) -> Vec<String> {
+    let (ws, http) = match fingerprint {
+        Some(_) => ("wss", "https"),
+        None => ("ws", "http"),
+    };
     let mut lines = Vec::new();
     for address in addresses {
-        lines.push(match address.ip().is_loopback() || addresses.len() == 1 {
-            true => format!("Echoing at ws://{address}/ (test page: http://{address}/)"),
-            false => format!("From other devices: ws://{address}/ (test page: http://{address}/)"),
-        });
+        let whose = match address.ip().is_loopback() || addresses.len() == 1 {
+            true => "Echoing at",
+            false => "From other devices:",
+        };
+        lines.push(format!(
+            "{whose} {ws}://{address}/ (test page: {http}://{address}/)"
+        ));
     }
     if let Some(last) = lines.last_mut() {
         last.push_str(". Ctrl-C stops it.");
     }
+    lines.extend(fingerprint.map(|text| format!("The certificate's SHA-256 fingerprint: {text}")));
     lines
+}
+
+/// What a server says that was told to stop.
+fn goodbye(connections: usize) -> String {
+    match connections {
+        0 => "stopping".to_owned(),
+        1 => "stopping: closing 1 connection".to_owned(),
+        count => format!("stopping: closing {count} connections"),
+    }
 }
 
 /// Why an address cannot be listened on.
@@ -139,10 +165,17 @@ mod tests {
     fn the_greeting_names_url_and_page() {
         let addresses = ["127.0.0.1:80", "192.0.2.7:80"].map(|text| text.parse().unwrap());
         assert_eq!(
-            greeting(&addresses),
+            greeting(&addresses, None),
             [
                 "Echoing at ws://127.0.0.1:80/ (test page: http://127.0.0.1:80/)",
                 "From other devices: ws://192.0.2.7:80/ (test page: http://192.0.2.7:80/). Ctrl-C stops it.",
+            ]
+        );
+        assert_eq!(
+            greeting(&addresses[..1], Some("A1:B2")),
+            [
+                "Echoing at wss://127.0.0.1:80/ (test page: https://127.0.0.1:80/). Ctrl-C stops it.",
+                "The certificate's SHA-256 fingerprint: A1:B2",
             ]
         );
     }

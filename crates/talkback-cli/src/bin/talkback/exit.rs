@@ -4,7 +4,7 @@ use std::fmt;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
-use talkback::{CloseCause, CloseInfo, ConnectError, HandshakeError};
+use talkback::{CloseCause, CloseCode, CloseInfo, ConnectError, HandshakeError};
 
 /// A normal close.
 pub(crate) const NORMAL: u8 = 0;
@@ -86,14 +86,15 @@ pub(crate) fn of_close(info: &CloseInfo) -> u8 {
     match &info.cause {
         _ if info.is_normal() => NORMAL,
         CloseCause::Protocol(_) => PROTOCOL,
-        CloseCause::ClosingHandshake => CLOSED_WITH_ERROR,
+        // A close frame came, whatever became of the transport then.
+        _ if info.code != CloseCode::ABNORMAL => CLOSED_WITH_ERROR,
         _ => LOST,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use talkback::{CloseCode, Initiator, ProtocolError};
+    use talkback::{Initiator, ProtocolError};
 
     use super::*;
 
@@ -116,7 +117,8 @@ mod tests {
         let broken = CloseCause::Protocol(ProtocolError::InvalidUtf8);
         assert_eq!(end(1006, Local, broken), PROTOCOL);
         let lost = CloseCause::Transport("reset".into());
-        assert_eq!(end(1006, Remote, lost), LOST);
+        assert_eq!(end(1006, Remote, lost.clone()), LOST);
+        assert_eq!(end(1009, Remote, lost), CLOSED_WITH_ERROR);
         assert_eq!(end(1006, Local, CloseCause::CloseTimeout), LOST);
     }
 }

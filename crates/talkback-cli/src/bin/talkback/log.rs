@@ -12,5 +12,8 @@ pub(crate) fn start(level: &str, verbose: bool) {
         .with_env_filter(filter)
         .with_writer(io::stderr)
         .with_ansi(io::stderr().is_terminal())
+        // Nobody is left to be told that standard error is closed; telling it would panic, and
+        // cost a connection.
+        .log_internal_errors(false)
         .init();
 }

@@ -3,12 +3,12 @@
 mod args;
 mod connect;
 mod echo;
-mod editor;
 mod exit;
+mod files;
 mod log;
-mod prompt;
-mod screen;
 mod session;
+mod tls;
+mod values;
 
 use std::process::ExitCode;
 

@@ -8,11 +8,14 @@ use talkback::{CloseCode, CloseInfo, Transport, WebSocket};
 use talkback_cli::exchange::{self, Step};
 use talkback_cli::explain;
 use talkback_cli::input::Lines;
+use talkback_cli::screen::{Output, Screen};
+use talkback_cli::show;
 use talkback_cli::signals::{Signals, Stop};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::exit::{self, Failure, tell};
-use crate::screen::Screen;
+
+const PROMPT: &str = "> ";
 
 /// How long no message may come, after piped input has ended, until this end closes.
 const QUIET: Duration = Duration::from_secs(1);
@@ -39,12 +42,13 @@ pub(crate) async fn run(
     socket: &mut WebSocket<Transport>,
     signals: &mut Signals,
 ) -> Result<ExitCode, Failure> {
-    let (mut screen, lines) = Screen::open()
+    let (mut screen, lines) = Screen::open(PROMPT, Output::Stdout)
         .map_err(|error| Failure::new(exit::OTHER, format!("could not read input: {error}")))?;
     let ending = Session {
         socket,
         lines,
         is_input_open: true,
+        input_failure: None,
         deadline: None,
         waiting: 0,
     }
@@ -97,6 +101,8 @@ struct Session<'a> {
     socket: &'a mut WebSocket<Transport>,
     lines: Lines,
     is_input_open: bool,
+    /// What piped input ended with, if not well; the lines before it are answered first.
+    input_failure: Option<Failure>,
     /// When the quiet after the end of the input has lasted long enough.
     deadline: Option<Instant>,
     /// How many bytes waited to be written when the quiet began.
@@ -105,6 +111,14 @@ struct Session<'a> {
 
 impl Session<'_> {
     async fn exchange(mut self, screen: &mut Screen, signals: &mut Signals) -> Ending {
+        let ending = self.end(screen, signals).await;
+        match (ending, self.input_failure) {
+            (Ending::Closed | Ending::Done, Some(failure)) => Ending::Failed(failure),
+            (ending, _) => ending,
+        }
+    }
+
+    async fn end(&mut self, screen: &mut Screen, signals: &mut Signals) -> Ending {
         loop {
             let input = self.is_input_open.then_some(&mut self.lines);
             let step = tokio::select! {
@@ -130,26 +144,34 @@ impl Session<'_> {
                 let _ = self.socket.feed(line).await;
             }
             Step::Message(message) => {
-                if let Err(error) = screen.show(&message).await {
+                let printed = screen.print(Output::Stdout, show::line(&message)).await;
+                if let Err(error) = printed {
                     return Some(output_failed(&error));
                 }
                 self.restart_quiet();
             }
             Step::InputEnded if screen.is_prompt() => return Some(Ending::Done),
-            Step::InputEnded => {
-                self.is_input_open = false;
-                self.restart_quiet();
-            }
+            Step::InputEnded => self.end_input(),
             Step::InputFailed(error) if error.kind() == io::ErrorKind::Interrupted => {
                 return Some(Ending::Stopped(Stop::Interrupt));
             }
             Step::InputFailed(error) => {
                 let message = format!("could not read standard input: {error}");
-                return Some(Ending::Failed(Failure::new(exit::OTHER, message)));
+                let failure = Failure::new(exit::OTHER, message);
+                if screen.is_prompt() {
+                    return Some(Ending::Failed(failure));
+                }
+                self.input_failure = Some(failure);
+                self.end_input();
             }
             Step::Closed => return Some(Ending::Closed),
         }
         None
+    }
+
+    fn end_input(&mut self) {
+        self.is_input_open = false;
+        self.restart_quiet();
     }
 
     fn restart_quiet(&mut self) {

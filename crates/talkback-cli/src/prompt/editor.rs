@@ -12,14 +12,14 @@ use tui_input::{Input, InputRequest};
 use unicode_segmentation::UnicodeSegmentation as _;
 use unicode_width::UnicodeWidthStr as _;
 
-const PROMPT: &str = "> ";
-
 /// How many lines the up and down keys bring back.
 const HISTORY_MAX: usize = 1000;
 
 /// The line in progress, and those before it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Editor {
+    /// What stands before the line.
+    prompt: &'static str,
     input: Input,
     history: Vec<String>,
     /// Which line of the history is shown; its length stands for the line in progress.
@@ -38,6 +38,15 @@ pub(crate) enum Entered {
 }
 
 impl Editor {
+    pub(crate) fn new(prompt: &'static str) -> Self {
+        Self {
+            prompt,
+            input: Input::default(),
+            history: Vec::new(),
+            position: 0,
+        }
+    }
+
     /// Takes a key.
     pub(crate) fn handle(&mut self, event: &Event) -> Option<Entered> {
         let key = match event {
@@ -96,22 +105,22 @@ impl Editor {
     /// `columns`.
     pub(crate) fn draw(&self, out: &mut impl Write, columns: u16) -> io::Result<()> {
         // The last column stays free for the cursor behind the line.
-        let width = usize::from(columns).saturating_sub(PROMPT.len() + 1);
+        let width = usize::from(columns).saturating_sub(self.prompt.width() + 1);
         let (shown, cursor) = window(self.input.value(), self.input.visual_cursor(), width);
-        let column = u16::try_from(PROMPT.len() + cursor).unwrap_or(columns);
+        let column = u16::try_from(self.prompt.width() + cursor).unwrap_or(columns);
         erase(out)?;
-        queue!(out, Print(PROMPT), Print(shown), MoveToColumn(column))
+        queue!(out, Print(self.prompt), Print(shown), MoveToColumn(column))
+    }
+
+    /// The prompt with a line that was entered, to stay on the screen.
+    pub(crate) fn entered(&self, line: &str) -> String {
+        format!("{}{line}", self.prompt)
     }
 }
 
 /// Takes the row of the prompt away.
 pub(crate) fn erase(out: &mut impl Write) -> io::Result<()> {
     queue!(out, MoveToColumn(0), Clear(ClearType::FromCursorDown))
-}
-
-/// The prompt with a line that was entered, to stay on the screen.
-pub(crate) fn entered(line: &str) -> String {
-    format!("{PROMPT}{line}")
 }
 
 /// The part of `line` that fits into `width` columns with the cursor in it, and the cursor's column
@@ -167,7 +176,7 @@ mod tests {
     #[test]
     fn korean_is_edited_by_syllables() {
         use KeyCode::{Backspace, Enter, Left};
-        let mut editor = Editor::default();
+        let mut editor = Editor::new("> ");
         type_in(&mut editor, "안녕하세요");
         press(&mut editor, &[Backspace, Left]);
         type_in(&mut editor, "X");
@@ -177,7 +186,7 @@ mod tests {
 
     #[test]
     fn words_of_korean_are_deleted() {
-        let mut editor = Editor::default();
+        let mut editor = Editor::new("> ");
         type_in(&mut editor, "안녕 하세요");
         for expected in ["안녕 ", "", ""] {
             control(&mut editor, 'w');
@@ -188,7 +197,7 @@ mod tests {
     #[test]
     fn lines_come_back_from_the_history() {
         use KeyCode::{Down, Enter, Up};
-        let mut editor = Editor::default();
+        let mut editor = Editor::new("> ");
         for line in ["first", "second"] {
             type_in(&mut editor, line);
             press(&mut editor, &[Enter]);
@@ -201,7 +210,7 @@ mod tests {
 
     #[test]
     fn ctrl_d_ends_on_an_empty_line_only() {
-        let mut editor = Editor::default();
+        let mut editor = Editor::new("> ");
         type_in(&mut editor, "a");
         assert_eq!(control(&mut editor, 'd'), None);
         press(&mut editor, &[KeyCode::Backspace]);
@@ -223,7 +232,7 @@ mod tests {
 
     #[test]
     fn the_cursor_stands_behind_wide_characters() {
-        let mut editor = Editor::default();
+        let mut editor = Editor::new("> ");
         type_in(&mut editor, "안녕");
         let mut out = Vec::new();
         editor.draw(&mut out, 80).unwrap();

@@ -1,0 +1,31 @@
+//! The files that options name.
+
+use std::fmt;
+use std::path::Path;
+
+use talkback_cli::explain::without_numbers;
+use talkback_cli::show::escaped;
+
+use crate::exit::{self, Failure};
+
+/// Reads the file, in PEM, that an option names.
+pub(crate) fn read(option: &str, path: &Path) -> Result<String, Failure> {
+    std::fs::read_to_string(path).map_err(|error| {
+        let what = format_args!("could not read it: {error}. Give a file in PEM");
+        Failure::new(exit::USAGE, complaint(option, path, what))
+    })
+}
+
+/// Writes the file that an option names.
+pub(crate) fn write(option: &str, path: &Path, text: &str) -> Result<(), Failure> {
+    std::fs::write(path, text).map_err(|error| {
+        let what = format_args!("could not write it: {error}. Give another file");
+        Failure::new(exit::OTHER, complaint(option, path, what))
+    })
+}
+
+/// What is wrong with the file, in one line that names the option.
+pub(crate) fn complaint(option: &str, path: &Path, what: impl fmt::Display) -> String {
+    let text = format!("{option} {}: {what}", path.display());
+    escaped(&without_numbers(&text))
+}

@@ -1,0 +1,299 @@
+//! Who an echo server is by TLS, and the TLS handshake.
+
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use rcgen::{CertificateParams, DnType, KeyPair};
+use rustls_pki_types::pem::PemObject as _;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::server::TlsStream;
+
+use super::connection::Transport;
+
+/// A client's clock may be behind by as much.
+const VALID_BEFORE: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How long a self-signed certificate is valid; some platforms refuse one that is for long.
+const VALID_AFTER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+/// Who a `wss://` server says it is: a certificate chain and its private key.
+///
+/// ```
+/// use talkback_cli::echo::{EchoOptions, EchoServer, Identity};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let identity = Identity::self_signed(["127.0.0.1".to_owned()])?;
+/// let roots = identity.certificate_pem().to_owned();
+/// let options = EchoOptions {
+///     listen: "127.0.0.1:0".parse()?,
+///     tls: Some(identity),
+///     ..EchoOptions::default()
+/// };
+/// let server = EchoServer::bind(options).await?.spawn();
+/// let mut socket = talkback::connect(server.url()).tls_roots(roots).await?;
+/// socket.send("Hello!").await?;
+/// assert_eq!(socket.recv().await?, Some("Hello!".into()));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Identity {
+    acceptor: TlsAcceptor,
+    certificate_pem: String,
+    fingerprint: String,
+}
+
+/// A server cannot show a certificate.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum IdentityError {
+    /// The certificate chain cannot be read.
+    #[error(
+        "the certificate cannot be used: {0}. Give certificates in PEM, which begins with -----BEGIN CERTIFICATE-----"
+    )]
+    Certificate(String),
+    /// The private key cannot be read, or is another certificate's.
+    #[error(
+        "the private key cannot be used: {0}. Give the certificate's own in PEM, which begins with -----BEGIN PRIVATE KEY-----, not encrypted"
+    )]
+    Key(String),
+    /// No certificate can be made, as for a name that is none.
+    #[error("no self-signed certificate can be made: {0}. Check the names that it is for")]
+    SelfSigned(String),
+}
+
+impl Identity {
+    /// Reads a certificate chain, the server's own first, and its private key, both in PEM.
+    ///
+    /// # Errors
+    /// If one of them cannot be read, or they do not belong together.
+    pub fn from_pem(chain_pem: &str, key_pem: &str) -> Result<Self, IdentityError> {
+        let chain: Vec<_> = CertificateDer::pem_slice_iter(chain_pem.as_bytes())
+            .collect::<Result<_, _>>()
+            .map_err(|error| IdentityError::Certificate(error.to_string()))?;
+        let Some(own) = chain.first() else {
+            let error = "there is none in it".to_owned();
+            return Err(IdentityError::Certificate(error));
+        };
+        let fingerprint = fingerprint(own);
+        let key = PrivateKeyDer::from_pem_slice(key_pem.as_bytes())
+            .map_err(|error| IdentityError::Key(error.to_string()))?;
+        let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .expect("the provider has both versions of TLS")
+            .with_no_client_auth()
+            .with_single_cert(chain, key)
+            .map_err(|error| IdentityError::Key(error.to_string()))?;
+        // A browser must not ask for HTTP/2, which has another opening handshake.
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok(Self {
+            acceptor: Arc::new(config).into(),
+            certificate_pem: chain_pem.to_owned(),
+            fingerprint,
+        })
+    }
+
+    /// Makes a certificate that nobody else vouches for, and its key; for hosts with these names
+    /// and IP addresses, and for a year from now.
+    ///
+    /// Clients that should trust it need its [`certificate_pem`](Self::certificate_pem).
+    ///
+    /// # Errors
+    /// If a name is not one of DNS.
+    pub fn self_signed(names: impl Into<Vec<String>>) -> Result<Self, IdentityError> {
+        let failed = |error: rcgen::Error| IdentityError::SelfSigned(error.to_string());
+        let key = KeyPair::generate().map_err(failed)?;
+        let mut params = CertificateParams::new(names).map_err(failed)?;
+        let name = &mut params.distinguished_name;
+        name.push(DnType::CommonName, "talkback echo, self-signed");
+        let now = SystemTime::now();
+        params.not_before = (now - VALID_BEFORE).into();
+        params.not_after = (now + VALID_AFTER).into();
+        let certificate = params.self_signed(&key).map_err(failed)?;
+        Self::from_pem(&certificate.pem(), &key.serialize_pem())
+    }
+
+    /// The certificate chain, in PEM.
+    pub fn certificate_pem(&self) -> &str {
+        &self.certificate_pem
+    }
+
+    /// The SHA-256 of the server's own certificate, as browsers show it: `A1:B2:…`.
+    pub fn fingerprint(&self) -> &str {
+        &self.fingerprint
+    }
+
+    /// The TLS handshake.
+    pub(super) fn accept<T: Transport>(
+        &self,
+        stream: T,
+    ) -> impl Future<Output = io::Result<TlsStream<T>>> + Send + use<T> {
+        self.acceptor.accept(stream)
+    }
+}
+
+/// Shows no key.
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Identity")
+            .field("fingerprint", &self.fingerprint)
+            .finish_non_exhaustive()
+    }
+}
+
+fn fingerprint(certificate: &CertificateDer<'_>) -> String {
+    let suite = ring::cipher_suite::TLS13_AES_128_GCM_SHA256;
+    let suite = suite.tls13().expect("it is one of TLS 1.3");
+    let hash = suite.common.hash_provider.hash(certificate);
+    let bytes = hash.as_ref().iter().map(|byte| format!("{byte:02X}"));
+    bytes.collect::<Vec<_>>().join(":")
+}
+
+#[cfg(test)]
+mod tests {
+    use rustls_pki_types::ServerName;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
+    use tokio::sync::watch;
+    use tokio::task::JoinHandle;
+    use tokio::time::{Instant, sleep};
+    use tokio_rustls::TlsConnector;
+    use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+
+    use super::*;
+    use crate::echo::{EchoOptions, connection};
+
+    fn identity() -> Identity {
+        Identity::self_signed(["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap()
+    }
+
+    /// A server in memory, where time can be advanced; its client's end.
+    fn serve(identity: &Identity) -> (DuplexStream, JoinHandle<()>) {
+        let (near, far) = duplex(64 * 1024);
+        let securing = Box::pin(identity.accept(far));
+        let settings = Arc::new(EchoOptions::default().into());
+        let peer = "127.0.0.1:1".parse().unwrap();
+        let task = tokio::spawn(async move {
+            let (_stopping, stopped) = watch::channel(());
+            connection::serve(securing, peer, settings, stopped).await;
+        });
+        (near, task)
+    }
+
+    fn connector(identity: &Identity, protocols: &[&[u8]]) -> TlsConnector {
+        let mut roots = RootCertStore::empty();
+        let certificate = CertificateDer::from_pem_slice(identity.certificate_pem().as_bytes());
+        roots.add(certificate.unwrap()).unwrap();
+        let provider = Arc::new(ring::default_provider());
+        let mut config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
+        Arc::new(config).into()
+    }
+
+    fn localhost() -> ServerName<'static> {
+        ServerName::try_from("localhost").unwrap()
+    }
+
+    /// Waits until the server gives up; how many seconds after `begin` it did.
+    async fn given_up(task: JoinHandle<()>, begin: Instant) -> u64 {
+        task.await.unwrap();
+        begin.elapsed().as_secs()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn v15_a_client_that_stalls_in_tls_is_gone_after_the_handshake_timeout() {
+        let identity = identity();
+        let begin = Instant::now();
+        let (_silent, task) = serve(&identity);
+        assert_eq!(given_up(task, begin).await, 10);
+
+        let begin = Instant::now();
+        let (mut dripping, task) = serve(&identity);
+        // The beginning of a ClientHello, a byte a second.
+        for byte in [22, 3, 1, 2, 0, 1, 0, 1, 252] {
+            dripping.write_all(&[byte]).await.unwrap();
+            sleep(Duration::from_secs(1)).await;
+        }
+        assert_eq!(given_up(task, begin).await, 10);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn v15_both_handshakes_share_one_timeout() {
+        let identity = identity();
+        let begin = Instant::now();
+        let (stream, task) = serve(&identity);
+        sleep(Duration::from_secs(6)).await;
+        let connecting = connector(&identity, &[]).connect(localhost(), stream);
+        let mut stream = connecting.await.unwrap();
+        stream.write_all(b"GET / HT").await.unwrap();
+        assert_eq!(given_up(task, begin).await, 10);
+    }
+
+    #[tokio::test]
+    async fn alpn_takes_http_1_1_and_no_other() {
+        let identity = identity();
+        let protocols: [&[u8]; 2] = [b"h2", b"http/1.1"];
+        let (stream, _task) = serve(&identity);
+        let connecting = connector(&identity, &protocols).connect(localhost(), stream);
+        let stream = connecting.await.unwrap();
+        assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"http/1.1"[..]));
+
+        let (stream, _task) = serve(&identity);
+        let connecting = connector(&identity, &protocols[..1]).connect(localhost(), stream);
+        assert!(connecting.await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_client_that_speaks_no_tls_is_told_so_in_tls() {
+        let (mut stream, task) = serve(&identity());
+        stream.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await.unwrap();
+        assert_eq!(answer.first(), Some(&21), "an alert: {answer:?}");
+        task.await.unwrap();
+    }
+
+    #[test]
+    fn what_belongs_to_others_is_refused() {
+        let key = KeyPair::generate().unwrap().serialize_pem();
+        let identity = identity();
+        let mismatch = Identity::from_pem(identity.certificate_pem(), &key);
+        assert!(matches!(mismatch, Err(IdentityError::Key(_))));
+        let keyless = Identity::from_pem(identity.certificate_pem(), "");
+        assert!(matches!(keyless, Err(IdentityError::Key(_))));
+        let empty = Identity::from_pem("", &key);
+        assert!(matches!(empty, Err(IdentityError::Certificate(_))));
+        let name = Identity::self_signed(["é".to_owned()]);
+        assert!(matches!(name, Err(IdentityError::SelfSigned(_))));
+    }
+
+    #[test]
+    fn a_fingerprint_has_32_bytes_in_hex() {
+        // The SHA-256 of "abc", from FIPS 180-2.
+        let text = fingerprint(&CertificateDer::from(&b"abc"[..]));
+        assert!(text.starts_with("BA:78:16:BF:8F:01:CF:EA:"), "{text}");
+        assert_eq!(text.split(':').count(), 32);
+    }
+
+    #[test]
+    fn the_future_of_a_connection_stays_small_with_tls() {
+        let (_near, far) = duplex(1);
+        let securing = Box::pin(identity().accept(far));
+        let settings = Arc::new(EchoOptions::default().into());
+        let (_stopping, stopped) = watch::channel(());
+        let peer = "127.0.0.1:1".parse().unwrap();
+        let future = connection::serve(securing, peer, settings, stopped);
+        let size = size_of_val(&future);
+        assert!(size <= 512, "{size} bytes");
+    }
+}

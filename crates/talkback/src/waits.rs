@@ -1,0 +1,112 @@
+//! Waiting for a channel to open or to end.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use talkback_proto::CloseInfo;
+
+#[cfg(not(browser))]
+use crate::blocking;
+use crate::error::Error;
+use crate::shared::{Shared, WaitKey};
+use crate::sync::Arc;
+
+/// Waits until a channel is open; see [`WebSocketChannel::ready`](crate::WebSocketChannel::ready).
+#[derive(Debug)]
+#[must_use = "it says whether the channel is open only when it is awaited"]
+pub struct Ready {
+    shared: Arc<Shared>,
+    key: WaitKey,
+}
+
+impl Ready {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        let key = WaitKey::new(Arc::clone(&shared));
+        Self { shared, key }
+    }
+}
+
+#[cfg(not(browser))]
+impl Ready {
+    /// Blocks this thread until the channel is open: for programs without a runtime.
+    ///
+    /// # Errors
+    /// Why it could not be opened.
+    pub fn wait(self) -> Result<(), Error> {
+        blocking::wait(self)
+    }
+}
+
+impl Future for Ready {
+    type Output = Result<(), Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let ready = self.get_mut();
+        let mut state = ready.shared.lock();
+        match state.readiness() {
+            Some(outcome) => Poll::Ready(outcome),
+            None => {
+                state.wait_for_change(&mut ready.key, cx);
+                Poll::Pending
+            }
+        }
+    }
+}
+
+/// Waits until a channel has ended; awaiting it is optional.
+#[derive(Debug)]
+pub struct Closing {
+    shared: Arc<Shared>,
+    key: WaitKey,
+    /// The caller's close frame could not be sent.
+    error: Option<Error>,
+}
+
+impl Closing {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        let key = WaitKey::new(Arc::clone(&shared));
+        Self {
+            shared,
+            key,
+            error: None,
+        }
+    }
+
+    /// Waits for nothing, as the caller's close frame cannot be sent.
+    pub(crate) fn refused(mut self, error: Error) -> Self {
+        self.error = Some(error);
+        self
+    }
+}
+
+#[cfg(not(browser))]
+impl Closing {
+    /// Blocks this thread until the channel has ended: for programs without a runtime, whose last
+    /// messages would else be lost when `main` returns.
+    ///
+    /// # Errors
+    /// A close frame that could not be sent.
+    pub fn wait(self) -> Result<CloseInfo, Error> {
+        blocking::wait(self)
+    }
+}
+
+impl Future for Closing {
+    type Output = Result<CloseInfo, Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let closing = self.get_mut();
+        if let Some(error) = closing.error.clone() {
+            return Poll::Ready(Err(error));
+        }
+        let mut state = closing.shared.lock();
+        match state.close_info() {
+            Some(info) => Poll::Ready(Ok(info.clone())),
+            None => {
+                state.wait_for_change(&mut closing.key, cx);
+                Poll::Pending
+            }
+        }
+    }
+}

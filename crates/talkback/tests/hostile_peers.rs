@@ -1,0 +1,263 @@
+//! What an attack on the channel and the socket has found, in virtual time.
+
+mod support;
+
+use std::io;
+use std::time::Duration;
+
+use futures_util::{FutureExt, SinkExt, StreamExt};
+use support::{Fin, Read, Script, end, plain};
+use talkback::{
+    ChannelState, CloseCause, Error, Initiator, Keepalive, Limits, Message, Role, WebSocket,
+    WebSocketChannel,
+};
+use talkback_proto::Opcode;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+use tokio::time::{Instant, sleep, timeout};
+
+fn client(io: DuplexStream) -> WebSocket<DuplexStream> {
+    WebSocket::from_upgraded(io, &b""[..], Role::Client, Limits::default())
+}
+
+fn keepalive(seconds: u64) -> Keepalive {
+    let time = Duration::from_secs(seconds);
+    Keepalive {
+        interval: time,
+        timeout: time,
+    }
+}
+
+async fn settle() {
+    sleep(Duration::from_millis(1)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn v51_what_comes_between_close_and_the_close_frame_is_discarded() {
+    // The peer reads nothing, so that the close frame waits behind a full queue, and it floods.
+    let (io, mut peer) = duplex(1024);
+    let mut channel = WebSocketChannel::from(client(io));
+    while channel.try_send(vec![0; 100_000]).is_ok() {
+        settle().await;
+    }
+    let closing = channel.close();
+    let frame = plain(Fin::Last, Opcode::Binary, &[7; 1000]);
+    // A pause between, as virtual time passes only when nobody has anything to do.
+    let flooding = async {
+        while peer.write_all(&frame).await.is_ok() {
+            sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let (info, ()) = tokio::join!(closing, flooding);
+    assert_eq!(info.unwrap().cause, CloseCause::CloseTimeout);
+    assert!(channel.recv().await.is_err() && channel.recv().await.unwrap().is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn x8_a_lost_transport_is_noticed_though_the_receive_queue_is_full() {
+    let messages: Vec<u8> = (0..80)
+        .flat_map(|_| plain(Fin::Last, Opcode::Text, b"x"))
+        .collect();
+    let reads = [Read::Bytes(messages.into()), Read::Silence];
+    let script = Script::new(reads).write_error(io::ErrorKind::ConnectionReset);
+    let (socket, _) = end(script, Role::Client);
+    let channel = WebSocketChannel::from(socket);
+    settle().await;
+    channel.try_send("lost").unwrap();
+    assert!(channel.flush().await.is_err());
+    assert!(channel.try_send("late").is_err());
+    let info = channel.closed().await.unwrap();
+    assert!(matches!(info.cause, CloseCause::Transport(_)), "{info:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn x8_a_flush_of_what_was_lost_is_an_error() {
+    let (io, peer) = duplex(1024);
+    let channel = WebSocketChannel::from(client(io));
+    channel.try_send(vec![0; 100_000]).unwrap();
+    settle().await;
+    let flushing = channel.flush();
+    drop(peer);
+    assert!(flushing.await.is_err());
+
+    // The same for the halves of a socket: the receiver finds the end, the sender has to be told.
+    let (io, peer) = duplex(1024);
+    let (mut sender, mut receiver) = client(io).split();
+    let receiving = tokio::spawn(async move { receiver.next().await });
+    let sending = tokio::spawn(async move { sender.send(Message::from(vec![0; 100_000])).await });
+    settle().await;
+    drop(peer);
+    assert!(sending.await.unwrap().is_err());
+    assert!(receiving.await.unwrap().unwrap().is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn x1_a_send_after_the_peers_close_frame_is_an_error_at_once() {
+    // The peer closes and keeps TCP open.
+    let close = plain(Fin::Last, Opcode::Close, &1000u16.to_be_bytes());
+    let (socket, _) = end(
+        Script::new([Read::Bytes(close.into()), Read::Silence]),
+        Role::Client,
+    );
+    let channel = WebSocketChannel::from(socket);
+    settle().await;
+    assert_eq!(channel.state(), ChannelState::Closing);
+    assert!(channel.try_send("late").is_err());
+    assert!(channel.closed().await.unwrap().clean);
+}
+
+#[tokio::test(start_paused = true)]
+async fn v55_a_pong_that_has_come_counts_though_the_program_was_busy() {
+    let (io, peer) = duplex(1024);
+    let mut socket = client(io);
+    socket.set_keepalive(Some(keepalive(1)));
+    let mut server = WebSocket::from_upgraded(peer, &b""[..], Role::Server, Limits::default());
+    // It pings after a second, and the server answers; then the program is busy for an hour.
+    let waiting = timeout(Duration::from_millis(1500), socket.recv());
+    let serving = timeout(Duration::from_millis(1500), server.recv());
+    let (waited, _) = tokio::join!(waiting, serving);
+    assert!(waited.is_err());
+    sleep(Duration::from_secs(3600)).await;
+    server.send("alive").await.unwrap();
+    let message = socket.recv().await.unwrap().unwrap();
+    assert_eq!(message.as_text(), Some("alive"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn v55_a_peer_that_takes_a_large_message_slowly_is_alive() {
+    let (io, mut peer) = duplex(1000);
+    let mut socket = client(io);
+    socket.set_keepalive(Some(keepalive(2)));
+    let channel = WebSocketChannel::from(socket);
+    channel.try_send(vec![0; 100_000]).unwrap();
+    // 1,000 bytes a second take 100 s, many times the keepalive.
+    let reading = async {
+        let mut bytes = [0; 1000];
+        for _ in 0..100 {
+            peer.read_exact(&mut bytes).await.unwrap();
+            sleep(Duration::from_secs(1)).await;
+        }
+    };
+    reading.await;
+    assert_eq!(channel.state(), ChannelState::Open);
+}
+
+#[tokio::test(start_paused = true)]
+async fn v55_a_send_to_a_frozen_peer_ends_with_the_keepalive() {
+    let (io, _frozen) = duplex(1000);
+    let mut socket = client(io);
+    socket.set_keepalive(Some(keepalive(5)));
+    let start = Instant::now();
+    let error = socket.send(vec![0; 100_000]).await.unwrap_err();
+    assert!(matches!(&error, Error::Closed(i) if i.cause == CloseCause::KeepaliveTimeout));
+    assert_eq!(start.elapsed().as_secs(), 10, "of virtual time");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flush_ends_though_another_sender_never_pauses() {
+    let (io, mut peer) = duplex(1024);
+    let channel = WebSocketChannel::from(client(io));
+    let busy = channel.sender();
+    tokio::spawn(async move { while busy.send(vec![0; 5_000]).await.is_ok() {} });
+    tokio::spawn(async move {
+        let mut bytes = [0; 1024];
+        while peer.read(&mut bytes).await.is_ok_and(|size| size > 0) {
+            sleep(Duration::from_millis(1)).await;
+        }
+    });
+    settle().await;
+    timeout(Duration::from_secs(60), channel.flush())
+        .await
+        .unwrap()
+        .unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flush_that_was_given_up_does_not_speak_for_what_comes_after() {
+    let (io, mut peer) = duplex(1024);
+    let mut channel = WebSocketChannel::from(client(io));
+    SinkExt::feed(&mut channel, Message::from(vec![0; 100_000]))
+        .await
+        .unwrap();
+    assert!(SinkExt::flush(&mut channel).now_or_never().is_none());
+    SinkExt::feed(&mut channel, Message::from(vec![0; 100_000]))
+        .await
+        .unwrap();
+    // Only the first message leaves.
+    let mut first = vec![0; 100_014];
+    peer.read_exact(&mut first).await.unwrap();
+    settle().await;
+    assert!(SinkExt::flush(&mut channel).now_or_never().is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn endless_durations_are_no_deadlines() {
+    let (io, _peer) = duplex(1024);
+    let limits = Limits {
+        close_timeout: Duration::MAX,
+        ..Limits::default()
+    };
+    let mut socket = WebSocket::from_upgraded(io, &b""[..], Role::Client, limits);
+    let endless = Duration::MAX;
+    socket.set_keepalive(Some(Keepalive {
+        interval: endless,
+        timeout: endless,
+    }));
+    assert!(
+        timeout(Duration::from_secs(3600), socket.close())
+            .await
+            .is_err()
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn x12_closing_before_it_is_open_counts_the_close_timeout_once() {
+    // The server takes 6 s over the handshake, and then reads nothing.
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("ws://{}/", listener.local_addr().unwrap());
+    let channel = talkback::connect(url)
+        .timeout(Duration::from_secs(60))
+        .channel();
+    channel.try_send("queued").unwrap();
+    let start = Instant::now();
+    let closing = tokio::spawn(channel.close());
+    let (stream, _) = listener.accept().await.unwrap();
+    sleep(Duration::from_secs(6)).await;
+    let _socket = talkback::accept(stream).await.unwrap();
+    closing.await.unwrap().unwrap();
+    assert!(
+        start.elapsed() < Duration::from_secs(11),
+        "{:?}",
+        start.elapsed()
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn v34_a_transport_that_is_always_interrupted_does_not_hold_the_thread() {
+    let reads = std::iter::repeat_n(Read::Error(io::ErrorKind::Interrupted), 1_000_000);
+    let (mut socket, _) = end(Script::new(reads), Role::Client);
+    assert!(socket.recv().now_or_never().is_none());
+}
+
+#[tokio::test]
+async fn an_error_of_the_caller_is_this_ends_doing() {
+    for url in ["http://x/", "ws://a b/"] {
+        let channel = WebSocketChannel::connect(url);
+        let info = channel.closed().await.unwrap();
+        assert_eq!(info.initiator, Initiator::Local, "{url}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_waiting_message_counts_as_buffered() {
+    let (io, _peer) = duplex(1024);
+    let channel = WebSocketChannel::from(client(io));
+    channel.try_send(vec![0; 100_000]).unwrap();
+    assert!(channel.buffered_amount() >= 100_000);
+    settle().await;
+    // 1,024 bytes are on their way.
+    assert!(
+        channel.buffered_amount() >= 98_900,
+        "{}",
+        channel.buffered_amount()
+    );
+}

@@ -5,42 +5,15 @@
 // Prints `ok NAME` or `not ok NAME: what happened` for each check.
 "use strict";
 
-const fs = require("node:fs/promises");
-const http = require("node:http");
-const path = require("node:path");
 const { chromium } = require("playwright-core");
+const { args, serve } = require("./chromium.cjs");
 
 const TIMEOUT_MS = 20_000;
 const [folder, url, executablePath] = process.argv.slice(2);
 
-const args = [
-  "--no-sandbox", // Chromium refuses to start as root with its sandbox, as in CI.
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-];
-
-const types = { ".html": "text/html", ".js": "text/javascript", ".wasm": "application/wasm" };
-
-/** Serves the files of the folder. */
-const files = http.createServer(async (request, response) => {
-  const name = path.basename(new URL(request.url, "http://page/").pathname);
-  try {
-    const content = await fs.readFile(path.join(folder, name));
-    response.setHeader("Content-Type", types[path.extname(name)] ?? "text/plain");
-    response.end(content);
-  } catch {
-    response.statusCode = 404;
-    response.end();
-  }
-});
-
 /** Opens the page, and waits until it lists this. */
 async function lists(page, target, text) {
-  await page.goto(`http://127.0.0.1:${files.address().port}/index.html?${target}`);
+  await page.goto(`${page.files}index.html?${target}`);
   await page.locator("li", { hasText: text }).waitFor();
 }
 
@@ -57,11 +30,12 @@ const checks = {
 };
 
 async function main() {
-  await new Promise((resolve) => files.listen(0, "127.0.0.1", resolve));
+  const files = await serve(folder);
   const browser = await chromium.launch({ executablePath, args });
   let failed = false;
   for (const [name, check] of Object.entries(checks)) {
     const page = await browser.newPage();
+    page.files = files.url;
     page.setDefaultTimeout(TIMEOUT_MS);
     const complaints = [];
     page.on("pageerror", (error) => complaints.push(error.message));

@@ -107,6 +107,29 @@ async fn leaving_the_page_closes() {
 }
 
 #[wasm_bindgen_test]
+async fn a_hidden_page_sends_without_its_slow_timers() {
+    const COUNT: usize = 60;
+    let channel = Page::connect(&Behaviour::Observe { id: 2 }).channel();
+    channel.ready().await.unwrap();
+    js_sys::eval(
+        "Object.defineProperty(document, 'hidden', { value: true, configurable: true });
+         globalThis.kept = setTimeout; globalThis.setTimeout = () => 0;",
+    )
+    .unwrap();
+    for _ in 0..COUNT {
+        channel.send(vec![0; 64 * 1024]).await.unwrap();
+    }
+    channel.close();
+    let mut report = Page::connect(&Behaviour::Report { id: 2 }).channel();
+    for _ in 0..COUNT {
+        let message = report.recv().await.unwrap().unwrap();
+        assert_eq!(message.len(), 64 * 1024);
+    }
+    js_sys::eval("delete document.hidden; globalThis.setTimeout = kept;").unwrap();
+    assert_eq!(report.recv().await.unwrap(), Some("close 1005".into()));
+}
+
+#[wasm_bindgen_test]
 async fn ten_thousand_messages_come_back_in_order() {
     const COUNT: usize = 10_000;
     let (sender, receiver) = opened().await.split();

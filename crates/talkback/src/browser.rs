@@ -10,7 +10,8 @@
 //!
 //! **Sending.** The driver hands messages to the browser while less than 64 KiB wait there
 //! (`bufferedAmount`). A browser does not tell when it has written, so it is asked again after a
-//! few milliseconds while somebody waits.
+//! few milliseconds while somebody waits. Timers of a page that is hidden come once a second or once a
+//! minute: while it is, up to 16 MiB (the message limit) are handed over.
 //!
 //! **Leaving.** When the page is left (`pagehide`) the channel is closed: a page with an open socket
 //! cannot be kept for the way back, and the peer learns that it is gone.
@@ -237,7 +238,7 @@ impl Pump {
     }
 
     fn take_orders(&mut self, shared: &Shared) {
-        while self.socket.buffered() <= self.limits.write_buffer_max {
+        while self.socket.buffered() <= self.buffered_max() {
             let order = shared.lock().next_order();
             match order {
                 Order::Send(message) => {
@@ -250,6 +251,15 @@ impl Pump {
                 Order::Close(frame) => return self.close(frame.as_ref()),
                 Order::Wait => return,
             }
+        }
+    }
+
+    /// How many bytes may wait in the browser for more to be handed over.
+    fn buffered_max(&self) -> usize {
+        if self.socket.is_page_hidden() {
+            usize::try_from(self.limits.message_size_max).unwrap_or(usize::MAX)
+        } else {
+            self.limits.write_buffer_max
         }
     }
 

@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use crate::process::{self, Input, Stderr};
+use crate::process::{self, Finished, Input, Stderr};
 use crate::{Result, cargo, tools};
 
 const TARGET: &str = "wasm32-unknown-unknown";
 const ASK_LIMIT: Duration = Duration::from_secs(20);
+const TOOL_LIMIT: Duration = Duration::from_secs(120);
 const INSTALL_LIMIT: Duration = Duration::from_secs(20 * 60);
 
 /// Debian's compiler, which brings its library as source.
@@ -89,13 +90,18 @@ impl WasmBindgen {
         let mut install = cargo::cargo(&["install", "wasm-bindgen-cli", "--version", version]);
         install.args(["--quiet", "--root"]).arg(&folder);
         let finished = process::run(&mut install, Input::Nothing, Stderr::Kept, INSTALL_LIMIT)?;
-        finished.expect("wasm-bindgen-cli installs", process::Finished::success)?;
+        finished.expect("wasm-bindgen-cli installs", Finished::success)?;
         Ok(found)
     }
 
-    /// The program that makes a page's module out of what was compiled.
-    pub(super) fn bindgen(&self) -> PathBuf {
-        self.0.join(program("wasm-bindgen"))
+    /// Makes a page's module out of what was compiled.
+    pub(super) fn bind(&self, compiled: &Path, folder: &Path) -> Result<()> {
+        std::fs::create_dir_all(folder)?;
+        let mut bind = Command::new(self.0.join(program("wasm-bindgen")));
+        bind.args(["--target", "web", "--no-typescript"]);
+        bind.args(["--remove-name-section", "--remove-producers-section"]);
+        bind.arg("--out-dir").arg(folder).arg(compiled);
+        tool(&mut bind)
     }
 
     /// The program that runs tests on a page.
@@ -117,6 +123,13 @@ fn has_debians() -> bool {
         library.is_dir()
     };
     answer(&mut ask).is_some_and(|sysroot| source(&sysroot)) && tools::in_path("wasm-ld").is_some()
+}
+
+/// Runs a program that has to succeed.
+pub(super) fn tool(command: &mut Command) -> Result<()> {
+    let program = Path::new(command.get_program()).display().to_string();
+    let finished = process::run(command, Input::Nothing, Stderr::Kept, TOOL_LIMIT)?;
+    finished.expect(&format!("{program} succeeds"), Finished::success)
 }
 
 /// The line that a program answers with, if it succeeds.

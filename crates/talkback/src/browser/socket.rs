@@ -128,6 +128,15 @@ impl Socket {
         Some(self.socket.protocol()).filter(|protocol| !protocol.is_empty())
     }
 
+    /// Whether nobody sees the page, which makes its timers slow. A worker has none.
+    pub(super) fn is_page_hidden(&self) -> bool {
+        let property =
+            |object: &JsValue, name| js_sys::Reflect::get(object, &JsValue::from_str(name));
+        property(&js_sys::global(), "document")
+            .and_then(|document| property(&document, "hidden"))
+            .is_ok_and(|hidden| hidden.is_truthy())
+    }
+
     /// How many bytes the browser has not written yet.
     pub(super) fn buffered(&self) -> usize {
         self.socket.buffered_amount() as usize

@@ -8,20 +8,11 @@
 
 const assert = require("node:assert/strict");
 const { chromium } = require("playwright-core");
+const { args } = require("./chromium.cjs");
 
 const TIMEOUT_MS = 20_000;
 const [url, executablePath] = process.argv.slice(2);
 const greeting = "안녕하세요";
-
-const args = [
-  "--no-sandbox", // Chromium refuses to start as root with its sandbox, as in CI.
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-];
 
 async function pageConnects(page) {
   await page.goto(url.replace("ws://", "http://"));

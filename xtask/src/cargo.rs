@@ -158,17 +158,25 @@ pub(crate) fn checked(command: Command) -> Result<Tally> {
 
 /// Runs a command whose libtest lines are counted. One that ran no test, or died, has failed.
 fn counted(command: Command) -> Result<Tally> {
+    let (tally, _) = counted_lines(command)?;
+    Ok(tally)
+}
+
+/// As [`counted`]; the lines are returned too.
+pub(crate) fn counted_lines(command: Command) -> Result<(Tally, String)> {
     let finished = shown(command)?;
     let tally = Tally::from_libtest(&finished.stdout);
     if finished.success() && tally == Tally::default() {
         println!("  failed: no test has run");
-        return Ok(Tally::FAILED);
+        return Ok((Tally::FAILED, finished.stdout));
     }
-    if finished.success() || tally.failed > 0 {
-        Ok(tally)
+    let is_told = finished.success() || tally.failed > 0;
+    let tally = if is_told {
+        tally
     } else {
-        Ok(tally + Tally::FAILED)
-    }
+        tally + Tally::FAILED
+    };
+    Ok((tally, finished.stdout))
 }
 
 /// Runs a command; its output is shown if it fails. On a terminal its progress is shown as it goes.

@@ -124,7 +124,7 @@ fn demo_against_python() -> Result<Tally> {
 }
 
 /// Runs a script and counts the checks that it tells of.
-fn script(peer: &str, command: &mut Command) -> Result<Tally> {
+pub(crate) fn script(peer: &str, command: &mut Command) -> Result<Tally> {
     let finished = process::run(command, Input::Nothing, Stderr::Kept, SCRIPT_LIMIT)?;
     let tally = count(peer, &finished);
     if finished.success() && tally != Tally::default() {
@@ -135,7 +135,8 @@ fn script(peer: &str, command: &mut Command) -> Result<Tally> {
     Ok(tally + failed(&name, &finished.ending()))
 }
 
-/// Counts lines of the form `ok NAME` and `not ok NAME: what happened`.
+/// Counts lines of the form `ok NAME` and `not ok NAME: what happened`; passes on figures, which are
+/// indented.
 fn count(peer: &str, finished: &Finished) -> Tally {
     let mut tally = Tally::default();
     for line in finished.stdout.lines() {
@@ -143,6 +144,8 @@ fn count(peer: &str, finished: &Finished) -> Tally {
             tally += failed(peer, what);
         } else if line.starts_with("ok ") {
             tally += Tally::PASSED;
+        } else if line.starts_with("  ") {
+            println!("{line}");
         }
     }
     tally

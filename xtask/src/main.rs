@@ -11,6 +11,7 @@ mod process;
 mod report;
 mod steps;
 mod tools;
+mod web;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -25,6 +26,7 @@ Usage:
   cargo xtask test [STEP]...     run every step, or those named, in the given order
   cargo xtask test --list        name the steps
   cargo xtask demo [ARGUMENT]... build and start the demo (also: cargo demo)
+  cargo xtask web                build the example page, and weigh it
   cargo xtask help
 ";
 
@@ -38,6 +40,13 @@ fn main() -> ExitCode {
             eprintln!("cargo demo: {error}");
             ExitCode::FAILURE
         }),
+        Some("web") => match web::build() {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("cargo xtask web: {error}");
+                ExitCode::FAILURE
+            }
+        },
         Some("help" | "--help" | "-h") => {
             print!("{HELP}");
             ExitCode::SUCCESS

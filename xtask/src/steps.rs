@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use crate::report::{self, Ran, Tally};
-use crate::{Result, cargo, cost, demo, deny, interop};
+use crate::{Result, cargo, cost, demo, deny, interop, web};
 
 /// One part of the checks, which can be run by its name.
 #[derive(Debug)]
@@ -23,6 +23,7 @@ const STEPS: &[Step] = &[
     Step { name: "deny",    about: "licences, sources and versions of the dependencies (cargo deny)", run: deny::deny },
     Step { name: "unit",    about: "the tests of every crate (cargo test)", run: cargo::unit },
     Step { name: "conformance", about: "one suite for every backend of the channel: TCP, TLS, in memory", run: cargo::conformance },
+    Step { name: "browser", about: "the same suite on a page in Chromium, and what the library weighs there", run: web::browser },
     Step { name: "schedules", about: "the channel under random schedules (shuttle)", run: cargo::schedules },
     Step { name: "doc",     about: "the examples in the documentation, and the documentation itself", run: cargo::doc },
     Step { name: "interop", about: "against python's websockets, node's ws and Chromium, plain and over TLS", run: interop::interop },

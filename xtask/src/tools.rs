@@ -105,6 +105,15 @@ pub(crate) fn chromium() -> Result<PathBuf> {
     found().ok_or_else(|| "chromium is installed, but not on the PATH".into())
 }
 
+/// The program that drives that browser for tests.
+pub(crate) fn chromedriver() -> Result<PathBuf> {
+    if let Some(program) = in_path("chromedriver") {
+        return Ok(program);
+    }
+    install("chromedriver", &["chromium-driver"])?;
+    in_path("chromedriver").ok_or_else(|| "chromedriver is installed, but not on the PATH".into())
+}
+
 /// The program that makes certificates for other servers than ours.
 pub(crate) fn openssl() -> Result<Command> {
     if !succeeds(Command::new("openssl").arg("version")) {
@@ -123,7 +132,7 @@ pub(crate) fn strace() -> Result<PathBuf> {
 }
 
 /// Installs Debian's packages if that is possible without asking; else says what to install.
-fn install(what: &str, packages: &[&str]) -> Result<()> {
+pub(crate) fn install(what: &str, packages: &[&str]) -> Result<()> {
     static UPDATED: OnceLock<()> = OnceLock::new();
     let packages = packages.join(" ");
     if in_path("apt-get").is_none() || !is_root() {
@@ -148,7 +157,8 @@ fn is_root() -> bool {
     id.is_ok_and(|output| output.stdout.trim_ascii() == b"0")
 }
 
-fn in_path(program: &str) -> Option<PathBuf> {
+/// A program's place, if it is on the PATH.
+pub(crate) fn in_path(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path)
         .map(|folder| folder.join(program))

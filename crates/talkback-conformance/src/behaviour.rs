@@ -102,6 +102,9 @@ pub enum Behaviour {
         /// Names the count.
         id: u64,
     },
+    /// `/connections`: says how many connections are open, itself included but those that
+    /// [`Stall`](Self::Stall) left out, then as [`Echo`](Self::Echo).
+    Connections,
     /// `/greet?text=..`: sends this text in the same segment as the 101, then as
     /// [`Echo`](Self::Echo).
     Greet {
@@ -163,6 +166,7 @@ impl Behaviour {
                 encode("/pour", &[("count", count), ("id", number(*id))])
             }
             Self::Poured { id } => encode("/poured", &[("id", number(*id))]),
+            Self::Connections => "/connections".to_owned(),
             Self::Greet { text } => encode("/greet", &[("text", bytes(text.as_bytes()))]),
             Self::Status { code, body } => {
                 let code = number((*code).into());
@@ -217,6 +221,7 @@ impl Behaviour {
             "/poured" => Self::Poured {
                 id: query.number("id")?,
             },
+            "/connections" => Self::Connections,
             "/greet" => Self::Greet {
                 text: query.text("text")?,
             },
@@ -281,6 +286,7 @@ mod tests {
             Behaviour::Burst { count: 1 },
             Behaviour::Pour { count: 2, id },
             Behaviour::Poured { id },
+            Behaviour::Connections,
             Behaviour::Greet {
                 text: "a+b c".to_owned(),
             },

@@ -55,7 +55,7 @@ macro_rules! for_each_scenario {
             connecting {
                 refuses_a_url_of_https [CONNECT];
                 refuses_what_is_no_url [CONNECT];
-                fails_on_200_in_place_of_101 [CONNECT];
+                fails_on_200_in_place_of_101 [CONNECT REFUSAL];
                 tells_the_status_and_body_of_404 [CONNECT REFUSAL];
                 tells_the_status_and_body_of_401 [CONNECT REFUSAL];
                 reports_a_failure_to_all_who_wait_and_on_the_stream_once [CONNECT];

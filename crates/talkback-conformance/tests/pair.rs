@@ -1,5 +1,7 @@
 //! The scenarios in memory: everything but the network and the opening handshake is real.
 
+#![cfg(not(target_arch = "wasm32"))]
+
 use std::time::Duration;
 
 use futures_util::future::{BoxFuture, LocalBoxFuture};

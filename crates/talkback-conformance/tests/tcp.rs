@@ -1,5 +1,7 @@
 //! The scenarios over TCP.
 
+#![cfg(not(target_arch = "wasm32"))]
+
 mod support;
 
 use support::ByUrl;

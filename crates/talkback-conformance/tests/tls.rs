@@ -1,6 +1,8 @@
 //! The scenarios over TLS: the same server behind a front that ends TLS. Here the driver, the server
 //! and the scenario run on threads of their own.
 
+#![cfg(not(target_arch = "wasm32"))]
+
 mod support;
 
 use std::sync::Arc;

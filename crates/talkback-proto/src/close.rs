@@ -219,6 +219,9 @@ pub enum CloseCause {
     CloseTimeout,
     /// The peer was silent, and did not answer a ping in time.
     KeepaliveTimeout,
+    /// More came than the program took and there was room for. Only in a browser, where a peer cannot
+    /// be made to wait.
+    Overflow,
     /// The connection was never open; why.
     NotOpened(Arc<str>),
 }
@@ -229,6 +232,7 @@ impl fmt::Display for CloseCause {
             Self::ClosingHandshake => f.write_str("closing handshake"),
             Self::Protocol(error) => error.fmt(f),
             Self::Transport(what) | Self::NotOpened(what) => f.write_str(what),
+            Self::Overflow => f.write_str("more came than the program took and there was room for"),
             Self::KeepaliveTimeout => f.write_str("the peer did not answer a ping in time"),
             Self::CloseTimeout => {
                 f.write_str("the peer did not finish the closing handshake in time")

@@ -9,16 +9,21 @@ use std::time::Duration;
 use futures_core::Stream;
 use futures_sink::Sink;
 use talkback_proto::{CloseCode, CloseFrame, CloseInfo, Message};
+#[cfg(not(browser))]
 use tokio::io::{AsyncRead, AsyncWrite};
 
+#[cfg(not(browser))]
 use crate::blocking;
+#[cfg(not(browser))]
 use crate::driver::drive;
 use crate::error::{Error, TrySendError};
+#[cfg(not(browser))]
 use crate::runtime;
 use crate::shared::{ChannelState, Reading, Shared, WaitKey};
 use crate::snapshot::Snapshots;
 use crate::sync::Arc;
 use crate::waits::{Closing, Ready};
+#[cfg(not(browser))]
 use crate::websocket::WebSocket;
 
 /// A channel to a WebSocket server: messages come as a stream, and go into a sink.
@@ -257,6 +262,7 @@ impl WebSocketChannel {
 
 /// A channel over a socket that is open, such as one that a server accepted. Its driver runs as that
 /// of a channel that connects; the keepalive is the socket's.
+#[cfg(not(browser))]
 impl<T> From<WebSocket<T>> for WebSocketChannel
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -414,8 +420,11 @@ impl Sender {
     /// closed then.
     pub fn close_with(&self, code: CloseCode, reason: &str) -> Closing {
         match CloseFrame::new(code, reason) {
+            Ok(_) if cfg!(browser) && code != CloseCode::NORMAL && code.number() < 3000 => {
+                return self.closed().refused(Error::CloseCodeInBrowser(code));
+            }
             Ok(frame) => self.shared.lock().close(Some(frame)),
-            Err(error) => return self.closed().refused(error),
+            Err(error) => return self.closed().refused(error.into()),
         }
         self.closed()
     }

@@ -4,9 +4,12 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+#[cfg(not(browser))]
 use http::StatusCode;
-use talkback_proto::handshake::{HandshakeError, Refusal, UrlError};
-use talkback_proto::{CloseFrameError, CloseInfo, Initiator, Message, SendError};
+#[cfg(not(browser))]
+use talkback_proto::handshake::Refusal;
+use talkback_proto::handshake::{HandshakeError, UrlError};
+use talkback_proto::{CloseCode, CloseFrameError, CloseInfo, Initiator, Message, SendError};
 
 /// An open connection went wrong, or was used wrongly.
 ///
@@ -29,6 +32,11 @@ pub enum Error {
     /// The caller's close code or reason may not be sent; nothing was queued.
     #[error(transparent)]
     CloseFrame(#[from] CloseFrameError),
+    /// A page in a browser may close with fewer codes than a program.
+    #[error(
+        "a browser lets a page close with 1000 or 3000–4999 only, not with {0}: use one of those"
+    )]
+    CloseCodeInBrowser(CloseCode),
 }
 
 impl Error {
@@ -37,9 +45,14 @@ impl Error {
         use ConnectError as C;
         match self {
             // These never left this machine.
-            Self::Connect(C::Url(_) | C::NoTls { .. } | C::TlsOption { .. } | C::Header { .. }) => {
-                Initiator::Local
-            }
+            Self::Connect(
+                C::Url(_)
+                | C::NoTls { .. }
+                | C::TlsOption { .. }
+                | C::Header { .. }
+                | C::NotInBrowser { .. }
+                | C::BrowserRefused { .. },
+            ) => Initiator::Local,
             _ => Initiator::Remote,
         }
     }
@@ -141,6 +154,34 @@ pub enum ConnectError {
         /// What was wrong.
         error: HandshakeError,
     },
+    /// An option that a browser cannot honour.
+    #[error(
+        "a browser cannot honour the option {option}: {instead}. To ask for it in native programs only, set it inside `native`"
+    )]
+    NotInBrowser {
+        /// The option's name.
+        option: &'static str,
+        /// The way round it.
+        instead: &'static str,
+    },
+    /// The browser refused to try.
+    #[error("the browser refused to connect to {url}: {error}. {advice}")]
+    BrowserRefused {
+        /// The URL, without its secrets.
+        url: String,
+        /// What the browser said.
+        error: String,
+        /// What to do.
+        advice: &'static str,
+    },
+    /// The browser could not connect, and does not tell a page why.
+    #[error(
+        "the browser could not connect to {url}, and tells only its console why. Check that the server runs, speaks WebSocket there, and allows this page's origin"
+    )]
+    Browser {
+        /// The URL, without its secrets.
+        url: String,
+    },
     /// Time ran out.
     #[error(
         "could not open {url} within {after:?}: time ran out while {stage}. Check host and port, or raise the timeout"
@@ -181,6 +222,7 @@ impl std::fmt::Display for Stage {
 }
 
 /// A server could not accept a connection.
+#[cfg(not(browser))]
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AcceptError {

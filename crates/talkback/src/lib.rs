@@ -4,12 +4,12 @@
 //! from any thread, and needs no runtime. [`connect()`] has the options: subprotocols, headers, limits,
 //! timeouts, TLS.
 //!
-//! Servers, and whoever wants no task and no queue between, use a [`WebSocket`], polled in place:
-//! [`connect()`] gives one when it is awaited, [`accept()`] takes one from a client's stream, and
+//! Servers, and whoever wants no task and no queue between, use a `WebSocket`, polled in place:
+//! [`connect()`] gives one when it is awaited, `accept` takes one from a client's stream, and
 //! `upgrade` (feature `upgrade`) from a request of hyper or axum. Either is a stream of messages and a
 //! sink for them.
 //!
-//! [`pair()`] makes two connected channels in memory, for tests. The folder `examples` of this crate has
+//! `pair` makes two connected channels in memory, for tests. The folder `examples` of this crate has
 //! a client and servers without a framework, on hyper and on axum.
 //!
 //! Features: `tls` (on by default), `wss://` by rustls with ring; `upgrade`, for hyper 1 and axum 0.8.
@@ -35,46 +35,86 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! A [`WebSocketChannel`] is the handle for an app: it exists before its connection does, works from
+//! any thread, and is the same in a browser (`wasm32-unknown-unknown`). There it is all that there
+//! is, for the browser does the protocol:
+//!
+//! - It has no headers, origin, keepalive or TLS options, and no user name in the URL: asking for
+//!   them is [`ConnectError::NotInBrowser`], unless inside of [`Connect::native`].
+//! - It closes with no code, 1000 or 3000–4999; others are [`Error::CloseCodeInBrowser`].
+//! - It hides from a page why a connection could not be made: [`ConnectError::Browser`].
+//! - A server cannot be made to wait for a program that does not read: beyond the message limit, the
+//!   channel ends with [`CloseCause::Overflow`].
 
-mod accept;
-#[cfg(feature = "tls")]
-mod any_certificate;
-mod blocking;
-mod buffers;
+// On every platform.
 mod channel;
 mod connect;
-mod dial;
-mod driver;
 mod error;
-mod http_io;
-mod keys;
-mod pair;
 mod queue;
-mod runtime;
 mod shared;
 mod snapshot;
 mod sync;
-#[cfg(feature = "tls")]
-mod tls;
-mod transport;
-#[cfg(feature = "upgrade")]
-mod upgrade;
 mod waiters;
 mod waits;
+
+// In a browser.
+#[cfg(browser)]
+mod browser;
+
+// Everywhere else.
+#[cfg(not(browser))]
+mod accept;
+#[cfg(all(feature = "tls", not(browser)))]
+mod any_certificate;
+#[cfg(not(browser))]
+mod blocking;
+#[cfg(not(browser))]
+mod buffers;
+#[cfg(not(browser))]
+mod dial;
+#[cfg(not(browser))]
+mod driver;
+#[cfg(not(browser))]
+mod http_io;
+#[cfg(not(browser))]
+mod keys;
+#[cfg(not(browser))]
+mod open;
+#[cfg(not(browser))]
+mod pair;
+#[cfg(not(browser))]
+mod runtime;
+#[cfg(all(feature = "tls", not(browser)))]
+mod tls;
+#[cfg(not(browser))]
+mod transport;
+#[cfg(all(feature = "upgrade", not(browser)))]
+mod upgrade;
+#[cfg(not(browser))]
 mod wakers;
+#[cfg(not(browser))]
 mod websocket;
 
-pub use accept::{Accept, accept};
 pub use channel::{Receiver, Sender, WebSocketChannel};
 pub use connect::{Connect, connect};
-pub use error::{AcceptError, ConnectError, Error, Stage, TrySendError};
-pub use pair::pair;
+pub use error::{ConnectError, Error, Stage, TrySendError};
 pub use shared::ChannelState;
 pub use snapshot::{Snapshot, SnapshotState, Snapshots};
+
+#[cfg(not(browser))]
+pub use accept::{Accept, accept};
+#[cfg(not(browser))]
+pub use error::AcceptError;
+#[cfg(not(browser))]
+pub use pair::pair;
+#[cfg(not(browser))]
 pub use transport::Transport;
-#[cfg(feature = "upgrade")]
+#[cfg(all(feature = "upgrade", not(browser)))]
 pub use upgrade::{Upgrade, Upgraded, Upgrading, upgrade};
 pub use waits::{Closing, Ready};
+
+#[cfg(not(browser))]
 pub use websocket::WebSocket;
 
 /// The types that requests, responses and payloads are made of.

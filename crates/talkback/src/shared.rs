@@ -393,6 +393,8 @@ impl Locked<'_> {
         }
     }
 
+    /// A browser sends no pings of ours, and times none.
+    #[cfg(not(browser))]
     pub(crate) fn set_latency(&mut self, latency: Duration) {
         self.latency = Some(latency);
     }
@@ -446,6 +448,7 @@ impl State {
     }
 
     /// Whether [`next_order`](Locked::next_order) has something that was not handed out before.
+    #[cfg(not(browser))]
     pub(crate) fn has_order(&self) -> bool {
         self.has_outgoing() || (self.close.is_some() && !self.is_close_taken)
     }

@@ -4,8 +4,9 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use talkback_proto::{CloseFrameError, CloseInfo};
+use talkback_proto::CloseInfo;
 
+#[cfg(not(browser))]
 use crate::blocking;
 use crate::error::Error;
 use crate::shared::{Shared, WaitKey};
@@ -59,7 +60,7 @@ pub struct Closing {
     shared: Arc<Shared>,
     key: WaitKey,
     /// The caller's close frame could not be sent.
-    error: Option<CloseFrameError>,
+    error: Option<Error>,
 }
 
 impl Closing {
@@ -73,7 +74,7 @@ impl Closing {
     }
 
     /// Waits for nothing, as the caller's close frame cannot be sent.
-    pub(crate) fn refused(mut self, error: CloseFrameError) -> Self {
+    pub(crate) fn refused(mut self, error: Error) -> Self {
         self.error = Some(error);
         self
     }
@@ -97,7 +98,7 @@ impl Future for Closing {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let closing = self.get_mut();
         if let Some(error) = closing.error.clone() {
-            return Poll::Ready(Err(error.into()));
+            return Poll::Ready(Err(error));
         }
         let mut state = closing.shared.lock();
         match state.close_info() {

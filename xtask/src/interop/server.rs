@@ -19,7 +19,8 @@ pub(crate) struct Server {
 impl Server {
     /// Starts a server and waits for the line with its address, `ws://127.0.0.1:PORT/` or `wss://`.
     pub(crate) fn start(command: &mut Command) -> Result<Self> {
-        command.stdin(Stdio::null());
+        // It may end with its standard input, which ends with this value.
+        command.stdin(Stdio::piped());
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut running = Running::start(command)?;
         let mut url = None;
@@ -31,6 +32,11 @@ impl Server {
             Some(url) => Ok(Self { running, url }),
             None => Err(format!("the server does not listen: {}", running.complaints()).into()),
         }
+    }
+
+    /// What it has printed so far.
+    pub(crate) fn output(&self) -> String {
+        self.running.output()
     }
 
     /// Its address, which ends in a slash.

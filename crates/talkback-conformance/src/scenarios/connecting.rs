@@ -150,6 +150,8 @@ pub(crate) async fn passes_through_the_states(backend: &dyn Backend) -> Outcome 
     // Each of a server that keeps the channel there.
     let connecting = connect(backend, &Behaviour::Silent);
     ensure_eq!(connecting.state(), ChannelState::Connecting);
+    // A browser connects to a server once at a time (RFC 6455 §4.1).
+    drop(connecting);
     let channel = open(backend, &Behaviour::IgnoreClose).await?;
     ensure_eq!(channel.state(), ChannelState::Open);
     channel.close();

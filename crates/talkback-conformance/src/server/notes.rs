@@ -1,6 +1,7 @@
 //! What the server saw on connections that were to be observed.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use talkback_proto::Opcode;
@@ -21,6 +22,8 @@ pub(super) struct Notes {
     added: Notify,
     /// How many messages were poured.
     poured: Mutex<HashMap<u64, u32>>,
+    /// How many connections are open.
+    open: AtomicUsize,
 }
 
 impl Notes {
@@ -54,7 +57,27 @@ impl Notes {
         poured.get(&id).copied().unwrap_or_default()
     }
 
+    /// Counts a connection for as long as the value lives.
+    pub(super) fn count_open(&self) -> Open<'_> {
+        self.open.fetch_add(1, Ordering::Relaxed);
+        Open(self)
+    }
+
+    /// How many connections are open.
+    pub(super) fn open(&self) -> usize {
+        self.open.load(Ordering::Relaxed)
+    }
+
     fn lock(&self) -> MutexGuard<'_, HashMap<u64, Note>> {
         self.by_id.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A connection that is open.
+pub(super) struct Open<'a>(&'a Notes);
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        self.0.open.fetch_sub(1, Ordering::Relaxed);
     }
 }

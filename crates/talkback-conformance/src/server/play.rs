@@ -26,6 +26,9 @@ pub(super) async fn play<T>(
 where
     T: AsyncRead + AsyncWrite + Unpin,
 {
+    // One that reads nothing would not notice the end.
+    let is_counted = !matches!(behaviour, Behaviour::Stall { .. });
+    let _open = is_counted.then(|| notes.count_open());
     let _ = match behaviour {
         Behaviour::Reset => return Some(peer.into_inner()),
         // The opening handshake is over; these have nothing left to do.
@@ -53,6 +56,10 @@ where
         Behaviour::Poured { id } => {
             let poured = notes.poured(id).to_string();
             greet_and_echo(&mut peer, &poured).await
+        }
+        Behaviour::Connections => {
+            let open = notes.open().to_string();
+            greet_and_echo(&mut peer, &open).await
         }
         Behaviour::IgnoreClose => ignore(&mut peer).await,
         Behaviour::Stall { delay } => {

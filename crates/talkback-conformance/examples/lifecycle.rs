@@ -1,0 +1,67 @@
+//! Channels on a page that is left, frozen and gone back to: `cargo xtask test browser` drives it
+//! from outside, and counts what it leaves behind through the browser's own protocol.
+
+#[cfg(all(target_family = "wasm", target_os = "unknown"))]
+mod page {
+    use std::cell::RefCell;
+
+    use futures_util::future::join_all;
+    use talkback::WebSocketChannel;
+    use wasm_bindgen::prelude::wasm_bindgen;
+    use wasm_bindgen_futures::spawn_local;
+
+    /// How many channels are open at a time.
+    const AT_ONCE: usize = 50;
+
+    thread_local! {
+        static RECEIVED: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+    }
+
+    /// Opens so many channels to an echo server, uses them, and closes the one half and drops the
+    /// other.
+    #[wasm_bindgen]
+    pub async fn open_and_close(url: String, count: usize) {
+        for first in (0..count).step_by(AT_ONCE) {
+            let channels = (first..count.min(first + AT_ONCE)).map(|number| {
+                let url = url.clone();
+                async move {
+                    let mut channel = WebSocketChannel::connect(url);
+                    channel.send(number.to_string()).await.unwrap();
+                    let answer = channel.recv().await.unwrap().unwrap();
+                    assert_eq!(answer.as_text(), Some(&*number.to_string()));
+                    if number % 2 == 0 {
+                        let info = channel.close().await.unwrap();
+                        assert!(info.clean, "{info}");
+                    }
+                }
+            });
+            join_all(channels).await;
+        }
+    }
+
+    /// Opens a channel, and notes what it receives.
+    #[wasm_bindgen]
+    pub async fn listen(url: String) {
+        let mut channel = WebSocketChannel::connect(url);
+        channel.ready().await.unwrap();
+        spawn_local(async move {
+            while let Ok(Some(message)) = channel.recv().await {
+                note(message.as_text().unwrap_or_default());
+            }
+            let info = channel.close_info().expect("it has ended");
+            note(&info.to_string());
+        });
+    }
+
+    fn note(text: &str) {
+        RECEIVED.with_borrow_mut(|received| received.push(text.to_owned()));
+    }
+
+    /// What was received, and how the channel ended once it has.
+    #[wasm_bindgen]
+    pub fn received() -> Vec<String> {
+        RECEIVED.with_borrow(Clone::clone)
+    }
+}
+
+fn main() {}

@@ -1,0 +1,210 @@
+//! The browser's WebSocket and its callbacks, freed together.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::task::Context;
+
+use bytes::Bytes;
+use js_sys::{Array, ArrayBuffer, JsString, Uint8Array};
+use talkback_proto::Message;
+use wasm_bindgen::closure::Closure;
+use wasm_bindgen::{JsCast, JsValue};
+use web_sys::{BinaryType, CloseEvent, Event, EventTarget, MessageEvent, WebSocket};
+
+use super::Opening;
+pub(super) use super::inbox::Closed;
+use super::inbox::Inbox;
+use crate::error::ConnectError;
+
+/// What a browser forbids when it throws a `SecurityError`.
+const FORBIDDEN: &str = "A page that came over https may only use wss://";
+
+type Callback<E> = Closure<dyn FnMut(E)>;
+
+/// A socket of the browser's; dropping it closes it and frees its callbacks.
+pub(super) struct Socket {
+    socket: WebSocket,
+    inbox: Rc<RefCell<Inbox>>,
+    on_page_hide: Callback<Event>,
+    // The browser calls these while the socket lives.
+    _on_open: Callback<Event>,
+    _on_message: Callback<MessageEvent>,
+    _on_error: Callback<Event>,
+    _on_close: Callback<CloseEvent>,
+}
+
+impl Socket {
+    /// Asks the browser for a connection.
+    pub(super) fn open(opening: &Opening) -> Result<Self, ConnectError> {
+        let protocols = Array::new();
+        for name in &opening.subprotocols {
+            protocols.push(&JsValue::from_str(name));
+        }
+        let url = &opening.url;
+        let scheme = if url.is_secure() { "wss" } else { "ws" };
+        let url = format!("{scheme}://{}{}", url.host_header(), url.request_target());
+        let socket = WebSocket::new_with_str_sequence(&url, &protocols).map_err(|error| {
+            let advice = match error.dyn_ref::<js_sys::Error>() {
+                Some(error) if error.name() == "SecurityError" => FORBIDDEN,
+                _ => "Check the URL and the subprotocols",
+            };
+            ConnectError::BrowserRefused {
+                url: opening.url.to_string(),
+                error: text_of(&error),
+                advice,
+            }
+        })?;
+        // A Blob would have to be read in turns, and would be overtaken by what comes later.
+        socket.set_binary_type(BinaryType::Arraybuffer);
+        let inbox = Rc::<RefCell<Inbox>>::default();
+        let on_open = callback(&inbox, |inbox, _: Event| inbox.is_open = true);
+        let on_message = callback(&inbox, |inbox, event: MessageEvent| {
+            inbox.push(message(&event.data()));
+        });
+        let on_error = callback(&inbox, |inbox, _: Event| inbox.is_failed = true);
+        let on_close = callback(&inbox, |inbox, event: CloseEvent| {
+            inbox.closed = Some(Closed {
+                code: event.code(),
+                reason: event.reason(),
+                was_clean: event.was_clean(),
+                is_failed: inbox.is_failed,
+            });
+        });
+        let on_page_hide = callback(&inbox, |inbox, _: Event| inbox.is_page_left = true);
+        socket.set_onopen(Some(on_open.as_ref().unchecked_ref()));
+        socket.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
+        socket.set_onerror(Some(on_error.as_ref().unchecked_ref()));
+        socket.set_onclose(Some(on_close.as_ref().unchecked_ref()));
+        let page: EventTarget = js_sys::global().unchecked_into();
+        // A worker has no such event; it ends with its page.
+        let _ = page
+            .add_event_listener_with_callback("pagehide", on_page_hide.as_ref().unchecked_ref());
+        Ok(Self {
+            socket,
+            inbox,
+            on_page_hide,
+            _on_open: on_open,
+            _on_message: on_message,
+            _on_error: on_error,
+            _on_close: on_close,
+        })
+    }
+
+    pub(super) fn set_waker(&self, cx: &Context<'_>) {
+        self.inbox.borrow_mut().waker = Some(cx.waker().clone());
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        self.inbox.borrow().is_open
+    }
+
+    /// Whether the closing handshake has begun, by either end, or the connection is gone.
+    pub(super) fn is_ending(&self) -> bool {
+        self.socket.ready_state() >= WebSocket::CLOSING
+    }
+
+    pub(super) fn close_event(&self) -> Option<Closed> {
+        self.inbox.borrow().closed.clone()
+    }
+
+    pub(super) fn take_page_left(&self) -> bool {
+        std::mem::take(&mut self.inbox.borrow_mut().is_page_left)
+    }
+
+    pub(super) fn next_message(&self) -> Option<Message> {
+        self.inbox.borrow_mut().pop()
+    }
+
+    pub(super) fn inbox_bytes(&self) -> usize {
+        self.inbox.borrow().bytes()
+    }
+
+    pub(super) fn clear(&self) {
+        self.inbox.borrow_mut().clear();
+    }
+
+    /// The subprotocol that the server chose.
+    pub(super) fn protocol(&self) -> Option<String> {
+        Some(self.socket.protocol()).filter(|protocol| !protocol.is_empty())
+    }
+
+    /// Whether nobody sees the page, which makes its timers slow. A worker has none.
+    pub(super) fn is_page_hidden(&self) -> bool {
+        let property =
+            |object: &JsValue, name| js_sys::Reflect::get(object, &JsValue::from_str(name));
+        property(&js_sys::global(), "document")
+            .and_then(|document| property(&document, "hidden"))
+            .is_ok_and(|hidden| hidden.is_truthy())
+    }
+
+    /// How many bytes the browser has not written yet.
+    pub(super) fn buffered(&self) -> usize {
+        self.socket.buffered_amount() as usize
+    }
+
+    pub(super) fn send(&self, message: &Message) -> Result<(), JsValue> {
+        match message {
+            Message::Text(text) => self.socket.send_with_str(text),
+            Message::Binary(bytes) => self.socket.send_with_u8_array(bytes),
+        }
+    }
+
+    /// Begins the closing handshake. The code and reason were checked before.
+    pub(super) fn close(&self, frame: Option<(u16, &str)>) {
+        let _ = match frame {
+            Some((code, reason)) => self.socket.close_with_code_and_reason(code, reason),
+            None => self.socket.close(),
+        };
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        self.socket.set_onopen(None);
+        self.socket.set_onmessage(None);
+        self.socket.set_onerror(None);
+        self.socket.set_onclose(None);
+        let page: EventTarget = js_sys::global().unchecked_into();
+        let callback = self.on_page_hide.as_ref().unchecked_ref();
+        let _ = page.remove_event_listener_with_callback("pagehide", callback);
+        // One that is closed stays so.
+        let _ = self.socket.close();
+    }
+}
+
+/// A callback that changes the inbox and wakes the task.
+fn callback<E: wasm_bindgen::convert::FromWasmAbi + 'static>(
+    inbox: &Rc<RefCell<Inbox>>,
+    mut change: impl FnMut(&mut Inbox, E) + 'static,
+) -> Callback<E> {
+    let inbox = Rc::clone(inbox);
+    Closure::new(move |event| {
+        let waker = {
+            let mut inbox = inbox.borrow_mut();
+            change(&mut inbox, event);
+            inbox.waker.take()
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    })
+}
+
+/// A message event's data: a string or, as asked for, an ArrayBuffer.
+fn message(data: &JsValue) -> Message {
+    match data.dyn_ref::<JsString>() {
+        Some(text) => String::from(text).into(),
+        None => {
+            let buffer = data.unchecked_ref::<ArrayBuffer>();
+            Bytes::from(Uint8Array::new(buffer).to_vec()).into()
+        }
+    }
+}
+
+/// What the browser threw, for a person.
+fn text_of(error: &JsValue) -> String {
+    match error.dyn_ref::<js_sys::Error>() {
+        Some(error) => String::from(error.message()),
+        None => format!("{error:?}"),
+    }
+}

@@ -1,0 +1,202 @@
+//! native: the way to an open connection: URL → DNS → TCP → TLS → opening handshake.
+
+use std::future::{Future, IntoFuture};
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use talkback_proto::handshake::{
+    ClientHandshake, HandshakeError, HeadLimits, HeadReader, Negotiated, RefusedBody, WsUrl,
+    encode_request,
+};
+use talkback_proto::{Keepalive, Role};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use crate::connect::Connect;
+use crate::dial::dial;
+use crate::driver::drive;
+use crate::error::{ConnectError, Stage};
+use crate::http_io::{ReadHeadError, read_body, read_head};
+use crate::keys::random;
+use crate::runtime;
+use crate::shared::Shared;
+#[cfg(feature = "tls")]
+use crate::tls::{self, TlsOptions};
+use crate::transport::Transport;
+use crate::websocket::WebSocket;
+
+/// How long the body of a refusal is waited for; what has come by then is kept.
+const BODY_TIMEOUT: Duration = Duration::from_secs(2);
+
+impl Connect {
+    /// Starts the driver of a channel.
+    pub(crate) fn drive(mut self, shared: crate::sync::Arc<Shared>) {
+        self.keepalive.get_or_insert(Some(Keepalive::default()));
+        let close_timeout = self.limits.close_timeout;
+        // In a box of its own, which is freed once the channel is open.
+        let opening = Box::pin(async move { Ok(self.run().await?) });
+        runtime::spawn(drive(opening, shared, close_timeout));
+    }
+
+    async fn run(self) -> Result<WebSocket<Transport>, ConnectError> {
+        let url = WsUrl::parse(&self.url)?;
+        if let Some(name) = self.bad_header {
+            return Err(ConnectError::Header { name });
+        }
+        let security = Security::of(
+            &url,
+            #[cfg(feature = "tls")]
+            &self.tls,
+        )?;
+        let handshake = ClientHandshake::new(&url, self.options, random()).map_err(|error| {
+            ConnectError::Handshake {
+                url: url.to_string(),
+                error,
+            }
+        })?;
+        let mut stage = Stage::Resolve;
+        let opening = async {
+            let stream = connect_tcp(&url, &mut stage).await?;
+            let mut io = security.secure(stream, &url, &mut stage).await?;
+            stage = Stage::Handshake;
+            let (negotiated, leftover) =
+                shake_hands(&mut io, &url, &handshake, self.head_limits).await?;
+            let mut socket = WebSocket::from_upgraded(io, leftover, Role::Client, self.limits);
+            socket.set_keepalive(self.keepalive.flatten());
+            Ok(socket.with_protocol(negotiated.subprotocol.as_deref()))
+        };
+        timeout(self.timeout, opening).await.unwrap_or_else(|_| {
+            Err(ConnectError::Timeout {
+                url: url.to_string(),
+                after: self.timeout,
+                stage,
+            })
+        })
+    }
+}
+
+impl IntoFuture for Connect {
+    type Output = Result<WebSocket<Transport>, ConnectError>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.run())
+    }
+}
+
+/// Whether the URL asks for TLS, and how it is spoken.
+enum Security {
+    Plain,
+    #[cfg(feature = "tls")]
+    Tls(Arc<tokio_rustls::rustls::ClientConfig>),
+}
+
+impl Security {
+    #[cfg(feature = "tls")]
+    fn of(url: &WsUrl, options: &TlsOptions) -> Result<Self, ConnectError> {
+        Ok(if url.is_secure() {
+            Self::Tls(Arc::new(options.config()?))
+        } else {
+            Self::Plain
+        })
+    }
+
+    #[cfg(not(feature = "tls"))]
+    fn of(url: &WsUrl) -> Result<Self, ConnectError> {
+        if url.is_secure() {
+            return Err(ConnectError::NoTls {
+                url: url.to_string(),
+            });
+        }
+        Ok(Self::Plain)
+    }
+
+    #[cfg_attr(not(feature = "tls"), expect(unused_variables, clippy::unused_async))]
+    async fn secure(
+        self,
+        stream: TcpStream,
+        url: &WsUrl,
+        stage: &mut Stage,
+    ) -> Result<Transport, ConnectError> {
+        Ok(match self {
+            Self::Plain => Transport::tcp(stream),
+            #[cfg(feature = "tls")]
+            Self::Tls(config) => {
+                *stage = Stage::Tls;
+                Transport::tls(tls::connect(stream, url, config).await?)
+            }
+        })
+    }
+}
+
+/// Connects to the first address of the host that answers.
+async fn connect_tcp(url: &WsUrl, stage: &mut Stage) -> Result<TcpStream, ConnectError> {
+    let addresses = tokio::net::lookup_host((url.host(), url.port())).await;
+    let addresses = addresses.map_err(|error| ConnectError::Resolve {
+        host: url.host().to_owned(),
+        error: Arc::new(error),
+    })?;
+    *stage = Stage::Tcp;
+    let stream = dial(addresses).await.map_err(|error| ConnectError::Tcp {
+        url: url.to_string(),
+        error: Arc::new(error),
+    })?;
+    // A message must not wait for the acknowledgement of the one before.
+    let _ = stream.set_nodelay(true);
+    Ok(stream)
+}
+
+/// A connection that was lost during the opening handshake, perhaps by an alert of TLS.
+fn lost(url: &WsUrl, error: io::Error) -> ConnectError {
+    #[cfg(feature = "tls")]
+    if tls::is_tls_error(&error) {
+        return tls::tls_error(url, error);
+    }
+    ConnectError::Lost {
+        url: url.to_string(),
+        error: Arc::new(error),
+    }
+}
+
+/// The opening handshake; returns what was agreed on and the bytes behind the 101.
+async fn shake_hands(
+    stream: &mut Transport,
+    url: &WsUrl,
+    handshake: &ClientHandshake,
+    limits: HeadLimits,
+) -> Result<(Negotiated, BytesMut), ConnectError> {
+    let failed = |error| ConnectError::Handshake {
+        url: url.to_string(),
+        error,
+    };
+    // A server that refuses before it has read the request answers and ends the connection: what
+    // it said tells more than the failed write.
+    let _ = write_all(stream, &encode_request(&handshake.request())).await;
+    let mut reader = HeadReader::new(limits);
+    let leftover = read_head(stream, &mut reader)
+        .await
+        .map_err(|error| match error {
+            ReadHeadError::Io(error) => lost(url, error),
+            ReadHeadError::Head(error) => failed(error.into()),
+        })?;
+    let response = reader.response().map_err(|error| failed(error.into()))?;
+    match handshake.validate(&response) {
+        Ok(negotiated) => Ok((negotiated, leftover)),
+        Err(HandshakeError::Status(_)) => {
+            let mut body = RefusedBody::new(&response);
+            let _ = timeout(BODY_TIMEOUT, read_body(stream, &leftover, &mut body)).await;
+            Err(failed(HandshakeError::refused(&response, body.finish())))
+        }
+        Err(error) => Err(failed(error)),
+    }
+}
+
+async fn write_all(stream: &mut Transport, bytes: &[u8]) -> io::Result<()> {
+    stream.write_all(bytes).await?;
+    // A TLS layer may hold what it has taken.
+    stream.flush().await
+}

@@ -47,14 +47,23 @@ pub enum Step {
 /// A dropped call loses neither a line nor a message.
 pub async fn next(socket: &mut impl Duplex, mut input: Option<&mut Lines>) -> Step {
     poll_fn(|cx| {
+        let Some(lines) = &mut input else {
+            return poll_incoming(socket, cx);
+        };
+        // In turns: neither a server that never stops nor a pipe that never ends hides the other.
+        if lines.take_turn() {
+            let line = poll_line(socket, lines, cx);
+            return if line.is_ready() {
+                line
+            } else {
+                poll_incoming(socket, cx)
+            };
+        }
         let incoming = poll_incoming(socket, cx);
         if incoming.is_ready() {
             return incoming;
         }
-        match &mut input {
-            Some(lines) => poll_line(socket, lines, cx),
-            None => Poll::Pending,
-        }
+        poll_line(socket, lines, cx)
     })
     .await
 }
@@ -75,5 +84,58 @@ fn poll_line(socket: &mut impl Duplex, lines: &mut Lines, cx: &mut Context<'_>) 
         }),
         // What cannot be written shows at the next read as the end of the connection.
         Poll::Ready(Err(_)) | Poll::Pending => Poll::Pending,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A server that never stops.
+    struct Flood;
+
+    impl Stream for Flood {
+        type Item = Result<Message, Error>;
+
+        fn poll_next(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+            Poll::Ready(Some(Ok("flood".into())))
+        }
+    }
+
+    impl Sink<Message> for Flood {
+        type Error = Error;
+
+        fn poll_ready(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn start_send(self: Pin<&mut Self>, _: Message) -> Result<(), Error> {
+            Ok(())
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    #[tokio::test]
+    async fn lines_and_messages_take_turns() {
+        let (sender, mut lines) = Lines::channel(3);
+        for line in ["a", "b", "c"] {
+            sender.send(Ok(line.to_owned())).await;
+        }
+        let mut steps = String::new();
+        for _ in 0..6 {
+            steps.push(match next(&mut Flood, Some(&mut lines)).await {
+                Step::Line(_) => 'l',
+                Step::Message(_) => 'm',
+                step => panic!("{step:?}"),
+            });
+        }
+        assert_eq!(steps, "lmlmlm");
     }
 }

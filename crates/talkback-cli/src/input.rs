@@ -15,6 +15,8 @@ const LINES_AHEAD: usize = 64;
 #[derive(Debug)]
 pub struct Lines {
     lines: mpsc::Receiver<io::Result<String>>,
+    /// Whether they are asked before something else that goes on as well.
+    has_turn: bool,
 }
 
 /// Where lines that have been read are put.
@@ -75,7 +77,17 @@ impl Lines {
     /// Lines that the program reads in its own way; `capacity` of them may wait to be taken.
     pub fn channel(capacity: usize) -> (LineSender, Self) {
         let (sender, receiver) = mpsc::channel(capacity);
-        (LineSender { lines: sender }, Self { lines: receiver })
+        let lines = Self {
+            lines: receiver,
+            has_turn: false,
+        };
+        (LineSender { lines: sender }, lines)
+    }
+
+    /// Whether the lines go first this time: every other time.
+    pub(crate) fn take_turn(&mut self) -> bool {
+        self.has_turn = !self.has_turn;
+        self.has_turn
     }
 
     /// Polls for the next line; `None` at the end.

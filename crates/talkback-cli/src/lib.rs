@@ -30,6 +30,8 @@ pub mod exchange;
 pub mod explain;
 pub mod input;
 #[cfg(feature = "prompt")]
+mod printer;
+#[cfg(feature = "prompt")]
 mod prompt;
 #[cfg(feature = "prompt")]
 pub mod screen;

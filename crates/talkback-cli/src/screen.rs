@@ -4,6 +4,7 @@
 use std::io::{self, IsTerminal as _, Write as _};
 
 use crate::input::Lines;
+use crate::printer::Printer;
 use crate::prompt::Prompt;
 
 /// Standard output or standard error.
@@ -40,9 +41,16 @@ impl Output {
 
 /// Standard input, output and error, with a prompt among them or not.
 #[derive(Debug)]
-pub struct Screen {
-    /// `None` if nobody types.
-    prompt: Option<Prompt>,
+pub struct Screen(Face);
+
+/// What a screen is.
+#[derive(Debug)]
+enum Face {
+    /// A person types.
+    Prompt(Prompt),
+    /// Pipes, or a terminal in one direction only.
+    Plain(Printer),
+    Closed,
 }
 
 impl Screen {
@@ -58,40 +66,42 @@ impl Screen {
     pub fn open(text: &'static str, output: Output) -> io::Result<(Self, Lines)> {
         if io::stdin().is_terminal() && output.is_terminal() {
             let (prompt, lines) = Prompt::open(text, output)?;
-            let prompt = Some(prompt);
-            return Ok((Self { prompt }, lines));
+            return Ok((Self(Face::Prompt(prompt)), lines));
         }
-        Ok((Self { prompt: None }, Lines::stdin()?))
+        Ok((Self(Face::Plain(Printer::start()?)), Lines::stdin()?))
     }
 
     /// Whether a person types at a prompt, and it has not been closed.
     pub fn is_prompt(&self) -> bool {
-        self.prompt.is_some()
+        matches!(self.0, Face::Prompt(_))
     }
 
     /// Prints a line, given without its line end; above the prompt, if there is one.
     ///
     /// # Errors
-    /// The operating system's; [`BrokenPipe`](io::ErrorKind::BrokenPipe) if an earlier line could
-    /// not be printed above the prompt.
+    /// The operating system's about this line or an earlier one;
+    /// [`BrokenPipe`](io::ErrorKind::BrokenPipe) if nobody reads any more.
     ///
     /// # Cancel safety
     /// A dropped call may lose the line.
     pub async fn print(&mut self, output: Output, line: String) -> io::Result<()> {
-        match &self.prompt {
-            Some(prompt) => prompt.print(output, line).await,
-            None => output.write(format!("{line}\n").as_bytes()),
+        match &mut self.0 {
+            Face::Prompt(prompt) => prompt.print(output, line).await,
+            Face::Plain(printer) => printer.print(output, line).await,
+            Face::Closed => output.write(format!("{line}\n").as_bytes()),
         }
     }
 
-    /// Prints what is left, takes the prompt away and leaves the terminal as it was; without a
-    /// prompt nothing. Lines can be printed afterwards as well.
+    /// Prints what is left, takes the prompt away and leaves the terminal as it was. Lines can be
+    /// printed afterwards as well.
     ///
     /// # Cancel safety
     /// A dropped call leaves the tidying to the background.
     pub async fn close(&mut self) {
-        if let Some(prompt) = self.prompt.take() {
-            prompt.close().await;
+        match std::mem::replace(&mut self.0, Face::Closed) {
+            Face::Prompt(prompt) => prompt.close().await,
+            Face::Plain(printer) => printer.close().await,
+            Face::Closed => {}
         }
     }
 }

@@ -4,15 +4,20 @@ use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use talkback_cli::echo::{EchoOptions, EchoServer, Identity};
 use talkback_cli::explain::without_numbers;
 use talkback_cli::signals::Signals;
 use tokio::sync::oneshot;
+use tokio::time::timeout;
 
 use crate::args::EchoArgs;
 use crate::exit::{self, Failure, tell};
 use crate::tls;
+
+/// How long a line on standard error may wait for its reader.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Runs the server until a signal ends it.
 pub(crate) fn run(args: EchoArgs) -> Result<ExitCode, Failure> {
@@ -56,7 +61,7 @@ async fn serve(args: EchoArgs) -> Result<ExitCode, Failure> {
     }));
     tokio::select! {
         () = &mut running => {}
-        _ = signals.next() => tell(goodbye(connections.now())),
+        _ = signals.next() => say_goodbye(connections.now()).await,
     }
     let _ = stop.send(());
     let code = tokio::select! {
@@ -64,6 +69,12 @@ async fn serve(args: EchoArgs) -> Result<ExitCode, Failure> {
         signal = signals.next() => signal.exit_code(),
     };
     Ok(ExitCode::from(code))
+}
+
+/// Tells that the server stops, but does not wait for long for somebody to read it.
+async fn say_goodbye(connections: usize) {
+    let telling = tokio::task::spawn_blocking(move || tell(goodbye(connections)));
+    let _ = timeout(PATIENCE, telling).await;
 }
 
 /// Tells where the server is. Whoever started it may wait for that line, so it is flushed; and if

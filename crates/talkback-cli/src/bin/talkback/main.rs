@@ -22,11 +22,11 @@ fn main() -> ExitCode {
     let Args { verbose, command } = args;
     let outcome = match command {
         Command::Echo(options) => {
-            log::start("info", verbose);
+            let _log = log::start("info", verbose);
             echo::run(options)
         }
         Command::Connect(options) => {
-            log::start("warn", verbose);
+            let _log = log::start("warn", verbose);
             connect::run(options, verbose)
         }
     };

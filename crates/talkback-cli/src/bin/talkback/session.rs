@@ -54,7 +54,17 @@ pub(crate) async fn run(
     }
     .exchange(&mut screen, signals)
     .await;
-    screen.close().await;
+    let ending = match ending {
+        // Who stops a program does not wait for a reader that has stopped as well.
+        Ending::Stopped(stop) => {
+            let _ = timeout(PATIENCE, screen.close()).await;
+            Ending::Stopped(stop)
+        }
+        ending => tokio::select! {
+            () = screen.close() => ending,
+            stop = signals.next() => Ending::Stopped(stop),
+        },
+    };
     let closed = match &ending {
         Ending::Stopped(_) => go_away(socket, signals).await,
         _ => close(socket, signals).await,
@@ -131,7 +141,11 @@ impl Session<'_> {
                     continue;
                 }
             };
-            if let Some(ending) = self.handle(step, screen).await {
+            let ending = tokio::select! {
+                ending = self.handle(step, screen) => ending,
+                stop = signals.next() => return Ending::Stopped(stop),
+            };
+            if let Some(ending) = ending {
                 return ending;
             }
         }

@@ -5,8 +5,9 @@ use std::time::Instant;
 use bytes::buf::Limit;
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
-use crate::connection::{Connection, Event};
-use crate::message::{Message, Text};
+use crate::connection::Connection;
+use crate::event::Event;
+use crate::message::Message;
 use crate::receive::{DataFrame, MessageKind, Payload};
 
 /// The size in bytes of the buffer that a driver should read into.
@@ -34,7 +35,8 @@ pub enum Incoming {
 ///
 /// Small messages are copied out of the read buffer, so that they never hold it; larger ones are
 /// split off it. For a frame larger than the read buffer, [`space`](Self::space) lets the driver
-/// read into the message itself: at most one read and one part in fifteen of it is copied.
+/// read into the message itself: at most one read and one part in fifteen of it is copied. A
+/// compressed message comes whole from the connection.
 #[derive(Debug, Default)]
 pub struct Assembly {
     /// The message in progress.
@@ -59,6 +61,7 @@ impl Assembly {
                 other => {
                     input.advance(step.consumed);
                     match other {
+                        Some(Event::Message(message)) => return Some(Incoming::Message(message)),
                         Some(Event::Ping(payload)) => return Some(Incoming::Ping(payload)),
                         Some(Event::Pong(payload)) => return Some(Incoming::Pong(payload)),
                         _ => continue,
@@ -126,6 +129,7 @@ impl Assembly {
             range,
             first,
             last,
+            ..
         } = payload;
         input.advance(range.start);
         let size = range.len();
@@ -137,7 +141,7 @@ impl Assembly {
                 input.advance(size);
                 bytes
             };
-            return Some(message(*kind, bytes));
+            return Some(Message::from_validated(*kind, bytes));
         }
         debug_assert!(
             !*first || self.buffer.is_empty(),
@@ -174,13 +178,6 @@ impl Assembly {
 
     /// The message, whose buffer is at most about twice its size.
     fn finish(&mut self, kind: MessageKind) -> Message {
-        message(kind, std::mem::take(&mut self.buffer).freeze())
-    }
-}
-
-fn message(kind: MessageKind, bytes: Bytes) -> Message {
-    match kind {
-        MessageKind::Text => Message::Text(Text::from_validated(bytes)),
-        MessageKind::Binary => Message::Binary(bytes),
+        Message::from_validated(kind, std::mem::take(&mut self.buffer).freeze())
     }
 }

@@ -7,34 +7,16 @@ use std::time::{Duration, Instant};
 use bytes::{Buf, Bytes};
 
 use crate::close::{CloseCause, CloseCode, CloseFrame, CloseInfo, Initiator};
+use crate::deflate::{Compression, Deflate, DeflateParameters};
 use crate::error::{ProtocolError, SendError};
+use crate::event::{Event, Step};
 use crate::frame::{CONTROL_SIZE_MAX, Opcode};
 use crate::keepalive::{Due, Keepalive, Watch};
 use crate::limits::Limits;
 use crate::message::Message;
 use crate::output::{MaskingKeys, Output};
-use crate::receive::{DataFrame, Item, Payload, Receiver};
+use crate::receive::{DataFrame, Item, Payload, Progress, Receiver};
 use crate::role::Role;
-
-/// Something that the peer sent.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event {
-    /// A piece of a data message's payload; it lies in the bytes that were handed in.
-    Payload(Payload),
-    /// A ping. Its answer comes with the next [`output`](Connection::output).
-    Ping(Bytes),
-    /// A pong, asked for or not (RFC 6455 §5.5.3).
-    Pong(Bytes),
-}
-
-/// How far [`Connection::handle_bytes`] came.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Step {
-    /// How many bytes were used, an event's payload included. Hand in the rest next.
-    pub consumed: usize,
-    /// What they brought, if anything.
-    pub event: Option<Event>,
-}
 
 /// Where a connection stands.
 ///
@@ -80,6 +62,8 @@ pub struct Connection {
     receiver: Receiver,
     keys: Option<Box<dyn MaskingKeys>>,
     output: Output,
+    /// What was negotiated and its contexts, as long as messages pass.
+    deflate: Option<Box<Deflate>>,
     /// The latest ping's payload that is not answered yet. Earlier ones need no answer (§5.5.3).
     pong: Option<Bytes>,
     /// Where in the output's bytes the last pong ends; it has left once that many are written.
@@ -123,6 +107,7 @@ impl Connection {
             state: State::Open,
             keys,
             output: Output::default(),
+            deflate: None,
             pong: None,
             pong_end: 0,
             ping_end: 0,
@@ -137,6 +122,17 @@ impl Connection {
             keepalive: None,
             info: None,
         }
+    }
+
+    /// Compresses messages as the opening handshake agreed on (RFC 7692).
+    ///
+    /// Without context takeover, the connection owns no memory for it between messages. With it,
+    /// 48 KiB once a compressed message came, and 140 KiB to 490 KiB once one was sent.
+    #[must_use]
+    pub fn with_deflate(mut self, parameters: &DeflateParameters) -> Self {
+        self.receiver.enable_deflate();
+        self.deflate = Some(Box::new(Deflate::new(self.role, parameters)));
+        self
     }
 
     /// Which end this is.
@@ -178,9 +174,9 @@ impl Connection {
             keepalive.hear(now);
         }
         match self.receiver.handle(bytes) {
-            Ok(progress) => Step {
-                consumed: progress.consumed,
-                event: progress.item.and_then(|item| self.handle_item(item, now)),
+            Ok(Progress { consumed, item }) => Step {
+                consumed,
+                event: item.and_then(|item| self.handle_item(item, bytes, now)),
             },
             Err(error) => {
                 self.fail(error, now);
@@ -194,7 +190,8 @@ impl Connection {
 
     /// The data frame whose payload is arriving.
     ///
-    /// `None` between frames, in a control frame, and when data is discarded.
+    /// `None` between frames, in a control frame, in a compressed message, and when data is
+    /// discarded.
     pub fn data_frame(&self) -> Option<DataFrame> {
         self.is_receiving()
             .then(|| self.receiver.data_frame())
@@ -206,7 +203,7 @@ impl Connection {
         self.state == State::Open
     }
 
-    fn handle_item(&mut self, item: Item, now: Instant) -> Option<Event> {
+    fn handle_item(&mut self, item: Item, bytes: &[u8], now: Instant) -> Option<Event> {
         match item {
             Item::Control(Opcode::Close, payload) => {
                 match CloseFrame::decode(&payload) {
@@ -222,12 +219,29 @@ impl Connection {
             }
             // What else comes after our close frame is discarded.
             _ if self.state != State::Open => None,
+            Item::Payload(payload) if payload.is_compressed => self.inflate(bytes, &payload, now),
             Item::Payload(payload) => Some(Event::Payload(payload)),
             Item::Control(_, payload) => {
                 if let Some(keepalive) = &mut self.keepalive {
                     keepalive.take_pong(&payload, now);
                 }
                 Some(Event::Pong(payload))
+            }
+        }
+    }
+
+    /// Decompresses a piece of a message, which is given out when it is whole.
+    fn inflate(&mut self, bytes: &[u8], payload: &Payload, now: Instant) -> Option<Event> {
+        let Payload {
+            kind, range, last, ..
+        } = payload;
+        let inflater = &mut self.deflate.as_mut()?.inflater;
+        let (piece, size_max) = (&bytes[range.clone()], self.limits.message_size_max);
+        match inflater.take(piece, *kind, *last, size_max) {
+            Ok(whole) => whole.map(|bytes| Event::Message(Message::from_validated(*kind, bytes))),
+            Err(error) => {
+                self.fail(error, now);
+                None
             }
         }
     }
@@ -242,6 +256,7 @@ impl Connection {
             self.send_close(body, now);
         }
         self.state = State::Draining;
+        self.deflate = None;
     }
 
     /// Fails the connection (§7.1.7): the one way to do so.
@@ -254,21 +269,38 @@ impl Connection {
         }
         self.failure = Some(error);
         self.state = State::Draining;
+        self.deflate = None;
     }
 
     // ── Sending ──────────────────────────────────────────────────────────────────────────────
 
-    /// Queues a message as one frame.
+    /// Queues a message as one frame, compressed if that was negotiated and is worth it.
     ///
     /// # Errors
     /// [`SendError::Closed`] once a close frame was sent or received.
     pub fn send(&mut self, message: Message) -> Result<(), SendError> {
+        self.send_with(message, Compression::Auto)
+    }
+
+    /// Queues a message as one frame, and says whether it may be compressed.
+    ///
+    /// It is compressed here and now, and its whole frame is queued or none of it.
+    ///
+    /// # Errors
+    /// [`SendError::Closed`] once a close frame was sent or received.
+    pub fn send_with(
+        &mut self,
+        message: Message,
+        compression: Compression,
+    ) -> Result<(), SendError> {
         self.check_open()?;
         let opcode = match message {
             Message::Text(_) => Opcode::Text,
             Message::Binary(_) => Opcode::Binary,
         };
-        self.push(opcode, message.into_bytes());
+        if compression == Compression::Skip || !self.push_compressed(opcode, message.as_bytes()) {
+            self.push(opcode, message.into_bytes());
+        }
         Ok(())
     }
 
@@ -303,6 +335,7 @@ impl Connection {
         let body = frame.map_or_else(Bytes::new, |frame| frame.encode().into());
         self.send_close(body, now);
         self.state = State::Closing;
+        self.deflate = None;
     }
 
     /// Starts the close timeout, unless it runs: for a caller that has more to send before it
@@ -391,6 +424,17 @@ impl Connection {
             let key = self.keys.as_mut().map(|keys| keys.next_key());
             self.output.push_frame(opcode, payload, key);
         }
+    }
+
+    /// Queues a message compressed, or says that it is to be sent as it is.
+    fn push_compressed(&mut self, opcode: Opcode, message: &[u8]) -> bool {
+        let (keys, output) = (&mut self.keys, &mut self.output);
+        self.deflate.as_mut().is_some_and(|deflate| {
+            deflate.deflater.compress(message, |payload| {
+                let key = keys.as_mut().map(|keys| keys.next_key());
+                output.push_compressed(opcode, payload, key);
+            })
+        })
     }
 
     // ── Ending ───────────────────────────────────────────────────────────────────────────────
@@ -525,6 +569,7 @@ impl Connection {
             cause,
         });
         self.state = State::Ended;
+        self.deflate = None;
         self.pong = None;
         self.output.clear();
     }

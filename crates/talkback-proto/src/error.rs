@@ -50,10 +50,15 @@ pub enum ProtocolError {
     /// A close reason that is not UTF-8 (§5.5.1).
     #[error("the peer closed with a reason that is not valid UTF-8 (RFC 6455 §5.5.1)")]
     InvalidCloseReason,
-    /// A message over the limit, by what its headers declare; sizes in bytes.
+    /// A compressed message that is not a DEFLATE stream cut at its end as it must be (RFC 7692
+    /// §7.2.1).
+    #[error("the peer sent a compressed message that does not decompress (RFC 7692 §7.2)")]
+    MalformedDeflate,
+    /// A message over the limit, by what its headers declare or by what it decompresses to; sizes
+    /// in bytes.
     #[error("the peer's message of at least {size} bytes is over the limit of {size_max} bytes")]
     MessageTooBig {
-        /// What the headers so far declare.
+        /// What the headers so far declare, or one byte more than the limit.
         size: u64,
         /// The limit, [`Limits::message_size_max`](crate::Limits::message_size_max).
         size_max: u64,

@@ -1,5 +1,5 @@
 #![forbid(unsafe_code)]
-//! The WebSocket protocol (RFC 6455) without I/O: bytes, time and randomness are handed in.
+//! The WebSocket protocol (RFC 6455, RFC 7692) without I/O: bytes, time and randomness are handed in.
 //!
 //! This is the core of the `talkback` crate. A program wants that crate; this one is for those
 //! who bring a transport or an event loop of their own.
@@ -30,7 +30,9 @@
 mod assembly;
 mod close;
 mod connection;
+mod deflate;
 mod error;
+mod event;
 mod frame;
 pub mod handshake;
 mod keepalive;
@@ -46,8 +48,13 @@ pub use assembly::{Assembly, Incoming, READ_SIZE};
 pub use close::{
     CloseCause, CloseCode, CloseFrame, CloseFrameError, CloseInfo, Initiator, REASON_SIZE_MAX,
 };
-pub use connection::{Connection, Event, Step};
+pub use connection::Connection;
+pub use deflate::{
+    Bounded, Compression, CompressionLevel, DeflateParameters, DeflateTuning, MemoryLevel,
+    WindowBits,
+};
 pub use error::{ProtocolError, SendError};
+pub use event::{Event, Step};
 pub use frame::{CONTROL_SIZE_MAX, EncodedHeader, HEADER_SIZE_MAX, Header, Opcode};
 pub use keepalive::Keepalive;
 pub use limits::Limits;

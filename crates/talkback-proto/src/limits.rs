@@ -13,6 +13,10 @@ use std::time::Duration;
 pub struct Limits {
     /// The largest message in bytes, over all its fragments; 16 MiB by default. A larger one
     /// fails the connection with 1009 as soon as a header declares it.
+    ///
+    /// Of a compressed message the bytes that come out of it count, while they come out. The bytes
+    /// on the wire, of which nothing is kept, may be twice the limit and 1 KiB, since what does not
+    /// compress grows a little.
     pub message_size_max: u64,
     /// The most frames in one message; 131,072 by default. One more fails with 1008.
     pub fragments_max: u32,
@@ -21,6 +25,17 @@ pub struct Limits {
     pub write_buffer_max: usize,
     /// How long the closing handshake may take before the transport is dropped; 10 s by default.
     pub close_timeout: Duration,
+}
+
+impl Limits {
+    /// The most bytes that a message may take on the wire.
+    pub(crate) fn wire_size_max(&self, is_compressed: bool) -> u64 {
+        if is_compressed {
+            self.message_size_max.saturating_mul(2).saturating_add(1024)
+        } else {
+            self.message_size_max
+        }
+    }
 }
 
 impl Default for Limits {

@@ -5,6 +5,8 @@ use std::ops::Deref;
 
 use bytes::Bytes;
 
+use crate::receive::MessageKind;
+
 /// Bytes that are known to be UTF-8; cheap to clone.
 #[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Text(Bytes);
@@ -20,7 +22,7 @@ impl Text {
     }
 
     /// Text that was validated piece by piece as it arrived.
-    pub(crate) fn from_validated(bytes: Bytes) -> Self {
+    fn from_validated(bytes: Bytes) -> Self {
         debug_assert!(std::str::from_utf8(&bytes).is_ok());
         Self(bytes)
     }
@@ -104,6 +106,14 @@ pub enum Message {
 }
 
 impl Message {
+    /// A message whose text was validated piece by piece as it arrived.
+    pub(crate) fn from_validated(kind: MessageKind, bytes: Bytes) -> Self {
+        match kind {
+            MessageKind::Text => Self::Text(Text::from_validated(bytes)),
+            MessageKind::Binary => Self::Binary(bytes),
+        }
+    }
+
     /// The payload, text or not.
     pub fn as_bytes(&self) -> &[u8] {
         match self {

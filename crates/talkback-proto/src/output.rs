@@ -5,7 +5,8 @@ use std::io::IoSlice;
 
 use bytes::{Buf, Bytes, BytesMut};
 
-use crate::frame::{Header, Opcode};
+use crate::deflate::Compressed;
+use crate::frame::{EncodedHeader, Header, Opcode};
 use crate::mask::mask;
 
 /// Payloads from this size in bytes on are written from where they lie instead of being copied.
@@ -45,32 +46,52 @@ pub struct Output {
 impl Output {
     /// Queues one frame, masked where a key is given.
     pub(crate) fn push_frame(&mut self, opcode: Opcode, payload: Bytes, key: Option<[u8; 4]>) {
-        let header = Header {
-            fin: true,
-            rsv1: false,
-            opcode,
-            mask: key,
-            payload_size: payload.len() as u64,
-        };
-        let header = header.encode();
+        let header = header(opcode, false, payload.len(), key);
         if payload.len() >= UNCOPIED_SIZE_MIN {
-            self.tail.extend_from_slice(header.as_ref());
-            self.end_tail();
-            let payload = match key {
-                Some(key) => masked(payload, key),
-                None => payload,
-            };
-            self.push_segment(payload);
-            return;
+            self.push_uncopied(header, payload, key);
+        } else {
+            self.push_copied(header, &payload, key);
         }
+    }
+
+    /// Queues one frame with a compressed message, masked where a key is given.
+    pub(crate) fn push_compressed(
+        &mut self,
+        opcode: Opcode,
+        payload: Compressed<'_>,
+        key: Option<[u8; 4]>,
+    ) {
+        match payload {
+            Compressed::Small(payload) => {
+                let header = header(opcode, true, payload.len(), key);
+                self.push_copied(header, payload, key);
+            }
+            Compressed::Large(payload) => {
+                let header = header(opcode, true, payload.len(), key);
+                self.push_uncopied(header, payload, key);
+            }
+        }
+    }
+
+    fn push_copied(&mut self, header: EncodedHeader, payload: &[u8], key: Option<[u8; 4]>) {
         self.tail
             .reserve((header.as_ref().len() + payload.len()).max(TAIL_SIZE_MIN));
         self.tail.extend_from_slice(header.as_ref());
         let start = self.tail.len();
-        self.tail.extend_from_slice(&payload);
+        self.tail.extend_from_slice(payload);
         if let Some(key) = key {
             let _ = mask(&mut self.tail[start..], key);
         }
+    }
+
+    fn push_uncopied(&mut self, header: EncodedHeader, payload: Bytes, key: Option<[u8; 4]>) {
+        self.tail.extend_from_slice(header.as_ref());
+        self.end_tail();
+        let payload = match key {
+            Some(key) => masked(payload, key),
+            None => payload,
+        };
+        self.push_segment(payload);
     }
 
     /// How many bytes were ever written.
@@ -149,6 +170,18 @@ impl Buf for Output {
             }
         }
     }
+}
+
+/// The header of a whole message or a control frame.
+fn header(opcode: Opcode, rsv1: bool, payload_size: usize, mask: Option<[u8; 4]>) -> EncodedHeader {
+    let header = Header {
+        fin: true,
+        rsv1,
+        opcode,
+        mask,
+        payload_size: payload_size as u64,
+    };
+    header.encode()
 }
 
 /// The payload, masked: in place when nobody else holds it, else in a copy.

@@ -31,6 +31,8 @@ pub struct Payload {
     pub first: bool,
     /// Whether the message ends with this piece.
     pub last: bool,
+    /// Whether it is compressed (RFC 7692 §6), and then not validated.
+    pub(crate) is_compressed: bool,
 }
 
 /// A data frame whose payload is arriving; sizes in bytes.
@@ -71,6 +73,7 @@ struct Frame {
 #[derive(Debug)]
 struct Fragments {
     kind: MessageKind,
+    is_compressed: bool,
     size: u64,
     count: u32,
     /// Whether a piece of it has been handed out.
@@ -82,6 +85,8 @@ struct Fragments {
 pub(crate) struct Receiver {
     role: Role,
     limits: Limits,
+    /// Whether permessage-deflate was negotiated.
+    has_deflate: bool,
     /// A header of which a part has arrived.
     header: [u8; HEADER_SIZE_MAX],
     header_size: usize,
@@ -97,6 +102,7 @@ impl Receiver {
         Self {
             role,
             limits,
+            has_deflate: false,
             header: [0; HEADER_SIZE_MAX],
             header_size: 0,
             frame: None,
@@ -106,12 +112,18 @@ impl Receiver {
         }
     }
 
-    /// The data frame whose payload is arriving, if one is.
+    /// Permessage-deflate was negotiated: RSV1 means that a message is compressed.
+    pub(crate) fn enable_deflate(&mut self) {
+        self.has_deflate = true;
+    }
+
+    /// The data frame whose payload is arriving, if one is and it is not compressed.
     pub(crate) fn data_frame(&self) -> Option<DataFrame> {
         let Frame {
             header, remaining, ..
         } = self.frame.as_ref()?;
-        (!header.opcode.is_control()).then(|| DataFrame {
+        let is_compressed = self.message.as_ref().is_some_and(|m| m.is_compressed);
+        (!header.opcode.is_control() && !is_compressed).then(|| DataFrame {
             header_size: header.encode().as_ref().len(),
             payload_size: header.payload_size,
             remaining: *remaining,
@@ -194,9 +206,13 @@ impl Receiver {
 
     /// Holds a header against role, message in progress and limits.
     fn begin_frame(&mut self, header: Header) -> Result<(), ProtocolError> {
-        // RSV1 is for extensions, and none is negotiated (§5.2).
+        // RSV1 is for extensions (§5.2). With permessage-deflate it stands on the first frame of a
+        // message and MUST NOT be set on the others, nor on control frames (RFC 7692 §6.1).
         if header.rsv1 {
-            return Err(ProtocolError::ReservedBits);
+            let begins_message = matches!(header.opcode, Opcode::Text | Opcode::Binary);
+            if !(self.has_deflate && begins_message) {
+                return Err(ProtocolError::ReservedBits);
+            }
         }
         match (self.role, header.mask) {
             // A server MUST close the connection upon a frame that is not masked (§5.1).
@@ -206,8 +222,8 @@ impl Receiver {
             _ => {}
         }
         match header.opcode {
-            Opcode::Text => self.begin_message(MessageKind::Text)?,
-            Opcode::Binary => self.begin_message(MessageKind::Binary)?,
+            Opcode::Text => self.begin_message(MessageKind::Text, header.rsv1)?,
+            Opcode::Binary => self.begin_message(MessageKind::Binary, header.rsv1)?,
             _ => {}
         }
         if !header.opcode.is_control() {
@@ -221,13 +237,18 @@ impl Receiver {
         Ok(())
     }
 
-    fn begin_message(&mut self, kind: MessageKind) -> Result<(), ProtocolError> {
+    fn begin_message(
+        &mut self,
+        kind: MessageKind,
+        is_compressed: bool,
+    ) -> Result<(), ProtocolError> {
         // The fragments of one message MUST NOT be interleaved with those of another (§5.4).
         if self.message.is_some() {
             return Err(ProtocolError::InterleavedMessage);
         }
         self.message = Some(Fragments {
             kind,
+            is_compressed,
             size: 0,
             count: 0,
             begun: false,
@@ -245,8 +266,8 @@ impl Receiver {
             return Err(ProtocolError::TooManyFragments(self.limits.fragments_max));
         }
         let size = message.size.saturating_add(payload_size);
-        if size > self.limits.message_size_max {
-            let size_max = self.limits.message_size_max;
+        let size_max = self.limits.message_size_max;
+        if size > size_max && size > self.limits.wire_size_max(message.is_compressed) {
             return Err(ProtocolError::MessageTooBig { size, size_max });
         }
         message.size = size;
@@ -281,11 +302,12 @@ impl Receiver {
             .expect("a data frame is part of a message");
         let frame = self.frame.as_ref().expect("payload is part of a frame");
         let (kind, last) = (message.kind, ended && frame.header.fin);
+        let is_compressed = message.is_compressed;
         let first = !message.begun;
         if ended {
             self.frame = None;
         }
-        if kind == MessageKind::Text {
+        if kind == MessageKind::Text && !is_compressed {
             self.utf8
                 .feed(bytes)
                 .map_err(|_| ProtocolError::InvalidUtf8)?;
@@ -303,6 +325,7 @@ impl Receiver {
             range,
             first,
             last,
+            is_compressed,
         }))
     }
 }

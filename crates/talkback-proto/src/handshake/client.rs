@@ -14,11 +14,13 @@ use http::header::{
 use http::{Method, Request, Response, StatusCode, Uri, Version};
 
 use super::accept_key;
+use super::deflate::{self, DeflateError, DeflateOffer};
 use super::error::HandshakeError;
 use super::grammar::{
     ExtensionOffer, Occurrence, extension_list, is_token, protocol_list, single, token_list,
 };
 use super::url::WsUrl;
+use crate::deflate::DeflateParameters;
 
 /// What a client asks for beside the URL; the default asks for nothing.
 #[derive(Clone, Default)]
@@ -30,7 +32,9 @@ pub struct ClientOptions {
     pub headers: HeaderMap,
     /// The `Origin` header, for clients that act for a web page.
     pub origin: Option<HeaderValue>,
-    /// The `Sec-WebSocket-Extensions` header: the extensions to offer.
+    /// The compression to offer. What comes of it goes to the connection.
+    pub deflate: Option<DeflateOffer>,
+    /// Other extensions to offer, as the `Sec-WebSocket-Extensions` header has them.
     pub extensions: Option<HeaderValue>,
 }
 
@@ -42,6 +46,7 @@ impl fmt::Debug for ClientOptions {
             .field("subprotocols", &self.subprotocols)
             .field("headers", &names)
             .field("origin", &self.origin)
+            .field("deflate", &self.deflate)
             .field("extensions", &self.extensions)
             .finish()
     }
@@ -55,6 +60,9 @@ pub struct Negotiated {
     /// The extensions that the server answered, each offered by name and there once; whether
     /// their parameters fit is for the extension to say.
     pub extensions: Vec<ExtensionOffer>,
+    /// Compression, if the server accepted what [`ClientOptions::deflate`] offers: for
+    /// [`Connection::with_deflate`](crate::Connection::with_deflate).
+    pub deflate: Option<DeflateParameters>,
 }
 
 /// One opening handshake of a client: a request, and the check of its response.
@@ -76,6 +84,7 @@ pub struct ClientHandshake {
     accept: String,
     subprotocols: Vec<String>,
     extensions: HashSet<String>,
+    deflate: Option<DeflateOffer>,
 }
 
 impl ClientHandshake {
@@ -90,17 +99,18 @@ impl ClientHandshake {
     /// twice, a header that belongs to the handshake, a malformed list of extensions.
     pub fn new(
         url: &WsUrl,
-        options: ClientOptions,
+        mut options: ClientOptions,
         nonce: [u8; 16],
     ) -> Result<ClientHandshake, HandshakeError> {
         check_subprotocols(&options.subprotocols)?;
         check_headers(&options.headers)?;
-        let offers = match &options.extensions {
-            Some(value) => {
-                extension_list([value]).map_err(|_| HandshakeError::InvalidExtensions)?
+        let mut extensions = offered_names(options.extensions.as_ref())?;
+        if let Some(deflate) = &options.deflate {
+            options.extensions = Some(with_deflate(deflate, options.extensions.as_ref()));
+            if !extensions.insert(deflate::NAME.to_owned()) {
+                return Err(HandshakeError::InvalidExtensions);
             }
-            None => Vec::new(),
-        };
+        }
         let key = STANDARD.encode(nonce);
         let headers = request_headers(url, &options, &key)?;
 
@@ -116,7 +126,8 @@ impl ClientHandshake {
             request,
             accept: accept_key(&key),
             subprotocols: options.subprotocols,
-            extensions: offers.into_iter().map(|offer| offer.name).collect(),
+            extensions,
+            deflate: options.deflate,
         })
     }
 
@@ -163,9 +174,11 @@ impl ClientHandshake {
         if accept != Some(self.accept.as_bytes()) {
             return Err(HandshakeError::Accept);
         }
+        let extensions = self.answered_extensions(headers)?;
         Ok(Negotiated {
             subprotocol: self.chosen_subprotocol(headers)?,
-            extensions: self.answered_extensions(headers)?,
+            deflate: self.answered_deflate(&extensions)?,
+            extensions,
         })
     }
 
@@ -207,6 +220,16 @@ impl ClientHandshake {
         }
         Ok(answers)
     }
+
+    /// What was agreed on for compression, if it was our offer that the server accepted.
+    fn answered_deflate(
+        &self,
+        answers: &[ExtensionOffer],
+    ) -> Result<Option<DeflateParameters>, DeflateError> {
+        let answer = answers.iter().find(|answer| answer.name == deflate::NAME);
+        let offer = self.deflate.as_ref().zip(answer);
+        offer.map(|(offer, answer)| offer.check(answer)).transpose()
+    }
 }
 
 /// Shows what is asked for, without the secrets of URL and headers.
@@ -234,6 +257,24 @@ fn check_subprotocols(subprotocols: &[String]) -> Result<(), HandshakeError> {
         seen.insert(subprotocol);
     }
     Ok(())
+}
+
+fn offered_names(extensions: Option<&HeaderValue>) -> Result<HashSet<String>, HandshakeError> {
+    let Some(value) = extensions else {
+        return Ok(HashSet::new());
+    };
+    let offers = extension_list([value]).map_err(|_| HandshakeError::InvalidExtensions)?;
+    Ok(offers.into_iter().map(|offer| offer.name).collect())
+}
+
+/// The offer of compression, and behind it what else is offered.
+fn with_deflate(deflate: &DeflateOffer, others: Option<&HeaderValue>) -> HeaderValue {
+    let mut value = deflate.write().into_bytes();
+    if let Some(others) = others {
+        value.extend(b", ");
+        value.extend(others.as_bytes());
+    }
+    HeaderValue::try_from(value).expect("both parts are header values")
 }
 
 fn check_headers(headers: &HeaderMap) -> Result<(), HandshakeError> {

@@ -6,6 +6,8 @@ use bytes::Bytes;
 use http::header::{HeaderMap, HeaderName, LOCATION, SET_COOKIE};
 use http::{Response, StatusCode, Version};
 
+use super::deflate::DeflateError;
+
 /// The caller's URL does not name a WebSocket server (RFC 6455 §3).
 ///
 /// No message repeats a part of the URL, because any part may turn out to be a secret that was
@@ -140,8 +142,11 @@ pub enum HandshakeError {
     /// The caller's headers are more than an HTTP message can hold.
     #[error("the request has too many headers: send fewer")]
     TooManyHeaders,
-    /// The caller's list of extensions is malformed (RFC 6455 §9.1).
-    #[error("the list of extensions is not of the form `name; param=value, other-name`")]
+    /// The caller's list of extensions is malformed (RFC 6455 §9.1), or names permessage-deflate
+    /// beside the option for it.
+    #[error(
+        "the list of extensions is not of the form `name; param=value, other-name`, or has permessage-deflate beside its own option"
+    )]
     InvalidExtensions,
     /// The server's caller chose a subprotocol that the client did not offer.
     #[error(
@@ -218,6 +223,9 @@ pub enum HandshakeError {
         /// The extension's name.
         extension: String,
     },
+    /// The server's answer to the offer of permessage-deflate breaks its rules.
+    #[error(transparent)]
+    Deflate(#[from] DeflateError),
 }
 
 impl HandshakeError {

@@ -256,9 +256,9 @@ thread_local! {
 }
 
 #[cfg(test)]
-fn count_work(bytes: usize) {
+pub(super) fn count_work(bytes: usize) {
     WORK.set(WORK.get() + bytes);
 }
 
 #[cfg(not(test))]
-fn count_work(_bytes: usize) {}
+pub(super) fn count_work(_bytes: usize) {}

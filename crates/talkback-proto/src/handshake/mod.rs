@@ -7,6 +7,7 @@
 //! nonce ─┘      │ request() ── encode_request ─►     ▼
 //!               │                              ServerHandshake::read ── Refusal
 //!               │                                    │ OriginPolicy::check
+//!               │                                    │ DeflatePolicy::answer
 //!               │                                    ▼ accept()
 //!   bytes ── HeadReader      ◄── encode_response ── 101, or encode_refusal
 //!               │ response()
@@ -24,6 +25,7 @@
 //! must not be read as frames.
 
 mod client;
+mod deflate;
 mod error;
 mod grammar;
 mod http1;
@@ -37,6 +39,7 @@ mod url;
 mod tests;
 
 pub use client::{ClientHandshake, ClientOptions, Negotiated};
+pub use deflate::{DeflateAnswer, DeflateError, DeflateOffer, DeflatePolicy};
 pub use error::{HandshakeError, HeadError, Refused, UrlError};
 pub use grammar::ExtensionOffer;
 pub use http1::{HeadLimits, HeadReader, encode_refusal, encode_request, encode_response};

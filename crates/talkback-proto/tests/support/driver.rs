@@ -22,8 +22,13 @@ pub(crate) struct Driver {
 
 impl Driver {
     pub(crate) fn new(role: Role, limits: &Limits) -> Self {
+        Self::on(connection(role, limits))
+    }
+
+    /// A driver of a connection that the caller made.
+    pub(crate) fn on(connection: Connection) -> Self {
         Self {
-            connection: connection(role, limits),
+            connection,
             assembly: Assembly::default(),
             input: BytesMut::with_capacity(READ_SIZE),
             now: Instant::now(),

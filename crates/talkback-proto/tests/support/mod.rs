@@ -4,7 +4,9 @@
     reason = "each test binary compiles this module and uses a part of it"
 )]
 
+pub(crate) mod deflate;
 pub(crate) mod driver;
+pub(crate) mod reference;
 pub(crate) mod wire;
 
 use std::time::Instant;
@@ -191,17 +193,27 @@ pub(crate) fn replay_after(
     bytes: &[u8],
     prepare: impl Fn(&mut Connection),
 ) -> Outcome {
+    let make = || {
+        let mut connection = connection(role, limits);
+        prepare(&mut connection);
+        connection
+    };
+    replay_on(make, bytes)
+}
+
+/// As [`replay`], on connections that the caller makes.
+pub(crate) fn replay_on(make: impl Fn() -> Connection, bytes: &[u8]) -> Outcome {
+    let role = make().role();
     let run = |path, drain, pieces: &[&[u8]]| {
         let mut run = Run {
             path,
             drain,
             now: Instant::now(),
-            connection: connection(role, limits),
+            connection: make(),
             assembly: Assembly::default(),
             incoming: Vec::new(),
             output: Vec::new(),
         };
-        prepare(&mut run.connection);
         for piece in pieces {
             run.feed(piece);
         }
@@ -261,7 +273,18 @@ pub(crate) fn assert_fails_after(
     incoming: &[Incoming],
     error: ProtocolError,
 ) {
-    let outcome = replay(role, limits, bytes);
+    assert_fails_on(|| connection(role, limits), bytes, incoming, error);
+}
+
+/// As [`assert_fails_after`], on connections that the caller makes.
+pub(crate) fn assert_fails_on(
+    make: impl Fn() -> Connection,
+    bytes: &[u8],
+    incoming: &[Incoming],
+    error: ProtocolError,
+) {
+    let role = make().role();
+    let outcome = replay_on(make, bytes);
     assert_eq!(outcome.incoming, incoming, "{role:?} {bytes:x?}");
     let close = wire::close_body(error.close_code().number(), "");
     assert_eq!(
@@ -278,7 +301,17 @@ pub(crate) fn assert_fails_after(
 
 /// Replays `bytes` and holds that they bring `incoming` and leave the connection open.
 pub(crate) fn assert_brings(role: Role, bytes: &[u8], incoming: &[Incoming]) -> Outcome {
-    let outcome = replay(role, &Limits::default(), bytes);
+    assert_brings_on(|| connection(role, &Limits::default()), bytes, incoming)
+}
+
+/// As [`assert_brings`], on connections that the caller makes.
+pub(crate) fn assert_brings_on(
+    make: impl Fn() -> Connection,
+    bytes: &[u8],
+    incoming: &[Incoming],
+) -> Outcome {
+    let role = make().role();
+    let outcome = replay_on(make, bytes);
     assert_eq!(outcome.incoming, incoming, "{role:?}");
     assert!(outcome.wants_read && !outcome.wants_shutdown, "{role:?}");
     let cause = CloseCause::Transport(END.into());

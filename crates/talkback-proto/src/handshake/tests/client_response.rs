@@ -305,6 +305,7 @@ fn c28_response_cut_at_any_byte_passes_and_loses_nothing() {
     let expected = Negotiated {
         subprotocol: Some("chat".to_owned()),
         extensions: Vec::new(),
+        deflate: None,
     };
     assert_eq!(negotiated, expected);
     assert_eq!(rest, FRAMES);

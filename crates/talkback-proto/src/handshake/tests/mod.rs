@@ -10,6 +10,7 @@ use super::{
 
 mod client;
 mod client_response;
+mod deflate;
 mod grammar;
 mod hostile;
 mod http1;

@@ -1,0 +1,162 @@
+//! Compression of messages as they are queued (RFC 7692 §7.2.1).
+
+use bytes::Bytes;
+use zlib_rs::{Deflate, DeflateConfig, DeflateFlush};
+
+use super::pool::{SCRATCH_SIZE, give_back_deflater, take_deflater, with_scratch};
+use super::{CompressionLevel, DeflateTuning, MemoryLevel, Takeover, WindowBits};
+
+/// What is taken away from the end of each message (§7.2.1).
+const TAIL: [u8; 4] = [0x00, 0x00, 0xFF, 0xFF];
+
+/// The payload of an empty message: the header of the block whose rest is the tail (§7.2.3.6).
+const EMPTY: [u8; 1] = [0x00];
+
+/// What makes one context unlike another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Settings {
+    window_bits: WindowBits,
+    level: CompressionLevel,
+    memory_level: MemoryLevel,
+}
+
+impl From<Settings> for DeflateConfig {
+    fn from(settings: Settings) -> Self {
+        Self {
+            level: settings.level.get().into(),
+            mem_level: settings.memory_level.get().into(),
+            // Below zero: without the header of zlib.
+            window_bits: -i32::from(settings.window_bits.get()),
+            ..Self::default()
+        }
+    }
+}
+
+/// A compressed message.
+#[derive(Debug)]
+pub(crate) enum Compressed<'a> {
+    /// To be copied.
+    Small(&'a [u8]),
+    /// To be kept.
+    Large(Bytes),
+}
+
+/// Compresses the messages of one connection.
+pub(crate) struct Deflater {
+    takeover: Takeover,
+    settings: Settings,
+    threshold: usize,
+    /// Ours from the first compressed message on with takeover, else never between messages.
+    context: Option<Deflate>,
+}
+
+impl Deflater {
+    pub(super) fn new(takeover: Takeover, window_bits: WindowBits, tuning: DeflateTuning) -> Self {
+        Self {
+            takeover,
+            settings: Settings {
+                window_bits,
+                level: tuning.level,
+                memory_level: tuning.memory_level,
+            },
+            threshold: tuning.threshold,
+            context: None,
+        }
+    }
+
+    /// Compresses a message and hands it to `push`; or says `false`, and the message is to be sent
+    /// as it is.
+    ///
+    /// Once a context that is taken over has seen the message, the peer's must see it too: then it
+    /// is sent compressed even if that made it larger.
+    #[must_use = "a message that was not pushed is to be sent as it is"]
+    pub(crate) fn compress(&mut self, message: &[u8], push: impl FnOnce(Compressed<'_>)) -> bool {
+        if message.len() < self.threshold {
+            return false;
+        }
+        let size_max = match self.takeover {
+            Takeover::Kept => usize::MAX,
+            // What is not smaller without its tail is not worth it.
+            Takeover::None => (message.len() + TAIL.len()).saturating_sub(1),
+        };
+        if message.is_empty() {
+            let is_allowed = self.takeover == Takeover::Kept;
+            if is_allowed {
+                push(Compressed::Small(&EMPTY));
+            }
+            return is_allowed;
+        }
+        let settings = self.settings;
+        let mut context = self
+            .context
+            .take()
+            .unwrap_or_else(|| take_deflater(settings));
+        let is_pushed = with_scratch(|buffer| {
+            let Some(size) = deflate(&mut context, message, buffer, size_max) else {
+                discard_pending(&mut context, buffer);
+                return false;
+            };
+            push(payload(buffer, size));
+            true
+        });
+        match self.takeover {
+            Takeover::Kept => self.context = Some(context),
+            Takeover::None => give_back_deflater(settings, context),
+        }
+        is_pushed
+    }
+}
+
+/// Compresses a message up to a byte boundary into a buffer that grows, and says how much came
+/// out; or `None` if it is more than `size_max` bytes.
+fn deflate(
+    context: &mut Deflate,
+    mut message: &[u8],
+    buffer: &mut Vec<u8>,
+    size_max: usize,
+) -> Option<usize> {
+    let mut size = 0;
+    loop {
+        let room = buffer.len().min(size_max);
+        let (taken, given) = (context.total_in(), context.total_out());
+        context
+            .compress(message, &mut buffer[size..room], DeflateFlush::SyncFlush)
+            .expect("the context is sound and there is room");
+        message = &message[(context.total_in() - taken) as usize..];
+        size += (context.total_out() - given) as usize;
+        // The flush is complete once it leaves room.
+        if size < room {
+            return Some(size);
+        }
+        if room == size_max {
+            return None;
+        }
+        buffer.resize(buffer.len() * 2, 0);
+    }
+}
+
+/// Takes what waits in the context to be given out.
+///
+/// A reset of zlib-rs forgets it, but not where it lay, and then lacks that much room.
+fn discard_pending(context: &mut Deflate, buffer: &mut [u8]) {
+    loop {
+        let given = context.total_out();
+        let status = context.compress(&[], buffer, DeflateFlush::NoFlush);
+        let size = (context.total_out() - given) as usize;
+        if status.is_err() || size < buffer.len() {
+            return;
+        }
+    }
+}
+
+/// The payload in the first `size` bytes of the buffer, which is kept if it has grown.
+fn payload(buffer: &mut Vec<u8>, size: usize) -> Compressed<'_> {
+    debug_assert!(buffer[..size].ends_with(&TAIL));
+    let size = size - TAIL.len();
+    if buffer.len() == SCRATCH_SIZE {
+        return Compressed::Small(&buffer[..size]);
+    }
+    let mut payload = std::mem::take(buffer);
+    payload.truncate(size);
+    Compressed::Large(payload.into_boxed_slice().into())
+}

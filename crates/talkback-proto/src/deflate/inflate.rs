@@ -1,0 +1,221 @@
+//! Decompression of messages as they arrive (RFC 7692 §7.2.2).
+
+use bytes::Bytes;
+use zlib_rs::{Inflate, InflateFlush, Status};
+
+use super::Takeover;
+use super::pool::{SCRATCH_SIZE, give_back_inflater, take_inflater, with_scratch};
+use crate::error::ProtocolError;
+use crate::receive::MessageKind;
+use crate::utf8::Utf8Validator;
+
+/// What the sender took away from the end of a message (§7.2.1), 00 00 FF FF, and one more empty
+/// block without compression: a stream that was cut there takes both and brings nothing.
+const TAIL_AND_EMPTY_BLOCK: [u8; 9] = [0x00, 0x00, 0xFF, 0xFF, 0x00, 0x00, 0x00, 0xFF, 0xFF];
+
+/// The same and an empty last block: only a stream that was cut there ends with it.
+const TAIL_AND_LAST_BLOCK: [u8; 6] = [0x00, 0x00, 0xFF, 0xFF, 0x03, 0x00];
+
+/// The most bytes that are decompressed at once. What is not needed of them was zeroed in vain.
+const CHUNK_SIZE_MAX: usize = 256 * 1024;
+
+/// The message that is arriving compressed, and the context that decompresses it.
+pub(crate) struct Inflater {
+    takeover: Takeover,
+    /// Ours from the first compressed message on with takeover, else while a message arrives.
+    context: Option<Inflate>,
+    /// Whether the stream may end here even without its tail: nothing of it came, or its last
+    /// block was marked as the last one.
+    is_at_end: bool,
+    /// What has been decompressed of the message, unless all of it was in one piece.
+    message: Vec<u8>,
+    utf8: Utf8Validator,
+}
+
+impl Inflater {
+    pub(super) fn new(takeover: Takeover) -> Self {
+        Self {
+            takeover,
+            context: None,
+            is_at_end: true,
+            message: Vec::new(),
+            utf8: Utf8Validator::default(),
+        }
+    }
+
+    /// Takes a piece of a compressed message's payload; with the last one the message is whole.
+    ///
+    /// # Errors
+    /// A stream that is not DEFLATE, more than `size_max` bytes out of it, text that is not UTF-8:
+    /// each as soon as the pieces so far show it.
+    pub(crate) fn take(
+        &mut self,
+        mut piece: &[u8],
+        kind: MessageKind,
+        is_last: bool,
+        size_max: u64,
+    ) -> Result<Option<Bytes>, ProtocolError> {
+        let size_max = usize::try_from(size_max).unwrap_or(usize::MAX);
+        // A small message passes through the thread's buffer, and is copied out of it once.
+        let whole = with_scratch(|scratch| {
+            let room = SCRATCH_SIZE.min(size_max - self.message.len());
+            let size = self.inflate(&mut piece, kind, &mut scratch[..room])?;
+            let is_used_up = size < room;
+            if is_used_up && is_last && self.message.is_empty() {
+                return Ok(Some(Bytes::copy_from_slice(&scratch[..size])));
+            }
+            self.grow(size, size_max);
+            self.message.extend_from_slice(&scratch[..size]);
+            if !is_used_up {
+                self.take_large(&mut piece, kind, size_max)?;
+            }
+            Ok(None)
+        })?;
+        if !is_last {
+            return Ok(None);
+        }
+        self.finish(kind)?;
+        let message = std::mem::take(&mut self.message);
+        Ok(Some(
+            whole.unwrap_or_else(|| message.into_boxed_slice().into()),
+        ))
+    }
+
+    /// Decompresses the rest of a piece into the message itself, by ever larger chunks.
+    fn take_large(
+        &mut self,
+        piece: &mut &[u8],
+        kind: MessageKind,
+        size_max: usize,
+    ) -> Result<(), ProtocolError> {
+        let mut chunk_size = SCRATCH_SIZE;
+        loop {
+            let start = self.message.len();
+            if start == size_max {
+                return self.expect_nothing_more(piece, kind, size_max);
+            }
+            self.grow(1, size_max);
+            chunk_size = (chunk_size * 2).min(CHUNK_SIZE_MAX);
+            let room = chunk_size.min(self.message.capacity() - start);
+            let mut message = std::mem::take(&mut self.message);
+            message.resize(start + room, 0);
+            let size = self.inflate(piece, kind, &mut message[start..])?;
+            message.truncate(start + size);
+            self.message = message;
+            if size < room {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Holds that a message which has reached the limit does not go on.
+    fn expect_nothing_more(
+        &mut self,
+        piece: &mut &[u8],
+        kind: MessageKind,
+        size_max: usize,
+    ) -> Result<(), ProtocolError> {
+        match self.inflate(piece, kind, &mut [0])? {
+            0 => Ok(()),
+            _ => Err(ProtocolError::MessageTooBig {
+                size: (size_max as u64).saturating_add(1),
+                size_max: size_max as u64,
+            }),
+        }
+    }
+
+    /// Makes room for `size` bytes: twice as much as there was, but not beyond the limit.
+    fn grow(&mut self, size: usize, size_max: usize) {
+        let needed = self.message.len() + size;
+        let capacity = self.message.capacity();
+        if needed > capacity {
+            let wanted = capacity.saturating_mul(2).min(size_max).max(needed);
+            self.message.reserve_exact(wanted - self.message.len());
+        }
+    }
+
+    /// Decompresses until `piece` is used up or `output` is full, validates what came out if it is
+    /// text, and says how much it is.
+    fn inflate(
+        &mut self,
+        piece: &mut &[u8],
+        kind: MessageKind,
+        output: &mut [u8],
+    ) -> Result<usize, ProtocolError> {
+        let mut size = 0;
+        let outcome = self.decompress(piece, output, &mut size);
+        // What came before a fault is judged first: so it does not matter how the payload was cut.
+        if kind == MessageKind::Text {
+            let validated = self.utf8.feed(&output[..size]);
+            validated.map_err(|_| ProtocolError::InvalidUtf8)?;
+        }
+        outcome.map(|()| size)
+    }
+
+    fn decompress(
+        &mut self,
+        piece: &mut &[u8],
+        output: &mut [u8],
+        size: &mut usize,
+    ) -> Result<(), ProtocolError> {
+        let context = self.context.get_or_insert_with(take_inflater);
+        while *size < output.len() {
+            let (taken, given) = (context.total_in(), context.total_out());
+            let status = context.decompress(piece, &mut output[*size..], InflateFlush::NoFlush);
+            let taken = (context.total_in() - taken) as usize;
+            *size += (context.total_out() - given) as usize;
+            *piece = &piece[taken..];
+            self.is_at_end &= taken == 0;
+            match status.map_err(|_| ProtocolError::MalformedDeflate)? {
+                // A block may be marked as the last one, and others follow (§7.2.3.5).
+                Status::StreamEnd => {
+                    context.reset(false);
+                    self.is_at_end = true;
+                }
+                Status::Ok => {}
+                Status::BufError if piece.is_empty() => {}
+                Status::BufError => return Err(ProtocolError::MalformedDeflate),
+            }
+            if piece.is_empty() && *size < output.len() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends the message's stream, and makes ready for the next one.
+    fn finish(&mut self, kind: MessageKind) -> Result<(), ProtocolError> {
+        if !std::mem::replace(&mut self.is_at_end, true) {
+            self.take_tail()?;
+        }
+        if self.takeover == Takeover::None
+            && let Some(context) = self.context.take()
+        {
+            give_back_inflater(context);
+        }
+        if kind == MessageKind::Text {
+            self.utf8.finish().map_err(|_| ProtocolError::InvalidUtf8)?;
+        }
+        Ok(())
+    }
+
+    /// Appends what the sender took away (§7.2.2), and holds that the stream was cut there and
+    /// nowhere else.
+    fn take_tail(&mut self) -> Result<(), ProtocolError> {
+        let Some(context) = &mut self.context else {
+            return Ok(());
+        };
+        let (mut tail, ends) = match self.takeover {
+            Takeover::Kept => (&TAIL_AND_EMPTY_BLOCK[..], Status::Ok),
+            Takeover::None => (&TAIL_AND_LAST_BLOCK[..], Status::StreamEnd),
+        };
+        let (taken, given) = (context.total_in(), context.total_out());
+        let status = context.decompress(tail, &mut [0], InflateFlush::NoFlush);
+        tail = &tail[(context.total_in() - taken) as usize..];
+        if status == Ok(ends) && tail.is_empty() && context.total_out() == given {
+            Ok(())
+        } else {
+            Err(ProtocolError::MalformedDeflate)
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! Compression of messages: permessage-deflate (RFC 7692).
+//!
+//! ```text
+//! DeflateOffer ── handshake ── DeflatePolicy          (handshake/deflate.rs)
+//!                     ▼
+//!             DeflateParameters ─▶ Connection::with_deflate
+//!                                    ├─ Inflater   pieces of payload in, one message out
+//!                                    └─ Deflater   one message in, one payload out
+//!                                         │
+//!                                       pool.rs    contexts and a buffer, by thread
+//! ```
+//!
+//! With context takeover a connection owns a context for that direction from the first compressed
+//! message on. Without, it borrows one from its thread for as long as a message takes.
+
+mod compress;
+mod inflate;
+mod parameters;
+mod pool;
+
+pub(crate) use compress::{Compressed, Deflater};
+pub(crate) use inflate::Inflater;
+pub use parameters::{
+    Bounded, Compression, CompressionLevel, DeflateParameters, DeflateTuning, MemoryLevel,
+    WindowBits,
+};
+
+use crate::role::Role;
+
+/// Both directions of a connection that negotiated permessage-deflate.
+pub(crate) struct Deflate {
+    pub(crate) inflater: Inflater,
+    pub(crate) deflater: Deflater,
+}
+
+impl Deflate {
+    pub(crate) fn new(role: Role, parameters: &DeflateParameters) -> Self {
+        let server = (
+            parameters.server_no_context_takeover,
+            parameters.server_max_window_bits,
+        );
+        let client = (
+            parameters.client_no_context_takeover,
+            parameters.client_max_window_bits,
+        );
+        let ((ours_alone, window_bits), (theirs_alone, _)) = match role {
+            Role::Client => (client, server),
+            Role::Server => (server, client),
+        };
+        Self {
+            inflater: Inflater::new(Takeover::unless(theirs_alone)),
+            deflater: Deflater::new(Takeover::unless(ours_alone), window_bits, parameters.tuning),
+        }
+    }
+}
+
+/// Whether the LZ77 sliding window of one message serves the next (RFC 7692 §7.1.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Takeover {
+    Kept,
+    None,
+}
+
+impl Takeover {
+    fn unless(no_context_takeover: bool) -> Self {
+        if no_context_takeover {
+            Self::None
+        } else {
+            Self::Kept
+        }
+    }
+}

@@ -11,7 +11,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use talkback::{Limits, OriginPolicy};
+use talkback::{DeflatePolicy, Limits, OriginPolicy};
 use tokio::net::TcpListener;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
@@ -34,6 +34,9 @@ pub struct EchoOptions {
     pub origins: Vec<String>,
     /// The largest message in bytes; 16 MiB by default.
     pub message_size_max: u64,
+    /// How compression is agreed on, or `None` to decline it; by default an offer is accepted so
+    /// that neither end keeps a context between messages.
+    pub compression: Option<DeflatePolicy>,
     /// How long open connections may take to close when the server stops; 5 s by default.
     pub drain_timeout: Duration,
     /// Who it is by TLS: with it the server speaks `wss://` and `https://` only; none by default.
@@ -48,6 +51,7 @@ impl Default for EchoOptions {
             subprotocols: Vec::new(),
             origins: Vec::new(),
             message_size_max: Limits::default().message_size_max,
+            compression: Some(DeflatePolicy::default()),
             drain_timeout: Duration::from_secs(5),
             #[cfg(feature = "tls")]
             tls: None,
@@ -61,6 +65,7 @@ struct Settings {
     subprotocols: Vec<String>,
     origin_policy: OriginPolicy,
     limits: Limits,
+    compression: Option<DeflatePolicy>,
     drain_timeout: Duration,
     #[cfg(feature = "tls")]
     tls: Option<Identity>,
@@ -88,6 +93,7 @@ impl From<EchoOptions> for Settings {
                 message_size_max: options.message_size_max,
                 ..Limits::default()
             },
+            compression: options.compression,
             drain_timeout: options.drain_timeout,
             #[cfg(feature = "tls")]
             tls: options.tls,

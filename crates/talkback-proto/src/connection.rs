@@ -130,9 +130,14 @@ impl Connection {
     /// 48 KiB once a compressed message came, and 140 KiB to 490 KiB once one was sent.
     #[must_use]
     pub fn with_deflate(mut self, parameters: &DeflateParameters) -> Self {
+        self.set_deflate(parameters);
+        self
+    }
+
+    /// As [`with_deflate`](Self::with_deflate), for a connection that stays where it is.
+    pub fn set_deflate(&mut self, parameters: &DeflateParameters) {
         self.receiver.enable_deflate();
         self.deflate = Some(Box::new(Deflate::new(self.role, parameters)));
-        self
     }
 
     /// Which end this is.

@@ -11,9 +11,10 @@ use bytes::{Bytes, BytesMut};
 use http::header::{CONNECTION, CONTENT_LENGTH, HOST, HeaderValue, UPGRADE};
 use http::{Request, Response, StatusCode, Version};
 use talkback_proto::handshake::{
-    HeadLimits, HeadReader, OriginPolicy, Refusal, ServerHandshake, encode_refusal, encode_response,
+    DeflatePolicy, HeadLimits, HeadReader, OriginPolicy, Refusal, ServerHandshake, encode_refusal,
+    encode_response,
 };
-use talkback_proto::{Limits, Role};
+use talkback_proto::{DeflateParameters, Limits, Role};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
 
@@ -46,6 +47,7 @@ pub fn accept<T>(stream: T) -> Accept<T> {
         stream,
         subprotocols: Arc::default(),
         origin_policy: OriginPolicy::default(),
+        compression: Some(DeflatePolicy::default()),
         check: None,
         otherwise: None,
         limits: Limits::default(),
@@ -60,6 +62,7 @@ pub struct Accept<T> {
     stream: T,
     subprotocols: Arc<[String]>,
     origin_policy: OriginPolicy,
+    compression: Option<DeflatePolicy>,
     check: Option<Arc<Check>>,
     otherwise: Option<Arc<Otherwise>>,
     limits: Limits,
@@ -78,6 +81,13 @@ impl<T> Accept<T> {
     /// Sets which web pages may connect; those of the same origin by default (RFC 6455 §10.2).
     pub fn origin_policy(mut self, policy: OriginPolicy) -> Self {
         self.origin_policy = policy;
+        self
+    }
+
+    /// Sets how compression is agreed on (RFC 7692), or with `None` declines it. By default an offer
+    /// is accepted so that neither end keeps a context between messages.
+    pub fn compression(mut self, policy: impl Into<Option<DeflatePolicy>>) -> Self {
+        self.compression = policy.into();
         self
     }
 
@@ -125,13 +135,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Accept<T> {
     async fn run(mut self) -> Result<WebSocket<T>, AcceptError> {
         let opening = timeout(self.timeout, self.shake_hands()).await;
         let answer = match opening.map_err(|_| AcceptError::Timeout(self.timeout))?? {
-            Answer::Open {
-                subprotocol,
-                leftover,
-            } => {
+            Answer::Open { agreed, leftover } => {
                 let socket =
                     WebSocket::from_upgraded(self.stream, leftover, Role::Server, self.limits);
-                return Ok(socket.with_protocol(subprotocol.as_deref()));
+                return Ok(agreed.apply(socket));
             }
             Answer::Last(bytes, error) => (bytes, error),
         };
@@ -168,7 +175,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Accept<T> {
             }
             return Ok(Answer::ordinary(otherwise(&request)));
         }
-        let (response, subprotocol) = match self.decide(&request) {
+        let (response, agreed) = match self.decide(&request) {
             Ok(decision) => decision,
             Err(refusal) => return Ok(Answer::refuse(refusal)),
         };
@@ -177,33 +184,56 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Accept<T> {
             .await
             .map_err(lost)?;
         self.stream.flush().await.map_err(lost)?;
-        Ok(Answer::Open {
-            subprotocol,
-            leftover,
-        })
+        Ok(Answer::Open { agreed, leftover })
     }
 
-    fn decide(&self, request: &Request<()>) -> Result<(Response<()>, Option<String>), Refusal> {
+    fn decide(&self, request: &Request<()>) -> Result<(Response<()>, Agreed), Refusal> {
         let handshake = ServerHandshake::read(request)?;
         self.origin_policy.check(&handshake)?;
         if let Some(check) = &self.check {
             check(request)?;
         }
-        Ok(answer(&handshake, &self.subprotocols))
+        Ok(answer(&handshake, &self.subprotocols, self.compression))
     }
 }
 
-/// The 101, and the first of the client's subprotocols that the server speaks.
+/// What an opening handshake agreed on.
+#[derive(Debug)]
+pub(crate) struct Agreed {
+    subprotocol: Option<String>,
+    deflate: Option<DeflateParameters>,
+}
+
+impl Agreed {
+    /// The socket that keeps to it.
+    pub(crate) fn apply<T: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        socket: WebSocket<T>,
+    ) -> WebSocket<T> {
+        socket
+            .with_protocol(self.subprotocol.as_deref())
+            .with_deflate(self.deflate.as_ref())
+    }
+}
+
+/// The 101: with the first of the client's subprotocols that the server speaks, and compression.
 pub(crate) fn answer(
     handshake: &ServerHandshake,
     subprotocols: &[String],
-) -> (Response<()>, Option<String>) {
+    compression: Option<DeflatePolicy>,
+) -> (Response<()>, Agreed) {
+    let deflate = compression.and_then(|policy| policy.answer(handshake));
+    let extensions = deflate.as_ref().map(|answer| answer.value.clone());
     let mut offered = handshake.subprotocols().iter();
     let subprotocol = offered.find(|name| subprotocols.contains(name)).cloned();
     let response = handshake
-        .accept(subprotocol.as_deref(), None)
+        .accept(subprotocol.as_deref(), extensions)
         .expect("the subprotocol is one of the client's");
-    (response, subprotocol)
+    let agreed = Agreed {
+        subprotocol,
+        deflate: deflate.map(|answer| answer.parameters),
+    };
+    (response, agreed)
 }
 
 impl<T> IntoFuture for Accept<T>
@@ -232,10 +262,7 @@ impl<T> fmt::Debug for Accept<T> {
 /// What becomes of a request.
 enum Answer {
     /// The 101 is sent.
-    Open {
-        subprotocol: Option<String>,
-        leftover: BytesMut,
-    },
+    Open { agreed: Agreed, leftover: BytesMut },
     /// The last bytes to send, and the error for the caller.
     Last(Vec<u8>, AcceptError),
 }

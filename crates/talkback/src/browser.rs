@@ -93,6 +93,9 @@ impl Connect {
                 "the browser keeps the connection alive; for a sign of life, send a message of your own now and then",
             );
         }
+        if self.compression.is_some() {
+            return not_here("compression", "the browser offers it by itself");
+        }
         // The names are checked as everywhere, so that the errors are the same.
         let names = ClientOptions {
             subprotocols: self.options.subprotocols,
@@ -241,7 +244,7 @@ impl Pump {
         while self.socket.buffered() <= self.buffered_max() {
             let order = shared.lock().next_order();
             match order {
-                Order::Send(message) => {
+                Order::Send(message, _) => {
                     if self.socket.send(&message).is_err() {
                         shared.lock().note_lost();
                     }

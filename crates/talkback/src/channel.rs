@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use futures_core::Stream;
 use futures_sink::Sink;
-use talkback_proto::{CloseCode, CloseFrame, CloseInfo, Message};
+use talkback_proto::{CloseCode, CloseFrame, CloseInfo, Compression, Message};
 #[cfg(not(browser))]
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -139,6 +139,23 @@ impl WebSocketChannel {
     /// A dropped call has queued the whole message or nothing.
     pub async fn send(&self, message: impl Into<Message>) -> Result<(), TrySendError> {
         self.half().send(message).await
+    }
+
+    /// Queues a message as [`send`](Self::send) does, and says whether it may be compressed; see
+    /// [`Compression::Skip`].
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    ///
+    /// # Cancel safety
+    /// As [`send`](Self::send).
+    #[cfg(not(browser))]
+    pub async fn send_with(
+        &self,
+        message: impl Into<Message>,
+        compression: Compression,
+    ) -> Result<(), TrySendError> {
+        self.half().send_with(message, compression).await
     }
 
     /// Waits until everything that was queued before the call is written.
@@ -364,7 +381,9 @@ impl Sender {
     /// # Errors
     /// A full queue, or a channel that is closing or closed; either hands the message back.
     pub fn try_send(&self, message: impl Into<Message>) -> Result<(), TrySendError> {
-        self.shared.lock().try_send(message.into())
+        self.shared
+            .lock()
+            .try_send(message.into(), Compression::Auto)
     }
 
     /// Queues a message, and waits while the queue is full.
@@ -375,14 +394,39 @@ impl Sender {
     /// # Cancel safety
     /// A dropped call has queued the whole message or nothing.
     pub async fn send(&self, message: impl Into<Message>) -> Result<(), TrySendError> {
-        let mut waiting = Some(message.into());
+        self.send_queued(message.into(), Compression::Auto).await
+    }
+
+    /// Queues a message, and says whether it may be compressed; see
+    /// [`WebSocketChannel::send_with`].
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    ///
+    /// # Cancel safety
+    /// As [`send`](Self::send).
+    #[cfg(not(browser))]
+    pub async fn send_with(
+        &self,
+        message: impl Into<Message>,
+        compression: Compression,
+    ) -> Result<(), TrySendError> {
+        self.send_queued(message.into(), compression).await
+    }
+
+    async fn send_queued(
+        &self,
+        message: Message,
+        compression: Compression,
+    ) -> Result<(), TrySendError> {
+        let mut waiting = Some(message);
         let mut key = WaitKey::new(Arc::clone(&self.shared));
         poll_fn(|cx| {
             let message = waiting
                 .take()
                 .expect("a future is not polled after its end");
             let mut state = self.shared.lock();
-            match state.try_send(message) {
+            match state.try_send(message, compression) {
                 Err(TrySendError::Full(message)) => {
                     waiting = Some(message);
                     state.wait_to_send(&mut key, cx);

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use http::header::{HeaderName, HeaderValue};
-use talkback_proto::handshake::{ClientOptions, HeadLimits};
+use talkback_proto::handshake::{ClientOptions, DeflateOffer, HeadLimits};
 use talkback_proto::{Keepalive, Limits};
 
 use crate::channel::WebSocketChannel;
@@ -38,6 +38,7 @@ pub fn connect(url: impl Into<String>) -> Connect {
         head_limits: HeadLimits::default(),
         timeout: CONNECT_TIMEOUT,
         keepalive: None,
+        compression: None,
         #[cfg(all(feature = "tls", not(browser)))]
         tls: TlsOptions::default(),
     }
@@ -56,6 +57,7 @@ pub struct Connect {
     pub(crate) head_limits: HeadLimits,
     pub(crate) timeout: Duration,
     pub(crate) keepalive: Option<Option<Keepalive>>,
+    pub(crate) compression: Option<Option<DeflateOffer>>,
     #[cfg(all(feature = "tls", not(browser)))]
     pub(crate) tls: TlsOptions,
 }
@@ -117,6 +119,13 @@ impl Connect {
     /// `WebSocket` has none, as it can only act while it is polled.
     pub fn keepalive(mut self, keepalive: impl Into<Option<Keepalive>>) -> Self {
         self.keepalive = Some(keepalive.into());
+        self
+    }
+
+    /// Sets the compression to offer (RFC 7692), or with `None` offers none. By default
+    /// permessage-deflate is offered, and the server chooses.
+    pub fn compression(mut self, offer: impl Into<Option<DeflateOffer>>) -> Self {
+        self.compression = Some(offer.into());
         self
     }
 

@@ -201,9 +201,13 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Pump<T> {
         while self.socket.has_room() {
             let order = shared.lock().next_order();
             match order {
-                Order::Send(message) => {
+                Order::Send(message, compression) => {
                     // If the peer has closed, the end will be reported.
-                    if self.socket.start_send_message(message).is_err() {
+                    if self
+                        .socket
+                        .start_send_message(message, compression)
+                        .is_err()
+                    {
                         shared.lock().note_lost();
                     }
                 }

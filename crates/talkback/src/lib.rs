@@ -121,11 +121,13 @@ pub use websocket::WebSocket;
 pub use {bytes, http};
 
 pub use talkback_proto::handshake::{
-    HandshakeError, HeadLimits, OriginPolicy, Refusal, Refused, UrlError, WsUrl, accept_key,
+    DeflateError, DeflateOffer, DeflatePolicy, HandshakeError, HeadLimits, OriginPolicy, Refusal,
+    Refused, UrlError, WsUrl, accept_key,
 };
 pub use talkback_proto::{
-    CloseCause, CloseCode, CloseFrame, CloseFrameError, CloseInfo, Initiator, Keepalive, Limits,
-    Message, ProtocolError, Role, SendError, Text,
+    Bounded, CloseCause, CloseCode, CloseFrame, CloseFrameError, CloseInfo, Compression,
+    CompressionLevel, DeflateParameters, DeflateTuning, Initiator, Keepalive, Limits, MemoryLevel,
+    Message, ProtocolError, Role, SendError, Text, WindowBits,
 };
 
 /// The examples of README.md are compiled as tests.

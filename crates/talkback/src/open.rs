@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use talkback_proto::handshake::{
-    ClientHandshake, HandshakeError, HeadLimits, HeadReader, Negotiated, RefusedBody, WsUrl,
-    encode_request,
+    ClientHandshake, DeflateOffer, HandshakeError, HeadLimits, HeadReader, Negotiated, RefusedBody,
+    WsUrl, encode_request,
 };
 use talkback_proto::{Keepalive, Role};
 use tokio::io::AsyncWriteExt;
@@ -42,7 +42,11 @@ impl Connect {
         runtime::spawn(drive(opening, shared, close_timeout));
     }
 
-    async fn run(self) -> Result<WebSocket<Transport>, ConnectError> {
+    async fn run(mut self) -> Result<WebSocket<Transport>, ConnectError> {
+        let offer = self
+            .compression
+            .unwrap_or_else(|| Some(DeflateOffer::default()));
+        self.options.deflate = offer;
         let url = WsUrl::parse(&self.url)?;
         if let Some(name) = self.bad_header {
             return Err(ConnectError::Header { name });
@@ -67,7 +71,9 @@ impl Connect {
                 shake_hands(&mut io, &url, &handshake, self.head_limits).await?;
             let mut socket = WebSocket::from_upgraded(io, leftover, Role::Client, self.limits);
             socket.set_keepalive(self.keepalive.flatten());
-            Ok(socket.with_protocol(negotiated.subprotocol.as_deref()))
+            Ok(socket
+                .with_protocol(negotiated.subprotocol.as_deref())
+                .with_deflate(negotiated.deflate.as_ref()))
         };
         timeout(self.timeout, opening).await.unwrap_or_else(|_| {
             Err(ConnectError::Timeout {

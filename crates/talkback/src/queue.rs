@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use talkback_proto::Message;
+use talkback_proto::{Compression, Message};
 
 /// The most messages in a queue.
 const MESSAGES_MAX: usize = 64;
@@ -13,7 +13,8 @@ const BYTES_MAX: usize = 1024 * 1024;
 /// Messages on their way between a program and its driver.
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
-    messages: VecDeque<Message>,
+    /// Each with what the caller said about compressing it.
+    messages: VecDeque<(Message, Compression)>,
     bytes: usize,
 }
 
@@ -23,24 +24,24 @@ impl Queue {
         self.messages.is_empty() || (self.messages.len() < MESSAGES_MAX && self.bytes < BYTES_MAX)
     }
 
-    pub(crate) fn push(&mut self, message: Message) {
+    pub(crate) fn push(&mut self, message: Message, compression: Compression) {
         self.bytes += message.len();
-        self.messages.push_back(message);
+        self.messages.push_back((message, compression));
     }
 
-    pub(crate) fn pop(&mut self) -> Option<Message> {
-        let message = self.messages.pop_front()?;
+    pub(crate) fn pop(&mut self) -> Option<(Message, Compression)> {
+        let (message, compression) = self.messages.pop_front()?;
         self.bytes -= message.len();
         // An idle channel owns no queue.
         if self.messages.is_empty() {
             self.messages = VecDeque::new();
         }
-        Some(message)
+        Some((message, compression))
     }
 
     /// The message that was pushed last, if it was not popped.
     pub(crate) fn newest(&self) -> Option<&Message> {
-        self.messages.back()
+        self.messages.back().map(|(message, _)| message)
     }
 
     pub(crate) fn clear(&mut self) {
@@ -65,7 +66,7 @@ mod tests {
     fn holds_64_messages() {
         let mut queue = Queue::default();
         while queue.has_room() {
-            queue.push("x".into());
+            queue.push("x".into(), Compression::Auto);
         }
         assert_eq!(queue.messages.len(), MESSAGES_MAX);
         queue.pop();
@@ -75,11 +76,11 @@ mod tests {
     #[test]
     fn holds_one_message_of_any_size_and_a_mebibyte_of_several() {
         let mut queue = Queue::default();
-        queue.push(vec![0; 3 * BYTES_MAX].into());
+        queue.push(vec![0; 3 * BYTES_MAX].into(), Compression::Auto);
         assert!(!queue.has_room());
         queue.pop();
         assert_eq!((queue.bytes(), queue.has_room()), (0, true));
-        queue.push(vec![0; BYTES_MAX - 1].into());
+        queue.push(vec![0; BYTES_MAX - 1].into(), Compression::Auto);
         assert!(queue.has_room());
     }
 }

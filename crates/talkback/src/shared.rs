@@ -6,7 +6,9 @@ use std::sync::PoisonError;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use talkback_proto::{CloseCause, CloseCode, CloseFrame, CloseInfo, Initiator, Message};
+use talkback_proto::{
+    CloseCause, CloseCode, CloseFrame, CloseInfo, Compression, Initiator, Message,
+};
 
 use crate::error::{Error, TrySendError};
 use crate::queue::Queue;
@@ -107,7 +109,7 @@ pub(crate) struct State {
 #[derive(Debug)]
 pub(crate) enum Order {
     /// Send this.
-    Send(Message),
+    Send(Message, Compression),
     /// Begin the closing handshake.
     Close(Option<CloseFrame>),
     /// Nothing.
@@ -217,14 +219,18 @@ impl Locked<'_> {
     // ── For the handles ──────────────────────────────────────────────────────────────────────
 
     /// Queues a message, if the channel takes it.
-    pub(crate) fn try_send(&mut self, message: Message) -> Result<(), TrySendError> {
+    pub(crate) fn try_send(
+        &mut self,
+        message: Message,
+        compression: Compression,
+    ) -> Result<(), TrySendError> {
         if self.is_closing() {
             return Err(TrySendError::Closed(message));
         }
         if !self.outgoing.has_room() {
             return Err(TrySendError::Full(message));
         }
-        self.outgoing.push(message);
+        self.outgoing.push(message, compression);
         self.queued += 1;
         self.wake_driver();
         Ok(())
@@ -235,7 +241,7 @@ impl Locked<'_> {
         if self.is_closing() {
             return Err(self.send_error());
         }
-        self.outgoing.push(message);
+        self.outgoing.push(message, Compression::Auto);
         self.queued += 1;
         self.wake_driver();
         Ok(())
@@ -281,7 +287,7 @@ impl Locked<'_> {
         cx: &Context<'_>,
     ) -> Poll<Option<Result<Message, Error>>> {
         let was_full = !self.incoming.has_room();
-        if let Some(message) = self.incoming.pop() {
+        if let Some((message, _)) = self.incoming.pop() {
             if was_full {
                 self.wake_driver();
             }
@@ -329,11 +335,11 @@ impl Locked<'_> {
 
     /// The next thing to do for the driver, which has room for a message.
     pub(crate) fn next_order(&mut self) -> Order {
-        if let Some(message) = self.outgoing.pop() {
+        if let Some((message, compression)) = self.outgoing.pop() {
             self.taken += 1;
             self.socket_bytes += message.len();
             self.wake_senders();
-            return Order::Send(message);
+            return Order::Send(message, compression);
         }
         match self.close.take() {
             Some(frame) => {
@@ -358,7 +364,7 @@ impl Locked<'_> {
         let is_drawn = self.watchers > 0 || self.reading == Reading::Latest;
         self.latest = is_drawn.then(|| message.clone());
         if self.reading == Reading::Queue {
-            self.incoming.push(message);
+            self.incoming.push(message, Compression::Auto);
         }
         self.wake_observers();
     }

@@ -13,12 +13,12 @@ use http::{Request, Response, StatusCode};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use hyper_util::server::conn::auto;
-use talkback_proto::handshake::{OriginPolicy, Refusal, ServerHandshake};
+use talkback_proto::handshake::{DeflatePolicy, OriginPolicy, Refusal, ServerHandshake};
 use talkback_proto::{Limits, Role};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-use crate::accept::answer;
+use crate::accept::{Agreed, answer};
 use crate::error::AcceptError;
 use crate::websocket::WebSocket;
 
@@ -55,6 +55,7 @@ pub fn upgrade<B>(request: &mut Request<B>) -> Upgrade {
         on_upgrade: request.extensions_mut().remove(),
         subprotocols: Arc::default(),
         origin_policy: OriginPolicy::default(),
+        compression: Some(DeflatePolicy::default()),
         limits: Limits::default(),
     }
 }
@@ -67,6 +68,7 @@ pub struct Upgrade {
     on_upgrade: Option<OnUpgrade>,
     subprotocols: Arc<[String]>,
     origin_policy: OriginPolicy,
+    compression: Option<DeflatePolicy>,
     limits: Limits,
 }
 
@@ -81,6 +83,13 @@ impl Upgrade {
     /// Sets which web pages may connect; those of the same origin by default (RFC 6455 §10.2).
     pub fn origin_policy(mut self, policy: OriginPolicy) -> Self {
         self.origin_policy = policy;
+        self
+    }
+
+    /// Sets how compression is agreed on (RFC 7692), or with `None` declines it. By default an offer
+    /// is accepted so that neither end keeps a context between messages.
+    pub fn compression(mut self, policy: impl Into<Option<DeflatePolicy>>) -> Self {
+        self.compression = policy.into();
         self
     }
 
@@ -105,16 +114,12 @@ impl Upgrade {
         (response, Upgrading { outcome, limits })
     }
 
-    fn decide(self) -> Result<(Response<()>, Agreed), Refusal> {
+    fn decide(self) -> Result<(Response<()>, (OnUpgrade, Agreed)), Refusal> {
         let handshake = self.handshake?;
         self.origin_policy.check(&handshake)?;
         let on_upgrade = self.on_upgrade.ok_or_else(not_upgradable)?;
-        let (response, subprotocol) = answer(&handshake, &self.subprotocols);
-        let agreed = Agreed {
-            on_upgrade,
-            subprotocol,
-        };
-        Ok((response, agreed))
+        let (response, agreed) = answer(&handshake, &self.subprotocols, self.compression);
+        Ok((response, (on_upgrade, agreed)))
     }
 }
 
@@ -152,29 +157,22 @@ fn refuse(refusal: &Refusal) -> Response<String> {
 #[derive(Debug)]
 #[must_use = "the connection closes if this is dropped"]
 pub struct Upgrading {
-    outcome: Result<Agreed, Refusal>,
+    outcome: Result<(OnUpgrade, Agreed), Refusal>,
     limits: Limits,
-}
-
-#[derive(Debug)]
-struct Agreed {
-    on_upgrade: OnUpgrade,
-    subprotocol: Option<String>,
 }
 
 impl Future for Upgrading {
     type Output = Result<WebSocket<Upgraded>, AcceptError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let agreed = match &mut self.outcome {
-            Ok(agreed) => agreed,
+        let (on_upgrade, agreed) = match &mut self.outcome {
+            Ok((on_upgrade, agreed)) => (on_upgrade, &*agreed),
             Err(refusal) => return Poll::Ready(Err(refusal.clone().into())),
         };
-        let upgraded = ready!(Pin::new(&mut agreed.on_upgrade).poll(cx)).map_err(lost)?;
-        let subprotocol = agreed.subprotocol.take();
+        let upgraded = ready!(Pin::new(on_upgrade).poll(cx)).map_err(lost)?;
         let (io, leftover) = Upgraded::new(upgraded);
         let socket = WebSocket::from_upgraded(io, leftover, Role::Server, self.limits.clone());
-        Poll::Ready(Ok(socket.with_protocol(subprotocol.as_deref())))
+        Poll::Ready(Ok(agreed.apply(socket)))
     }
 }
 

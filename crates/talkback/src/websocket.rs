@@ -1,5 +1,7 @@
 //! An open connection over any transport, polled in place: no task, no queue.
 
+mod compression;
+
 use std::fmt;
 use std::future::poll_fn;
 use std::io;
@@ -12,8 +14,8 @@ use bytes::{Buf, Bytes, BytesMut};
 use futures_core::Stream;
 use futures_sink::Sink;
 use talkback_proto::{
-    Assembly, CloseCode, CloseFrame, CloseInfo, Connection, Incoming, Keepalive, Limits, Message,
-    Role, SendError,
+    Assembly, CloseCode, CloseFrame, CloseInfo, Compression, Connection, Incoming, Keepalive,
+    Limits, Message, Role, SendError,
 };
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Sleep;
@@ -249,8 +251,12 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
         self.connection.buffered() <= self.connection.limits().write_buffer_max
     }
 
-    pub(crate) fn start_send_message(&mut self, message: Message) -> Result<(), SendError> {
-        self.connection.send(message)
+    pub(crate) fn start_send_message(
+        &mut self,
+        message: Message,
+        compression: Compression,
+    ) -> Result<(), SendError> {
+        self.connection.send_with(message, compression)
     }
 
     pub(crate) fn start_close_timeout(&mut self) {

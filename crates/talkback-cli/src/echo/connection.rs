@@ -84,6 +84,7 @@ async fn open<T: Transport>(
         .subprotocols(settings.subprotocols.iter().cloned())
         .origin_policy(settings.origin_policy.clone())
         .limits(settings.limits.clone())
+        .compression(settings.compression)
         .timeout(deadline - Instant::now())
         .otherwise(http::answer);
     match accepting.await {

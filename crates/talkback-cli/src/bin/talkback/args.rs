@@ -52,6 +52,9 @@ pub(crate) struct EchoArgs {
     /// several. Without it every page may
     #[arg(long = "origin", value_name = "ORIGIN", value_parser = values::origin)]
     pub(crate) origins: Vec<String>,
+    /// Decline compression (permessage-deflate)
+    #[arg(long)]
+    pub(crate) no_compression: bool,
     #[command(flatten)]
     pub(crate) tls: ServerTlsArgs,
 }
@@ -94,6 +97,9 @@ pub(crate) struct ConnectArgs {
     /// How long lookup, connecting and the opening handshake may take together
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = values::seconds)]
     pub(crate) timeout: Duration,
+    /// Offer no compression (permessage-deflate)
+    #[arg(long)]
+    pub(crate) no_compression: bool,
     #[command(flatten)]
     pub(crate) tls: ClientTlsArgs,
 }

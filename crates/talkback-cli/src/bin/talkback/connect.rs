@@ -81,6 +81,9 @@ fn connection(args: ConnectArgs) -> Result<Connect, Failure> {
     for name in args.subprotocols {
         connecting = connecting.subprotocol(name);
     }
+    if args.no_compression {
+        connecting = connecting.compression(None);
+    }
     if let Some(origin) = args.origin {
         connecting = connecting.origin(origin);
     }

@@ -6,6 +6,7 @@ use std::pin::pin;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use talkback::DeflatePolicy;
 use talkback_cli::echo::{EchoOptions, EchoServer, Identity};
 use talkback_cli::explain::without_numbers;
 use talkback_cli::signals::Signals;
@@ -40,6 +41,7 @@ async fn serve(args: EchoArgs) -> Result<ExitCode, Failure> {
         subprotocols: args.subprotocols,
         origins: args.origins,
         message_size_max: args.max_message,
+        compression: (!args.no_compression).then(DeflatePolicy::default),
         tls: identity.clone(),
         ..EchoOptions::default()
     };

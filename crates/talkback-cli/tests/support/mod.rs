@@ -2,7 +2,10 @@
 
 #![allow(dead_code, reason = "each test file uses its own part")]
 
+pub(crate) mod raw_client;
+pub(crate) mod scripted;
 pub(crate) mod server;
+pub(crate) mod wire;
 
 use std::io::{BufRead as _, BufReader, Read, Write as _};
 use std::process::{Child, ChildStdin, Command, Stdio};

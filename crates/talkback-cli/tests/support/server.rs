@@ -4,6 +4,7 @@ use std::future::Future;
 use std::net::TcpListener;
 
 use talkback::WebSocket;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
 /// A server that does `serve` with each connection; its URL.
@@ -30,4 +31,21 @@ where
 
 pub(crate) async fn open(stream: TcpStream) -> WebSocket<TcpStream> {
     talkback::accept(stream).await.unwrap()
+}
+
+/// A server with the library's defaults alone; `talkback echo` opens to every page unless told.
+pub(crate) fn echo_of_the_library() -> String {
+    server(|stream| async {
+        if let Ok(socket) = talkback::accept(stream).await {
+            echo_all(socket).await;
+        }
+    })
+}
+
+/// Sends back what comes, until the end.
+pub(crate) async fn echo_all<T: AsyncRead + AsyncWrite + Unpin>(mut socket: WebSocket<T>) {
+    while let Ok(Some(message)) = socket.recv().await {
+        // What cannot be sent shows as the end.
+        let _ = socket.feed(message).await;
+    }
 }

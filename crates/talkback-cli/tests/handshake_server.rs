@@ -1,0 +1,221 @@
+//! S1 to S11: what `talkback echo` refuses, byte for byte.
+//!
+//! Behind every request stand a message and a close frame: a refusal is all that comes back (S23).
+
+mod support;
+
+use support::echo;
+use support::raw_client::{
+    UPGRADE_REQUIRED, answer, bad_request, opens, refusal, refuses, request,
+};
+use support::server::echo_of_the_library;
+use support::wire::SAMPLE_KEY;
+
+const NO_WEBSOCKET: &str = "this is a WebSocket server: connect with a WebSocket client (the header Upgrade: websocket is missing or malformed)";
+const NO_TOKEN: &str = "the header Connection: Upgrade is missing or malformed: have a proxy before this server pass it on";
+const NOT_ONE_HOST: &str =
+    "the request does not have exactly one Host header with a host and an optional port";
+const NOT_ONE_KEY: &str = "the request does not have exactly one Sec-WebSocket-Key header";
+const NOT_ONE_VERSION: &str =
+    "the request does not have exactly one Sec-WebSocket-Version header: send 13";
+const OTHER_VERSION: &str =
+    "this server speaks version 13 of the WebSocket protocol: send Sec-WebSocket-Version: 13";
+
+fn upgrade_required(reason: &str) -> String {
+    refusal("426 Upgrade Required", &UPGRADE_REQUIRED, reason)
+}
+
+#[test]
+fn s01_refuses_a_method_other_than_get() {
+    let (_server, url) = echo(&[]);
+    let reason = "a WebSocket is opened with the method GET: use GET";
+    let refused = refusal("405 Method Not Allowed", &["Allow: GET"], reason);
+    for method in ["POST", "HEAD", "PUT", "OPTIONS", "get", "GETT"] {
+        let request = request(&[], &[]).replace("GET", method);
+        refuses(&url, &request, &refused);
+    }
+}
+
+#[test]
+fn s02_refuses_versions_other_than_http_1_1() {
+    let (_server, url) = echo(&[]);
+    let status = "505 HTTP Version Not Supported";
+    for (version, reason) in [
+        (
+            "HTTP/1.0",
+            "a WebSocket is opened over HTTP/1.1: use HTTP/1.1",
+        ),
+        (
+            "HTTP/2.0",
+            "the HTTP version is not 1.1, which the opening handshake needs",
+        ),
+        (
+            "HTTP/0.9",
+            "the HTTP version is not 1.1, which the opening handshake needs",
+        ),
+    ] {
+        let request = request(&[], &[]).replace("HTTP/1.1", version);
+        refuses(&url, &request, &refusal(status, &[], reason));
+    }
+}
+
+#[test]
+fn s03_refuses_a_host_missing_twice_or_malformed() {
+    let (_server, url) = echo(&[]);
+    for lines in [
+        &[][..],
+        &["Host: server.example.com", "Host: server.example.com"],
+        &["Host: server.example.com", "Host: other.example"],
+        &["Host:"],
+        &["Host: a, b"],
+        &["Host: user@a"],
+        &["Host: a:port"],
+        &["Host: a:65536"],
+        &["Host: [::1"],
+        &["Host: a/b"],
+        &["Host: h\u{f6}st"],
+    ] {
+        refuses(&url, &request(&["Host"], lines), &bad_request(NOT_ONE_HOST));
+    }
+    for line in ["host: a:8080", "HOST: [::1]:8080", "Host:a"] {
+        opens(&url, &request(&["Host"], &[line]), &[]);
+    }
+}
+
+#[test]
+fn s04_refuses_an_upgrade_missing_or_other() {
+    let (_server, url) = echo(&[]);
+    for lines in [
+        &["Upgrade: h2c"][..],
+        &["Upgrade:"],
+        &["Upgrade: websocket2"],
+        &["Upgrade: websocket/13"],
+        &["Upgrade: websocket h2c"],
+        &["Upgrade: \"websocket\""],
+        &["Upgrade: websocket, a//b"],
+    ] {
+        let request = request(&["Upgrade"], lines);
+        refuses(&url, &request, &upgrade_required(NO_WEBSOCKET));
+    }
+    for lines in [
+        &["upgrade: WebSocket"][..],
+        &["Upgrade: h2c, websocket"],
+        &["Upgrade: h2c", "Upgrade: websocket"],
+    ] {
+        opens(&url, &request(&["Upgrade"], lines), &[]);
+    }
+    // Without the header it is an ordinary request, which this program answers with a page.
+    let page = answer(&url, &request(&["Upgrade"], &[]));
+    let page = String::from_utf8(page).unwrap();
+    assert!(page.starts_with("HTTP/1.1 404 Not Found\r\n"), "{page}");
+}
+
+/// The library alone, which serves no pages, refuses that request, too.
+#[test]
+fn s04_refuses_an_upgrade_missing_where_there_are_no_pages() {
+    let url = echo_of_the_library();
+    let request = request(&["Upgrade"], &[]);
+    refuses(&url, &request, &upgrade_required(NO_WEBSOCKET));
+}
+
+#[test]
+fn s05_refuses_a_connection_without_the_token() {
+    let (_server, url) = echo(&[]);
+    for lines in [
+        &[][..],
+        &["Connection: keep-alive"],
+        &["Connection: Upgraded"],
+        &["Connection: keep-alive Upgrade"],
+        &["Connection: Upgrade; x"],
+        &["Connection:"],
+    ] {
+        let request = request(&["Connection"], lines);
+        refuses(&url, &request, &bad_request(NO_TOKEN));
+    }
+    for lines in [
+        &["Connection: keep-alive, Upgrade"][..],
+        &["connection: uPGRADE"],
+        &["Connection: keep-alive", "Connection: Upgrade"],
+        &["Connection: ,Upgrade, "],
+    ] {
+        opens(&url, &request(&["Connection"], lines), &[]);
+    }
+}
+
+#[test]
+fn s06_refuses_a_key_missing() {
+    let (_server, url) = echo(&[]);
+    let request = request(&["Sec-WebSocket-Key"], &[]);
+    refuses(&url, &request, &bad_request(NOT_ONE_KEY));
+}
+
+#[test]
+fn s07_refuses_a_key_that_is_not_base64_of_16_bytes() {
+    let (_server, url) = echo(&[]);
+    for key in [
+        "",
+        "AAAAAAAAAAAAAAAAAAAA",
+        "AAAAAAAAAAAAAAAAAAAAAAA=",
+        "AAAAAAAAAAAAAAAAAAAAAAAA",
+        "AAAAAAAAAAAAAAAAAAAAAA",
+        "AAAAAAAAAAAAAAAAAAAAAA=",
+        "AAAAAAAAAAAAAAAAAAAAAA===",
+        "AAAAAAAAAAAAAAAAAAAA-_==",
+        "AAAAAAAAAAA AAAAAAAAAAA==",
+        "dGhlIHNhbXBsZSBub25jZQ==, dGhlIHNhbXBsZSBub25jZQ==",
+        "dGhlIHNhbXBsZSBub25jZ\u{e9}==",
+    ] {
+        let line = format!("Sec-WebSocket-Key: {key}");
+        let request = request(&["Sec-WebSocket-Key"], &[&line]);
+        let reason = "the Sec-WebSocket-Key is not the base64 of 16 bytes";
+        refuses(&url, &request, &bad_request(reason));
+    }
+    let spaced = format!("sec-websocket-key:\t{SAMPLE_KEY} ");
+    opens(&url, &request(&["Sec-WebSocket-Key"], &[&spaced]), &[]);
+}
+
+#[test]
+fn s08_refuses_a_key_twice() {
+    let (_server, url) = echo(&[]);
+    let again = format!("Sec-WebSocket-Key: {SAMPLE_KEY}");
+    for line in [
+        &*again,
+        "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==",
+        "sec-websocket-key:",
+    ] {
+        refuses(&url, &request(&[], &[line]), &bad_request(NOT_ONE_KEY));
+    }
+}
+
+#[test]
+fn s09_refuses_a_version_missing() {
+    let (_server, url) = echo(&[]);
+    let request = request(&["Sec-WebSocket-Version"], &[]);
+    refuses(&url, &request, &bad_request(NOT_ONE_VERSION));
+}
+
+#[test]
+fn s10_refuses_a_version_other_than_13_and_tells_it() {
+    let (_server, url) = echo(&[]);
+    for version in [
+        "8", "7", "0", "14", "013", "+13", "13.0", "1 3", "", "x", "\u{e9}",
+    ] {
+        let line = format!("Sec-WebSocket-Version: {version}");
+        let request = request(&["Sec-WebSocket-Version"], &[&line]);
+        refuses(&url, &request, &upgrade_required(OTHER_VERSION));
+    }
+}
+
+#[test]
+fn s11_refuses_a_version_twice_or_a_list() {
+    let (_server, url) = echo(&[]);
+    for line in ["Sec-WebSocket-Version: 13", "Sec-WebSocket-Version: 8"] {
+        let twice = request(&[], &[line]);
+        refuses(&url, &twice, &bad_request(NOT_ONE_VERSION));
+    }
+    for list in ["13, 8", "13,13", "8, 13"] {
+        let line = format!("Sec-WebSocket-Version: {list}");
+        let request = request(&["Sec-WebSocket-Version"], &[&line]);
+        refuses(&url, &request, &upgrade_required(OTHER_VERSION));
+    }
+}

@@ -1,0 +1,80 @@
+//! V54: a session that is cut after every byte, by FIN and by RST, in either direction.
+
+#[path = "support/fault_proxy.rs"]
+mod fault_proxy;
+#[path = "support/fault_session.rs"]
+mod fault_session;
+
+use fault_proxy::{Chance, Direction, End, Pace, Plan};
+use fault_session::{Opening, Session, cut_after, run};
+use std::time::Duration;
+
+/// Both directions, and how many bytes go in each.
+async fn sizes(session: &Session, opening: &Opening) -> [(Direction, usize); 2] {
+    let plan = Plan::default();
+    let outcome = run(session, opening, plan).await;
+    outcome.assert_complete(session, &plan);
+    [
+        (Direction::ToServer, outcome.passed.to_server),
+        (Direction::ToClient, outcome.passed.to_client),
+    ]
+}
+
+async fn cut_everywhere(end: End) {
+    let (session, opening) = (Session::small(), Opening::plain());
+    for (direction, size) in sizes(&session, &opening).await {
+        assert!((1_000..1_500).contains(&size), "{direction:?}: {size}");
+        let cuts = (0..=size).map(|after| (direction, after));
+        let tried = cut_after(cuts, end, &session, &opening).await;
+        println!("{direction:?}, {end:?}: {tried} cuts");
+        assert_eq!(tried, size + 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn v54_fin_after_every_byte() {
+    cut_everywhere(End::Fin).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn v54_reset_after_every_byte() {
+    cut_everywhere(End::Reset).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn v54_cuts_of_large_messages() {
+    let (session, opening) = (Session::large(), Opening::plain());
+    let mut chance = Chance(54);
+    for (direction, size) in sizes(&session, &opening).await {
+        assert!(size > 280_000, "{direction:?}: {size}");
+        for end in [End::Fin, End::Reset] {
+            let cuts: Vec<_> = (0..30)
+                .map(|_| (direction, chance.below(size as u64) as usize))
+                .collect();
+            cut_after(cuts, end, &session, &opening).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn v17_segments_of_any_size_and_delay_lose_nothing() {
+    let opening = Opening::plain();
+    for (session, seeds) in [(Session::small(), 20), (Session::large(), 1)] {
+        for seed in 0..seeds {
+            let plan = Plan::pace(Pace::Segments {
+                seed,
+                delay_max: Duration::from_micros(300),
+            });
+            let outcome = run(&session, &opening, plan).await;
+            outcome.assert_complete(&session, &plan);
+        }
+    }
+}
+
+#[tokio::test]
+async fn v17_one_byte_at_a_time_loses_nothing() {
+    let (session, opening) = (Session::small(), Opening::plain());
+    let plan = Plan::pace(Pace::Bytes(Duration::ZERO));
+    let outcome = run(&session, &opening, plan).await;
+    outcome.assert_complete(&session, &plan);
+}

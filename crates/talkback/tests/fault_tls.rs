@@ -1,0 +1,97 @@
+//! V54 within TLS: a session that is cut without close_notify, by FIN and by RST.
+
+#[path = "support/certificates.rs"]
+mod certificates;
+#[path = "support/fault_proxy.rs"]
+mod fault_proxy;
+#[path = "support/fault_session.rs"]
+mod fault_session;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use certificates::Authority;
+use fault_proxy::{Chance, Direction, End, Pace, Plan};
+use fault_session::{Opening, Session, accept_on, cut_after, run};
+use talkback::connect;
+use tokio_rustls::TlsAcceptor;
+
+/// Both ends within TLS.
+fn secured() -> Opening {
+    let authority = Authority::new("A root");
+    let config = authority.issue("127.0.0.1").server();
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let roots = authority.pem;
+    Opening {
+        client: Arc::new(move |address| {
+            connect(format!("wss://{address}/")).tls_roots(roots.as_str())
+        }),
+        server: Arc::new(move |stream| {
+            let acceptor = acceptor.clone();
+            Box::pin(async move {
+                let secured = acceptor.accept(stream).await;
+                let stream = secured.map_err(|error| error.to_string())?;
+                accept_on(Box::new(stream)).await
+            })
+        }),
+    }
+}
+
+/// Cuts after every byte, or after as many as `step` says.
+async fn cut(end: End, step: usize) {
+    let (session, opening) = (Session::small(), secured());
+    let plan = Plan::default();
+    let outcome = run(&session, &opening, plan).await;
+    outcome.assert_complete(&session, &plan);
+    for (direction, size) in [
+        (Direction::ToServer, outcome.passed.to_server),
+        (Direction::ToClient, outcome.passed.to_client),
+    ] {
+        let cuts = (0..=size).step_by(step).map(|after| (direction, after));
+        let tried = cut_after(cuts, end, &session, &opening).await;
+        println!("{direction:?}, {end:?}: {tried} cuts in {size} bytes");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn v54_fin_without_close_notify() {
+    cut(End::Fin, 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn v54_reset() {
+    cut(End::Reset, 3).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn v54_cuts_of_large_messages() {
+    let (session, opening) = (Session::large(), secured());
+    let mut chance = Chance(54);
+    for direction in [Direction::ToServer, Direction::ToClient] {
+        for end in [End::Fin, End::Reset] {
+            let cuts: Vec<_> = (0..10)
+                .map(|_| (direction, chance.below(280_000) as usize))
+                .collect();
+            cut_after(cuts, end, &session, &opening).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn v17_segments_and_single_bytes_lose_nothing() {
+    let opening = secured();
+    let segments = |seed| Pace::Segments {
+        seed,
+        delay_max: Duration::from_micros(300),
+    };
+    for (session, pace) in [
+        (Session::small(), segments(1)),
+        (Session::small(), segments(2)),
+        (Session::large(), segments(3)),
+        (Session::small(), Pace::Bytes(Duration::ZERO)),
+    ] {
+        let plan = Plan::pace(pace);
+        let outcome = run(&session, &opening, plan).await;
+        outcome.assert_complete(&session, &plan);
+    }
+}

@@ -20,10 +20,10 @@ async fn sizes(session: &Session, opening: &Opening) -> [(Direction, usize); 2] 
     ]
 }
 
-async fn cut_everywhere(end: End) {
-    let (session, opening) = (Session::small(), Opening::plain());
+async fn cut_everywhere(end: End, opening: Opening) {
+    let session = Session::small();
     for (direction, size) in sizes(&session, &opening).await {
-        assert!((1_000..1_500).contains(&size), "{direction:?}: {size}");
+        assert!((500..1_500).contains(&size), "{direction:?}: {size}");
         let cuts = (0..=size).map(|after| (direction, after));
         let tried = cut_after(cuts, end, &session, &opening).await;
         println!("{direction:?}, {end:?}: {tried} cuts");
@@ -33,12 +33,22 @@ async fn cut_everywhere(end: End) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn v54_fin_after_every_byte() {
-    cut_everywhere(End::Fin).await;
+    cut_everywhere(End::Fin, Opening::plain()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn v54_fin_after_every_byte_of_compressed_messages() {
+    cut_everywhere(End::Fin, Opening::compressed()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn v54_reset_after_every_byte() {
-    cut_everywhere(End::Reset).await;
+    cut_everywhere(End::Reset, Opening::plain()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn v54_reset_after_every_byte_of_compressed_messages() {
+    cut_everywhere(End::Reset, Opening::compressed()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -58,8 +68,11 @@ async fn v54_cuts_of_large_messages() {
 
 #[tokio::test]
 async fn v17_segments_of_any_size_and_delay_lose_nothing() {
-    let opening = Opening::plain();
-    for (session, seeds) in [(Session::small(), 20), (Session::large(), 1)] {
+    for (session, opening, seeds) in [
+        (Session::small(), Opening::plain(), 20),
+        (Session::small(), Opening::compressed(), 20),
+        (Session::large(), Opening::plain(), 1),
+    ] {
         for seed in 0..seeds {
             let plan = Plan::pace(Pace::Segments {
                 seed,

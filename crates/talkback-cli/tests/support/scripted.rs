@@ -14,7 +14,8 @@ use super::{Finished, LIMIT, connect};
 pub(crate) const INPUT: &str = "early\n";
 
 /// The extensions that the client offers, as a header line with its end.
-pub(crate) const OFFER: &str = "";
+pub(crate) const OFFER: &str =
+    "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n";
 
 /// A right response, without these headers and with these lines more. `{accept}` stands for the
 /// answer to the client's key.

@@ -8,8 +8,13 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use talkback::{AcceptError, CloseCause, CloseCode, CloseInfo, Connect, ConnectError, Error};
-use talkback::{Keepalive, Limits, Message, Transport, WebSocket, accept, connect};
+use talkback::{
+    Accept, AcceptError, CloseCause, CloseCode, CloseInfo, Connect, ConnectError, Error,
+};
+use talkback::{
+    DeflateOffer, DeflatePolicy, DeflateTuning, Keepalive, Limits, Message, Transport, WebSocket,
+    accept, connect,
+};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
@@ -175,15 +180,44 @@ pub(crate) struct Opening {
 impl Opening {
     pub(crate) fn plain() -> Self {
         Self {
-            client: Arc::new(|address| connect(format!("ws://{address}/"))),
+            client: Arc::new(|address| connect(format!("ws://{address}/")).compression(None)),
             server: Arc::new(|stream| Box::pin(accept_on(Box::new(stream)))),
+        }
+    }
+
+    /// With every message compressed, in contexts that both ends keep.
+    pub(crate) fn compressed() -> Self {
+        let tuning = DeflateTuning {
+            threshold: 0,
+            ..DeflateTuning::default()
+        };
+        let offer = DeflateOffer {
+            tuning,
+            ..DeflateOffer::default()
+        };
+        let policy = DeflatePolicy {
+            server_no_context_takeover: false,
+            client_no_context_takeover: false,
+            tuning,
+            ..DeflatePolicy::default()
+        };
+        Self {
+            client: Arc::new(move |address| connect(format!("ws://{address}/")).compression(offer)),
+            server: Arc::new(move |stream| {
+                let stream: Box<dyn Io> = Box::new(stream);
+                Box::pin(accepted(accept(stream).compression(policy)))
+            }),
         }
     }
 }
 
 /// The opening handshake of the server, which only the network may cut.
 pub(crate) async fn accept_on(stream: Box<dyn Io>) -> Result<WebSocket<Box<dyn Io>>, String> {
-    accept(stream).await.map_err(|error| match error {
+    accepted(accept(stream)).await
+}
+
+async fn accepted(accepting: Accept<Box<dyn Io>>) -> Result<WebSocket<Box<dyn Io>>, String> {
+    accepting.await.map_err(|error| match error {
         AcceptError::Lost(_) => error.to_string(),
         error => panic!("the server blames the client: {error}"),
     })

@@ -165,13 +165,14 @@ impl Future for Upgrading {
     type Output = Result<WebSocket<Upgraded>, AcceptError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let (on_upgrade, agreed) = match &mut self.outcome {
+        let upgrading = &mut *self;
+        let (on_upgrade, agreed) = match &mut upgrading.outcome {
             Ok((on_upgrade, agreed)) => (on_upgrade, &*agreed),
             Err(refusal) => return Poll::Ready(Err(refusal.clone().into())),
         };
         let upgraded = ready!(Pin::new(on_upgrade).poll(cx)).map_err(lost)?;
         let (io, leftover) = Upgraded::new(upgraded);
-        let socket = WebSocket::from_upgraded(io, leftover, Role::Server, self.limits.clone());
+        let socket = WebSocket::from_upgraded(io, leftover, Role::Server, upgrading.limits.clone());
         Poll::Ready(Ok(agreed.apply(socket)))
     }
 }

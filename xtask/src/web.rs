@@ -53,8 +53,10 @@ pub(crate) fn browser() -> Result<Tally> {
         "  Chromium: {scenarios} scenarios{}",
         of_all(&server.output())
     );
-    let (resources, _) = run("browser_resources")?;
-    tally += resources;
+    for file in ["browser_resources", "browser_hostile", "browser_worker"] {
+        let (more, _) = run(file)?;
+        tally += more;
+    }
     tally += lifecycle(&builder, &server, &chromium)?;
     match weigh(&builder) {
         Ok(()) => tally += Tally::PASSED + page_in_use(&server, &chromium)?,

@@ -5,16 +5,18 @@
 //! pings, masks, checks UTF-8 and the handshake.
 //!
 //! **Receiving.** A browser hands out messages as they come and cannot be made to wait. What the
-//! channel's queue has no room for waits in an inbox of at most 16 MiB (the message limit); beyond
-//! that the channel is closed with 4009 and ends with [`CloseCause::Overflow`].
+//! channel's queue has no room for waits in an inbox of at most 16 MiB (the message limit), 64 bytes
+//! for keeping each included; beyond that the channel is closed with 4009 and ends with [`CloseCause::Overflow`].
 //!
 //! **Sending.** The driver hands messages to the browser while less than 64 KiB wait there
 //! (`bufferedAmount`). A browser does not tell when it has written, so it is asked again after a
-//! few milliseconds while somebody waits. Timers of a page that is hidden come once a second or once a
-//! minute: while it is, up to 16 MiB (the message limit) are handed over.
+//! few milliseconds while it has not, and less often while nothing leaves. Timers of a page that is
+//! hidden come once a second or once a minute: while it is, up to 16 MiB (the message limit) are
+//! handed over.
 //!
-//! **Leaving.** When the page is left (`pagehide`) the channel is closed: a page with an open socket
-//! cannot be kept for the way back, and the peer learns that it is gone.
+//! **Leaving.** When the page is left (`pagehide`) the channel is closed, and all that is queued is
+//! handed over at once: a page with an open socket cannot be kept for the way back, and the peer
+//! learns that it is gone.
 
 mod inbox;
 mod socket;
@@ -38,8 +40,10 @@ use crate::error::{ConnectError, Error, Stage};
 use crate::shared::{Order, Shared};
 use crate::sync::Arc;
 
-/// How long after the last look `bufferedAmount` is looked at again, in milliseconds.
-const LOOK_AGAIN: u32 = 5;
+/// How long after the last look `bufferedAmount` is looked at again, in milliseconds: twice as long
+/// each time that nothing has left since.
+const LOOK_AGAIN_MIN: u32 = 5;
+const LOOK_AGAIN_MAX: u32 = 80;
 
 /// What the inbox may hold beyond one message of the largest size, in bytes.
 const INBOX_SLACK: u64 = 64 * 1024;
@@ -47,6 +51,8 @@ const INBOX_SLACK: u64 = 64 * 1024;
 /// The code that tells the peer that its messages were too many or too big. A page may not send
 /// 1009.
 const TOO_BIG: u16 = 4009;
+
+type Timer = Pin<Box<TimeoutFuture>>;
 
 /// A connection to be made by the browser.
 struct Opening {
@@ -151,7 +157,7 @@ async fn open(opening: Opening, shared: &Shared) -> Result<Pump, Option<ConnectE
         }
         let mut state = shared.lock();
         state.set_driver(cx);
-        if socket.take_page_left() {
+        if socket.is_page_left() {
             state.close(None);
         }
         if !state.is_close_requested() {
@@ -169,12 +175,14 @@ async fn open(opening: Opening, shared: &Shared) -> Result<Pump, Option<ConnectE
         socket,
         limits: opening.limits,
         handed: 0,
-        ends: VecDeque::new(),
+        taken: 0,
+        marks: VecDeque::new(),
         written: 0,
         is_closing: false,
         failure: None,
         look_again: None,
-        close_patience: None,
+        pause: LOOK_AGAIN_MIN,
+        close_patience,
     })
 }
 
@@ -184,16 +192,22 @@ struct Pump {
     limits: Limits,
     /// How many bytes the browser was handed.
     handed: u64,
-    /// Where in those bytes each message ends that the browser still holds.
-    ends: VecDeque<u64>,
+    /// How many messages.
+    taken: u64,
+    /// Where in those bytes messages end that the browser still holds, a mark for each time that some
+    /// were handed over: how many messages, how many bytes.
+    marks: VecDeque<(u64, u64)>,
     /// How many messages the browser has written.
     written: u64,
     /// Whether this end has begun to close.
     is_closing: bool,
     /// Why this end gave the connection up.
     failure: Option<CloseCause>,
-    look_again: Option<Pin<Box<TimeoutFuture>>>,
-    close_patience: Option<Pin<Box<TimeoutFuture>>>,
+    /// The timer for the next look at what has left, and how many bytes had when it was set.
+    look_again: Option<(Timer, u64)>,
+    /// How long the next such timer is, in milliseconds.
+    pause: u32,
+    close_patience: Option<Timer>,
 }
 
 impl Pump {
@@ -201,16 +215,18 @@ impl Pump {
     fn poll(&mut self, shared: &Shared, cx: &mut Context<'_>) -> Poll<CloseInfo> {
         self.socket.set_waker(cx);
         shared.lock().set_driver(cx);
-        if self.socket.take_page_left() {
+        if self.socket.is_page_left() {
             shared.lock().close(None);
         }
-        self.pass_incoming(shared);
+        // Before what came is passed on, as from now on the queue takes all of it: the end does not
+        // wait for a reader.
         if self.socket.is_ending() && !self.is_closing {
             let mut state = shared.lock();
             if !state.is_close_requested() {
                 state.note_not_open();
             }
         }
+        self.pass_incoming(shared);
         if self.socket.close_event().is_none() {
             self.take_orders(shared);
             self.watch_buffer(shared, cx);
@@ -227,7 +243,7 @@ impl Pump {
                     size: message.len() as u64,
                     size_max: self.limits.message_size_max,
                 };
-                return self.fail(CloseCause::Protocol(error));
+                return self.fail(CloseCause::Protocol(error), shared);
             }
             if !self.is_closing {
                 shared.lock().push_incoming(message);
@@ -236,20 +252,28 @@ impl Pump {
         if self.socket.inbox_bytes() as u64
             > self.limits.message_size_max.saturating_add(INBOX_SLACK)
         {
-            self.fail(CloseCause::Overflow);
+            self.fail(CloseCause::Overflow, shared);
         }
     }
 
     fn take_orders(&mut self, shared: &Shared) {
+        self.hand_over(shared);
+        if self.marks.back().map_or(self.written, |mark| mark.0) != self.taken {
+            self.marks.push_back((self.taken, self.handed));
+        }
+    }
+
+    fn hand_over(&mut self, shared: &Shared) {
         while self.socket.buffered() <= self.buffered_max() {
             let order = shared.lock().next_order();
             match order {
                 Order::Send(message, _) => {
-                    if self.socket.send(&message).is_err() {
+                    // A socket that is closing takes messages, and forgets them.
+                    if self.socket.is_ending() || self.socket.send(&message).is_err() {
                         shared.lock().note_lost();
                     }
                     self.handed += message.len() as u64;
-                    self.ends.push_back(self.handed);
+                    self.taken += 1;
                 }
                 Order::Close(frame) => return self.close(frame.as_ref()),
                 Order::Wait => return,
@@ -259,67 +283,78 @@ impl Pump {
 
     /// How many bytes may wait in the browser for more to be handed over.
     fn buffered_max(&self) -> usize {
-        if self.socket.is_page_hidden() {
+        if self.socket.is_page_left() {
+            usize::MAX
+        } else if self.socket.is_page_hidden() {
             usize::try_from(self.limits.message_size_max).unwrap_or(usize::MAX)
         } else {
             self.limits.write_buffer_max
         }
     }
 
-    /// Tells how much has left, and looks again later if somebody may wait for it.
+    /// Tells how much has left, and looks again later if not all has.
     fn watch_buffer(&mut self, shared: &Shared, cx: &mut Context<'_>) {
         loop {
-            let buffered = self.note_written(shared);
-            if buffered == 0 {
+            let left = self.note_written(shared);
+            if left == self.handed {
                 self.look_again = None;
+                self.pause = LOOK_AGAIN_MIN;
                 return;
             }
-            let timer = self
+            let pause = self.pause;
+            let (timer, left_before) = self
                 .look_again
-                .get_or_insert_with(|| Box::pin(TimeoutFuture::new(LOOK_AGAIN)));
+                .get_or_insert_with(|| (Box::pin(TimeoutFuture::new(pause)), left));
             if timer.as_mut().poll(cx).is_pending() {
                 return;
             }
+            self.pause = if left == *left_before {
+                LOOK_AGAIN_MAX.min(pause * 2)
+            } else {
+                LOOK_AGAIN_MIN
+            };
             self.look_again = None;
             self.take_orders(shared);
         }
     }
 
-    /// Tells how far the messages have left; returns how many bytes have not.
-    fn note_written(&mut self, shared: &Shared) -> usize {
+    /// Tells how far the messages have left; returns how many bytes have.
+    fn note_written(&mut self, shared: &Shared) -> u64 {
         let buffered = self.socket.buffered();
         let left = self.handed.saturating_sub(buffered as u64);
-        while self.ends.front().is_some_and(|end| *end <= left) {
-            self.ends.pop_front();
-            self.written += 1;
+        while let Some(&(messages, end)) = self.marks.front()
+            && end <= left
+        {
+            self.marks.pop_front();
+            self.written = messages;
         }
         shared.lock().note_written(self.written, buffered);
-        buffered
+        left
     }
 
     fn close(&mut self, frame: Option<&CloseFrame>) {
-        if !std::mem::replace(&mut self.is_closing, true) {
-            self.socket
-                .close(frame.map(|frame| (frame.code().number(), frame.reason())));
+        // The peer's close frame was the first (RFC 6455 §7.1.5), and is answered by the browser.
+        if self.is_closing || self.socket.is_ending() {
+            return;
         }
+        self.is_closing = true;
+        self.socket
+            .close(frame.map(|frame| (frame.code().number(), frame.reason())));
     }
 
     /// Gives up a peer that sends too much.
-    fn fail(&mut self, cause: CloseCause) {
+    fn fail(&mut self, cause: CloseCause, shared: &Shared) {
         if self.failure.is_none() && !self.is_closing {
             self.failure = Some(cause);
             self.is_closing = true;
             self.socket.clear();
+            shared.lock().note_not_open();
             self.socket.close(Some((TOO_BIG, "too much to receive")));
         }
     }
 
     fn poll_end(&mut self, shared: &Shared, cx: &mut Context<'_>) -> Poll<CloseInfo> {
         if let Some(event) = self.socket.close_event() {
-            // What came before is passed on first, as room comes.
-            if self.socket.inbox_bytes() > 0 && !self.is_closing {
-                return Poll::Pending;
-            }
             return Poll::Ready(self.info(&event));
         }
         if !shared.lock().is_close_requested() && !self.is_closing {
@@ -376,7 +411,7 @@ fn lost(event: &socket::Closed) -> CloseCause {
     CloseCause::Transport(what.into())
 }
 
-fn timer(duration: Duration) -> Pin<Box<TimeoutFuture>> {
+fn timer(duration: Duration) -> Timer {
     // A browser's timers hold 31 bits of milliseconds, 24 days.
     let milliseconds = u32::try_from(duration.as_millis()).unwrap_or(u32::MAX);
     Box::pin(TimeoutFuture::new(milliseconds.min(i32::MAX as u32)))

@@ -324,6 +324,7 @@ impl Locked<'_> {
     }
 
     /// How many messages were handed to the driver.
+    #[cfg(not(browser))]
     pub(crate) fn taken(&self) -> u64 {
         self.taken
     }

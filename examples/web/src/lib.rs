@@ -30,19 +30,33 @@ fn start() -> Result<(), JsValue> {
 /// Opens a channel and lists what comes; returns what sends.
 #[cfg(feature = "channel")]
 fn talk(url: String, document: Document) -> impl Fn(String) + 'static {
+    if url.is_empty() {
+        list(
+            &document,
+            "Put the server into this page's address: index.html?ws://127.0.0.1:9001/",
+        );
+    }
     let mut channel = talkback::WebSocketChannel::connect(url);
     let sender = channel.sender();
+    let page = document.clone();
     spawn_local(async move {
+        list(&document, "connecting");
+        if channel.ready().await.is_ok() {
+            list(&document, "open");
+        }
         loop {
             let line = match channel.recv().await {
-                Ok(Some(message)) => message.as_text().unwrap_or("(bytes)").to_owned(),
+                Ok(Some(message)) => format!("received: {message}"),
                 Ok(None) => return list(&document, "closed"),
                 Err(error) => error.to_string(),
             };
             list(&document, &line);
         }
     });
-    move |text| drop(sender.try_send(text))
+    move |text: String| match sender.try_send(text.as_str()) {
+        Ok(()) => list(&page, &format!("sent: {text}")),
+        Err(error) => list(&page, &format!("not sent: {error}")),
+    }
 }
 
 /// Lists what is typed.

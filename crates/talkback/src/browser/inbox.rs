@@ -5,6 +5,10 @@ use std::task::Waker;
 
 use talkback_proto::Message;
 
+/// What keeping a message takes beside its payload, at most: its place in the queue, which may have
+/// twice the places that are taken, and its allocation.
+const KEPT_BYTES: usize = 64;
+
 /// The end of a socket, as the browser tells it.
 #[derive(Clone, Debug)]
 pub(crate) struct Closed {
@@ -24,20 +28,20 @@ pub(super) struct Inbox {
     pub(super) is_failed: bool,
     pub(super) closed: Option<Closed>,
     messages: VecDeque<Message>,
-    /// The size of the messages, each counted with one byte more, so that empty ones count too.
+    /// The size of the messages, with what keeping them takes.
     bytes: usize,
     pub(super) waker: Option<Waker>,
 }
 
 impl Inbox {
     pub(super) fn push(&mut self, message: Message) {
-        self.bytes += message.len() + 1;
+        self.bytes += message.len() + KEPT_BYTES;
         self.messages.push_back(message);
     }
 
     pub(super) fn pop(&mut self) -> Option<Message> {
         let message = self.messages.pop_front()?;
-        self.bytes -= message.len() + 1;
+        self.bytes -= message.len() + KEPT_BYTES;
         Some(message)
     }
 

@@ -107,8 +107,8 @@ impl Socket {
         self.inbox.borrow().closed.clone()
     }
 
-    pub(super) fn take_page_left(&self) -> bool {
-        std::mem::take(&mut self.inbox.borrow_mut().is_page_left)
+    pub(super) fn is_page_left(&self) -> bool {
+        self.inbox.borrow().is_page_left
     }
 
     pub(super) fn next_message(&self) -> Option<Message> {

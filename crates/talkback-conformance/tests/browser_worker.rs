@@ -1,0 +1,61 @@
+//! The channel in a worker, which has no window and no document.
+
+#![cfg(target_arch = "wasm32")]
+
+#[path = "support/page.rs"]
+mod page;
+
+use page::Page;
+use talkback::{ConnectError, Error, WebSocketChannel};
+use talkback_conformance::{Backend, Behaviour, Options, check_exceptions};
+use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
+
+wasm_bindgen_test_configure!(run_in_dedicated_worker);
+
+#[wasm_bindgen_test]
+async fn messages_come_and_go() {
+    let mut channel = opened().await;
+    for size in [0, 1, 300_000] {
+        channel.send(vec![7; size]).await.unwrap();
+        let answer = channel.recv().await.unwrap().unwrap();
+        assert_eq!(answer.len(), size);
+    }
+    channel.flush().await.unwrap();
+    assert!(channel.close().await.unwrap().clean);
+}
+
+#[wasm_bindgen_test]
+async fn what_is_queued_leaves_after_the_drop() {
+    let channel = opened_at(&Behaviour::Observe { id: 301 }).await;
+    for _ in 0..4 {
+        channel.try_send(vec![0; 200_000]).unwrap();
+    }
+    drop(channel);
+    let mut report = Page::connect(&Behaviour::Report { id: 301 }).channel();
+    for _ in 0..4 {
+        assert_eq!(report.recv().await.unwrap().unwrap().len(), 200_000);
+    }
+    assert_eq!(report.recv().await.unwrap(), Some("close 1005".into()));
+}
+
+#[wasm_bindgen_test]
+async fn a_server_that_refuses_is_an_error() {
+    let body = String::new();
+    let refusal = Behaviour::Status { code: 401, body };
+    let refused = Page.open(&refusal, Options::default()).ready().await;
+    assert!(
+        matches!(refused, Err(Error::Connect(ConnectError::Browser { .. }))),
+        "{refused:?}"
+    );
+    check_exceptions(&Page).unwrap();
+}
+
+async fn opened() -> WebSocketChannel {
+    opened_at(&Behaviour::ECHO).await
+}
+
+async fn opened_at(behaviour: &Behaviour) -> WebSocketChannel {
+    let channel = Page::connect(behaviour).channel();
+    channel.ready().await.unwrap();
+    channel
+}

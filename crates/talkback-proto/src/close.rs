@@ -125,6 +125,9 @@ pub enum CloseFrameError {
     /// The reason is too long; its size in bytes of UTF-8.
     #[error("a close reason has at most 123 bytes of UTF-8, this one has {0}")]
     ReasonTooLong(usize),
+    /// The reason has a line end or a NUL, which would forge lines where it is logged.
+    #[error("a close reason has no CR, LF or NUL: leave them out")]
+    ReasonLineEnd,
 }
 
 /// The body of a close frame: a code that may be sent and a reason that fits (RFC 6455 §5.5.1).
@@ -139,7 +142,7 @@ impl CloseFrame {
     ///
     /// # Errors
     /// A code that may not be sent, such as 1005, 1006 or 1015 (RFC 6455 §7.4.1), or a reason
-    /// that is too long.
+    /// that is too long or has a CR, LF or NUL.
     pub fn new(code: CloseCode, reason: impl Into<Box<str>>) -> Result<Self, CloseFrameError> {
         let reason = reason.into();
         if !code.is_sendable() {
@@ -147,6 +150,9 @@ impl CloseFrame {
         }
         if reason.len() > REASON_SIZE_MAX {
             return Err(CloseFrameError::ReasonTooLong(reason.len()));
+        }
+        if reason.contains(['\r', '\n', '\0']) {
+            return Err(CloseFrameError::ReasonLineEnd);
         }
         Ok(Self { code, reason })
     }
@@ -378,6 +384,17 @@ mod tests {
             CloseFrame::new(CloseCode::NORMAL, korean.as_str()),
             Err(CloseFrameError::ReasonTooLong(126)),
         );
+    }
+
+    #[test]
+    fn v7_a_reason_with_a_line_end_or_nul_is_refused_but_taken_from_a_peer() {
+        for reason in ["\r\n", "a\r", "\nb", "a\0b"] {
+            let sent = CloseFrame::new(CloseCode::NORMAL, reason);
+            assert_eq!(sent, Err(CloseFrameError::ReasonLineEnd), "{reason:?}");
+            let body = [b"\x03\xe8", reason.as_bytes()].concat();
+            let received = CloseFrame::decode(&body).unwrap().unwrap();
+            assert_eq!(received.reason(), reason);
+        }
     }
 
     #[test]

@@ -207,8 +207,8 @@ impl WebSocketChannel {
     /// [`close`](Self::close).
     ///
     /// # Errors
-    /// A code that may not be sent or a reason that is too long come out of the future; nothing is
-    /// closed then.
+    /// A code or a reason that may not be sent, as [`CloseFrame::new`] says, comes out of the future;
+    /// nothing is closed then.
     pub fn close_with(&self, code: CloseCode, reason: &str) -> Closing {
         self.half().close_with(code, reason)
     }
@@ -460,8 +460,8 @@ impl Sender {
     /// Begins to close with a code and a reason; see [`WebSocketChannel::close_with`].
     ///
     /// # Errors
-    /// A code that may not be sent or a reason that is too long come out of the future; nothing is
-    /// closed then.
+    /// A code or a reason that may not be sent, as [`CloseFrame::new`] says, comes out of the future;
+    /// nothing is closed then.
     pub fn close_with(&self, code: CloseCode, reason: &str) -> Closing {
         match CloseFrame::new(code, reason) {
             Ok(_) if cfg!(browser) && code != CloseCode::NORMAL && code.number() < 3000 => {

@@ -224,8 +224,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
     /// [`close`](Self::close).
     ///
     /// # Errors
-    /// A code that may not be sent, such as 1005 or 2999, or a reason that is too long. The
-    /// connection stays open.
+    /// A code that may not be sent, such as 1005 or 2999, or a reason that is too long or has a CR,
+    /// LF or NUL. The connection stays open.
     ///
     /// # Cancel safety
     /// As [`close`](Self::close).

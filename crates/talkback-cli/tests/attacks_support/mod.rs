@@ -1,0 +1,154 @@
+//! A running program under attack, and what the attack costs it.
+
+#![allow(dead_code, reason = "each test file uses its own part")]
+
+mod peer;
+mod usage;
+
+use std::net::SocketAddr;
+use std::process::Command;
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use talkback::WebSocketChannel;
+
+use crate::support::{LIMIT, Running, url_of};
+
+#[allow(unused_imports, reason = "each test file uses its own part")]
+pub(crate) use peer::{Attacker, Peer, REQUEST, accept_head, frame, header, plain, read_head};
+pub(crate) use usage::Usage;
+
+pub(crate) const KIB: u64 = 1024;
+pub(crate) const MIB: u64 = 1024 * KIB;
+
+/// What a process may gain in memory for reasons of its own: pages of its code, stacks, the
+/// allocator's arenas.
+pub(crate) const CONSTANT: u64 = 6 * MIB;
+
+/// How many ticks of 10 ms an idle process may take in [`PAUSE`]; one that spins takes all of them.
+const IDLE_TICKS: u64 = 10;
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// `talkback echo`, warmed up: what it held before the attack is known.
+pub(crate) struct Target {
+    pub(crate) server: Running,
+    pub(crate) url: String,
+    pub(crate) address: SocketAddr,
+    pub(crate) usage: Usage,
+    descriptors: usize,
+    peak: u64,
+}
+
+impl Target {
+    pub(crate) fn start(arguments: &[&str]) -> Self {
+        let (server, url) = crate::support::echo(arguments);
+        Self::of(server, url)
+    }
+
+    /// With at most so many descriptors.
+    #[cfg(unix)]
+    pub(crate) fn with_descriptors(count: usize) -> Self {
+        let mut command = Command::new("sh");
+        let limited = format!("ulimit -n {count} && exec \"$0\" echo --listen 127.0.0.1:0");
+        command.args(["-c", &limited, env!("CARGO_BIN_EXE_talkback")]);
+        let server = Running::spawn(command.env_remove("RUST_LOG"));
+        let url = url_of(&server);
+        Self::of(server, url)
+    }
+
+    fn of(server: Running, url: String) -> Self {
+        let address = url.split('/').nth(2).unwrap().parse().unwrap();
+        let usage = Usage::of(server.id());
+        let mut target = Self {
+            server,
+            url,
+            address,
+            usage,
+            descriptors: 0,
+            peak: 0,
+        };
+        // One connection before counting: what is made once and kept is no cost of the attack.
+        if target.url.starts_with("ws://") {
+            let descriptors = target.usage.descriptors();
+            target.serves();
+            until("the first connection is gone", || {
+                target.usage.descriptors() <= descriptors
+            });
+        }
+        target.descriptors = target.usage.descriptors();
+        target.peak = target.usage.peak();
+        target
+    }
+
+    /// A well-behaved client is served.
+    #[track_caller]
+    pub(crate) fn serves(&self) {
+        let url = self.url.clone();
+        let (done, served) = mpsc::channel();
+        // On a thread of its own, so that the caller may be in a runtime.
+        thread::spawn(move || {
+            let mut channel = WebSocketChannel::connect(url);
+            channel.try_send("well-behaved").unwrap();
+            let echo = channel.blocking_recv().unwrap();
+            assert_eq!(echo, Some("well-behaved".into()));
+            let _ = done.send(channel.close().wait().unwrap());
+        });
+        assert!(served.recv_timeout(LIMIT).unwrap().clean);
+    }
+
+    /// How many descriptors more than before the attack.
+    pub(crate) fn descriptors(&self) -> usize {
+        self.usage.descriptors().saturating_sub(self.descriptors)
+    }
+
+    /// By how many bytes its memory has been larger than before the attack, at its largest.
+    pub(crate) fn growth(&self) -> u64 {
+        self.usage.peak().saturating_sub(self.peak)
+    }
+
+    /// The memory of the attack is bounded.
+    #[track_caller]
+    pub(crate) fn grew_at_most(&self, bytes: u64) {
+        let growth = self.growth();
+        println!("memory grew by {} KiB", growth / KIB);
+        assert!(growth <= bytes, "{growth} bytes, {bytes} are allowed");
+    }
+
+    /// All is as before the attack: descriptors are closed, nothing runs, clients are served.
+    #[track_caller]
+    pub(crate) fn recovers(&self) {
+        until("all descriptors are closed", || self.descriptors() == 0);
+        self.usage.is_idle(PAUSE, IDLE_TICKS);
+        self.serves();
+        assert_calm(&self.server);
+    }
+}
+
+/// No task and no thread has panicked.
+#[track_caller]
+pub(crate) fn assert_calm(program: &Running) {
+    let log = program.stderr();
+    assert!(!log.contains("panicked"), "{log}");
+}
+
+/// Waits until it is so, at most for the limit.
+#[track_caller]
+pub(crate) fn until(what: &str, is_so: impl Fn() -> bool) {
+    let begin = Instant::now();
+    while !is_so() {
+        assert!(begin.elapsed() < LIMIT, "not in time: {what}");
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Holds that work grows in proportion: two inputs of the same size, one in small parts and one in
+/// large parts, cost about the same. The margin is wide, as other programs share the processor.
+#[track_caller]
+pub(crate) fn assert_linear(what: &str, small_parts: u64, large_parts: u64) {
+    println!("{what}: {small_parts} ticks in small parts, {large_parts} in large ones");
+    assert!(
+        large_parts <= 4 * small_parts + 20,
+        "{what}: {small_parts} ticks, then {large_parts}"
+    );
+}

@@ -123,7 +123,7 @@ pub(crate) fn strace() -> Result<PathBuf> {
 }
 
 /// Installs Debian's packages if that is possible without asking; else says what to install.
-fn install(what: &str, packages: &[&str]) -> Result<()> {
+pub(crate) fn install(what: &str, packages: &[&str]) -> Result<()> {
     static UPDATED: OnceLock<()> = OnceLock::new();
     let packages = packages.join(" ");
     if in_path("apt-get").is_none() || !is_root() {
@@ -143,12 +143,12 @@ fn install(what: &str, packages: &[&str]) -> Result<()> {
     apt(&format!("install --no-install-recommends {packages}"))
 }
 
-fn is_root() -> bool {
+pub(crate) fn is_root() -> bool {
     let id = Command::new("id").arg("-u").output();
     id.is_ok_and(|output| output.stdout.trim_ascii() == b"0")
 }
 
-fn in_path(program: &str) -> Option<PathBuf> {
+pub(crate) fn in_path(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path)
         .map(|folder| folder.join(program))
@@ -172,7 +172,7 @@ fn mark(folder: &Path) -> PathBuf {
     folder.join("installed-from")
 }
 
-fn succeeds(command: &mut Command) -> bool {
+pub(crate) fn succeeds(command: &mut Command) -> bool {
     process::run(command, Input::Nothing, Stderr::Kept, LIMIT)
         .is_ok_and(|finished| finished.success())
 }

@@ -17,6 +17,7 @@ use crate::report::Tally;
 use crate::{Result, cargo, demo, tools};
 
 pub(crate) use self::server::Server;
+pub(crate) use self::tls::Certificate;
 
 /// A whole script; each of its checks has a shorter limit of its own.
 const SCRIPT_LIMIT: Duration = Duration::from_secs(180);

@@ -2,6 +2,7 @@
 //!
 //! It has no dependencies, so that it compiles in a second or two on a bare machine.
 
+mod autobahn;
 mod cargo;
 mod cost;
 mod demo;
@@ -25,6 +26,8 @@ Builds, tests and starts everything in this repository.
 Usage:
   cargo xtask test [STEP]...     run every step, or those named, in the given order
   cargo xtask test --list        name the steps
+  cargo xtask autobahn [OPTION]...
+                                 run the Autobahn test suite (--help tells more)
   cargo xtask demo [ARGUMENT]... build and start the demo (also: cargo demo)
   cargo xtask web                build the example page, and weigh it
   cargo xtask help
@@ -36,6 +39,7 @@ fn main() -> ExitCode {
     let rest: Vec<OsString> = arguments.collect();
     match command.to_str() {
         Some("test") => test(&rest),
+        Some("autobahn") => autobahn::start(&rest),
         Some("demo") => demo::start(&rest).unwrap_or_else(|error| {
             eprintln!("cargo demo: {error}");
             ExitCode::FAILURE
@@ -77,7 +81,7 @@ fn test(arguments: &[OsString]) -> ExitCode {
     }
 }
 
-fn usage(message: &str) -> ExitCode {
+pub(crate) fn usage(message: &str) -> ExitCode {
     eprintln!("cargo xtask: {message}; `cargo xtask help` tells what there is");
     ExitCode::from(2)
 }

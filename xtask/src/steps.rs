@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use crate::report::{self, Ran, Tally};
-use crate::{Result, cargo, cost, demo, deny, interop, web};
+use crate::{Result, autobahn, cargo, cost, demo, deny, interop, web};
 
 /// One part of the checks, which can be run by its name.
 #[derive(Debug)]
@@ -27,6 +27,7 @@ const STEPS: &[Step] = &[
     Step { name: "schedules", about: "the channel under random schedules (shuttle)", run: cargo::schedules },
     Step { name: "doc",     about: "the examples in the documentation, and the documentation itself", run: cargo::doc },
     Step { name: "interop", about: "against python's websockets, node's ws and Chromium, plain and over TLS", run: interop::interop },
+    Step { name: "autobahn", about: "all 517 cases of the Autobahn test suite: server and client, ws and wss", run: autobahn::autobahn },
     Step { name: "cost",    about: "system calls for each echoed message (strace)", run: cost::cost },
     Step { name: "demo",    about: "the demo, fed through a pipe", run: demo::check },
 ];

@@ -152,7 +152,7 @@ pub(crate) fn install(what: &str, packages: &[&str]) -> Result<()> {
     apt(&format!("install --no-install-recommends {packages}"))
 }
 
-fn is_root() -> bool {
+pub(crate) fn is_root() -> bool {
     let id = Command::new("id").arg("-u").output();
     id.is_ok_and(|output| output.stdout.trim_ascii() == b"0")
 }
@@ -182,7 +182,7 @@ fn mark(folder: &Path) -> PathBuf {
     folder.join("installed-from")
 }
 
-fn succeeds(command: &mut Command) -> bool {
+pub(crate) fn succeeds(command: &mut Command) -> bool {
     process::run(command, Input::Nothing, Stderr::Kept, LIMIT)
         .is_ok_and(|finished| finished.success())
 }

@@ -21,7 +21,7 @@ pub(super) fn client_of_echo(peer: &str, talkback: &Path, language: Language) ->
 
 /// `talkback connect` against a server's script with a certificate that OpenSSL has made.
 pub(super) fn server_of_connect(peer: &str, talkback: &Path, language: Language) -> Result<Tally> {
-    let certificate = Certificate::make()?;
+    let certificate = Certificate::make(&cargo::scratch("interop")?)?;
     let mut server = language("server")?;
     server.arg("--cert").arg(&certificate.chain);
     server.arg("--key").arg(&certificate.key);
@@ -35,14 +35,14 @@ pub(super) fn server_of_connect(peer: &str, talkback: &Path, language: Language)
 }
 
 /// The files of a certificate for 127.0.0.1 and of its key, both in PEM.
-struct Certificate {
-    chain: PathBuf,
-    key: PathBuf,
+pub(crate) struct Certificate {
+    pub(crate) chain: PathBuf,
+    pub(crate) key: PathBuf,
 }
 
 impl Certificate {
-    fn make() -> Result<Self> {
-        let folder = cargo::scratch("interop")?;
+    /// Makes it, in this folder.
+    pub(crate) fn make(folder: &Path) -> Result<Self> {
         let made = Self {
             chain: folder.join("server.pem"),
             key: folder.join("server.key"),

@@ -18,6 +18,9 @@ use crate::output::{MaskingKeys, Output};
 use crate::receive::{DataFrame, Item, Payload, Progress, Receiver};
 use crate::role::Role;
 
+/// How many pongs may wait to be written; of further pings only the latest is answered.
+const PONGS_MAX: u8 = 12;
+
 /// Where a connection stands.
 ///
 /// ```text
@@ -64,10 +67,13 @@ pub struct Connection {
     output: Output,
     /// What was negotiated and its contexts, as long as messages pass.
     deflate: Option<Box<Deflate>>,
-    /// The latest ping's payload that is not answered yet. Earlier ones need no answer (§5.5.3).
+    /// The latest ping's payload, if too many pongs wait for its own to be queued. Earlier ones
+    /// need no answer (§5.5.3).
     pong: Option<Bytes>,
     /// Where in the output's bytes the last pong ends; it has left once that many are written.
     pong_end: u64,
+    /// How many pongs were queued since none was waiting.
+    pongs_queued: u8,
     /// The same for the keepalive's last ping.
     ping_end: u64,
     close_sent: bool,
@@ -110,6 +116,7 @@ impl Connection {
             deflate: None,
             pong: None,
             pong_end: 0,
+            pongs_queued: 0,
             ping_end: 0,
             close_sent: false,
             is_shut_down: false,
@@ -220,6 +227,8 @@ impl Connection {
             // A pong MUST be sent unless a close frame was received (§5.5.2): ours does not matter.
             Item::Control(Opcode::Ping, payload) => {
                 self.pong = Some(payload.clone());
+                // At once, so that it goes before what is sent from now on.
+                self.push_pong();
                 Some(Event::Ping(payload))
             }
             // What else comes after our close frame is discarded.
@@ -385,7 +394,7 @@ impl Connection {
         self.is_output_lost
     }
 
-    /// How many bytes wait to be written; a pong counts from the next [`output`](Self::output) on.
+    /// How many bytes wait to be written.
     pub fn buffered(&self) -> usize {
         self.output.remaining()
     }
@@ -413,14 +422,18 @@ impl Connection {
         self.start_close_timeout(now);
     }
 
-    /// Queues the pending pong, but only behind an earlier one that has been written: a peer that
-    /// never reads costs one pong, not one for each ping.
+    /// Queues the pending pong, unless too many wait to be written: a peer that never reads costs
+    /// so many, not one for each ping.
     fn push_pong(&mut self) {
-        if self.output.written() >= self.pong_end
+        if self.output.written() >= self.pong_end {
+            self.pongs_queued = 0;
+        }
+        if self.pongs_queued < PONGS_MAX
             && let Some(payload) = self.pong.take()
         {
             self.push(Opcode::Pong, payload);
             self.pong_end = self.output.end();
+            self.pongs_queued += 1;
         }
     }
 

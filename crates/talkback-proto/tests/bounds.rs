@@ -350,27 +350,31 @@ fn read_a_million_pings(role: Role, mut act: impl FnMut(&mut Connection)) -> Dri
     driver
 }
 
+/// The first pings and the latest are answered; those between need no answer (§5.5.3).
+fn assert_few_pongs(connection: &mut Connection) {
+    let pongs = parse(&drain(connection));
+    assert!(pongs.iter().all(|frame| frame.first == FIN | PONG));
+    let payloads: Vec<_> = pongs.into_iter().map(|frame| frame.payload).collect();
+    let answered = (0..12).chain([999_999]).map(ping_payload);
+    assert_eq!(payloads, answered.collect::<Vec<_>>());
+}
+
 #[test]
-fn v50_a_million_pings_cost_one_pong() {
+fn v50_a_million_pings_cost_a_few_pongs() {
     for role in ROLES {
         let mut driver = read_a_million_pings(role, |_| {});
-        let pongs = parse(&drain(&mut driver.connection));
-        assert_eq!(pongs.len(), 1, "only the latest is answered");
-        assert_eq!(pongs[0].first, FIN | PONG);
-        assert_eq!(pongs[0].payload, ping_payload(999_999));
+        assert_few_pongs(&mut driver.connection);
     }
 }
 
 #[test]
-fn v50_a_million_pings_to_a_writer_that_is_stuck_cost_two_pongs() {
+fn v50_a_million_pings_to_a_writer_that_is_stuck_cost_a_few_pongs() {
     for role in ROLES {
         // The writer looks at the output each time and the transport takes none of it.
         let mut driver = read_a_million_pings(role, |connection| {
             assert!(connection.output().has_remaining());
         });
-        let pongs = parse(&drain(&mut driver.connection));
-        let payloads: Vec<_> = pongs.into_iter().map(|frame| frame.payload).collect();
-        assert_eq!(payloads, [ping_payload(0), ping_payload(999_999)]);
+        assert_few_pongs(&mut driver.connection);
     }
 }
 

@@ -195,7 +195,7 @@ fn f16_no_pong_follows_a_received_close_frame() {
         let outcome = replay(role, &Limits::default(), &bytes);
         assert_eq!(outcome.incoming, []);
         assert_eq!(outcome.payloads(), [(FIN | CLOSE, close_body(1000, ""))]);
-        // Nor does one that was due and not written yet.
+        // One for a ping before the close frame goes before the answer to that.
         let mut connection = connection(role, &Limits::default());
         receive(
             &mut connection,
@@ -203,8 +203,27 @@ fn f16_no_pong_follows_a_received_close_frame() {
             Instant::now(),
         );
         let frames = parse(&drain(&mut connection));
-        assert_eq!(frames.len(), 1);
-        assert_eq!(frames[0].first, FIN | CLOSE);
+        let firsts: Vec<_> = frames.iter().map(|frame| frame.first).collect();
+        assert_eq!(firsts, [FIN | PONG, FIN | CLOSE]);
+    }
+}
+
+/// A pong goes before what is sent after its ping came, and several pings are all answered.
+#[test]
+fn f15_pongs_keep_their_place_in_the_output() {
+    for role in ROLES {
+        let mut connection = connection(role, &Limits::default());
+        let pings = [b"1", b"2"].map(|payload| peer_frame(role, FIN | PING, payload));
+        receive(&mut connection, &pings.concat(), Instant::now());
+        connection.send("text".into()).unwrap();
+        let frames = parse(&drain(&mut connection)).into_iter();
+        let sent: Vec<_> = frames.map(|frame| (frame.first, frame.payload)).collect();
+        let expected = [
+            (FIN | PONG, b"1".to_vec()),
+            (FIN | PONG, b"2".to_vec()),
+            (FIN | TEXT, b"text".to_vec()),
+        ];
+        assert_eq!(sent, expected, "{role:?}");
     }
 }
 

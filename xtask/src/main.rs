@@ -6,6 +6,7 @@ mod cargo;
 mod cost;
 mod demo;
 mod deny;
+mod fuzz;
 mod interop;
 mod process;
 mod report;
@@ -26,6 +27,8 @@ Usage:
   cargo xtask test [STEP]...     run every step, or those named, in the given order
   cargo xtask test --list        name the steps
   cargo xtask demo [ARGUMENT]... build and start the demo (also: cargo demo)
+  cargo xtask fuzz [--minutes N] [TARGET]...
+                                 look for inputs that break the core
   cargo xtask web                build the example page, and weigh it
   cargo xtask help
 ";
@@ -38,6 +41,10 @@ fn main() -> ExitCode {
         Some("test") => test(&rest),
         Some("demo") => demo::start(&rest).unwrap_or_else(|error| {
             eprintln!("cargo demo: {error}");
+            ExitCode::FAILURE
+        }),
+        Some("fuzz") => fuzz::start(&rest).unwrap_or_else(|error| {
+            eprintln!("cargo xtask fuzz: {error}");
             ExitCode::FAILURE
         }),
         Some("web") => match web::build() {

@@ -7,6 +7,7 @@ mod cargo;
 mod cost;
 mod demo;
 mod deny;
+mod fuzz;
 mod interop;
 mod process;
 mod report;
@@ -29,6 +30,8 @@ Usage:
   cargo xtask autobahn [OPTION]...
                                  run the Autobahn test suite (--help tells more)
   cargo xtask demo [ARGUMENT]... build and start the demo (also: cargo demo)
+  cargo xtask fuzz [--minutes N] [TARGET]...
+                                 look for inputs that break the core
   cargo xtask web                build the example page, and weigh it
   cargo xtask help
 ";
@@ -42,6 +45,10 @@ fn main() -> ExitCode {
         Some("autobahn") => autobahn::start(&rest),
         Some("demo") => demo::start(&rest).unwrap_or_else(|error| {
             eprintln!("cargo demo: {error}");
+            ExitCode::FAILURE
+        }),
+        Some("fuzz") => fuzz::start(&rest).unwrap_or_else(|error| {
+            eprintln!("cargo xtask fuzz: {error}");
             ExitCode::FAILURE
         }),
         Some("web") => match web::build() {

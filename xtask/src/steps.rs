@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use crate::report::{self, Ran, Tally};
-use crate::{Result, autobahn, cargo, cost, demo, deny, interop, web};
+use crate::{Result, autobahn, cargo, cost, demo, deny, fuzz, interop, web};
 
 /// One part of the checks, which can be run by its name.
 #[derive(Debug)]
@@ -25,6 +25,7 @@ const STEPS: &[Step] = &[
     Step { name: "conformance", about: "one suite for every backend of the channel: TCP, TLS, in memory", run: cargo::conformance },
     Step { name: "browser", about: "the same suite on a page in Chromium, and what the library weighs there", run: web::browser },
     Step { name: "schedules", about: "the channel under random schedules (shuttle)", run: cargo::schedules },
+    Step { name: "fuzz",    about: "random input against what the core holds, and beside two other decoders", run: fuzz::step },
     Step { name: "doc",     about: "the examples in the documentation, and the documentation itself", run: cargo::doc },
     Step { name: "interop", about: "against python's websockets, node's ws and Chromium, plain and over TLS", run: interop::interop },
     Step { name: "autobahn", about: "all 517 cases of the Autobahn test suite: server and client, ws and wss", run: autobahn::autobahn },

@@ -27,6 +27,22 @@ pub(crate) fn rustup_component(component: &str, subcommand: &str) -> Result<()> 
     }
 }
 
+/// Makes sure that `cargo SUBCOMMAND` is there, which the package `cargo-SUBCOMMAND` brings.
+pub(crate) fn cargo_subcommand(subcommand: &str, version: &str) -> Result<()> {
+    if succeeds(&mut cargo::cargo(&[subcommand, "--version"])) {
+        return Ok(());
+    }
+    let package = format!("cargo-{subcommand}");
+    println!("  installing {package} {version} (once)");
+    must_succeed(&mut cargo::cargo(&[
+        "install",
+        &package,
+        "--locked",
+        "--version",
+        version,
+    ]))
+}
+
 /// A Python with the packages of `requirements.txt`.
 pub(crate) fn python() -> Result<PathBuf> {
     let folder = cargo::scratch("interop")?.join("python");
@@ -182,6 +198,7 @@ fn mark(folder: &Path) -> PathBuf {
     folder.join("installed-from")
 }
 
+/// Whether a command that may well fail has succeeded.
 pub(crate) fn succeeds(command: &mut Command) -> bool {
     process::run(command, Input::Nothing, Stderr::Kept, LIMIT)
         .is_ok_and(|finished| finished.success())

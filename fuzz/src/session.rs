@@ -1,0 +1,256 @@
+//! The targets of an open connection: `Connection` and `Assembly`, driven as a transport would.
+
+use std::time::Instant;
+
+use bytes::{Buf, BufMut, BytesMut};
+use talkback_proto::{
+    Assembly, CloseCause, CloseCode, CloseFrame, CloseInfo, Connection, Incoming, Message,
+    READ_SIZE, Role,
+};
+
+use crate::plan::{Action, Path, Plan, Writes};
+use crate::{cut, heap, sent, wire};
+
+/// What a connection and its driver may take at a moment.
+#[derive(Clone, Copy, Debug)]
+pub struct Cost {
+    /// Besides payload, in bytes.
+    pub base: usize,
+    /// For a message in progress, so many times what has arrived of it.
+    pub ratio: usize,
+}
+
+/// A message's buffer is reserved at most 16 times what has arrived.
+pub const PLAIN: Cost = Cost {
+    base: 8 * 1024,
+    ratio: 16,
+};
+
+/// The message that the caller sends.
+pub(crate) const SENT: &str = "from this end";
+
+/// What came and what was sent.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Seen {
+    pub(crate) incoming: Vec<Incoming>,
+    pub(crate) output: Vec<u8>,
+}
+
+/// All that can be seen of a session.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Outcome {
+    /// Empty where it is not kept.
+    pub(crate) seen: Seen,
+    pub(crate) wants_read: bool,
+    pub(crate) wants_shutdown: bool,
+    pub(crate) info: CloseInfo,
+}
+
+/// Plays what the input says to an end in `role`, whole and in pieces; `prepare` sets it up.
+pub fn check(role: Role, input: &[u8], prepare: impl Fn(Connection) -> Connection, cost: Cost) {
+    if let Some(plan) = Plan::read(role, input) {
+        check_plan(&plan, prepare, cost);
+    }
+}
+
+/// As [`check`], with a plan that is read already.
+pub fn check_plan(plan: &Plan, prepare: impl Fn(Connection) -> Connection, cost: Cost) {
+    let session = |path, seen| Session::new(plan, path, prepare(connection(plan)), seen);
+    let whole = session(Path::Buffer, Some(Seen::default())).play(plan, &[usize::MAX]);
+    let cut = session(plan.path, Some(Seen::default())).play(plan, &plan.sizes);
+    assert_eq!(cut, whole, "reads of {:?}", plan.sizes);
+    let (_, heap) = heap::measure(|| session(plan.path, None).play(plan, &plan.sizes));
+    let bound = heap_bound(plan, cost);
+    assert!(heap.peak <= bound as isize, "{heap:?}, over {bound}");
+    sent::check(plan, &whole);
+    check_texts(&whole.seen.incoming);
+}
+
+/// The read in hand and the message in progress, which is at most twice the largest message, as a
+/// buffer grows to twice what it had.
+fn heap_bound(plan: &Plan, cost: Cost) -> usize {
+    let arrived = plan.wire.len();
+    let message_size_max = usize::try_from(plan.limits.message_size_max).unwrap_or(usize::MAX);
+    let message = (cost.ratio * arrived).min(message_size_max.saturating_mul(2));
+    2 * arrived + message + cost.base
+}
+
+/// What came as text is text by the standard library too (RFC 6455 §8.1).
+fn check_texts(incoming: &[Incoming]) {
+    for item in incoming {
+        if let Incoming::Message(Message::Text(text)) = item {
+            std::str::from_utf8(text.as_bytes()).expect("what is given out as text is UTF-8");
+        }
+    }
+}
+
+fn connection(plan: &Plan) -> Connection {
+    match plan.role {
+        Role::Client => Connection::client(plan.limits.clone(), || wire::PEER_KEY),
+        Role::Server => Connection::server(plan.limits.clone()),
+    }
+}
+
+struct Session {
+    path: Path,
+    writes: Writes,
+    now: Instant,
+    connection: Connection,
+    assembly: Assembly,
+    /// The read buffer.
+    input: BytesMut,
+    /// How much was sent.
+    output_size: usize,
+    /// Whether the caller has closed; data is discarded then, but pings are still given out.
+    has_closed: bool,
+    /// `None` where only memory counts.
+    seen: Option<Seen>,
+}
+
+impl Session {
+    fn new(plan: &Plan, path: Path, connection: Connection, seen: Option<Seen>) -> Self {
+        Self {
+            path,
+            writes: plan.writes,
+            now: Instant::now(),
+            connection,
+            assembly: Assembly::default(),
+            input: BytesMut::new(),
+            output_size: 0,
+            has_closed: false,
+            seen,
+        }
+    }
+
+    fn play(mut self, plan: &Plan, sizes: &[usize]) -> Outcome {
+        let (before, behind) = plan.wire.split_at(plan.action_at);
+        cut(before, sizes).for_each(|piece| self.feed(piece));
+        self.act(plan.action);
+        cut(behind, sizes).for_each(|piece| self.feed(piece));
+        self.drain();
+        self.end(plan.role)
+    }
+
+    fn act(&mut self, action: Action) {
+        let bye = || CloseFrame::new(CloseCode::NORMAL, "done").expect("it may be sent");
+        match action {
+            Action::Nothing => {}
+            Action::Close => self.connection.close(None, self.now),
+            Action::CloseWithReason => self.connection.close(Some(bye()), self.now),
+            Action::Send => {
+                let is_open = self.connection.is_open();
+                assert_eq!(self.connection.send(SENT.into()).is_ok(), is_open);
+            }
+            Action::Ping => {
+                let is_open = self.connection.is_open();
+                assert_eq!(self.connection.ping(SENT).is_ok(), is_open);
+            }
+        }
+        self.has_closed = matches!(action, Action::Close | Action::CloseWithReason);
+    }
+
+    fn feed(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            let taken = match self.path {
+                Path::Message => self.feed_space(bytes),
+                Path::Buffer => None,
+            };
+            let taken = taken.unwrap_or_else(|| self.feed_buffer(bytes));
+            bytes = &bytes[taken..];
+        }
+    }
+
+    /// One read into the message itself, if there is space.
+    fn feed_space(&mut self, bytes: &[u8]) -> Option<usize> {
+        let mut space = self.assembly.space(&self.connection)?;
+        let size = space.remaining_mut().min(bytes.len());
+        assert!(size > 0, "space is room for at least one byte");
+        space.put_slice(&bytes[..size]);
+        let message = self
+            .assembly
+            .handle_space(&mut self.connection, size, self.now);
+        self.take(message.map(Incoming::Message));
+        Some(size)
+    }
+
+    /// One read into the read buffer.
+    fn feed_buffer(&mut self, bytes: &[u8]) -> usize {
+        let size = match self.path {
+            Path::Message => bytes.len().min(READ_SIZE),
+            Path::Buffer => bytes.len(),
+        };
+        self.input.extend_from_slice(&bytes[..size]);
+        loop {
+            let was_over = self.is_over();
+            let incoming = self
+                .assembly
+                .next(&mut self.connection, &mut self.input, self.now);
+            assert!(!was_over || incoming.is_none(), "something came afterwards");
+            let is_used_up = incoming.is_none();
+            self.take(incoming);
+            if is_used_up {
+                assert!(self.input.is_empty(), "all of the input is used");
+                return size;
+            }
+        }
+    }
+
+    fn take(&mut self, incoming: Option<Incoming>) {
+        if let Some(seen) = &mut self.seen {
+            seen.incoming.extend(incoming);
+        }
+        if self.writes == Writes::AtOnce {
+            self.drain();
+        }
+    }
+
+    /// Whether the connection has failed or the peer has closed, as far as it can be seen.
+    fn is_over(&self) -> bool {
+        self.connection.wants_shutdown() || !self.has_closed && !self.connection.is_open()
+    }
+
+    fn drain(&mut self) {
+        while self.connection.output().has_remaining() {
+            let size = self.connection.output().remaining();
+            let bytes = self.connection.output().copy_to_bytes(size);
+            self.output_size += size;
+            if let Some(seen) = &mut self.seen {
+                seen.output.extend_from_slice(&bytes);
+            }
+            self.connection.handle_written(self.now);
+        }
+    }
+
+    /// Ends the transport, after more has come to a connection that is over.
+    fn end(mut self, role: Role) -> Outcome {
+        if self.is_over() {
+            let output_size = self.output_size;
+            let more = [
+                wire::peer_frame(role, wire::FIN | wire::TEXT, b"late"),
+                wire::peer_frame(role, wire::FIN | wire::PING, b"late"),
+                wire::peer_close(role, 1000, "late"),
+            ];
+            self.feed(&more.concat());
+            self.drain();
+            assert_eq!(self.output_size, output_size, "something was sent");
+        }
+        let wants_read = self.connection.wants_read();
+        let wants_shutdown = self.connection.wants_shutdown();
+        if wants_shutdown {
+            self.connection.handle_shutdown();
+        }
+        self.connection.handle_end("the peer went away");
+        let info = self.connection.close_info().expect("it has ended").clone();
+        assert!(!self.connection.is_open() && !self.connection.output().has_remaining());
+        if let CloseCause::Protocol(error) = &info.cause {
+            assert!(!error.to_string().is_empty() && !info.clean);
+        }
+        assert!(!info.to_string().is_empty());
+        Outcome {
+            seen: self.seen.unwrap_or_default(),
+            wants_read,
+            wants_shutdown,
+            info,
+        }
+    }
+}

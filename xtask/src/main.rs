@@ -11,6 +11,7 @@ mod process;
 mod report;
 mod steps;
 mod tools;
+mod window;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

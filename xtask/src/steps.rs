@@ -27,7 +27,7 @@ const STEPS: &[Step] = &[
     Step { name: "doc",     about: "the examples in the documentation, and the documentation itself", run: cargo::doc },
     Step { name: "interop", about: "against python's websockets, node's ws and Chromium, plain and over TLS", run: interop::interop },
     Step { name: "cost",    about: "system calls for each echoed message (strace)", run: cost::cost },
-    Step { name: "demo",    about: "the demo, fed through a pipe", run: demo::check },
+    Step { name: "demo",    about: "the demo, fed through a pipe, and its window under real keys (Xvfb)", run: demo::check },
 ];
 
 /// The steps and what each is for, one a line.

@@ -5,6 +5,7 @@
 //! bytes that choose the circumstances (limits, sizes of the reads, what the caller does); the rest
 //! is what the peer sends.
 
+pub mod deflate;
 pub mod extensions;
 pub mod header;
 pub mod plan;

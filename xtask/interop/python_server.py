@@ -26,6 +26,7 @@ async def echo(socket):
     async for message in socket:
         log(f"received {message!r}")
         await socket.send(message)
+    log(f"closed {socket.close_code}")
 
 
 def process_request(connection, request):

@@ -45,6 +45,8 @@ const TARGETS: &[Target] = &[
     Target { name: "request_head",      dictionary: "http" },
     Target { name: "response_head",     dictionary: "http" },
     Target { name: "extension_header",  dictionary: "http" },
+    Target { name: "connection_deflate", dictionary: "frames" },
+    Target { name: "inflate",           dictionary: "frames" },
 ];
 
 /// Which compiler builds the targets: sanitizers and coverage are for nightly only.

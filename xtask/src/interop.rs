@@ -51,7 +51,7 @@ pub(crate) fn interop() -> Result<Tally> {
     Ok(tally)
 }
 
-fn python(script: &str) -> Result<Command> {
+pub(crate) fn python(script: &str) -> Result<Command> {
     let mut python = Command::new(tools::python()?);
     python.arg(tools::interop_sources().join(format!("python_{script}.py")));
     Ok(python)

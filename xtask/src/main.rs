@@ -14,6 +14,7 @@ mod report;
 mod steps;
 mod tools;
 mod web;
+mod window;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

@@ -30,7 +30,7 @@ const STEPS: &[Step] = &[
     Step { name: "interop", about: "against python's websockets, node's ws and Chromium, plain and over TLS", run: interop::interop },
     Step { name: "autobahn", about: "all 517 cases of the Autobahn test suite: server and client, ws and wss", run: autobahn::autobahn },
     Step { name: "cost",    about: "system calls for each echoed message (strace)", run: cost::cost },
-    Step { name: "demo",    about: "the demo, fed through a pipe", run: demo::check },
+    Step { name: "demo",    about: "the demo, fed through a pipe, and its window under real keys (Xvfb)", run: demo::check },
 ];
 
 /// The steps and what each is for, one a line.

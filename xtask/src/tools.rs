@@ -147,6 +147,30 @@ pub(crate) fn strace() -> Result<PathBuf> {
     in_path("strace").ok_or_else(|| "strace is installed, but not on the PATH".into())
 }
 
+/// A screen of X11 that nobody sees, with what types on it and takes its picture.
+pub(crate) fn virtual_screen() -> Result<()> {
+    let programs = ["Xvfb", "openbox", "xdotool", "import"];
+    if programs.iter().all(|program| in_path(program).is_some()) {
+        return Ok(());
+    }
+    let packages = [
+        "xvfb",
+        "openbox",
+        "xdotool",
+        "imagemagick",
+        // Windows are drawn with OpenGL, and winit looks for these when it starts.
+        "libgl1-mesa-dri",
+        "libegl1",
+        "libgl1",
+        "libx11-xcb1",
+        "libxcursor1",
+        "libxi6",
+        "libxkbcommon-x11-0",
+        "fonts-noto-cjk",
+    ];
+    install("a virtual screen", &packages)
+}
+
 /// Installs Debian's packages if that is possible without asking; else says what to install.
 pub(crate) fn install(what: &str, packages: &[&str]) -> Result<()> {
     static UPDATED: OnceLock<()> = OnceLock::new();

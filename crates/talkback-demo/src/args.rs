@@ -15,8 +15,13 @@ Without --url it starts an echo server of its own. Each line of standard input i
 ones are not sent. Each answer is a line of standard output. At the end of the input every answer is
 waited for, and then the connection is closed.
 
+It opens a window where there is a display and standard input and output are a terminal.
+
 Options:
       --url URL                 The server: ws://host:port/path, or wss://
+      --window                  In a window, whatever standard input and output are
+      --terminal                In the terminal
+      --theme THEME             The window's colours: system, light or dark [default: system]
       --answer-timeout SECONDS  How long to wait for an answer at the end of the input [default: 10]
   -h, --help                    Print help
   -V, --version                 Print version
@@ -28,8 +33,27 @@ Exit codes: 0 every line was answered; 1 something went wrong; 2 wrong usage; 13
 pub(crate) struct Args {
     /// The server; `None` for one of the demo's own.
     pub(crate) url: Option<String>,
+    /// What it is shown in; `None` to choose.
+    pub(crate) view: Option<View>,
+    /// The window's colours.
+    pub(crate) theme: Theme,
     /// How long an answer may take at the end of the input.
     pub(crate) answer_timeout: Duration,
+}
+
+/// What the demo is shown in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum View {
+    Window,
+    Terminal,
+}
+
+/// The window's colours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Theme {
+    System,
+    Light,
+    Dark,
 }
 
 /// What the command line asks for.
@@ -44,12 +68,17 @@ pub(crate) enum Request {
 pub(crate) fn read(items: impl IntoIterator<Item = OsString>) -> Result<Request, String> {
     let mut args = Args {
         url: None,
+        view: None,
+        theme: Theme::System,
         answer_timeout: Duration::from_secs(10),
     };
     let mut parser = lexopt::Parser::from_iter(items);
     while let Some(argument) = parser.next().map_err(|error| error.to_string())? {
         match argument {
             Arg::Long("url") => args.url = Some(value(&mut parser, "--url")?),
+            Arg::Long("window") => args.view = Some(View::Window),
+            Arg::Long("terminal") => args.view = Some(View::Terminal),
+            Arg::Long("theme") => args.theme = parse_theme(&value(&mut parser, "--theme")?)?,
             Arg::Long("answer-timeout") => {
                 args.answer_timeout = parse_seconds(&value(&mut parser, "--answer-timeout")?)?;
             }
@@ -89,6 +118,15 @@ fn parse_seconds(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| "--answer-timeout is not a number of seconds, such as 10 or 0.5".to_owned())
 }
 
+fn parse_theme(text: &str) -> Result<Theme, String> {
+    match text {
+        "system" => Ok(Theme::System),
+        "light" => Ok(Theme::Light),
+        "dark" => Ok(Theme::Dark),
+        _ => Err("--theme is not system, light or dark".to_owned()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -102,9 +140,11 @@ mod tests {
     fn options_are_read() {
         let expected = Args {
             url: Some("ws://127.0.0.1:9001/".to_owned()),
+            view: Some(View::Window),
+            theme: Theme::Dark,
             answer_timeout: Duration::from_millis(500),
         };
-        let line = "--url ws://127.0.0.1:9001/ --answer-timeout=0.5";
+        let line = "--window --theme dark --url ws://127.0.0.1:9001/ --answer-timeout=0.5";
         assert_eq!(read_line(line), Ok(Request::Run(expected)));
     }
 
@@ -115,7 +155,13 @@ mod tests {
 
     #[test]
     fn wrong_usage_is_told_without_secrets() {
-        for line in ["--nothing", "--url", "--answer-timeout ten", "-x"] {
+        for line in [
+            "--nothing",
+            "--url",
+            "--answer-timeout ten",
+            "--theme blue",
+            "-x",
+        ] {
             assert!(read_line(line).is_err(), "{line}");
         }
         for argument in ["xyz", "--nothing", "-x"] {

@@ -1,9 +1,10 @@
 //! The demo of talkback: send a message, and see what the server sends back.
 //!
-//! `state.rs` is what is being shown and knows no screen; `terminal.rs` shows it in a terminal.
+//! The library has the state and the window; `terminal.rs` shows it in a terminal, or in a pipe.
 
 mod args;
-mod state;
+#[cfg(feature = "window")]
+mod choice;
 mod terminal;
 
 use std::io::{self, Write as _};
@@ -12,7 +13,7 @@ use std::process::ExitCode;
 
 use talkback_cli::echo::{EchoHandle, EchoOptions, EchoServer};
 
-use self::args::{Args, Request};
+use self::args::{Args, Request, View};
 
 /// Why the demo ends without success, in one line.
 type Failure = String;
@@ -41,7 +42,32 @@ fn main() -> ExitCode {
     }
 }
 
+#[cfg(feature = "window")]
+fn start(mut args: Args) -> Result<u8, Failure> {
+    match args.view.unwrap_or_else(choice::view) {
+        View::Terminal => start_terminal(args),
+        View::Window => match open_window(&args) {
+            Ok(()) => Ok(0),
+            Err(what) if args.view.is_some() => Err(what),
+            Err(what) => {
+                tell(&format!("{what}. Here is the terminal instead."));
+                args.view = Some(View::Terminal);
+                start_terminal(args)
+            }
+        },
+    }
+}
+
+#[cfg(not(feature = "window"))]
 fn start(args: Args) -> Result<u8, Failure> {
+    if args.view == Some(View::Window) {
+        let what = "this build has no window. Build one: cargo demo --window";
+        return Err(what.to_owned());
+    }
+    start_terminal(args)
+}
+
+fn start_terminal(args: Args) -> Result<u8, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
@@ -50,6 +76,33 @@ fn start(args: Args) -> Result<u8, Failure> {
     // A lookup that hangs must not keep the program.
     runtime.shutdown_background();
     outcome
+}
+
+/// Shows the window until it is closed. The echo server runs beside it: the main thread is the
+/// window's.
+#[cfg(feature = "window")]
+fn open_window(args: &Args) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build();
+    let runtime = runtime.map_err(|error| format!("could not start: {error}"))?;
+    let (url, server) = match &args.url {
+        Some(url) => (url.clone(), None),
+        None => {
+            let server = runtime.block_on(start_server())?;
+            (server.url(), Some(server))
+        }
+    };
+    let outcome = talkback_demo::window::run(&url, choice::theme(args.theme));
+    if let Some(server) = server {
+        runtime.block_on(server.shutdown());
+    }
+    runtime.shutdown_background();
+    outcome.map_err(|error| {
+        let reason = choice::reason(&error.to_string());
+        format!("could not open a window: {reason}")
+    })
 }
 
 /// Starts an echo server if no other was named, and shows the conversation with it.

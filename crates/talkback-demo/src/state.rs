@@ -1,160 +1,188 @@
-//! What is being shown: the same for a terminal, a window and a browser tab.
+//! What the window and the browser tab show, and what they do: the same for both.
 //!
-//! A view hands in what happens (`submit`, `handle_message`, `handle_end`) and shows what the state
-//! says. The state knows neither screen nor socket nor clock.
+//! It knows no toolkit. A view draws what [`Page`] says, hands in what a person does, and calls
+//! [`Page::poll`] whenever it is woken. The page never asks for the time: the view hands it in.
 
-use std::collections::VecDeque;
+mod log;
+mod words;
 
-use talkback::{CloseInfo, Message, Text};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
 
-/// The screen of the recipe: a field, a button, and the latest message of the stream.
-#[derive(Debug, Default)]
-pub(crate) struct State {
-    /// What was sent and has not come back, oldest first.
-    unechoed: VecDeque<Text>,
-    /// How many of the messages sent have no answer yet, whatever the answers say.
-    unanswered: usize,
-    latest: Option<Message>,
-    end: Option<CloseInfo>,
+use futures_core::Stream as _;
+use talkback::{
+    ChannelState, Closing, Message, Snapshot, Snapshots, TrySendError, WebSocketChannel,
+};
+
+pub use self::log::{Direction, Entry, LOG_LENGTH, Log};
+pub use self::words::Role;
+use self::words::{cut, sentence};
+
+/// The title of the page, as in the recipe.
+pub const TITLE: &str = "WebSocket Demo";
+/// The label of the field, as in the recipe.
+pub const FIELD_LABEL: &str = "Send a message";
+/// The name of the button, as in the recipe.
+pub const SEND_LABEL: &str = "Send message";
+
+/// How many characters of an answer are shown: a screen holds no more.
+const ANSWER_LENGTH: usize = 2_000;
+/// How many messages are taken before the view gets to draw.
+const MESSAGES_AT_ONCE: usize = 256;
+
+/// The page of the recipe: a field, a button, the last answer. It owns its channel: dropping the
+/// page closes it.
+#[derive(Debug)]
+pub struct Page {
+    title: String,
+    /// The text of the field, which the view edits.
+    pub field: String,
+    /// The URL that [`connect`](Self::connect) goes to, which the view edits.
+    pub url: String,
+    channel: WebSocketChannel,
+    snapshots: Snapshots,
+    snapshot: Snapshot,
+    /// The last answer, which stays when the channel is replaced.
+    answer: String,
+    /// Why the last message was not sent.
+    unsent: Option<&'static str>,
+    log: Log,
 }
 
-/// What a message of the server is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// It may answer one that was sent.
-    Answer,
-    /// Nothing was waiting for it.
-    Unasked,
-}
-
-/// What is still to come for what was sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Awaited {
-    /// Everything came back.
-    Nothing,
-    /// There was a message for each that was sent, but not each came back as it was: this is no
-    /// echo server, or it sent some messages of its own and has more to say.
-    Perhaps,
-    /// So many answers.
-    Answers(usize),
-}
-
-impl State {
-    /// Takes what a person has entered; gives the message to send, if there is something to send.
-    pub(crate) fn submit(&mut self, entered: String) -> Option<Message> {
-        if entered.is_empty() || self.end.is_some() {
-            return None;
+impl Page {
+    /// A page with its title and its channel, which goes to `url`.
+    pub fn new(
+        title: impl Into<String>,
+        url: impl Into<String>,
+        channel: WebSocketChannel,
+    ) -> Self {
+        Self {
+            title: title.into(),
+            field: String::new(),
+            url: url.into(),
+            snapshots: channel.subscribe(),
+            channel,
+            snapshot: Snapshot::default(),
+            answer: String::new(),
+            unsent: None,
+            log: Log::default(),
         }
-        let text = Text::from(entered);
-        self.unechoed.push_back(text.clone());
-        self.unanswered += 1;
-        Some(Message::Text(text))
     }
 
-    /// Takes what the stream brings.
-    pub(crate) fn handle_message(&mut self, message: Message) -> Kind {
-        // A server that echoes does so in order, so that only the oldest can be what came back.
-        let is_echo = match (&message, self.unechoed.front()) {
-            (Message::Text(text), Some(oldest)) => text == oldest,
-            _ => false,
+    /// Takes what has come since the last call, and has `cx` woken when there is more.
+    ///
+    /// `now` is the time since the page was opened; it stands in the log.
+    pub fn poll(&mut self, cx: &mut Context<'_>, now: Duration) {
+        let mut room = MESSAGES_AT_ONCE;
+        while let Poll::Ready(Some(item)) = Pin::new(&mut self.channel).poll_next(cx) {
+            // An error is in the snapshot, too.
+            if let Ok(message) = item {
+                self.log.push(Direction::Received, &message, now);
+            }
+            room -= 1;
+            if room == 0 {
+                cx.waker().wake_by_ref();
+                break;
+            }
+        }
+        while let Poll::Ready(Some(snapshot)) = Pin::new(&mut self.snapshots).poll_next(cx) {
+            if let Some(data) = &snapshot.data {
+                self.answer = cut(&data.to_string(), ANSWER_LENGTH);
+            }
+            self.snapshot = snapshot;
+        }
+    }
+
+    /// Sends the text of the field; whether it was sent. Only the empty text is withheld.
+    ///
+    /// The text stays. The view selects it and keeps the focus, so that the next key replaces it.
+    pub fn send(&mut self, now: Duration) -> bool {
+        if self.field.is_empty() {
+            return false;
+        }
+        let message = Message::from(self.field.as_str());
+        self.unsent = match self.channel.try_send(message.clone()) {
+            Ok(()) => {
+                self.log.push(Direction::Sent, &message, now);
+                None
+            }
+            Err(TrySendError::Full(_)) => {
+                Some("Not sent: too much is waiting for the server already. Try again.")
+            }
+            Err(_) => Some("Not sent: the connection is closed. Connect first."),
         };
-        let kind = match is_echo || self.unanswered > 0 {
-            true => Kind::Answer,
-            false => Kind::Unasked,
-        };
-        if is_echo {
-            self.unechoed.pop_front();
+        self.unsent.is_none()
+    }
+
+    /// Leaves the channel for a new one, to the URL.
+    pub fn connect(&mut self) {
+        self.channel = WebSocketChannel::connect(self.url.trim());
+        self.snapshots = self.channel.subscribe();
+        self.snapshot = Snapshot::default();
+        self.unsent = None;
+    }
+
+    /// Begins to close; the end comes as any other does.
+    pub fn disconnect(&mut self) {
+        // The end is in the snapshots; nobody waits for it here.
+        drop(self.channel.close());
+    }
+
+    /// Closes for good, and says when that is done. Dropping the page closes as well, but a program
+    /// that is about to end has to wait for it.
+    pub fn leave(&mut self) -> Closing {
+        self.channel.close()
+    }
+
+    /// The title.
+    pub fn title(&self) -> &str {
+        &self.title
+    }
+
+    /// The last answer, or nothing; also after an error.
+    pub fn answer(&self) -> &str {
+        &self.answer
+    }
+
+    /// How far the connection has come, as a word and what its colour means.
+    pub fn status(&self) -> (&'static str, Role) {
+        match self.channel.state() {
+            ChannelState::Connecting => ("connecting", Role::Busy),
+            ChannelState::Open => ("open", Role::Good),
+            ChannelState::Closing => ("closing", Role::Busy),
+            ChannelState::Closed if self.snapshot.error.is_some() => ("closed", Role::Bad),
+            ChannelState::Closed => ("closed", Role::Neutral),
         }
-        self.unanswered = self.unanswered.saturating_sub(1);
-        self.latest = Some(message);
-        kind
     }
 
-    /// Takes how the connection ended.
-    pub(crate) fn handle_end(&mut self, end: CloseInfo) {
-        self.end = Some(end);
+    /// How the connection ended, once it has: who closed it, the code, the reason.
+    pub fn ending(&self) -> Option<String> {
+        let info = self.snapshot.close.as_ref()?;
+        Some(sentence(&info.to_string()))
     }
 
-    /// The message to show: the latest one, also after the end.
-    pub(crate) fn latest(&self) -> Option<&Message> {
-        self.latest.as_ref()
-    }
-
-    /// How the connection ended, once it has.
-    pub(crate) fn end(&self) -> Option<&CloseInfo> {
-        self.end.as_ref()
-    }
-
-    /// What is still to come.
-    pub(crate) fn awaited(&self) -> Awaited {
-        match (self.unechoed.len(), self.unanswered) {
-            (0, _) => Awaited::Nothing,
-            (_, 0) => Awaited::Perhaps,
-            (_, count) => Awaited::Answers(count),
+    /// What a person should know at once: a message that was not sent, or why the connection failed.
+    pub fn problem(&self) -> Option<String> {
+        match self.unsent {
+            Some(unsent) => Some(unsent.to_owned()),
+            None => self.snapshot.error.as_ref().and_then(|_| self.ending()),
         }
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use talkback::{CloseCause, CloseCode, Initiator};
-
-    use super::*;
-
-    fn after_sending(lines: &[&str]) -> State {
-        let mut state = State::default();
-        for line in lines {
-            assert!(state.submit((*line).to_owned()).is_some());
-        }
-        state
+    /// Whether there is no connection, so that one can be made.
+    pub fn can_connect(&self) -> bool {
+        self.channel.state() == ChannelState::Closed
     }
 
-    #[test]
-    fn nothing_entered_is_nothing_sent() {
-        let mut state = State::default();
-        assert_eq!(state.submit(String::new()), None);
-        assert_eq!(state.awaited(), Awaited::Nothing);
+    /// Whether there is a connection, or there will be.
+    pub fn can_disconnect(&self) -> bool {
+        let state = self.channel.state();
+        matches!(state, ChannelState::Connecting | ChannelState::Open)
     }
 
-    #[test]
-    fn an_echo_is_complete_when_all_came_back() {
-        let mut state = after_sending(&["a", "안녕"]);
-        assert_eq!(state.awaited(), Awaited::Answers(2));
-        assert_eq!(state.handle_message("a".into()), Kind::Answer);
-        assert_eq!(state.awaited(), Awaited::Answers(1));
-        assert_eq!(state.handle_message("안녕".into()), Kind::Answer);
-        assert_eq!(state.awaited(), Awaited::Nothing);
-        assert_eq!(state.latest(), Some(&"안녕".into()));
-    }
-
-    #[test]
-    fn a_greeting_is_not_mistaken_for_the_echo() {
-        let mut state = after_sending(&["a"]);
-        state.handle_message("welcome".into());
-        assert_eq!(state.awaited(), Awaited::Perhaps);
-        assert_eq!(state.handle_message("a".into()), Kind::Answer);
-        assert_eq!(state.awaited(), Awaited::Nothing);
-        assert_eq!(state.handle_message("bye".into()), Kind::Unasked);
-    }
-
-    #[test]
-    fn a_server_that_answers_otherwise_has_answered_each() {
-        let mut state = after_sending(&["a", "b"]);
-        state.handle_message("A".into());
-        assert_eq!(state.awaited(), Awaited::Answers(1));
-        state.handle_message(vec![0x42].into());
-        assert_eq!(state.awaited(), Awaited::Perhaps);
-    }
-
-    #[test]
-    fn the_latest_message_outlives_the_connection() {
-        let mut state = after_sending(&["a"]);
-        state.handle_message("a".into());
-        let cause = CloseCause::Transport("reset".into());
-        let end = CloseInfo::abnormal(CloseCode::ABNORMAL, Initiator::Remote, cause);
-        state.handle_end(end.clone());
-        assert_eq!(state.latest(), Some(&"a".into()));
-        assert_eq!(state.end(), Some(&end));
-        assert_eq!(state.submit("b".to_owned()), None);
+    /// The last messages both ways.
+    pub fn log(&self) -> &Log {
+        &self.log
     }
 }

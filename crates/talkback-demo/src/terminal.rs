@@ -1,5 +1,7 @@
 //! The view in a terminal, or in a pipe.
 
+mod answers;
+
 use std::io;
 use std::time::Duration;
 
@@ -11,8 +13,8 @@ use talkback_cli::signals::{Signals, Stop};
 use talkback_cli::{explain, show};
 use tokio::time::{Instant, sleep_until};
 
+use self::answers::{Answers, Awaited, Kind};
 use crate::Failure;
-use crate::state::{Awaited, Kind, State};
 
 const PROMPT: &str = "Send a message: ";
 
@@ -32,7 +34,7 @@ pub(crate) async fn run(url: &str, answer_timeout: Duration) -> Result<u8, Failu
     let (screen, lines) =
         Screen::open(PROMPT, Output::Stderr).map_err(|error| input_failed(&error))?;
     let mut view = View {
-        state: State::default(),
+        answers: Answers::default(),
         screen,
         lines,
         answer_timeout,
@@ -73,7 +75,7 @@ impl From<Failure> for Ending {
 }
 
 struct View {
-    state: State,
+    answers: Answers,
     screen: Screen,
     lines: Lines,
     answer_timeout: Duration,
@@ -100,13 +102,13 @@ impl View {
     async fn handle(&mut self, step: Step, channel: &WebSocketChannel) -> Result<(), Ending> {
         match step {
             Step::Line(line) => {
-                if let Some(message) = self.state.submit(line) {
+                if let Some(message) = self.answers.submit(line) {
                     // What cannot be sent shows at the next step as the end of the connection.
                     let _ = channel.try_send(message);
                 }
             }
             Step::Message(message) => {
-                let kind = self.state.handle_message(message);
+                let kind = self.answers.handle_message(message);
                 self.show_latest(kind).await?;
                 self.input_end = self.input_end.map(|_| Instant::now());
             }
@@ -120,7 +122,7 @@ impl View {
             }
             Step::Closed => {
                 let info = channel.close_info();
-                self.state
+                self.answers
                     .handle_end(info.expect("a channel that has ended tells how"));
                 return Ok(self.ended_early()?);
             }
@@ -135,12 +137,12 @@ impl View {
     }
 
     fn is_done(&self) -> bool {
-        self.input_end.is_some() && self.state.awaited() == Awaited::Nothing
+        self.input_end.is_some() && self.answers.awaited() == Awaited::Nothing
     }
 
     /// Until when the server may be silent, once the input has ended.
     fn deadline(&self) -> Option<Instant> {
-        let patience = match self.state.awaited() {
+        let patience = match self.answers.awaited() {
             Awaited::Perhaps => QUIET.min(self.answer_timeout),
             Awaited::Nothing | Awaited::Answers(_) => self.answer_timeout,
         };
@@ -148,7 +150,7 @@ impl View {
     }
 
     fn time_is_up(&self) -> Result<(), Failure> {
-        let Awaited::Answers(count) = self.state.awaited() else {
+        let Awaited::Answers(count) = self.answers.awaited() else {
             return Ok(());
         };
         let lines = lines(count);
@@ -160,8 +162,8 @@ impl View {
 
     /// The server closed before this end did.
     fn ended_early(&self) -> Result<(), Failure> {
-        let how = self.state.end().map(explain::end).unwrap_or_default();
-        match self.state.awaited() {
+        let how = self.answers.end().map(explain::end).unwrap_or_default();
+        match self.answers.awaited() {
             Awaited::Answers(count) => {
                 let lines = lines(count);
                 Err(format!(
@@ -175,7 +177,7 @@ impl View {
 
     /// Shows the latest message: answers on standard output, others on standard error.
     async fn show_latest(&mut self, kind: Kind) -> Result<(), Failure> {
-        let Some(message) = self.state.latest() else {
+        let Some(message) = self.answers.latest() else {
             return Ok(());
         };
         let line = show::line(message);

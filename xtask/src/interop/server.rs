@@ -49,7 +49,7 @@ impl Server {
     }
 
     /// What is missing if it does not print all these lines, in any order.
-    pub(super) fn has_logged(&self, lines: &[&str]) -> Result<()> {
+    pub(crate) fn has_logged(&self, lines: &[&str]) -> Result<()> {
         let missing = |log: &str| lines.iter().find(|line| !log.contains(*line)).copied();
         if wait_until(LOG_LIMIT, || missing(&self.running.output()).is_none()) {
             return Ok(());

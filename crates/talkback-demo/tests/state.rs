@@ -1,0 +1,136 @@
+//! The state, without a screen: over a channel in memory, with a time of the test's own.
+
+use std::future::poll_fn;
+use std::task::Poll;
+use std::time::Duration;
+
+use talkback::{CloseCode, WebSocketChannel, pair};
+use talkback_demo::state::{Direction, Page, Role, TITLE};
+
+const NOW: Duration = Duration::from_secs(7);
+
+fn page(channel: WebSocketChannel) -> Page {
+    Page::new(TITLE, "ws://127.0.0.1:1/", channel)
+}
+
+/// Polls the page, as a view does when it is woken, until it shows what is `wanted`.
+async fn shows(page: &mut Page, wanted: impl Fn(&Page) -> bool) {
+    let shown = poll_fn(|cx| {
+        page.poll(cx, NOW);
+        match wanted(page) {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
+        }
+    });
+    let limit = Duration::from_secs(20);
+    let shown = tokio::time::timeout(limit, shown).await;
+    assert!(shown.is_ok(), "{page:?}");
+}
+
+#[tokio::test]
+async fn what_was_sent_comes_back() {
+    let (client, mut server) = pair();
+    let mut page = page(client);
+    assert_eq!((page.title(), page.answer()), ("WebSocket Demo", ""));
+    page.field = "안녕하세요".to_owned();
+    assert!(page.send(NOW));
+    assert_eq!(page.field, "안녕하세요", "the text stays");
+    let message = server.recv().await.unwrap().unwrap();
+    server.send(message).await.unwrap();
+    shows(&mut page, |page| page.answer() == "안녕하세요").await;
+    assert_eq!(page.status(), ("open", Role::Good));
+    let log: Vec<_> = page.log().iter().map(|entry| entry.direction).collect();
+    assert_eq!(log, [Direction::Sent, Direction::Received]);
+    assert_eq!(page.log().iter().next().unwrap().size, 15);
+}
+
+#[tokio::test]
+async fn only_the_empty_text_is_withheld() {
+    let (client, mut server) = pair();
+    let mut page = page(client);
+    assert!(!page.send(NOW));
+    page.field = " ".to_owned();
+    assert!(page.send(NOW));
+    assert_eq!(server.recv().await.unwrap(), Some(" ".into()));
+    assert_eq!(page.problem(), None);
+}
+
+#[tokio::test]
+async fn every_message_is_in_the_log_and_the_last_is_the_answer() {
+    let (client, server) = pair();
+    let mut page = page(client);
+    for text in ["a", "b", "c"] {
+        server.send(text).await.unwrap();
+    }
+    shows(&mut page, |page| {
+        page.log().iter().len() == 3 && page.answer() == "c"
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn disconnecting_tells_who_closed_and_sends_nothing_more() {
+    let (client, mut server) = pair();
+    let mut page = page(client);
+    assert!(page.can_disconnect() && !page.can_connect());
+    page.disconnect();
+    assert_eq!(server.recv().await.unwrap(), None);
+    shows(&mut page, |page| page.ending().is_some()).await;
+    assert_eq!(
+        page.ending().unwrap(),
+        "Closed by this end, without a code."
+    );
+    assert_eq!(page.status(), ("closed", Role::Neutral));
+    assert_eq!(page.problem(), None);
+    page.field = "a".to_owned();
+    assert!(!page.send(NOW));
+    assert!(
+        page.problem()
+            .unwrap()
+            .starts_with("Not sent: the connection is closed")
+    );
+    assert!(page.can_connect() && !page.can_disconnect());
+}
+
+#[tokio::test]
+async fn the_last_answer_stays_beside_a_later_error() {
+    let (client, server) = pair();
+    let mut page = page(client);
+    server.send("a").await.unwrap();
+    shows(&mut page, |page| page.answer() == "a").await;
+    server
+        .close_with(CloseCode::new(4001), "enough")
+        .await
+        .unwrap();
+    shows(&mut page, |page| page.ending().is_some()).await;
+    assert_eq!(page.status(), ("closed", Role::Bad));
+    let problem = page.problem().unwrap();
+    assert_eq!(problem, "Closed by the peer, code 4001, reason \"enough\".");
+    assert_eq!(page.answer(), "a");
+    page.connect();
+    assert_eq!((page.answer(), page.problem()), ("a", None));
+    shows(&mut page, |page| page.problem().is_some()).await;
+    let problem = page.problem().unwrap();
+    assert!(
+        problem.contains("refused") && !problem.contains("os error"),
+        "{problem}"
+    );
+}
+
+#[tokio::test]
+async fn a_page_that_is_left_closes_its_channel() {
+    let (client, mut server) = pair();
+    drop(page(client));
+    assert_eq!(server.recv().await.unwrap(), None);
+    assert_eq!(server.close_info().unwrap().code, CloseCode::NO_CODE);
+}
+
+#[tokio::test]
+async fn a_url_that_is_none_is_told() {
+    let (client, _server) = pair();
+    let mut page = page(client);
+    page.url = "nonsense".to_owned();
+    page.connect();
+    shows(&mut page, |page| page.problem().is_some()).await;
+    assert_eq!(page.status(), ("closed", Role::Bad));
+}

@@ -1,0 +1,287 @@
+//! The window, without a screen: keys and clicks go in, what a screen reader reads comes out.
+#![cfg(feature = "window-tests")]
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use eframe::egui::accesskit::Role;
+use eframe::egui::{Event, ImeEvent, Key, Theme};
+use egui_kittest::Harness;
+use egui_kittest::kittest::Queryable as _;
+use talkback::WebSocketChannel;
+use talkback_cli::echo::{EchoHandle, EchoOptions, EchoServer};
+use talkback_demo::state::{Direction, Page, TITLE};
+use talkback_demo::window::{Window, theme};
+use tokio::runtime::Runtime;
+
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// A window that is connected to an echo server.
+struct Demo {
+    harness: Harness<'static, Window>,
+    server: EchoHandle,
+    runtime: Runtime,
+}
+
+impl Demo {
+    fn open() -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread();
+        let runtime = { runtime }.worker_threads(1).enable_all().build().unwrap();
+        let options = EchoOptions {
+            listen: "127.0.0.1:0".parse().unwrap(),
+            ..EchoOptions::default()
+        };
+        let server = runtime.block_on(async { EchoServer::bind(options).await.unwrap().spawn() });
+        let url = server.url();
+        let channel = WebSocketChannel::connect(&url);
+        runtime.block_on(channel.ready()).unwrap();
+        let page = Page::new(TITLE, url, channel);
+        let size = [480.0, 640.0];
+        let mut harness = Harness::builder()
+            .with_size(size)
+            // The machine that tests may have no Korean font; what is drawn is not looked at here.
+            .allow_missing_glyphs()
+            .build_eframe(|cc| Window::new(page, &cc.egui_ctx));
+        harness.run();
+        Self {
+            harness,
+            server,
+            runtime,
+        }
+    }
+
+    fn press(&mut self, key: Key) {
+        self.harness.key_press(key);
+        self.harness.run();
+    }
+
+    fn event(&mut self, event: Event) {
+        self.harness.event(event);
+        self.harness.run();
+    }
+
+    fn type_text(&mut self, text: &str) {
+        self.event(Event::Text(text.to_owned()));
+    }
+
+    fn preedit(&mut self, text: &str) {
+        let text = text.to_owned();
+        self.event(Event::Ime(ImeEvent::Preedit {
+            text,
+            active_range_chars: None,
+        }));
+    }
+
+    fn commit(&mut self, text: &str) {
+        self.event(Event::Ime(ImeEvent::Commit(text.to_owned())));
+    }
+
+    fn field(&self) -> String {
+        let field = self
+            .harness
+            .get_by_role_and_label(Role::TextInput, "Send a message");
+        field.value().unwrap_or_default()
+    }
+
+    /// Paints until the page is as wanted.
+    #[track_caller]
+    fn shows(&mut self, wanted: impl Fn(&Page) -> bool) {
+        let end = Instant::now() + LIMIT;
+        while !wanted(self.harness.state().page()) {
+            let page = self.harness.state().page();
+            assert!(Instant::now() < end, "{page:?}");
+            std::thread::sleep(Duration::from_millis(2));
+            self.harness.run();
+        }
+    }
+
+    fn sent(&self) -> Vec<String> {
+        let log = self.harness.state().page().log().iter();
+        let sent = log.filter(|entry| entry.direction == Direction::Sent);
+        sent.map(|entry| entry.text.clone()).collect()
+    }
+}
+
+#[test]
+fn enter_sends_and_the_answer_appears() {
+    let mut demo = Demo::open();
+    demo.harness.get_by_label("WebSocket Demo");
+    demo.type_text("Hello!");
+    demo.press(Key::Enter);
+    demo.shows(|page| page.answer() == "Hello!");
+    assert!(
+        demo.harness
+            .query_by_role_and_label(Role::Label, "Hello!")
+            .is_some()
+    );
+    assert_eq!(demo.field(), "Hello!", "the text stays");
+    // It is selected, and the focus is kept: what is typed next replaces it.
+    demo.type_text("안녕하세요");
+    demo.press(Key::Enter);
+    demo.shows(|page| page.answer() == "안녕하세요");
+    assert_eq!(demo.sent(), ["Hello!", "안녕하세요"]);
+}
+
+#[test]
+fn the_button_sends() {
+    let mut demo = Demo::open();
+    demo.type_text("Hello!");
+    demo.harness
+        .get_by_role_and_label(Role::Button, "Send message")
+        .click();
+    demo.harness.run();
+    demo.shows(|page| page.answer() == "Hello!");
+    demo.type_text("again");
+    assert_eq!(
+        demo.field(),
+        "again",
+        "the focus is in the field, its text was selected"
+    );
+}
+
+#[test]
+fn the_button_is_reached_and_pressed_by_keyboard() {
+    let mut demo = Demo::open();
+    demo.type_text("Hello!");
+    for _ in 0..9 {
+        let button = demo
+            .harness
+            .get_by_role_and_label(Role::Button, "Send message");
+        if button.is_focused() {
+            demo.press(Key::Space);
+            demo.shows(|page| page.answer() == "Hello!");
+            return;
+        }
+        demo.press(Key::Tab);
+    }
+    panic!("the button does not get the focus");
+}
+
+#[test]
+fn an_empty_field_is_withheld() {
+    let mut demo = Demo::open();
+    demo.press(Key::Enter);
+    demo.harness
+        .get_by_role_and_label(Role::Button, "Send message")
+        .click();
+    demo.harness.run();
+    assert!(demo.sent().is_empty());
+}
+
+#[test]
+fn disconnecting_says_why_it_closed() {
+    let mut demo = Demo::open();
+    assert!(
+        demo.harness.query_by_label("Disconnect").is_none(),
+        "it is folded away"
+    );
+    demo.harness.get_by_label("Connection").click();
+    demo.harness.run();
+    demo.harness.get_by_label("open");
+    demo.harness.get_by_role_and_label(Role::TextInput, "URL");
+    demo.harness.get_by_label("Disconnect").click();
+    demo.harness.run();
+    demo.shows(|page| page.ending().is_some());
+    demo.harness.get_by_label("closed");
+    demo.harness
+        .get_by_label("Closed by this end, without a code.");
+    demo.harness.get_by_label("Connect").click();
+    demo.harness.run();
+    demo.shows(|page| page.status().0 == "open");
+}
+
+#[test]
+fn a_server_that_stops_is_told_on_the_screen() {
+    let mut demo = Demo::open();
+    demo.runtime.block_on(demo.server.shutdown());
+    let end = Instant::now() + LIMIT;
+    while demo.harness.state().page().ending().is_none() {
+        assert!(Instant::now() < end);
+        demo.harness.run();
+    }
+    let ending = demo.harness.state().page().ending().unwrap();
+    assert!(
+        ending.contains("by the peer, code 1001 (going away)"),
+        "{ending}"
+    );
+}
+
+#[test]
+fn hangul_is_composed_and_no_syllable_is_lost() {
+    let mut demo = Demo::open();
+    for (preedits, syllable) in [(["ㅎ", "하", "한"], "한"), (["ㄱ", "그", "글"], "글")] {
+        for preedit in preedits {
+            demo.preedit(preedit);
+        }
+        assert!(demo.field().ends_with(syllable), "{}", demo.field());
+        demo.commit(syllable);
+    }
+    assert_eq!(demo.field(), "한글");
+    demo.press(Key::Enter);
+    demo.shows(|page| page.answer() == "한글");
+    assert_eq!(demo.sent(), ["한글"]);
+    // The selected text gives way to what is composed next.
+    demo.preedit("ㅎ");
+    demo.preedit("하");
+    demo.commit("하");
+    assert_eq!(demo.field(), "하");
+}
+
+#[test]
+fn enter_while_composing_sends_neither_early_nor_twice() {
+    let mut demo = Demo::open();
+    demo.preedit("ㅎ");
+    demo.preedit("한");
+    // Some systems pass on the key that ends the composition, before the syllable or behind it.
+    demo.press(Key::Enter);
+    assert!(demo.sent().is_empty());
+    demo.commit("한");
+    demo.press(Key::Enter);
+    demo.shows(|page| page.answer() == "한");
+    demo.preedit("글");
+    demo.harness
+        .event(Event::Ime(ImeEvent::Commit("글".to_owned())));
+    demo.press(Key::Enter);
+    demo.shows(|page| page.answer() == "글");
+    assert_eq!(demo.sent(), ["한", "글"]);
+}
+
+#[test]
+fn an_idle_window_asks_for_no_frame_until_a_message_comes() {
+    let mut demo = Demo::open();
+    demo.type_text("Hello!");
+    demo.press(Key::Enter);
+    demo.shows(|page| page.answer() == "Hello!");
+    // What the driver had still to tell.
+    std::thread::sleep(Duration::from_millis(200));
+    demo.harness.run();
+    let frames = Arc::new(AtomicUsize::new(0));
+    let asked = Arc::clone(&frames);
+    demo.harness.ctx.set_request_repaint_callback(move |_| {
+        asked.fetch_add(1, Ordering::SeqCst);
+    });
+    std::thread::sleep(Duration::from_millis(300));
+    assert_eq!(frames.load(Ordering::SeqCst), 0);
+    let stopping = demo.server.shutdown();
+    demo.runtime.block_on(stopping);
+    let end = Instant::now() + LIMIT;
+    while frames.load(Ordering::SeqCst) == 0 {
+        assert!(Instant::now() < end, "a change asks for a frame");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+#[test]
+fn light_and_dark_have_their_own_colours() {
+    let mut demo = Demo::open();
+    let mut surfaces = Vec::new();
+    for theme in [Theme::Light, Theme::Dark] {
+        demo.harness.ctx.set_theme(theme);
+        demo.harness.run();
+        let style = demo.harness.ctx.global_style();
+        surfaces.push(theme::palette(&style.visuals).surface);
+        assert_eq!(style.visuals.panel_fill, surfaces[surfaces.len() - 1]);
+    }
+    assert_ne!(surfaces[0], surfaces[1]);
+}

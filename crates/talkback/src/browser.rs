@@ -28,7 +28,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use gloo_timers::future::TimeoutFuture;
-use talkback_proto::handshake::{ClientHandshake, ClientOptions, WsUrl};
+use talkback_proto::handshake::{WsUrl, check_subprotocols};
 use talkback_proto::{
     CloseCause, CloseCode, CloseFrame, CloseInfo, Initiator, Limits, ProtocolError,
 };
@@ -102,20 +102,14 @@ impl Connect {
         if self.compression.is_some() {
             return not_here("compression", "the browser offers it by itself");
         }
-        // The names are checked as everywhere, so that the errors are the same.
-        let names = ClientOptions {
-            subprotocols: self.options.subprotocols,
-            ..ClientOptions::default()
-        };
-        ClientHandshake::new(&url, names.clone(), [0; 16]).map_err(|error| {
-            ConnectError::Handshake {
-                url: url.to_string(),
-                error,
-            }
+        let subprotocols = self.options.subprotocols;
+        check_subprotocols(&subprotocols).map_err(|error| ConnectError::Handshake {
+            url: url.to_string(),
+            error,
         })?;
         Ok(Opening {
             url,
-            subprotocols: names.subprotocols,
+            subprotocols,
             limits: self.limits,
             timeout: self.timeout,
         })

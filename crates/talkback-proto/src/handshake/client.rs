@@ -243,8 +243,14 @@ impl fmt::Debug for ClientHandshake {
     }
 }
 
-/// RFC 6455 §4.1, item 10: tokens that "MUST all be unique strings".
-fn check_subprotocols(subprotocols: &[String]) -> Result<(), HandshakeError> {
+/// Checks the subprotocols that a client is about to offer: tokens that "MUST all be unique strings"
+/// (RFC 6455 §4.1, item 10).
+///
+/// [`ClientHandshake::new`] does so too; this is for a client whose handshake somebody else does.
+///
+/// # Errors
+/// The first one that is no token, or that was there before.
+pub fn check_subprotocols(subprotocols: &[String]) -> Result<(), HandshakeError> {
     let mut seen = HashSet::new();
     for subprotocol in subprotocols {
         let subprotocol = subprotocol.clone();

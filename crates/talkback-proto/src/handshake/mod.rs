@@ -38,7 +38,7 @@ mod url;
 #[cfg(test)]
 mod tests;
 
-pub use client::{ClientHandshake, ClientOptions, Negotiated};
+pub use client::{ClientHandshake, ClientOptions, Negotiated, check_subprotocols};
 pub use deflate::{DeflateAnswer, DeflateError, DeflateOffer, DeflatePolicy};
 pub use error::{HandshakeError, HeadError, Refused, UrlError};
 pub use grammar::ExtensionOffer;

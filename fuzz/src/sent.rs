@@ -30,7 +30,10 @@ fn check_order(frames: &[Frame]) {
     }
 }
 
-/// Each ping is answered with its payload (§5.5.2); one that never wrote answers the latest.
+/// How many pongs may wait to be written.
+const PONGS_MAX: usize = 12;
+
+/// Each ping is answered with its payload (§5.5.2); one that never wrote answers a few and the latest.
 fn check_pongs(plan: &Plan, outcome: &Outcome, frames: &[Frame]) {
     let pings = outcome.seen.incoming.iter().filter_map(|item| match item {
         Incoming::Ping(payload) => Some(&payload[..]),
@@ -40,11 +43,11 @@ fn check_pongs(plan: &Plan, outcome: &Outcome, frames: &[Frame]) {
     let mut pongs = pongs.map(|frame| &frame.payload[..]);
     match plan.writes {
         Writes::AtOnce => assert!(pongs.eq(pings), "each ping is answered"),
-        // One before the caller's close frame and one behind it.
+        // A few wait; of further ones only the latest is answered.
         Writes::AtEnd => {
-            assert!(pongs.clone().count() <= 2);
-            let pings: Vec<_> = pings.collect();
-            assert!(pongs.all(|pong| pings.contains(&pong)));
+            assert!(pongs.clone().count() <= PONGS_MAX + 1);
+            let mut pings = pings;
+            assert!(pongs.all(|pong| pings.any(|ping| ping == pong)), "in order");
         }
     }
 }

@@ -28,7 +28,7 @@ const STEPS: &[Step] = &[
     Step { name: "fuzz",    about: "random input against what the core holds, and beside two other decoders", run: fuzz::step },
     Step { name: "doc",     about: "the examples in the documentation, and the documentation itself", run: cargo::doc },
     Step { name: "interop", about: "against python's websockets, node's ws and Chromium, plain and over TLS", run: interop::interop },
-    Step { name: "autobahn", about: "all 517 cases of the Autobahn test suite: server and client, ws and wss", run: autobahn::autobahn },
+    Step { name: "autobahn", about: "all 517 cases of the Autobahn test suite: server over ws, client over wss", run: autobahn::autobahn },
     Step { name: "cost",    about: "system calls for each echoed message (strace)", run: cost::cost },
     Step { name: "demo",    about: "the demo, fed through a pipe, and its window under real keys (Xvfb)", run: demo::check },
 ];

@@ -108,6 +108,25 @@ impl Options {
     }
 }
 
+impl Options {
+    /// Each role once, and each transport.
+    pub(super) fn for_step() -> Self {
+        let run = |role, transport| Run {
+            role,
+            transport,
+            handle: Handle::Socket,
+        };
+        Self {
+            runs: vec![
+                run(Role::Server, Transport::Tcp),
+                run(Role::Client, Transport::Tls),
+            ],
+            parts: PARTS.iter().map(|part| split(part)).collect(),
+            is_whole: true,
+        }
+    }
+}
+
 /// Every role over every transport, of those that were named, or of all.
 fn runs(roles: &[Role], transports: &[Transport], handle: Handle) -> Vec<Run> {
     let of = |role: Role| {

@@ -2,6 +2,7 @@
 //!
 //! It has no dependencies, so that it compiles in a second or two on a bare machine.
 
+mod bench;
 mod cargo;
 mod cost;
 mod demo;
@@ -27,6 +28,7 @@ Usage:
   cargo xtask test --list        name the steps
   cargo xtask demo [ARGUMENT]... build and start the demo (also: cargo demo)
   cargo xtask web                build the example page, and weigh it
+  cargo xtask bench codec        count what a message costs, beside other libraries (valgrind)
   cargo xtask help
 ";
 
@@ -47,11 +49,25 @@ fn main() -> ExitCode {
                 ExitCode::FAILURE
             }
         },
+        Some("bench") => bench(&rest),
         Some("help" | "--help" | "-h") => {
             print!("{HELP}");
             ExitCode::SUCCESS
         }
         _ => usage(&format!("unknown command {}", command.display())),
+    }
+}
+
+fn bench(arguments: &[OsString]) -> ExitCode {
+    if arguments != ["codec"] {
+        return usage("bench what? There is `cargo xtask bench codec`");
+    }
+    match bench::codec() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("cargo xtask bench: {error}");
+            ExitCode::FAILURE
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 //! It has no dependencies, so that it compiles in a second or two on a bare machine.
 
 mod autobahn;
+mod bench;
 mod cargo;
 mod cost;
 mod demo;
@@ -34,6 +35,7 @@ Usage:
   cargo xtask fuzz [--minutes N] [TARGET]...
                                  look for inputs that break the core
   cargo xtask web                build the example page, and weigh it
+  cargo xtask bench codec        count what a message costs, beside other libraries (valgrind)
   cargo xtask help
 ";
 
@@ -59,11 +61,25 @@ fn main() -> ExitCode {
                 ExitCode::FAILURE
             }
         },
+        Some("bench") => bench(&rest),
         Some("help" | "--help" | "-h") => {
             print!("{HELP}");
             ExitCode::SUCCESS
         }
         _ => usage(&format!("unknown command {}", command.display())),
+    }
+}
+
+fn bench(arguments: &[OsString]) -> ExitCode {
+    if arguments != ["codec"] {
+        return usage("bench what? There is `cargo xtask bench codec`");
+    }
+    match bench::codec() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("cargo xtask bench: {error}");
+            ExitCode::FAILURE
+        }
     }
 }
 

@@ -171,6 +171,15 @@ pub(crate) fn virtual_screen() -> Result<()> {
     install("a virtual screen", &packages)
 }
 
+/// The program that counts instructions and allocations.
+pub(crate) fn valgrind() -> Result<PathBuf> {
+    if let Some(program) = in_path("valgrind") {
+        return Ok(program);
+    }
+    install("valgrind", &["valgrind"])?;
+    in_path("valgrind").ok_or_else(|| "valgrind is installed, but not on the PATH".into())
+}
+
 /// Installs Debian's packages if that is possible without asking; else says what to install.
 pub(crate) fn install(what: &str, packages: &[&str]) -> Result<()> {
     static UPDATED: OnceLock<()> = OnceLock::new();

@@ -38,6 +38,7 @@ impl Opcode {
         matches!(self, Self::Close | Self::Ping | Self::Pong)
     }
 
+    #[inline]
     fn decode(nibble: u8) -> Result<Self, ProtocolError> {
         Ok(match nibble {
             0x0 => Self::Continuation,
@@ -86,6 +87,7 @@ impl Header {
     /// # Errors
     /// A reserved bit or opcode, a fragmented or overlong control frame, a length that is not
     /// minimal or has its top bit set (RFC 6455 §5.2, §5.5).
+    #[inline]
     pub fn decode(bytes: &[u8]) -> Result<Option<(Self, usize)>, ProtocolError> {
         let Some(&first) = bytes.first() else {
             return Ok(None);
@@ -186,6 +188,7 @@ impl AsRef<[u8]> for EncodedHeader {
 }
 
 /// The payload's size and where the length field ends, or `None` while it is not complete.
+#[inline]
 fn decode_length(short: u8, bytes: &[u8]) -> Result<Option<(u64, usize)>, ProtocolError> {
     let (size, end, size_min) = match short {
         LENGTH_16 => match array_at::<2>(bytes, 2) {

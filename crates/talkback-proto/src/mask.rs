@@ -1,30 +1,68 @@
 //! Masking of payload bytes (RFC 6455 §5.3).
 
-/// How many bytes one step of the wide loop takes; the compiler turns it into vector instructions.
-const STEP: usize = 32;
+use fearless_simd::{Level, Simd, WithSimd};
+
+/// How many bytes one step of the wide loop takes: several vectors of any size.
+const STEP: usize = 512;
+
+/// From this size in bytes on it pays to ask the processor for its widest vectors.
+const WIDE_SIZE_MIN: usize = 512;
 
 /// Masks or unmasks `bytes` in place with `key` and returns the key for the byte that follows.
 ///
 /// Masking is its own inverse. A payload that arrives in pieces is unmasked piece by piece: hand
 /// in the returned key with the next piece (RFC 6455 §5.3).
+#[inline]
 #[must_use = "the next piece of the same payload needs the rotated key"]
 pub fn mask(bytes: &mut [u8], key: [u8; 4]) -> [u8; 4] {
-    let mut wide_key = [0; STEP];
-    for (slot, byte) in wide_key.iter_mut().zip(key.iter().cycle()) {
-        *slot = *byte;
+    let key = u32::from_le_bytes(key);
+    let rotation = 8 * (bytes.len() % 4) as u32;
+    if bytes.len() < WIDE_SIZE_MIN {
+        xor_narrow(bytes, key);
+    } else {
+        Level::new().dispatch(Wide { bytes, key });
     }
-    let (steps, rest) = bytes.as_chunks_mut::<STEP>();
-    for step in steps {
-        for (byte, key_byte) in step.iter_mut().zip(wide_key) {
-            *byte ^= key_byte;
+    key.rotate_right(rotation).to_le_bytes()
+}
+
+/// The same loop, compiled for each kind of vectors.
+struct Wide<'a> {
+    bytes: &'a mut [u8],
+    key: u32,
+}
+
+impl WithSimd for Wide<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let (steps, rest) = self.bytes.as_chunks_mut::<STEP>();
+        for step in steps {
+            xor_words(step.as_chunks_mut().0, self.key);
         }
+        xor_narrow(rest, self.key);
     }
-    for (byte, key_byte) in rest.iter_mut().zip(wide_key) {
+}
+
+#[inline(always)]
+fn xor_narrow(bytes: &mut [u8], key: u32) {
+    let (blocks, rest) = bytes.as_chunks_mut::<16>();
+    for block in blocks {
+        xor_words(block.as_chunks_mut().0, key);
+    }
+    let (words, last) = rest.as_chunks_mut();
+    xor_words(words, key);
+    for (byte, key_byte) in last.iter_mut().zip(key.to_le_bytes()) {
         *byte ^= key_byte;
     }
-    let mut next = key;
-    next.rotate_left(bytes.len() % 4);
-    next
+}
+
+/// The compiler turns it into vector instructions.
+#[inline(always)]
+fn xor_words(words: &mut [[u8; 4]], key: u32) {
+    for word in words {
+        *word = (u32::from_le_bytes(*word) ^ key).to_le_bytes();
+    }
 }
 
 #[cfg(test)]
@@ -44,9 +82,9 @@ mod tests {
     proptest! {
         #[test]
         fn equals_the_definition_in_any_pieces(
-            payload in proptest::collection::vec(any::<u8>(), 0..300),
+            payload in proptest::collection::vec(any::<u8>(), 0..3000),
             key in any::<[u8; 4]>(),
-            cuts in proptest::collection::vec(0usize..300, 0..6),
+            cuts in proptest::collection::vec(0usize..3000, 0..6),
         ) {
             let plain: Vec<u8> = payload.iter().enumerate().map(|(i, b)| b ^ key[i % 4]).collect();
             let mut pieces = payload.clone();

@@ -32,6 +32,16 @@ impl Text {
         simdutf8::basic::from_utf8(&self.0).expect("a Text is made of valid UTF-8 only")
     }
 
+    /// The text's size in bytes, which costs no check.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether the text is empty, which costs no check.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The text's bytes.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0

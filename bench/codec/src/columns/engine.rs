@@ -1,0 +1,103 @@
+//! talkback-proto alone, driven as `WebSocket<T>` drives it.
+
+use std::hint::black_box;
+use std::io::IoSlice;
+use std::time::Instant;
+
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+use talkback_proto::{Assembly, Connection, Incoming, Limits, Message, READ_SIZE};
+
+use crate::case::{Case, Kind, Use};
+use crate::transport::Memory;
+
+pub(super) fn decode(case: &Case, count: usize) {
+    let mut receiver = Receiver {
+        memory: Memory::new(case.wire()),
+        connection: Connection::server(Limits::default()),
+        assembly: Assembly::default(),
+        input: BytesMut::new(),
+        now: Instant::now(),
+    };
+    case.compare(receiver.receive().as_bytes());
+    for _ in 0..count {
+        let message = receiver.receive();
+        case.take(message.as_bytes());
+        if case.used == Use::Str {
+            black_box(message.as_text());
+        }
+    }
+}
+
+struct Receiver {
+    memory: Memory,
+    connection: Connection,
+    assembly: Assembly,
+    input: BytesMut,
+    now: Instant,
+}
+
+impl Receiver {
+    fn receive(&mut self) -> Message {
+        loop {
+            let incoming = self
+                .assembly
+                .next(&mut self.connection, &mut self.input, self.now);
+            if let Some(Incoming::Message(message)) = incoming {
+                return message;
+            }
+            if let Some(message) = self.read() {
+                return message;
+            }
+        }
+    }
+
+    fn read(&mut self) -> Option<Message> {
+        if let Some(mut space) = self.assembly.space(&self.connection) {
+            let bytes = self.memory.bring(space.remaining_mut());
+            let size = bytes.len();
+            space.put_slice(bytes);
+            return self
+                .assembly
+                .handle_space(&mut self.connection, size, self.now);
+        }
+        self.input.reserve(READ_SIZE);
+        let bytes = self.memory.bring(self.input.capacity());
+        self.input.extend_from_slice(bytes);
+        None
+    }
+}
+
+pub(super) fn encode(case: &Case, count: usize) -> usize {
+    let payload = case.payload();
+    let mut memory = Memory::default();
+    // The other columns pay for strong keys; this one shows what the engine alone costs.
+    let mut connection = Connection::client(Limits::default(), || black_box([1, 2, 3, 4]));
+    for _ in 0..count / case.batch {
+        for _ in 0..case.batch {
+            let message = match case.kind {
+                Kind::Text => Message::from(payload.as_str()),
+                _ => Message::Binary(Bytes::copy_from_slice(payload.as_bytes())),
+            };
+            connection.send(message).expect("it is open");
+        }
+        let output = connection.output();
+        while output.has_remaining() {
+            let whole = output.chunk();
+            if whole.len() == output.remaining() {
+                let size = whole.len();
+                memory.put(whole);
+                output.advance(size);
+                continue;
+            }
+            let mut slices = [IoSlice::new(&[]); 64];
+            let filled = output.chunks_vectored(&mut slices);
+            let mut size = 0;
+            for slice in &slices[..filled] {
+                memory.put(slice);
+                size += slice.len();
+            }
+            output.advance(size);
+        }
+    }
+    memory.meter().get()
+}

@@ -1,0 +1,52 @@
+//! talkback's `WebSocket<T>`.
+
+use std::hint::black_box;
+
+use bytes::{Bytes, BytesMut};
+use talkback::{Limits, Message, Role, WebSocket};
+
+use crate::case::{Case, Kind, Use};
+use crate::transport::{Memory, run};
+
+pub(super) fn decode(case: &Case, count: usize) {
+    let mut socket = socket(Memory::new(case.wire()), Role::Server);
+    run(async {
+        case.compare(receive(&mut socket).await.as_bytes());
+        for _ in 0..count {
+            let message = receive(&mut socket).await;
+            case.take(message.as_bytes());
+            if case.used == Use::Str {
+                black_box(message.as_text());
+            }
+        }
+    });
+}
+
+pub(super) fn encode(case: &Case, count: usize) -> usize {
+    let payload = case.payload();
+    let memory = Memory::default();
+    let written = memory.meter();
+    let mut socket = socket(memory, Role::Client);
+    run(async {
+        for _ in 0..count / case.batch {
+            for _ in 0..case.batch {
+                let message = match case.kind {
+                    Kind::Text => Message::from(payload.as_str()),
+                    _ => Message::Binary(Bytes::copy_from_slice(payload.as_bytes())),
+                };
+                socket.feed(message).await.expect("it is open");
+            }
+            socket.flush().await.expect("the transport takes all");
+        }
+    });
+    written.get()
+}
+
+fn socket(memory: Memory, role: Role) -> WebSocket<Memory> {
+    WebSocket::from_upgraded(memory, BytesMut::new(), role, Limits::default())
+}
+
+async fn receive(socket: &mut WebSocket<Memory>) -> Message {
+    let message = socket.recv().await.expect("the peer is polite");
+    message.expect("the wire has no end")
+}

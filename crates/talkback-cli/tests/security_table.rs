@@ -104,7 +104,7 @@ fn the_limits_told_are_the_defaults() {
     }
     let security = read("SECURITY.md");
     for row in [
-        format!("| message, over all its fragments | {message} |"),
+        format!("| message, over all its fragments, inflated | {message} |"),
         format!("| fragments of one message | {fragments} |"),
         format!("| queued before sending waits, beyond the message in hand | {write} |"),
         format!("| closing handshake | {close} |"),

@@ -6,7 +6,7 @@ use bytes::buf::Limit;
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
 use crate::connection::Connection;
-use crate::event::Event;
+use crate::event::{Delivery, Event, Piece};
 use crate::message::Message;
 use crate::receive::{DataFrame, MessageKind, Payload};
 
@@ -25,6 +25,8 @@ const RESERVE: u64 = 16;
 pub enum Incoming {
     /// A message.
     Message(Message),
+    /// A piece of a message, with [`Delivery::Pieces`].
+    Piece(Piece),
     /// A ping. Its answer comes with the connection's next output.
     Ping(Bytes),
     /// A pong, asked for or not.
@@ -37,24 +39,34 @@ pub enum Incoming {
 /// split off it. For a frame larger than the read buffer, [`space`](Self::space) lets the driver
 /// read into the message itself: at most one read and one part in fifteen of it is copied. A
 /// compressed message comes whole from the connection.
+///
+/// With [`Delivery::Pieces`] nothing is gathered: each piece is given out as it comes, as large as
+/// one read at most.
 #[derive(Debug, Default)]
 pub struct Assembly {
     /// The message in progress.
     buffer: BytesMut,
+    delivery: Delivery,
+    /// Whether pieces of the message in progress were given out.
+    is_begun: bool,
+    /// Whether what still comes of that message is discarded.
+    is_discarding: bool,
 }
 
 impl Assembly {
     /// Takes bytes that were read into `input`, up to the next thing that is whole.
     ///
     /// `None` means that all of `input` is used and more must be read. What is behind a message
-    /// stays in `input` for the next call.
+    /// stays in `input` for the next call. A call with an empty `input` may bring something while
+    /// the connection [has pieces](Connection::has_pieces).
     pub fn next(
         &mut self,
         connection: &mut Connection,
         input: &mut BytesMut,
         now: Instant,
     ) -> Option<Incoming> {
-        while !input.is_empty() {
+        connection.set_delivery(self.delivery);
+        while !input.is_empty() || connection.has_pieces() {
             let step = connection.handle_bytes(input, now);
             let payload = match step.event {
                 Some(Event::Payload(payload)) => payload,
@@ -62,26 +74,53 @@ impl Assembly {
                     input.advance(step.consumed);
                     match other {
                         Some(Event::Message(message)) => return Some(Incoming::Message(message)),
+                        Some(Event::Piece(piece)) => match self.pass(piece) {
+                            Some(piece) => return Some(Incoming::Piece(piece)),
+                            None => continue,
+                        },
                         Some(Event::Ping(payload)) => return Some(Incoming::Ping(payload)),
                         Some(Event::Pong(payload)) => return Some(Incoming::Pong(payload)),
                         _ => continue,
                     }
                 }
             };
-            if let Some(message) = self.take(connection, input, &payload) {
+            if self.delivery == Delivery::Pieces || self.is_discarding {
+                if let Some(piece) = self.take_piece(input, &payload) {
+                    return Some(Incoming::Piece(piece));
+                }
+            } else if let Some(message) = self.take(connection, input, &payload) {
                 return Some(Incoming::Message(message));
             }
         }
         if !connection.is_receiving() {
-            self.buffer = BytesMut::new();
+            self.forget_message();
         }
         None
+    }
+
+    /// Says how messages are given out from now on.
+    ///
+    /// A message in progress of which nothing was given out comes in pieces from its beginning.
+    /// The rest of one of which pieces were given out is discarded before whole messages come.
+    pub fn set_delivery(&mut self, delivery: Delivery) {
+        self.delivery = delivery;
+        if delivery == Delivery::Whole {
+            self.discard_message();
+        }
+    }
+
+    /// Discards what still comes of the message of which pieces were given out.
+    pub fn discard_message(&mut self) {
+        self.is_discarding |= self.is_begun;
     }
 
     /// Where the next bytes should go, if not into the read buffer: the tail of a large message.
     ///
     /// Read into it, then call [`handle_space`](Self::handle_space).
     pub fn space(&mut self, connection: &Connection) -> Option<Limit<&mut BytesMut>> {
+        if self.delivery == Delivery::Pieces || self.is_discarding {
+            return None;
+        }
         let frame = connection.data_frame()?;
         if frame.payload_size <= READ_SIZE as u64 {
             return None;
@@ -110,7 +149,7 @@ impl Assembly {
             Some(_) => None,
             None => {
                 if !connection.is_receiving() {
-                    self.buffer = BytesMut::new();
+                    self.forget_message();
                 }
                 None
             }
@@ -134,14 +173,7 @@ impl Assembly {
         input.advance(range.start);
         let size = range.len();
         if *first && *last {
-            let bytes = if size * SLACK >= READ_SIZE {
-                input.split_to(size).freeze()
-            } else {
-                let bytes = Bytes::copy_from_slice(&input[..size]);
-                input.advance(size);
-                bytes
-            };
-            return Some(Message::from_validated(*kind, bytes));
+            return Some(Message::from_validated(*kind, take_bytes(input, size)));
         }
         debug_assert!(
             !*first || self.buffer.is_empty(),
@@ -151,6 +183,45 @@ impl Assembly {
         self.buffer.extend_from_slice(&input[..size]);
         input.advance(size);
         last.then(|| self.finish(*kind))
+    }
+
+    /// Takes one piece of payload out of the read buffer, to be given out as it is.
+    #[inline(never)]
+    fn take_piece(&mut self, input: &mut BytesMut, payload: &Payload) -> Option<Piece> {
+        input.advance(payload.range.start);
+        let size = payload.range.len();
+        let bytes = if self.is_discarding {
+            input.advance(size);
+            Bytes::new()
+        } else if self.buffer.is_empty() {
+            take_bytes(input, size)
+        } else {
+            // So far it was to be given out whole.
+            self.buffer.extend_from_slice(&input[..size]);
+            input.advance(size);
+            std::mem::take(&mut self.buffer).freeze()
+        };
+        self.pass(Piece {
+            kind: payload.kind,
+            bytes,
+            first: payload.first,
+            last: payload.last,
+        })
+    }
+
+    /// Gives a piece out, unless it belongs to a message that is discarded.
+    #[inline(never)]
+    fn pass(&mut self, mut piece: Piece) -> Option<Piece> {
+        piece.first = !self.is_begun;
+        let is_discarding = self.is_discarding;
+        self.is_begun = !piece.last;
+        self.is_discarding &= self.is_begun;
+        (!is_discarding).then_some(piece)
+    }
+
+    fn forget_message(&mut self) {
+        self.buffer = BytesMut::new();
+        (self.is_begun, self.is_discarding) = (false, false);
     }
 
     /// Makes room for `size` bytes that are here and, if the buffer has to grow at all, for what
@@ -180,4 +251,15 @@ impl Assembly {
     fn finish(&mut self, kind: MessageKind) -> Message {
         Message::from_validated(kind, std::mem::take(&mut self.buffer).freeze())
     }
+}
+
+/// Takes `size` bytes out of the read buffer, which a few of them do not hold.
+#[inline(always)]
+fn take_bytes(input: &mut BytesMut, size: usize) -> Bytes {
+    if size * SLACK >= READ_SIZE {
+        return input.split_to(size).freeze();
+    }
+    let bytes = Bytes::copy_from_slice(&input[..size]);
+    input.advance(size);
+    bytes
 }

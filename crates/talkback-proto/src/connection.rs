@@ -1,5 +1,8 @@
 //! The state machine of an open connection (RFC 6455 §5.5, §7).
 
+mod receiving;
+mod sending;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -7,16 +10,16 @@ use std::time::{Duration, Instant};
 use bytes::{Buf, Bytes};
 
 use crate::close::{CloseCause, CloseCode, CloseFrame, CloseInfo, Initiator};
-use crate::deflate::{Compression, Deflate, DeflateParameters};
-use crate::error::{ProtocolError, SendError};
-use crate::event::{Event, Step};
-use crate::frame::{CONTROL_SIZE_MAX, Opcode};
+use crate::deflate::{Deflate, DeflateParameters};
+use crate::error::ProtocolError;
+use crate::event::Delivery;
+use crate::frame::Opcode;
 use crate::keepalive::{Due, Keepalive, Watch};
 use crate::limits::Limits;
-use crate::message::Message;
 use crate::output::{MaskingKeys, Output};
-use crate::receive::{DataFrame, Item, Payload, Progress, Receiver};
+use crate::receive::Receiver;
 use crate::role::Role;
+use sending::Unfinished;
 
 /// How many pongs may wait to be written; of further pings only the latest is answered.
 const PONGS_MAX: u8 = 12;
@@ -67,6 +70,10 @@ pub struct Connection {
     output: Output,
     /// What was negotiated and its contexts, as long as messages pass.
     deflate: Option<Box<Deflate>>,
+    /// How compressed messages are given out.
+    delivery: Delivery,
+    /// The message that is sent in fragments.
+    unfinished: Option<Box<Unfinished>>,
     /// The latest ping's payload, if too many pongs wait for its own to be queued. Earlier ones
     /// need no answer (§5.5.3).
     pong: Option<Bytes>,
@@ -114,6 +121,8 @@ impl Connection {
             keys,
             output: Output::default(),
             deflate: None,
+            delivery: Delivery::Whole,
+            unfinished: None,
             pong: None,
             pong_end: 0,
             pongs_queued: 0,
@@ -168,97 +177,7 @@ impl Connection {
         self.info.as_ref()
     }
 
-    // ── Receiving ────────────────────────────────────────────────────────────────────────────
-
-    /// Takes bytes that arrived, up to the next event.
-    ///
-    /// Payload is unmasked where it lies. Call again with the bytes behind
-    /// [`consumed`](Step::consumed) until all are used. After the connection has failed or the
-    /// closing handshake is done, all bytes are used and bring nothing (RFC 6455 §7.1.7).
-    pub fn handle_bytes(&mut self, bytes: &mut [u8], now: Instant) -> Step {
-        if matches!(self.state, State::Draining | State::Ended) {
-            return Step {
-                consumed: bytes.len(),
-                event: None,
-            };
-        }
-        if let Some(keepalive) = &mut self.keepalive {
-            keepalive.hear(now);
-        }
-        match self.receiver.handle(bytes) {
-            Ok(Progress { consumed, item }) => Step {
-                consumed,
-                event: item.and_then(|item| self.handle_item(item, bytes, now)),
-            },
-            Err(error) => {
-                self.fail(error, now);
-                Step {
-                    consumed: bytes.len(),
-                    event: None,
-                }
-            }
-        }
-    }
-
-    /// The data frame whose payload is arriving.
-    ///
-    /// `None` between frames, in a control frame, in a compressed message, and when data is
-    /// discarded.
-    pub fn data_frame(&self) -> Option<DataFrame> {
-        self.is_receiving()
-            .then(|| self.receiver.data_frame())
-            .flatten()
-    }
-
-    /// Whether data that arrives is given out, and not discarded.
-    pub(crate) fn is_receiving(&self) -> bool {
-        self.state == State::Open
-    }
-
-    fn handle_item(&mut self, item: Item, bytes: &[u8], now: Instant) -> Option<Event> {
-        match item {
-            Item::Control(Opcode::Close, payload) => {
-                match CloseFrame::decode(&payload) {
-                    Ok(frame) => self.handle_close(frame, payload, now),
-                    Err(error) => self.fail(error, now),
-                }
-                None
-            }
-            // A pong MUST be sent unless a close frame was received (§5.5.2): ours does not matter.
-            Item::Control(Opcode::Ping, payload) => {
-                self.pong = Some(payload.clone());
-                // At once, so that it goes before what is sent from now on.
-                self.push_pong();
-                Some(Event::Ping(payload))
-            }
-            // What else comes after our close frame is discarded.
-            _ if self.state != State::Open => None,
-            Item::Payload(payload) if payload.is_compressed => self.inflate(bytes, &payload, now),
-            Item::Payload(payload) => Some(Event::Payload(payload)),
-            Item::Control(_, payload) => {
-                if let Some(keepalive) = &mut self.keepalive {
-                    keepalive.take_pong(&payload, now);
-                }
-                Some(Event::Pong(payload))
-            }
-        }
-    }
-
-    /// Decompresses a piece of a message, which is given out when it is whole.
-    fn inflate(&mut self, bytes: &[u8], payload: &Payload, now: Instant) -> Option<Event> {
-        let Payload {
-            kind, range, last, ..
-        } = payload;
-        let inflater = &mut self.deflate.as_mut()?.inflater;
-        let (piece, size_max) = (&bytes[range.clone()], self.limits.message_size_max);
-        match inflater.take(piece, *kind, *last, size_max) {
-            Ok(whole) => whole.map(|bytes| Event::Message(Message::from_validated(*kind, bytes))),
-            Err(error) => {
-                self.fail(error, now);
-                None
-            }
-        }
-    }
+    // ── Closing and failing ──────────────────────────────────────────────────────────────────
 
     /// The peer's close frame. If ours is not out yet, it is answered with the same body (§5.5.1).
     fn handle_close(&mut self, frame: Option<CloseFrame>, body: Bytes, now: Instant) {
@@ -270,7 +189,7 @@ impl Connection {
             self.send_close(body, now);
         }
         self.state = State::Draining;
-        self.deflate = None;
+        self.end_messages();
     }
 
     /// Fails the connection (§7.1.7): the one way to do so.
@@ -283,56 +202,16 @@ impl Connection {
         }
         self.failure = Some(error);
         self.state = State::Draining;
+        self.end_messages();
+    }
+
+    /// Frees what only passing messages needs.
+    fn end_messages(&mut self) {
         self.deflate = None;
+        self.unfinished = None;
     }
 
     // ── Sending ──────────────────────────────────────────────────────────────────────────────
-
-    /// Queues a message as one frame, compressed if that was negotiated and is worth it.
-    ///
-    /// # Errors
-    /// [`SendError::Closed`] once a close frame was sent or received.
-    pub fn send(&mut self, message: Message) -> Result<(), SendError> {
-        self.send_with(message, Compression::Auto)
-    }
-
-    /// Queues a message as one frame, and says whether it may be compressed.
-    ///
-    /// It is compressed here and now, and its whole frame is queued or none of it.
-    ///
-    /// # Errors
-    /// [`SendError::Closed`] once a close frame was sent or received.
-    pub fn send_with(
-        &mut self,
-        message: Message,
-        compression: Compression,
-    ) -> Result<(), SendError> {
-        self.check_open()?;
-        let opcode = match message {
-            Message::Text(_) => Opcode::Text,
-            Message::Binary(_) => Opcode::Binary,
-        };
-        if compression == Compression::Skip || !self.push_compressed(opcode, message.as_bytes()) {
-            self.push(opcode, message.into_bytes());
-        }
-        Ok(())
-    }
-
-    /// Queues a ping with a payload of at most 125 bytes (RFC 6455 §5.5.2).
-    ///
-    /// # Errors
-    /// A payload that is too long, or a connection that is not open.
-    pub fn ping(&mut self, payload: impl Into<Bytes>) -> Result<(), SendError> {
-        self.send_control(Opcode::Ping, payload.into())
-    }
-
-    /// Queues a pong that nobody asked for, of at most 125 bytes (RFC 6455 §5.5.3).
-    ///
-    /// # Errors
-    /// A payload that is too long, or a connection that is not open.
-    pub fn pong(&mut self, payload: impl Into<Bytes>) -> Result<(), SendError> {
-        self.send_control(Opcode::Pong, payload.into())
-    }
 
     /// Begins the closing handshake with `frame`, or with an empty close frame (RFC 6455 §7.1.2).
     ///
@@ -349,7 +228,7 @@ impl Connection {
         let body = frame.map_or_else(Bytes::new, |frame| frame.encode().into());
         self.send_close(body, now);
         self.state = State::Closing;
-        self.deflate = None;
+        self.end_messages();
     }
 
     /// Starts the close timeout, unless it runs: for a caller that has more to send before it
@@ -399,23 +278,6 @@ impl Connection {
         self.output.remaining()
     }
 
-    fn check_open(&self) -> Result<(), SendError> {
-        if self.is_open() {
-            Ok(())
-        } else {
-            Err(SendError::Closed)
-        }
-    }
-
-    fn send_control(&mut self, opcode: Opcode, payload: Bytes) -> Result<(), SendError> {
-        self.check_open()?;
-        if payload.len() > CONTROL_SIZE_MAX {
-            return Err(SendError::ControlTooLong(payload.len()));
-        }
-        self.push(opcode, payload);
-        Ok(())
-    }
-
     fn send_close(&mut self, body: Bytes, now: Instant) {
         self.push(Opcode::Close, body);
         self.close_sent = true;
@@ -442,17 +304,6 @@ impl Connection {
             let key = self.keys.as_mut().map(|keys| keys.next_key());
             self.output.push_frame(opcode, payload, key);
         }
-    }
-
-    /// Queues a message compressed, or says that it is to be sent as it is.
-    fn push_compressed(&mut self, opcode: Opcode, message: &[u8]) -> bool {
-        let (keys, output) = (&mut self.keys, &mut self.output);
-        self.deflate.as_mut().is_some_and(|deflate| {
-            deflate.deflater.compress(message, |payload| {
-                let key = keys.as_mut().map(|keys| keys.next_key());
-                output.push_compressed(opcode, payload, key);
-            })
-        })
     }
 
     // ── Ending ───────────────────────────────────────────────────────────────────────────────
@@ -587,7 +438,7 @@ impl Connection {
             cause,
         });
         self.state = State::Ended;
-        self.deflate = None;
+        self.end_messages();
         self.pong = None;
         self.output.clear();
     }

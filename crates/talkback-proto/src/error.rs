@@ -90,4 +90,13 @@ pub enum SendError {
     /// A ping or pong payload over 125 bytes (RFC 6455 §5.5).
     #[error("a ping or pong carries at most 125 bytes, this one has {0}: send a message instead")]
     ControlTooLong(usize),
+    /// A message inside of one that is sent in fragments (RFC 6455 §5.4).
+    #[error("a message is being sent in fragments: finish it before the next one")]
+    MessageUnfinished,
+    /// A fragment of no message.
+    #[error("no message is being sent in fragments: begin one first")]
+    NoMessage,
+    /// Text in fragments that is not UTF-8 (RFC 6455 §8.1).
+    #[error("the text is not valid UTF-8: send it as binary, or mend it")]
+    InvalidUtf8,
 }

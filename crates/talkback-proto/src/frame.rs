@@ -63,6 +63,15 @@ impl Opcode {
     }
 }
 
+/// Whether a frame is the last one of its message (RFC 6455 §5.4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Fin {
+    /// More fragments follow.
+    More,
+    /// The message ends with it.
+    Last,
+}
+
 /// A frame's header (RFC 6455 §5.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header {
@@ -79,6 +88,18 @@ pub struct Header {
 }
 
 impl Header {
+    /// The header of a frame that is a whole message or a control frame, without its payload's
+    /// size.
+    pub(crate) fn whole(opcode: Opcode, mask: Option<[u8; 4]>) -> Self {
+        Self {
+            fin: true,
+            rsv1: false,
+            opcode,
+            mask,
+            payload_size: 0,
+        }
+    }
+
     /// Decodes the header at the beginning of `bytes` and says how many bytes it takes.
     ///
     /// Returns `None` while the header is not complete. Each rule is held against the bytes in their
@@ -134,6 +155,7 @@ impl Header {
     }
 
     /// Encodes the header with its length in the fewest bytes (RFC 6455 §5.2).
+    #[inline]
     pub fn encode(&self) -> EncodedHeader {
         let mut encoded = EncodedHeader {
             bytes: [0; HEADER_SIZE_MAX],

@@ -54,8 +54,8 @@ pub use deflate::{
     WindowBits,
 };
 pub use error::{ProtocolError, SendError};
-pub use event::{Event, Step};
-pub use frame::{CONTROL_SIZE_MAX, EncodedHeader, HEADER_SIZE_MAX, Header, Opcode};
+pub use event::{Delivery, Event, Piece, Step};
+pub use frame::{CONTROL_SIZE_MAX, EncodedHeader, Fin, HEADER_SIZE_MAX, Header, Opcode};
 pub use keepalive::Keepalive;
 pub use limits::Limits;
 pub use mask::mask;

@@ -17,6 +17,8 @@ pub struct Limits {
     /// Of a compressed message the bytes that come out of it count, while they come out. The bytes
     /// on the wire, of which nothing is kept, may be twice the limit and 1 KiB, since what does not
     /// compress grows a little.
+    ///
+    /// A message that is given out in pieces counts as any other.
     pub message_size_max: u64,
     /// The most frames in one message; 131,072 by default. One more fails with 1008.
     pub fragments_max: u32,

@@ -46,29 +46,29 @@ pub struct Output {
 impl Output {
     /// Queues one frame, masked where a key is given.
     pub(crate) fn push_frame(&mut self, opcode: Opcode, payload: Bytes, key: Option<[u8; 4]>) {
-        let header = header(opcode, false, payload.len(), key);
+        self.push_plain(Header::whole(opcode, key), payload);
+    }
+
+    /// Queues one frame; its header is given without the payload's size.
+    #[inline]
+    pub(crate) fn push_plain(&mut self, header: Header, payload: Bytes) {
+        let (encoded, key) = (encode(header, payload.len()), header.mask);
         if payload.len() >= UNCOPIED_SIZE_MIN {
-            self.push_uncopied(header, payload, key);
+            self.push_uncopied(encoded, payload, key);
         } else {
-            self.push_copied(header, &payload, key);
+            self.push_copied(encoded, &payload, key);
         }
     }
 
-    /// Queues one frame with a compressed message, masked where a key is given.
-    pub(crate) fn push_compressed(
-        &mut self,
-        opcode: Opcode,
-        payload: Compressed<'_>,
-        key: Option<[u8; 4]>,
-    ) {
+    /// Queues one frame with compressed payload; as [`push_plain`](Self::push_plain).
+    pub(crate) fn push_compressed(&mut self, header: Header, payload: Compressed<'_>) {
+        let key = header.mask;
         match payload {
             Compressed::Small(payload) => {
-                let header = header(opcode, true, payload.len(), key);
-                self.push_copied(header, payload, key);
+                self.push_copied(encode(header, payload.len()), payload, key);
             }
             Compressed::Large(payload) => {
-                let header = header(opcode, true, payload.len(), key);
-                self.push_uncopied(header, payload, key);
+                self.push_uncopied(encode(header, payload.len()), payload, key);
             }
         }
     }
@@ -172,15 +172,9 @@ impl Buf for Output {
     }
 }
 
-/// The header of a whole message or a control frame.
-fn header(opcode: Opcode, rsv1: bool, payload_size: usize, mask: Option<[u8; 4]>) -> EncodedHeader {
-    let header = Header {
-        fin: true,
-        rsv1,
-        opcode,
-        mask,
-        payload_size: payload_size as u64,
-    };
+#[inline]
+fn encode(mut header: Header, payload_size: usize) -> EncodedHeader {
+    header.payload_size = payload_size as u64;
     header.encode()
 }
 

@@ -11,7 +11,7 @@ use support::driver::Driver;
 use support::wire::{BINARY, CONTINUATION, FIN, RSV1, TEXT, peer_frame, peer_header};
 use support::{ROLES, assert_fails_on, binary, connection, drain, replay_on};
 use talkback_proto::{
-    Connection, DeflateParameters, Incoming, Limits, ProtocolError, READ_SIZE, Role,
+    Connection, DeflateParameters, Delivery, Incoming, Limits, ProtocolError, READ_SIZE, Role,
 };
 
 const MIB: usize = 1024 * 1024;
@@ -354,5 +354,35 @@ fn a_failed_or_closed_connection_frees_its_contexts() {
             });
             assert!(heap.left < 4096, "{heap:?}");
         }
+    }
+}
+
+/// What a message in pieces costs, however much comes out of it: the context, the thread's buffer,
+/// one read that waits, and a piece.
+const STREAM_SIZE_MAX: usize = (48 + 16 + 64 + 16 + 16) * 1024;
+
+#[test]
+fn a_bomb_that_is_given_out_in_pieces_costs_one_piece() {
+    let payload = zeros(64);
+    for (role, parameters) in each() {
+        let bytes = peer_frame(role, FIN | RSV1 | BINARY, &payload);
+        let connection = connection(role, &limits(u64::MAX)).with_deflate(&parameters);
+        let mut driver = Driver::on(connection);
+        driver.assembly.set_delivery(Delivery::Pieces);
+        let (mut size, mut is_whole) = (0, false);
+        let ((), heap) = heap::measure(|| {
+            for read in bytes.chunks(READ_SIZE) {
+                driver.read(read, |_, incoming| {
+                    let Incoming::Piece(piece) = incoming else {
+                        panic!("a piece");
+                    };
+                    assert!(piece.bytes.len() <= 64 * 1024);
+                    size += piece.bytes.len();
+                    is_whole = piece.last;
+                });
+            }
+        });
+        assert!(is_whole && size == 64 * MIB);
+        assert!(heap.peak <= STREAM_SIZE_MAX as isize, "{role:?}: {heap:?}");
     }
 }

@@ -58,6 +58,20 @@ impl Error {
     }
 }
 
+/// For what reads and writes a message as bytes.
+impl From<Error> for io::Error {
+    fn from(error: Error) -> Self {
+        let kind = match &error {
+            Error::Write(error) => error.kind(),
+            Error::Send(SendError::Closed) => io::ErrorKind::BrokenPipe,
+            Error::Send(SendError::InvalidUtf8) => io::ErrorKind::InvalidData,
+            Error::Closed(_) => io::ErrorKind::ConnectionAborted,
+            _ => io::ErrorKind::Other,
+        };
+        Self::new(kind, error)
+    }
+}
+
 /// A channel did not take a message, and hands it back.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

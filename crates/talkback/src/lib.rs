@@ -7,7 +7,8 @@
 //! Servers, and whoever wants no task and no queue between, use a `WebSocket`, polled in place:
 //! [`connect()`] gives one when it is awaited, `accept` takes one from a client's stream, and
 //! `upgrade` (feature `upgrade`) from a request of hyper or axum. Either is a stream of messages and a
-//! sink for them.
+//! sink for them. A long message, or one of unknown length, passes as a stream of bytes:
+//! `WebSocket::send_stream` and `recv_stream`.
 //!
 //! `pair` makes two connected channels in memory, for tests. The folder `examples` of this crate has
 //! a client and servers without a framework, on hyper and on axum.
@@ -115,7 +116,7 @@ pub use upgrade::{Upgrade, Upgraded, Upgrading, upgrade};
 pub use waits::{Closing, Ready};
 
 #[cfg(not(browser))]
-pub use websocket::WebSocket;
+pub use websocket::{MessageReader, MessageWriter, WebSocket};
 
 /// The types that requests, responses and payloads are made of.
 pub use {bytes, http};
@@ -127,7 +128,7 @@ pub use talkback_proto::handshake::{
 pub use talkback_proto::{
     Bounded, CloseCause, CloseCode, CloseFrame, CloseFrameError, CloseInfo, Compression,
     CompressionLevel, DeflateParameters, DeflateTuning, Initiator, Keepalive, Limits, MemoryLevel,
-    Message, ProtocolError, Role, SendError, Text, WindowBits,
+    Message, MessageKind, ProtocolError, Role, SendError, Text, WindowBits,
 };
 
 /// The examples of README.md are compiled as tests.

@@ -1,6 +1,8 @@
 //! An open connection over any transport, polled in place: no task, no queue.
 
 mod compression;
+mod reader;
+mod writer;
 
 use std::fmt;
 use std::future::poll_fn;
@@ -14,8 +16,8 @@ use bytes::{Buf, Bytes, BytesMut};
 use futures_core::Stream;
 use futures_sink::Sink;
 use talkback_proto::{
-    Assembly, CloseCode, CloseFrame, CloseInfo, Compression, Connection, Incoming, Keepalive,
-    Limits, Message, Role, SendError,
+    Assembly, CloseCode, CloseFrame, CloseInfo, Compression, Connection, Delivery, Incoming,
+    Keepalive, Limits, Message, Role, SendError,
 };
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Sleep;
@@ -25,6 +27,9 @@ use crate::buffers;
 use crate::error::Error;
 use crate::keys::ConnectionKeys;
 use crate::wakers::{Half, Wakers};
+
+pub use reader::MessageReader;
+pub use writer::MessageWriter;
 
 /// An open WebSocket connection over `T`, for either role.
 ///
@@ -296,6 +301,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Message, Error>>> {
+        self.assembly.set_delivery(Delivery::Whole);
         loop {
             match ready!(self.poll_incoming(cx, Half::Receiver)) {
                 Some(Incoming::Message(message)) => return Poll::Ready(Some(Ok(message))),
@@ -397,7 +403,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
 
     /// The next thing out of what was read, without touching the transport.
     fn next_buffered(&mut self) -> Option<Incoming> {
-        if self.input.is_empty() {
+        if self.input.is_empty() && !self.connection.has_pieces() {
             return None;
         }
         let incoming = self

@@ -5,6 +5,7 @@ use zlib_rs::{Deflate, DeflateConfig, DeflateFlush};
 
 use super::pool::{SCRATCH_SIZE, give_back_deflater, take_deflater, with_scratch};
 use super::{CompressionLevel, DeflateTuning, MemoryLevel, Takeover, WindowBits};
+use crate::frame::Fin;
 
 /// What is taken away from the end of each message (§7.2.1).
 const TAIL: [u8; 4] = [0x00, 0x00, 0xFF, 0xFF];
@@ -96,7 +97,7 @@ impl Deflater {
                 discard_pending(&mut context, buffer);
                 return false;
             };
-            push(payload(buffer, size));
+            push(payload(buffer, size - TAIL.len()));
             true
         });
         match self.takeover {
@@ -104,6 +105,40 @@ impl Deflater {
             Takeover::None => give_back_deflater(settings, context),
         }
         is_pushed
+    }
+
+    /// Compresses a fragment of a message and hands it to `push`.
+    ///
+    /// Whatever the takeover, the fragments of one message look back at each other. Each is given
+    /// out to the last byte; the tail is taken away from the message's end only. Of a fragment
+    /// without payload, which only the last one may be, nothing went into the context.
+    pub(crate) fn compress_fragment(
+        &mut self,
+        fragment: &[u8],
+        fin: Fin,
+        push: impl FnOnce(Compressed<'_>),
+    ) {
+        if fragment.is_empty() {
+            push(Compressed::Small(&EMPTY));
+        } else {
+            let settings = self.settings;
+            let new = || take_deflater(settings);
+            let context = self.context.get_or_insert_with(new);
+            with_scratch(|buffer| {
+                let size = deflate(context, fragment, buffer, usize::MAX);
+                let size = size.expect("the buffer grows without limit");
+                match fin {
+                    Fin::More => push(payload(buffer, size)),
+                    Fin::Last => push(payload(buffer, size - TAIL.len())),
+                }
+            });
+        }
+        if fin == Fin::Last
+            && self.takeover == Takeover::None
+            && let Some(context) = self.context.take()
+        {
+            give_back_deflater(self.settings, context);
+        }
     }
 }
 
@@ -126,6 +161,7 @@ fn deflate(
         size += (context.total_out() - given) as usize;
         // The flush is complete once it leaves room.
         if size < room {
+            debug_assert!(buffer[..size].ends_with(&TAIL));
             return Some(size);
         }
         if room == size_max {
@@ -151,8 +187,6 @@ fn discard_pending(context: &mut Deflate, buffer: &mut [u8]) {
 
 /// The payload in the first `size` bytes of the buffer, which is kept if it has grown.
 fn payload(buffer: &mut Vec<u8>, size: usize) -> Compressed<'_> {
-    debug_assert!(buffer[..size].ends_with(&TAIL));
-    let size = size - TAIL.len();
     if buffer.len() == SCRATCH_SIZE {
         return Compressed::Small(&buffer[..size]);
     }

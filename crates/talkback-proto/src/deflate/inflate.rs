@@ -4,6 +4,7 @@ use bytes::Bytes;
 use zlib_rs::{Inflate, InflateFlush, Status};
 
 use super::Takeover;
+use super::pieces::Progress;
 use super::pool::{SCRATCH_SIZE, give_back_inflater, take_inflater, with_scratch};
 use crate::error::ProtocolError;
 use crate::receive::MessageKind;
@@ -28,7 +29,9 @@ pub(crate) struct Inflater {
     /// block was marked as the last one.
     is_at_end: bool,
     /// What has been decompressed of the message, unless all of it was in one piece.
-    message: Vec<u8>,
+    pub(super) message: Vec<u8>,
+    /// How far the message is, if it is given out in pieces.
+    pub(super) progress: Progress,
     utf8: Utf8Validator,
 }
 
@@ -39,6 +42,7 @@ impl Inflater {
             context: None,
             is_at_end: true,
             message: Vec::new(),
+            progress: Progress::default(),
             utf8: Utf8Validator::default(),
         }
     }
@@ -109,7 +113,7 @@ impl Inflater {
     }
 
     /// Holds that a message which has reached the limit does not go on.
-    fn expect_nothing_more(
+    pub(super) fn expect_nothing_more(
         &mut self,
         piece: &mut &[u8],
         kind: MessageKind,
@@ -136,7 +140,7 @@ impl Inflater {
 
     /// Decompresses until `piece` is used up or `output` is full, validates what came out if it is
     /// text, and says how much it is.
-    fn inflate(
+    pub(super) fn inflate(
         &mut self,
         piece: &mut &[u8],
         kind: MessageKind,
@@ -184,7 +188,7 @@ impl Inflater {
     }
 
     /// Ends the message's stream, and makes ready for the next one.
-    fn finish(&mut self, kind: MessageKind) -> Result<(), ProtocolError> {
+    pub(super) fn finish(&mut self, kind: MessageKind) -> Result<(), ProtocolError> {
         if !std::mem::replace(&mut self.is_at_end, true) {
             self.take_tail()?;
         }

@@ -4,8 +4,8 @@
 //! DeflateOffer ── handshake ── DeflatePolicy          (handshake/deflate.rs)
 //!                     ▼
 //!             DeflateParameters ─▶ Connection::with_deflate
-//!                                    ├─ Inflater   pieces of payload in, one message out
-//!                                    └─ Deflater   one message in, one payload out
+//!                                    ├─ Inflater   payload in, one message out, or its pieces
+//!                                    └─ Deflater   one message in, or its fragments; payload out
 //!                                         │
 //!                                       pool.rs    contexts and a buffer, by thread
 //! ```
@@ -16,6 +16,7 @@
 mod compress;
 mod inflate;
 mod parameters;
+mod pieces;
 mod pool;
 
 pub(crate) use compress::{Compressed, Deflater};

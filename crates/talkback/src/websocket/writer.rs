@@ -1,0 +1,224 @@
+//! A message that is sent as a stream of bytes.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use talkback_proto::{CloseCode, CloseFrame, Compression, Fin, Message, MessageKind};
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::WebSocket;
+use crate::error::Error;
+
+/// The most bytes that one `poll_write` takes.
+const WRITE_SIZE_MAX: usize = 64 * 1024;
+
+/// From this size in bytes on, a piece becomes a fragment of its own, without a copy.
+const FRAGMENT_SIZE: usize = 16 * 1024;
+
+impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
+    /// Begins a message whose size is not known, or that is too large to have at hand, and sends it
+    /// in fragments (RFC 6455 §5.4).
+    ///
+    /// The message ends with [`finish`](MessageWriter::finish). Where compression was agreed on, it
+    /// is compressed.
+    ///
+    /// ```
+    /// use talkback::{Limits, MessageKind, Role, WebSocket};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let (near, far) = tokio::io::duplex(1024);
+    /// # let mut client = WebSocket::from_upgraded(near, &b""[..], Role::Client, Limits::default());
+    /// # let mut server = WebSocket::from_upgraded(far, &b""[..], Role::Server, Limits::default());
+    /// let mut source = &b"as much as there is"[..];
+    /// let mut writer = client.send_stream(MessageKind::Binary)?;
+    /// tokio::io::copy(&mut source, &mut writer).await?;
+    /// writer.finish().await?;
+    /// # assert_eq!(server.recv().await?, Some(b"as much as there is".into()));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// A connection that is closing or closed ([`Error::Send`]).
+    pub fn send_stream(&mut self, kind: MessageKind) -> Result<MessageWriter<'_, T>, Error> {
+        self.send_stream_with(kind, Compression::Auto)
+    }
+
+    /// As [`send_stream`](Self::send_stream), and says whether the message may be compressed.
+    ///
+    /// # Errors
+    /// As [`send_stream`](Self::send_stream).
+    pub fn send_stream_with(
+        &mut self,
+        kind: MessageKind,
+        compression: Compression,
+    ) -> Result<MessageWriter<'_, T>, Error> {
+        self.connection.begin_message(kind, compression)?;
+        Ok(MessageWriter {
+            socket: self,
+            is_finished: false,
+        })
+    }
+}
+
+/// A message that is being sent; see [`WebSocket::send_stream`].
+///
+/// It is an [`AsyncWrite`], whose `shutdown` finishes the message. Small pieces are gathered into
+/// fragments of 16 KiB: [`flush`](Self::flush) sends what there is. While the peer does not read,
+/// writing waits once more than [`Limits::write_buffer_max`](crate::Limits::write_buffer_max) bytes
+/// are queued.
+///
+/// Pings that were read are answered between the fragments. Reading takes a call of
+/// [`recv`](Self::recv), in turn with writing: while a message takes long, that is what lets pings
+/// be seen. The halves of a split socket send whole messages only.
+///
+/// Dropped before it is finished, it closes the connection with 1011: half a message is never
+/// passed off as a whole one. The close frame leaves with the socket's next call; `close` waits
+/// for the end.
+pub struct MessageWriter<'a, T> {
+    socket: &'a mut WebSocket<T>,
+    is_finished: bool,
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin> MessageWriter<'_, T> {
+    /// Queues a piece of the message; pieces of a text may be cut anywhere.
+    ///
+    /// It leaves when enough is gathered, or with [`flush`](Self::flush).
+    ///
+    /// # Errors
+    /// A connection that is closing or closed, or one that broke while writing. A piece that makes
+    /// a text invalid is refused with [`SendError::InvalidUtf8`](crate::SendError::InvalidUtf8):
+    /// nothing of it is queued, and the message is as it was before.
+    ///
+    /// # Cancel safety
+    /// A dropped call has queued the whole piece or nothing of it: nothing, as long as it waited.
+    pub async fn write(&mut self, piece: impl Into<Bytes>) -> Result<(), Error> {
+        poll_fn(|cx| self.socket.poll_send_ready(cx)).await?;
+        self.queue(piece.into())
+    }
+
+    /// Writes everything that was queued or gathered, so that the peer can read it.
+    ///
+    /// # Errors
+    /// A connection that is closing or closed, or one that broke while writing.
+    ///
+    /// # Cancel safety
+    /// A dropped call leaves the rest queued, in order.
+    pub async fn flush(&mut self) -> Result<(), Error> {
+        poll_fn(|cx| self.poll_flush_message(cx)).await
+    }
+
+    /// Ends the message and writes all of it. A second call only writes.
+    ///
+    /// # Errors
+    /// A connection that is closing or closed, or one that broke while writing. A text that ends
+    /// inside a code point is refused with
+    /// [`SendError::InvalidUtf8`](crate::SendError::InvalidUtf8), and may be completed.
+    ///
+    /// # Cancel safety
+    /// A dropped call can be made again; the message ends once.
+    pub async fn finish(&mut self) -> Result<(), Error> {
+        poll_fn(|cx| self.poll_finish(cx)).await
+    }
+
+    /// Sends a ping with a payload of at most 125 bytes between the fragments (RFC 6455 §5.5.2).
+    ///
+    /// # Errors
+    /// As [`WebSocket::ping`].
+    ///
+    /// # Cancel safety
+    /// As [`WebSocket::ping`].
+    pub async fn ping(&mut self, payload: impl Into<Bytes>) -> Result<(), Error> {
+        self.socket.ping(payload).await
+    }
+
+    /// Receives a message while this one is being sent; else as [`WebSocket::recv`]. Meanwhile
+    /// pings are answered.
+    ///
+    /// # Errors
+    /// As [`WebSocket::recv`].
+    ///
+    /// # Cancel safety
+    /// As [`WebSocket::recv`].
+    pub async fn recv(&mut self) -> Result<Option<Message>, Error> {
+        self.socket.recv().await
+    }
+
+    fn queue(&mut self, piece: Bytes) -> Result<(), Error> {
+        let connection = &mut self.socket.connection;
+        if piece.len() < FRAGMENT_SIZE {
+            connection.gather(&piece)?;
+        } else {
+            connection.send_fragment(piece, Fin::More)?;
+        }
+        Ok(())
+    }
+
+    fn poll_flush_message(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        if !self.is_finished && self.socket.connection.is_open() {
+            self.socket
+                .connection
+                .send_fragment(Bytes::new(), Fin::More)?;
+        }
+        self.socket.poll_flush_output(cx)
+    }
+
+    fn poll_finish(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        if !self.is_finished {
+            ready!(self.socket.poll_send_ready(cx))?;
+            self.socket
+                .connection
+                .send_fragment(Bytes::new(), Fin::Last)?;
+            self.is_finished = true;
+        }
+        self.socket.poll_flush_output(cx)
+    }
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for MessageWriter<'_, T> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let writer = self.get_mut();
+        ready!(writer.socket.poll_send_ready(cx))?;
+        let size = bytes.len().min(WRITE_SIZE_MAX);
+        let gathered = writer.socket.connection.gather(&bytes[..size]);
+        gathered.map_err(Error::from)?;
+        Poll::Ready(Ok(size))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let written = ready!(self.get_mut().poll_flush_message(cx));
+        Poll::Ready(Ok(written?))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let finished = ready!(self.get_mut().poll_finish(cx));
+        Poll::Ready(Ok(finished?))
+    }
+}
+
+impl<T> Drop for MessageWriter<'_, T> {
+    fn drop(&mut self) {
+        if !self.is_finished {
+            let frame = CloseFrame::new(CloseCode::INTERNAL_ERROR, "").ok();
+            self.socket.connection.close(frame, super::now());
+        }
+    }
+}
+
+impl<T> fmt::Debug for MessageWriter<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MessageWriter")
+            .field("socket", &self.socket)
+            .field("is_finished", &self.is_finished)
+            .finish()
+    }
+}

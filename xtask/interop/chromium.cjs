@@ -16,7 +16,7 @@ exports.args = [
   "--disable-sync",
 ];
 
-const types = { ".html": "text/html", ".js": "text/javascript", ".wasm": "application/wasm" };
+const types = { ".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".wasm": "application/wasm" };
 
 /** Serves a folder's files, and pages given as text, on a free port. */
 exports.serve = async (folder, pages = {}) => {

@@ -34,7 +34,7 @@ Usage:
   cargo xtask demo [ARGUMENT]... build and start the demo (also: cargo demo)
   cargo xtask fuzz [--minutes N] [TARGET]...
                                  look for inputs that break the core
-  cargo xtask web                build the example page, and weigh it
+  cargo xtask web                build the demo's tab and the example page, and weigh them
   cargo xtask bench codec        count what a message costs, beside other libraries (valgrind)
   cargo xtask help
 ";

@@ -23,7 +23,7 @@ const STEPS: &[Step] = &[
     Step { name: "deny",    about: "licences, sources and versions of the dependencies (cargo deny)", run: deny::deny },
     Step { name: "unit",    about: "the tests of every crate (cargo test)", run: cargo::unit },
     Step { name: "conformance", about: "one suite for every backend of the channel: TCP, TLS, in memory", run: cargo::conformance },
-    Step { name: "browser", about: "the same suite on a page in Chromium, and what the library weighs there", run: web::browser },
+    Step { name: "browser", about: "the same suite on a page in Chromium, the demo's tab, and what both weigh", run: web::browser },
     Step { name: "schedules", about: "the channel under random schedules (shuttle)", run: cargo::schedules },
     Step { name: "fuzz",    about: "random input against what the core holds, and beside two other decoders", run: fuzz::step },
     Step { name: "doc",     about: "the examples in the documentation, and the documentation itself", run: cargo::doc },

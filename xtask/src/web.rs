@@ -1,8 +1,9 @@
-//! The browser: the step `browser`, which runs the conformance suite on a page, and `cargo xtask
-//! web`, which builds the example page and weighs it.
+//! The browser: the step `browser`, which runs the conformance suite on a page and uses the demo's
+//! tab, and `cargo xtask web`, which builds the tab and the example page and weighs them.
 
 mod optimize;
 mod page;
+mod tab;
 mod toolchain;
 
 use std::path::{Path, PathBuf};
@@ -62,6 +63,10 @@ pub(crate) fn browser() -> Result<Tally> {
         Ok(()) => tally += Tally::PASSED + page_in_use(&server, &chromium)?,
         Err(error) => tally.check("the library is light", Err(error)),
     }
+    match tab::check(&builder, &chromium) {
+        Ok(counted) => tally += counted,
+        Err(error) => tally.check("the demo's tab", Err(error)),
+    }
     Ok(tally)
 }
 
@@ -89,9 +94,13 @@ fn page_in_use(server: &Server, chromium: &Path) -> Result<Tally> {
     interop::script("page", &mut node)
 }
 
-/// `cargo xtask web`: builds the example page, and says where it is and what it weighs.
+/// `cargo xtask web`: builds the demo's tab and the example page, and says where they are and what
+/// they weigh.
 pub(crate) fn build() -> Result<()> {
-    weigh(&Builder::find()?)?;
+    let builder = Builder::find()?;
+    let tab = tab::build(&builder)?.display().to_string();
+    println!("  any static host serves {tab}, and so does: talkback echo --web {tab}");
+    weigh(&builder)?;
     println!(
         "  serve {} and open index.html?ws://SERVER/ of it",
         folder("channel")?.display()

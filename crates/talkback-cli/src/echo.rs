@@ -5,6 +5,7 @@ mod connection;
 mod http;
 #[cfg(feature = "tls")]
 mod tls;
+mod web;
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -21,6 +22,7 @@ use tracing::{debug, warn};
 use self::backoff::Backoff;
 #[cfg(feature = "tls")]
 pub use self::tls::{Identity, IdentityError};
+pub use self::web::WebFiles;
 
 /// How an echo server listens and what it accepts.
 #[derive(Clone, Debug)]
@@ -39,6 +41,8 @@ pub struct EchoOptions {
     pub compression: Option<DeflatePolicy>,
     /// How long open connections may take to close when the server stops; 5 s by default.
     pub drain_timeout: Duration,
+    /// What lies at `/demo/`; nothing by default.
+    pub web: Option<WebFiles>,
     /// Who it is by TLS: with it the server speaks `wss://` and `https://` only; none by default.
     #[cfg(feature = "tls")]
     pub tls: Option<Identity>,
@@ -53,6 +57,7 @@ impl Default for EchoOptions {
             message_size_max: Limits::default().message_size_max,
             compression: Some(DeflatePolicy::default()),
             drain_timeout: Duration::from_secs(5),
+            web: None,
             #[cfg(feature = "tls")]
             tls: None,
         }
@@ -67,6 +72,7 @@ struct Settings {
     limits: Limits,
     compression: Option<DeflatePolicy>,
     drain_timeout: Duration,
+    web: Option<WebFiles>,
     #[cfg(feature = "tls")]
     tls: Option<Identity>,
 }
@@ -95,6 +101,7 @@ impl From<EchoOptions> for Settings {
             },
             compression: options.compression,
             drain_timeout: options.drain_timeout,
+            web: options.web,
             #[cfg(feature = "tls")]
             tls: options.tls,
         }
@@ -105,7 +112,7 @@ impl From<EchoOptions> for Settings {
 /// it.
 ///
 /// A WebSocket on any path is echoed. An ordinary `GET /` is answered with a page to try it with,
-/// `GET /health` with `ok`.
+/// `GET /health` with `ok`, `GET /demo/` with the page that it was given.
 #[derive(Debug)]
 pub struct EchoServer {
     listener: TcpListener,

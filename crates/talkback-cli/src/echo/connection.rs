@@ -80,13 +80,14 @@ async fn open<T: Transport>(
     let deadline = Instant::now() + HANDSHAKE_TIMEOUT;
     let late = || OpenError::Accept(AcceptError::Timeout(HANDSHAKE_TIMEOUT));
     let secured = timeout_at(deadline, securing).await.map_err(|_| late())?;
+    let web = settings.web.clone();
     let accepting = talkback::accept(secured.map_err(OpenError::Tls)?)
         .subprotocols(settings.subprotocols.iter().cloned())
         .origin_policy(settings.origin_policy.clone())
         .limits(settings.limits.clone())
         .compression(settings.compression)
         .timeout(deadline - Instant::now())
-        .otherwise(http::answer);
+        .otherwise(move |request| http::answer(request, web.as_ref()));
     match accepting.await {
         Ok(socket) => Ok(Box::new(socket)),
         Err(AcceptError::Timeout(_)) => Err(late()),

@@ -1,8 +1,13 @@
 //! The echo server's answers to ordinary HTTP requests.
 
 use bytes::Bytes;
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use http::header::{
+    ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION,
+    X_CONTENT_TYPE_OPTIONS,
+};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
+
+use super::web::{WebFile, WebFiles};
 
 /// The page to try the server with.
 const PAGE: &str = include_str!("page.html");
@@ -13,18 +18,29 @@ const PAGE_POLICY: HeaderValue = HeaderValue::from_static(
      connect-src ws: wss:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
 );
 
+/// What is served at `/demo/` loads its own files only, and speaks to WebSocket servers.
+const DEMO_POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; \
+     img-src 'self' data:; connect-src 'self' ws: wss:; base-uri 'none'; form-action 'none'; \
+     frame-ancestors 'none'",
+);
+const DEMO_PATH: &str = "/demo/";
+
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
 
-/// Answers a request that does not ask for a WebSocket.
-pub(super) fn answer(request: &Request<()>) -> Response<Bytes> {
-    let mut response = match request.uri().path() {
-        "/" => page(),
-        "/health" => text(StatusCode::OK, "ok\n"),
-        _ => text(
-            StatusCode::NOT_FOUND,
-            "There is no page here: open / for the test page. A WebSocket may have any path.\n",
-        ),
+/// Answers a request that does not ask for a WebSocket; `web` is what lies at `/demo/`.
+pub(super) fn answer(request: &Request<()>, web: Option<&WebFiles>) -> Response<Bytes> {
+    let mut response = match (request.uri().path(), web) {
+        ("/", _) => page(),
+        ("/health", _) => text(StatusCode::OK, "ok\n"),
+        // The names in the page are relative to the folder.
+        ("/demo", Some(_)) => to_demo(),
+        (path, Some(web)) => match path.strip_prefix(DEMO_PATH).map(|name| web.find(name)) {
+            Some(Some(file)) => demo(file),
+            _ => nothing(),
+        },
+        _ => nothing(),
     };
     let is_readable = [Method::GET, Method::HEAD].contains(request.method());
     if !is_readable && response.status() == StatusCode::OK {
@@ -41,18 +57,41 @@ pub(super) fn answer(request: &Request<()>) -> Response<Bytes> {
 }
 
 fn page() -> Response<Bytes> {
-    let mut response = with_body(StatusCode::OK, HTML, PAGE);
+    let mut response = with_body(StatusCode::OK, HTML, PAGE.into());
     let headers = response.headers_mut();
     headers.insert(CONTENT_SECURITY_POLICY, PAGE_POLICY);
     response
 }
 
-fn text(status: StatusCode, body: &'static str) -> Response<Bytes> {
-    with_body(status, TEXT, body)
+fn demo(file: &WebFile) -> Response<Bytes> {
+    let kind = HeaderValue::from_static(file.kind);
+    let mut response = with_body(StatusCode::OK, kind, file.content.clone());
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_SECURITY_POLICY, DEMO_POLICY);
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
 }
 
-fn with_body(status: StatusCode, kind: HeaderValue, body: &'static str) -> Response<Bytes> {
-    let mut response = Response::new(Bytes::from_static(body.as_bytes()));
+fn to_demo() -> Response<Bytes> {
+    let mut response = text(StatusCode::PERMANENT_REDIRECT, "It is at /demo/.\n");
+    let place = HeaderValue::from_static(DEMO_PATH);
+    response.headers_mut().insert(LOCATION, place);
+    response
+}
+
+fn nothing() -> Response<Bytes> {
+    text(
+        StatusCode::NOT_FOUND,
+        "There is no page here: open / for the test page. A WebSocket may have any path.\n",
+    )
+}
+
+fn text(status: StatusCode, body: &'static str) -> Response<Bytes> {
+    with_body(status, TEXT, body.into())
+}
+
+fn with_body(status: StatusCode, kind: HeaderValue, body: Bytes) -> Response<Bytes> {
+    let mut response = Response::new(body);
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, kind);
@@ -66,7 +105,7 @@ mod tests {
 
     fn answer_to(method: Method, path: &str) -> Response<Bytes> {
         let request = Request::builder().method(method).uri(path);
-        answer(&request.body(()).unwrap())
+        answer(&request.body(()).unwrap(), None)
     }
 
     #[test]

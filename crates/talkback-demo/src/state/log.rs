@@ -53,6 +53,7 @@ impl Entry {
 #[derive(Debug, Default)]
 pub struct Log {
     entries: VecDeque<Entry>,
+    count: u64,
 }
 
 impl Log {
@@ -60,6 +61,7 @@ impl Log {
         if self.entries.len() == LOG_LENGTH {
             self.entries.pop_front();
         }
+        self.count += 1;
         self.entries.push_back(Entry {
             direction,
             time,
@@ -71,6 +73,11 @@ impl Log {
     /// The entries, oldest first.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Entry> + ExactSizeIterator {
         self.entries.iter()
+    }
+
+    /// How many messages there have been; a view learns from it how many are new.
+    pub fn count(&self) -> u64 {
+        self.count
     }
 }
 
@@ -85,6 +92,7 @@ mod tests {
             log.push(Direction::Sent, &number.to_string().into(), Duration::ZERO);
         }
         assert_eq!(log.iter().len(), LOG_LENGTH);
+        assert_eq!(log.count(), LOG_LENGTH as u64 + 1);
         assert_eq!(log.iter().next().unwrap().text, "1");
     }
 

@@ -55,6 +55,9 @@ pub(crate) struct EchoArgs {
     /// Decline compression (permessage-deflate)
     #[arg(long)]
     pub(crate) no_compression: bool,
+    /// Serve the page in this folder at /demo/, such as the demo that `cargo xtask web` builds
+    #[arg(long, value_name = "DIR")]
+    pub(crate) web: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) tls: ServerTlsArgs,
 }
@@ -77,6 +80,7 @@ pub(crate) struct ServerTlsArgs {
 
 const ECHO_HELP: &str = "\
 A WebSocket on any path is echoed. In a browser, / is a page to try it with; /health answers \"ok\".
+With --web the folder's files are read once, at the start; /demo/ is its index.html.
 Ctrl-C or SIGTERM closes every connection with 1001, within 5 s; a second one ends at once.";
 
 #[derive(Debug, clap::Args)]

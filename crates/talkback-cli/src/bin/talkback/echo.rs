@@ -15,7 +15,16 @@ use tokio::time::timeout;
 
 use crate::args::EchoArgs;
 use crate::exit::{self, Failure, tell};
-use crate::tls;
+use crate::{files, tls};
+
+/// The page that a person is sent to.
+#[derive(Clone, Copy, Debug)]
+enum Page {
+    /// The one that every echo server brings.
+    Test,
+    /// The one of `--web`.
+    Demo,
+}
 
 /// How long a line on standard error may wait for its reader.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -36,12 +45,20 @@ pub(crate) fn run(args: EchoArgs) -> Result<ExitCode, Failure> {
 async fn serve(args: EchoArgs) -> Result<ExitCode, Failure> {
     let listen = args.listen;
     let identity = tls::identity(&args.tls, &addresses(listen))?;
+    let web = args.web.as_deref();
+    let web = web.map(|folder| files::read_web("--web", folder));
+    let web = web.transpose()?;
+    let page = match web {
+        Some(_) => Page::Demo,
+        None => Page::Test,
+    };
     let options = EchoOptions {
         listen,
         subprotocols: args.subprotocols,
         origins: args.origins,
         message_size_max: args.max_message,
         compression: (!args.no_compression).then(DeflatePolicy::default),
+        web,
         tls: identity.clone(),
         ..EchoOptions::default()
     };
@@ -54,7 +71,7 @@ async fn serve(args: EchoArgs) -> Result<ExitCode, Failure> {
         // Not before the address is its own: another server may have written that file.
         tls::write_certificate(&args.tls, identity)?;
     }
-    announce(server.local_addr(), identity.as_ref());
+    announce(server.local_addr(), identity.as_ref(), page);
     let connections = server.connection_count();
 
     let (stop, stopped) = oneshot::channel();
@@ -81,9 +98,10 @@ async fn say_goodbye(connections: usize) {
 
 /// Tells where the server is. Whoever started it may wait for that line, so it is flushed; and if
 /// nobody reads it, the server runs all the same.
-fn announce(address: SocketAddr, identity: Option<&Identity>) {
+fn announce(address: SocketAddr, identity: Option<&Identity>, page: Page) {
     let mut stdout = io::stdout().lock();
-    for line in greeting(&addresses(address), identity.map(Identity::fingerprint)) {
+    let fingerprint = identity.map(Identity::fingerprint);
+    for line in greeting(&addresses(address), fingerprint, page) {
         let _ = writeln!(stdout, "{line}");
     }
     let _ = stdout.flush();
@@ -113,10 +131,14 @@ fn addresses(listening: SocketAddr) -> Vec<SocketAddr> {
 }
 
 /// The lines to begin with; the fingerprint is that of the certificate of a server with TLS.
-fn greeting(addresses: &[SocketAddr], fingerprint: Option<&str>) -> Vec<String> {
+fn greeting(addresses: &[SocketAddr], fingerprint: Option<&str>, page: Page) -> Vec<String> {
     let (ws, http) = match fingerprint {
         Some(_) => ("wss", "https"),
         None => ("ws", "http"),
+    };
+    let (page, path) = match page {
+        Page::Test => ("test page", "/"),
+        Page::Demo => ("demo", "/demo/"),
     };
     let mut lines = Vec::new();
     for address in addresses {
@@ -125,7 +147,7 @@ fn greeting(addresses: &[SocketAddr], fingerprint: Option<&str>) -> Vec<String> 
             false => "From other devices:",
         };
         lines.push(format!(
-            "{whose} {ws}://{address}/ (test page: {http}://{address}/)"
+            "{whose} {ws}://{address}/ ({page}: {http}://{address}{path})"
         ));
     }
     if let Some(last) = lines.last_mut() {
@@ -178,16 +200,16 @@ mod tests {
     fn the_greeting_names_url_and_page() {
         let addresses = ["127.0.0.1:80", "192.0.2.7:80"].map(|text| text.parse().unwrap());
         assert_eq!(
-            greeting(&addresses, None),
+            greeting(&addresses, None, Page::Test),
             [
                 "Echoing at ws://127.0.0.1:80/ (test page: http://127.0.0.1:80/)",
                 "From other devices: ws://192.0.2.7:80/ (test page: http://192.0.2.7:80/). Ctrl-C stops it.",
             ]
         );
         assert_eq!(
-            greeting(&addresses[..1], Some("A1:B2")),
+            greeting(&addresses[..1], Some("A1:B2"), Page::Demo),
             [
-                "Echoing at wss://127.0.0.1:80/ (test page: https://127.0.0.1:80/). Ctrl-C stops it.",
+                "Echoing at wss://127.0.0.1:80/ (demo: https://127.0.0.1:80/demo/). Ctrl-C stops it.",
                 "The certificate's SHA-256 fingerprint: A1:B2",
             ]
         );

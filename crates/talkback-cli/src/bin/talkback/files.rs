@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::Path;
 
+use talkback_cli::echo::WebFiles;
 use talkback_cli::explain::without_numbers;
 use talkback_cli::show::escaped;
 
@@ -13,6 +14,15 @@ pub(crate) fn read(option: &str, path: &Path) -> Result<String, Failure> {
     std::fs::read_to_string(path).map_err(|error| {
         let what = format_args!("could not read it: {error}. Give a file in PEM");
         Failure::new(exit::USAGE, complaint(option, path, what))
+    })
+}
+
+/// Reads the folder with a page that an option names.
+pub(crate) fn read_web(option: &str, folder: &Path) -> Result<WebFiles, Failure> {
+    WebFiles::read(folder).map_err(|error| {
+        let advice = "Give a folder with a page, as `cargo xtask web` builds one";
+        let what = format_args!("could not read it: {error}. {advice}");
+        Failure::new(exit::USAGE, complaint(option, folder, what))
     })
 }
 

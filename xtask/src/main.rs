@@ -7,6 +7,8 @@ mod cargo;
 mod cost;
 mod demo;
 mod deny;
+mod docs;
+mod frameworks;
 mod fuzz;
 mod interop;
 mod process;
@@ -33,6 +35,7 @@ Usage:
   cargo xtask demo [ARGUMENT]... build and start the demo (also: cargo demo)
   cargo xtask fuzz [--minutes N] [TARGET]...
                                  look for inputs that break the core
+  cargo xtask frameworks         compile the examples of docs/ui.md: Dioxus, iced, Leptos
   cargo xtask web                build the example page, and weigh it
   cargo xtask help
 ";
@@ -52,6 +55,13 @@ fn main() -> ExitCode {
             eprintln!("cargo xtask fuzz: {error}");
             ExitCode::FAILURE
         }),
+        Some("frameworks") => match frameworks::check() {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("cargo xtask frameworks: {error}");
+                ExitCode::FAILURE
+            }
+        },
         Some("web") => match web::build() {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {

@@ -6,6 +6,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::Result;
+use crate::docs;
 use crate::process::{self, Finished, Input, Stderr};
 use crate::report::Tally;
 use crate::tools;
@@ -79,7 +80,7 @@ pub(crate) fn doc() -> Result<Tally> {
     ]))?;
     let mut pages = cargo(&["doc", "--no-deps", "--workspace", "--all-features"]);
     pages.env("RUSTDOCFLAGS", "-D warnings");
-    Ok(examples + checked(pages)?)
+    Ok(examples + checked(pages)? + docs::check()?)
 }
 
 /// Builds the program of a package in the profile of this one, so that it lies beside it.

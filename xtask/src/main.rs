@@ -8,6 +8,8 @@ mod cargo;
 mod cost;
 mod demo;
 mod deny;
+mod docs;
+mod frameworks;
 mod fuzz;
 mod interop;
 mod process;
@@ -34,6 +36,7 @@ Usage:
   cargo xtask demo [ARGUMENT]... build and start the demo (also: cargo demo)
   cargo xtask fuzz [--minutes N] [TARGET]...
                                  look for inputs that break the core
+  cargo xtask frameworks         compile the examples of docs/ui.md: Dioxus, iced, Leptos
   cargo xtask web                build the demo's tab and the example page, and weigh them
   cargo xtask bench codec        count what a message costs, beside other libraries (valgrind)
   cargo xtask help
@@ -54,6 +57,13 @@ fn main() -> ExitCode {
             eprintln!("cargo xtask fuzz: {error}");
             ExitCode::FAILURE
         }),
+        Some("frameworks") => match frameworks::check() {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("cargo xtask frameworks: {error}");
+                ExitCode::FAILURE
+            }
+        },
         Some("web") => match web::build() {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {

@@ -26,7 +26,7 @@ const STEPS: &[Step] = &[
     Step { name: "browser", about: "the same suite on a page in Chromium, the demo's tab, and what both weigh", run: web::browser },
     Step { name: "schedules", about: "the channel under random schedules (shuttle)", run: cargo::schedules },
     Step { name: "fuzz",    about: "random input against what the core holds, and beside two other decoders", run: fuzz::step },
-    Step { name: "doc",     about: "the examples in the documentation, and the documentation itself", run: cargo::doc },
+    Step { name: "doc",     about: "the examples in the documentation, the code on its pages, and the documentation itself", run: cargo::doc },
     Step { name: "interop", about: "against python's websockets, node's ws and Chromium, plain and over TLS", run: interop::interop },
     Step { name: "autobahn", about: "all 517 cases of the Autobahn test suite: server over ws, client over wss", run: autobahn::autobahn },
     Step { name: "cost",    about: "system calls for each echoed message (strace)", run: cost::cost },

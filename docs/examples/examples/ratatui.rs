@@ -1,0 +1,66 @@
+//! The recipe's screen in ratatui: `cargo run -p talkback-docs --example ratatui`.
+
+use std::error::Error;
+
+use crossterm::event::{Event, EventStream, KeyCode, KeyEventKind, KeyModifiers};
+use futures_util::StreamExt as _;
+use ratatui::DefaultTerminal;
+use ratatui::text::Line;
+use ratatui::widgets::Paragraph;
+use talkback::{Sender, Snapshot, Snapshots, WebSocketChannel};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let channel = WebSocketChannel::connect("ws://127.0.0.1:9001/");
+    let sender = channel.sender();
+    let mut terminal = ratatui::init();
+    let outcome = run(&mut terminal, &sender, channel.into_snapshots()).await;
+    ratatui::restore();
+    println!("{}", sender.close().await?);
+    outcome
+}
+
+async fn run(
+    terminal: &mut DefaultTerminal,
+    sender: &Sender,
+    mut snapshots: Snapshots,
+) -> Result<(), Box<dyn Error>> {
+    let mut keys = EventStream::new();
+    let mut snapshot = Snapshot::default();
+    let mut field = String::new();
+    let mut problem = String::new();
+    loop {
+        let ending = snapshot.close.as_ref().map(ToString::to_string);
+        let page = Paragraph::new(vec![
+            Line::from(format!("Send a message: {field}")),
+            Line::from(snapshot.text()),
+            Line::from(problem.as_str()),
+            Line::from(ending.unwrap_or_default()),
+        ]);
+        terminal.draw(|frame| frame.render_widget(page, frame.area()))?;
+
+        // Nothing is drawn until one of them has something.
+        let key = tokio::select! {
+            Some(latest) = snapshots.next() => {
+                snapshot = latest;
+                continue;
+            }
+            Some(event) = keys.next() => match event? {
+                Event::Key(key) if key.kind != KeyEventKind::Release => key,
+                _ => continue,
+            },
+            else => return Ok(()),
+        };
+        match key.code {
+            KeyCode::Esc => return Ok(()),
+            KeyCode::Char('c') if key.modifiers.contains(KeyModifiers::CONTROL) => return Ok(()),
+            KeyCode::Char(character) => field.push(character),
+            KeyCode::Backspace => drop(field.pop()),
+            KeyCode::Enter if !field.is_empty() => {
+                let sent = sender.try_send(field.as_str());
+                problem = sent.map_or_else(|error| error.to_string(), |()| String::new());
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! The code of docs/cookbook.md and docs/ui.md is in this package's `examples`.

@@ -1,6 +1,6 @@
 //! The demo in a browser tab: the recipe's screen, in plain DOM.
 //!
-//! What is shown and done is the [`Page`]'s; `tab.rs` shows it. What does not change stands in
+//! What is shown and done is the `Page`'s; `tab.rs` shows it. What does not change stands in
 //! `page/index.html`, with its style beside it.
 #![cfg(all(target_family = "wasm", target_os = "unknown"))]
 

@@ -28,7 +28,7 @@ use crate::report::Tally;
 use crate::{Result, cargo, usage};
 
 /// A run takes minutes; one that hangs does not hold up the rest for ever.
-const RUN_LIMIT: Duration = Duration::from_secs(15 * 60);
+const RUN_LIMIT: Duration = Duration::from_secs(20 * 60);
 
 const HELP: &str = "\
 Runs the Autobahn test suite against `talkback echo` and against a client of the crate.

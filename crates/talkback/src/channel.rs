@@ -22,7 +22,7 @@ use crate::runtime;
 use crate::shared::{ChannelState, Reading, Shared, WaitKey};
 use crate::snapshot::Snapshots;
 use crate::sync::Arc;
-use crate::waits::{Closing, Ready};
+use crate::waits::{Closing, Ready, poll_room, poll_written};
 #[cfg(not(browser))]
 use crate::websocket::WebSocket;
 
@@ -570,36 +570,4 @@ impl fmt::Debug for Receiver {
             .field("state", &state)
             .finish_non_exhaustive()
     }
-}
-
-/// Waits for room in the queue.
-fn poll_room(shared: &Shared, key: &mut WaitKey, cx: &Context<'_>) -> Poll<Result<(), Error>> {
-    let mut state = shared.lock();
-    if state.is_closing() {
-        return Poll::Ready(Err(state.send_error()));
-    }
-    if state.has_room() {
-        return Poll::Ready(Ok(()));
-    }
-    state.wait_to_send(key, cx);
-    Poll::Pending
-}
-
-/// Waits until as many messages are written as were queued when `target` was set.
-fn poll_written(
-    shared: &Shared,
-    target: &mut Option<u64>,
-    key: &mut WaitKey,
-    cx: &Context<'_>,
-) -> Poll<Result<(), Error>> {
-    let mut state = shared.lock();
-    let (queued, written) = state.progress();
-    if written >= *target.get_or_insert(queued) {
-        return Poll::Ready(Ok(()));
-    }
-    if state.is_ended() {
-        return Poll::Ready(Err(state.send_error()));
-    }
-    state.wait_to_send(key, cx);
-    Poll::Pending
 }

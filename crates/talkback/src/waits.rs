@@ -1,4 +1,4 @@
-//! Waiting for a channel to open or to end.
+//! Waiting for a channel to open or to end, for room in its queue, and for what was written.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -109,4 +109,40 @@ impl Future for Closing {
             }
         }
     }
+}
+
+/// Waits for room in the queue.
+pub(crate) fn poll_room(
+    shared: &Shared,
+    key: &mut WaitKey,
+    cx: &Context<'_>,
+) -> Poll<Result<(), Error>> {
+    let mut state = shared.lock();
+    if state.is_closing() {
+        return Poll::Ready(Err(state.send_error()));
+    }
+    if state.has_room() {
+        return Poll::Ready(Ok(()));
+    }
+    state.wait_to_send(key, cx);
+    Poll::Pending
+}
+
+/// Waits until as many messages are written as were queued when `target` was set.
+pub(crate) fn poll_written(
+    shared: &Shared,
+    target: &mut Option<u64>,
+    key: &mut WaitKey,
+    cx: &Context<'_>,
+) -> Poll<Result<(), Error>> {
+    let mut state = shared.lock();
+    let (queued, written) = state.progress();
+    if written >= *target.get_or_insert(queued) {
+        return Poll::Ready(Ok(()));
+    }
+    if state.is_ended() {
+        return Poll::Ready(Err(state.send_error()));
+    }
+    state.wait_to_send(key, cx);
+    Poll::Pending
 }

@@ -1,9 +1,15 @@
 //! Masking of payload bytes (RFC 6455 §5.3).
 
+use std::sync::OnceLock;
+
 use fearless_simd::{Level, Simd, WithSimd};
 
-/// How many bytes one step of the wide loop takes: several vectors of any size.
-const STEP: usize = 512;
+/// How many bytes one step of the wide loop takes: so many vectors that the loop itself costs
+/// next to nothing.
+const STEP: usize = 2048;
+
+/// How many bytes one step of the loop behind it takes: several vectors of any size.
+const STEP_SMALL: usize = 256;
 
 /// From this size in bytes on it pays to ask the processor for its widest vectors.
 const WIDE_SIZE_MIN: usize = 512;
@@ -20,9 +26,18 @@ pub fn mask(bytes: &mut [u8], key: [u8; 4]) -> [u8; 4] {
     if bytes.len() < WIDE_SIZE_MIN {
         xor_narrow(bytes, key);
     } else {
-        Level::new().dispatch(Wide { bytes, key });
+        xor_wide(bytes, key);
     }
     key.rotate_right(rotation).to_le_bytes()
+}
+
+/// Apart, so that it costs small payloads nothing.
+#[inline(never)]
+fn xor_wide(bytes: &mut [u8], key: u32) {
+    // What the processor can is asked once.
+    static LEVEL: OnceLock<Level> = OnceLock::new();
+    let level = *LEVEL.get_or_init(Level::new);
+    level.dispatch(Wide { bytes, key });
 }
 
 /// The same loop, compiled for each kind of vectors.
@@ -37,6 +52,10 @@ impl WithSimd for Wide<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
         let (steps, rest) = self.bytes.as_chunks_mut::<STEP>();
+        for step in steps {
+            xor_words(step.as_chunks_mut().0, self.key);
+        }
+        let (steps, rest) = rest.as_chunks_mut::<STEP_SMALL>();
         for step in steps {
             xor_words(step.as_chunks_mut().0, self.key);
         }

@@ -4,8 +4,8 @@ use std::hint::black_box;
 use std::io::IoSlice;
 use std::time::Instant;
 
-use bytes::{Buf, BufMut, Bytes, BytesMut};
-use talkback_proto::{Assembly, Connection, Incoming, Limits, Message, READ_SIZE};
+use bytes::{Buf, BufMut, BytesMut};
+use talkback_proto::{Assembly, Connection, DeflateParameters, Incoming, Limits, Message, Outgoing, READ_SIZE};
 
 use crate::case::{Case, Kind, Use};
 use crate::transport::Memory;
@@ -13,7 +13,7 @@ use crate::transport::Memory;
 pub(super) fn decode(case: &Case, count: usize) {
     let mut receiver = Receiver {
         memory: Memory::new(case.wire()),
-        connection: Connection::server(Limits::default()),
+        connection: with_deflate(Connection::server(Limits::default()), case),
         assembly: Assembly::default(),
         input: BytesMut::new(),
         now: Instant::now(),
@@ -28,6 +28,22 @@ pub(super) fn decode(case: &Case, count: usize) {
     }
 }
 
+fn with_deflate(connection: Connection, case: &Case) -> Connection {
+    match deflate(case) {
+        Some(parameters) => connection.with_deflate(&parameters),
+        None => connection,
+    }
+}
+
+/// As talkback's ends agree by default; the level is every zlib's default.
+pub(super) fn deflate(case: &Case) -> Option<DeflateParameters> {
+    (case.kind == Kind::Compressed).then(|| DeflateParameters {
+        server_no_context_takeover: true,
+        client_no_context_takeover: true,
+        ..DeflateParameters::default()
+    })
+}
+
 struct Receiver {
     memory: Memory,
     connection: Connection,
@@ -39,6 +55,12 @@ struct Receiver {
 impl Receiver {
     fn receive(&mut self) -> Message {
         loop {
+            let whole =
+                self.assembly
+                    .take_whole(&mut self.connection, &mut self.input, || self.now);
+            if let Some(message) = whole {
+                return message;
+            }
             let incoming = self
                 .assembly
                 .next(&mut self.connection, &mut self.input, self.now);
@@ -71,12 +93,13 @@ pub(super) fn encode(case: &Case, count: usize) -> usize {
     let payload = case.payload();
     let mut memory = Memory::default();
     // The other columns pay for strong keys; this one shows what the engine alone costs.
-    let mut connection = Connection::client(Limits::default(), || black_box([1, 2, 3, 4]));
+    let connection = Connection::client(Limits::default(), || black_box([1, 2, 3, 4]));
+    let mut connection = with_deflate(connection, case);
     for _ in 0..count / case.batch {
         for _ in 0..case.batch {
             let message = match case.kind {
-                Kind::Text => Message::from(payload.as_str()),
-                _ => Message::Binary(Bytes::copy_from_slice(payload.as_bytes())),
+                Kind::Text => Outgoing::Text(&payload),
+                _ => Outgoing::Binary(payload.as_bytes()),
             };
             connection.send(message).expect("it is open");
         }

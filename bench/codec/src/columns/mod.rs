@@ -22,13 +22,17 @@ pub(crate) struct Column {
 
 #[rustfmt::skip]
 pub(crate) const COLUMNS: &[Column] = &[
-    Column { name: "talkback-proto", has: plain, decode: engine::decode, encode: engine::encode },
-    Column { name: "talkback", has: plain, decode: talkback::decode, encode: talkback::encode },
+    Column { name: "talkback-proto", has: all, decode: engine::decode, encode: engine::encode },
+    Column { name: "talkback", has: all, decode: talkback::decode, encode: talkback::encode },
     Column { name: "tungstenite", has: plain, decode: tungstenite::decode, encode: tungstenite::encode },
     Column { name: "fastwebsockets", has: plain, decode: fastwebsockets::decode, encode: fastwebsockets::encode },
     Column { name: "tokio-websockets", has: plain, decode: tokio_websockets::decode, encode: tokio_websockets::encode },
     Column { name: "yawc", has: all, decode: yawc::decode, encode: yawc::encode },
 ];
+
+/// What the columns that compress have agreed on: neither end keeps a context.
+pub(crate) const EXTENSION: &str =
+    "permessage-deflate; server_no_context_takeover; client_no_context_takeover";
 
 /// Everything but compressed messages.
 fn plain(case: &Case) -> bool {

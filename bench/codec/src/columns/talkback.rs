@@ -2,14 +2,15 @@
 
 use std::hint::black_box;
 
-use bytes::{Bytes, BytesMut};
-use talkback::{Limits, Message, Role, WebSocket};
+use bytes::BytesMut;
+use talkback::{Limits, Message, Outgoing, Role, WebSocket};
 
+use super::engine::deflate;
 use crate::case::{Case, Kind, Use};
 use crate::transport::{Memory, run};
 
 pub(super) fn decode(case: &Case, count: usize) {
-    let mut socket = socket(Memory::new(case.wire()), Role::Server);
+    let mut socket = socket(case, Memory::new(case.wire()), Role::Server);
     run(async {
         case.compare(receive(&mut socket).await.as_bytes());
         for _ in 0..count {
@@ -26,13 +27,13 @@ pub(super) fn encode(case: &Case, count: usize) -> usize {
     let payload = case.payload();
     let memory = Memory::default();
     let written = memory.meter();
-    let mut socket = socket(memory, Role::Client);
+    let mut socket = socket(case, memory, Role::Client);
     run(async {
         for _ in 0..count / case.batch {
             for _ in 0..case.batch {
                 let message = match case.kind {
-                    Kind::Text => Message::from(payload.as_str()),
-                    _ => Message::Binary(Bytes::copy_from_slice(payload.as_bytes())),
+                    Kind::Text => Outgoing::Text(&payload),
+                    _ => Outgoing::Binary(payload.as_bytes()),
                 };
                 socket.feed(message).await.expect("it is open");
             }
@@ -42,8 +43,10 @@ pub(super) fn encode(case: &Case, count: usize) -> usize {
     written.get()
 }
 
-fn socket(memory: Memory, role: Role) -> WebSocket<Memory> {
+fn socket(case: &Case, memory: Memory, role: Role) -> WebSocket<Memory> {
+    let deflate = deflate(case);
     WebSocket::from_upgraded(memory, BytesMut::new(), role, Limits::default())
+        .with_deflate(deflate.as_ref())
 }
 
 async fn receive(socket: &mut WebSocket<Memory>) -> Message {

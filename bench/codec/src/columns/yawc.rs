@@ -6,14 +6,12 @@ use bytes::Bytes;
 use futures_util::SinkExt;
 use yawc::{CompressionLevel, Frame, Options, Role, WebSocket};
 
+use super::EXTENSION;
 use crate::case::{Case, Kind, Use};
 use crate::transport::{Memory, run};
 
 /// The largest message that is taken, as with the others.
 const SIZE_MAX: usize = 64 << 20;
-
-const EXTENSION: &str =
-    "permessage-deflate; server_no_context_takeover; client_no_context_takeover";
 
 pub(super) fn decode(case: &Case, count: usize) {
     let mut socket = socket(case, Memory::new(case.wire()), Role::Server);

@@ -139,7 +139,7 @@ impl Session {
             Action::CloseWithReason => self.connection.close(Some(bye()), self.now),
             Action::Send => {
                 let is_open = self.connection.is_open();
-                assert_eq!(self.connection.send(SENT.into()).is_ok(), is_open);
+                assert_eq!(self.connection.send(SENT).is_ok(), is_open);
             }
             Action::Ping => {
                 let is_open = self.connection.is_open();
@@ -217,7 +217,7 @@ impl Session {
             if let Some(seen) = &mut self.seen {
                 seen.output.extend_from_slice(&bytes);
             }
-            self.connection.handle_written(self.now);
+            self.connection.handle_written(|| self.now);
         }
     }
 

@@ -1,14 +1,17 @@
 //! Messages out of payload: where the next bytes should go, and when a message is whole.
 
+use std::ops::Range;
 use std::time::Instant;
 
 use bytes::buf::Limit;
 use bytes::{Buf, BufMut, Bytes, BytesMut};
+use simdutf8::basic::{Utf8Error, from_utf8};
 
 use crate::connection::Connection;
 use crate::event::{Delivery, Event, Piece};
-use crate::message::Message;
+use crate::message::{Message, Text};
 use crate::receive::{DataFrame, MessageKind, Payload};
+use crate::whole::Whole;
 
 /// The size in bytes of the buffer that a driver should read into.
 pub const READ_SIZE: usize = 64 * 1024;
@@ -65,6 +68,9 @@ impl Assembly {
         input: &mut BytesMut,
         now: Instant,
     ) -> Option<Incoming> {
+        if let Some(message) = self.take_whole(connection, input, || now) {
+            return Some(Incoming::Message(message));
+        }
         connection.set_delivery(self.delivery);
         while !input.is_empty() || connection.has_pieces() {
             let step = connection.handle_bytes(input, now);
@@ -96,6 +102,30 @@ impl Assembly {
             self.forget_message();
         }
         None
+    }
+
+    /// Takes a message that is one frame and lies at the beginning of `input`, which most are.
+    ///
+    /// `None`, and nothing has happened, for whatever else [`next`](Self::next) is to take. `now`
+    /// is asked for the time only where somebody wants to know it.
+    #[inline]
+    pub fn take_whole(
+        &mut self,
+        connection: &mut Connection,
+        input: &mut BytesMut,
+        now: impl Fn() -> Instant,
+    ) -> Option<Message> {
+        if self.delivery == Delivery::Pieces || self.is_discarding {
+            return None;
+        }
+        let Whole { kind, range } = connection.take_whole(input, &now)?;
+        if kind == MessageKind::Binary && range.len() * SLACK < READ_SIZE {
+            let message = Message::from(&input[range.clone()]);
+            use_up(input, range.end);
+            return Some(message);
+        }
+        let message = take_text_or_large(input, kind, range);
+        message.map_err(|_| connection.fail_text(now())).ok()
     }
 
     /// Says how messages are given out from now on.
@@ -250,6 +280,36 @@ impl Assembly {
     /// The message, whose buffer is at most about twice its size.
     fn finish(&mut self, kind: MessageKind) -> Message {
         Message::from_validated(kind, std::mem::take(&mut self.buffer).freeze())
+    }
+}
+
+/// A message that is text, and validated here, or is split off the read buffer.
+#[inline(never)]
+fn take_text_or_large(
+    input: &mut BytesMut,
+    kind: MessageKind,
+    range: Range<usize>,
+) -> Result<Message, Utf8Error> {
+    if range.len() * SLACK < READ_SIZE {
+        let text = from_utf8(&input[range.clone()]).map(Message::from);
+        use_up(input, range.end);
+        return text;
+    }
+    input.advance(range.start);
+    let bytes = input.split_to(range.len()).freeze();
+    match kind {
+        MessageKind::Text => Text::from_arrived(bytes).map(Message::Text),
+        MessageKind::Binary => Ok(Message::Binary(bytes)),
+    }
+}
+
+/// Advances the read buffer, or empties it, so that the next read finds room at its beginning.
+#[inline(always)]
+fn use_up(input: &mut BytesMut, size: usize) {
+    if size == input.len() {
+        input.clear();
+    } else {
+        input.advance(size);
     }
 }
 

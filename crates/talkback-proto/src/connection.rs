@@ -13,9 +13,10 @@ use crate::close::{CloseCause, CloseCode, CloseFrame, CloseInfo, Initiator};
 use crate::deflate::{Deflate, DeflateParameters};
 use crate::error::ProtocolError;
 use crate::event::Delivery;
-use crate::frame::Opcode;
+use crate::frame::{Header, Opcode};
 use crate::keepalive::{Due, Keepalive, Watch};
 use crate::limits::Limits;
+use crate::message::Outgoing;
 use crate::output::{MaskingKeys, Output};
 use crate::receive::Receiver;
 use crate::role::Role;
@@ -250,16 +251,20 @@ impl Connection {
     }
 
     /// The bytes to be written, in order; advance it by what was taken.
+    #[inline]
     pub fn output(&mut self) -> &mut Output {
         self.push_pong();
         &mut self.output
     }
 
     /// Some of the output was taken by the transport; to be told after each write.
-    pub fn handle_written(&mut self, now: Instant) {
+    ///
+    /// `now` is asked for the time only where somebody wants to know it.
+    #[inline]
+    pub fn handle_written(&mut self, now: impl FnOnce() -> Instant) {
         let is_ping_written = self.output.written() >= self.ping_end;
         if let Some(keepalive) = &mut self.keepalive {
-            keepalive.note_written(is_ping_written, now);
+            keepalive.note_written(is_ping_written, now());
         }
     }
 
@@ -286,7 +291,15 @@ impl Connection {
 
     /// Queues the pending pong, unless too many wait to be written: a peer that never reads costs
     /// so many, not one for each ping.
+    #[inline]
     fn push_pong(&mut self) {
+        if self.pong.is_some() {
+            self.push_pong_if_few_wait();
+        }
+    }
+
+    #[inline(never)]
+    fn push_pong_if_few_wait(&mut self) {
         if self.output.written() >= self.pong_end {
             self.pongs_queued = 0;
         }
@@ -301,9 +314,14 @@ impl Connection {
 
     fn push(&mut self, opcode: Opcode, payload: Bytes) {
         if self.write_error.is_none() {
-            let key = self.keys.as_mut().map(|keys| keys.next_key());
-            self.output.push_frame(opcode, payload, key);
+            self.push_data(opcode, payload.into());
         }
+    }
+
+    #[inline]
+    fn push_data(&mut self, opcode: Opcode, payload: Outgoing<'_>) {
+        let key = self.keys.as_mut().map(|keys| keys.next_key());
+        self.output.push_plain(Header::whole(opcode, key), payload);
     }
 
     // ── Ending ───────────────────────────────────────────────────────────────────────────────
@@ -398,10 +416,11 @@ impl Connection {
         }
     }
 
-    /// Goes on with the keepalive as reading goes on.
-    pub fn resume_keepalive(&mut self, now: Instant) {
+    /// Goes on with the keepalive as reading goes on; `now` is asked for the time only then.
+    #[inline]
+    pub fn resume_keepalive(&mut self, now: impl FnOnce() -> Instant) {
         if let Some(keepalive) = self.keepalive.as_mut().filter(|k| k.is_paused()) {
-            keepalive.hear(now);
+            keepalive.hear(now());
         }
     }
 

@@ -88,6 +88,11 @@ pub struct Header {
 }
 
 impl Header {
+    /// The first byte of a text message in one frame, not compressed.
+    pub(crate) const WHOLE_TEXT: u8 = FIN | 0x1;
+    /// The same of a binary message.
+    pub(crate) const WHOLE_BINARY: u8 = FIN | 0x2;
+
     /// The header of a frame that is a whole message or a control frame, without its payload's
     /// size.
     pub(crate) fn whole(opcode: Opcode, mask: Option<[u8; 4]>) -> Self {
@@ -157,35 +162,35 @@ impl Header {
     /// Encodes the header with its length in the fewest bytes (RFC 6455 §5.2).
     #[inline]
     pub fn encode(&self) -> EncodedHeader {
-        let mut encoded = EncodedHeader {
-            bytes: [0; HEADER_SIZE_MAX],
-            size: 0,
-        };
         let fin = if self.fin { FIN } else { 0 };
         let rsv1 = if self.rsv1 { RSV1 } else { 0 };
         let mask_bit = if self.mask.is_some() { MASK } else { 0 };
-        encoded.push(&[fin | rsv1 | self.opcode.encode()]);
+        let mut bytes = [0; HEADER_SIZE_MAX];
+        bytes[0] = fin | rsv1 | self.opcode.encode();
         // The minimal number of bytes MUST be used to encode the length (§5.2).
-        match (
-            u8::try_from(self.payload_size),
-            u16::try_from(self.payload_size),
-        ) {
-            (Ok(size), _) if usize::from(size) <= CONTROL_SIZE_MAX => {
-                encoded.push(&[mask_bit | size]);
-            }
-            (_, Ok(size)) => {
-                encoded.push(&[mask_bit | LENGTH_16]);
-                encoded.push(&size.to_be_bytes());
-            }
-            _ => {
-                encoded.push(&[mask_bit | LENGTH_64]);
-                encoded.push(&self.payload_size.to_be_bytes());
-            }
+        let length_end = if self.payload_size < u64::from(LENGTH_16) {
+            bytes[1] = mask_bit | self.payload_size as u8;
+            2
+        } else if let Ok(size) = u16::try_from(self.payload_size) {
+            bytes[1] = mask_bit | LENGTH_16;
+            bytes[2..4].copy_from_slice(&size.to_be_bytes());
+            4
+        } else {
+            bytes[1] = mask_bit | LENGTH_64;
+            bytes[2..10].copy_from_slice(&self.payload_size.to_be_bytes());
+            10
+        };
+        let Some(key) = self.mask else {
+            return EncodedHeader {
+                bytes,
+                size: length_end as u8,
+            };
+        };
+        bytes[length_end..length_end + 4].copy_from_slice(&key);
+        EncodedHeader {
+            bytes,
+            size: length_end as u8 + 4,
         }
-        if let Some(key) = self.mask {
-            encoded.push(&key);
-        }
-        encoded
     }
 }
 
@@ -193,19 +198,23 @@ impl Header {
 #[derive(Clone, Copy, Debug)]
 pub struct EncodedHeader {
     bytes: [u8; HEADER_SIZE_MAX],
-    size: usize,
+    size: u8,
 }
 
 impl EncodedHeader {
-    fn push(&mut self, bytes: &[u8]) {
-        self.bytes[self.size..self.size + bytes.len()].copy_from_slice(bytes);
-        self.size += bytes.len();
+    /// Adds the header to the end of `buffer`.
+    #[inline]
+    pub(crate) fn append_to(&self, buffer: &mut Vec<u8>) {
+        // All bytes at once are cheaper than only those that count.
+        let end = buffer.len() + usize::from(self.size);
+        buffer.extend_from_slice(&self.bytes);
+        buffer.truncate(end);
     }
 }
 
 impl AsRef<[u8]> for EncodedHeader {
     fn as_ref(&self) -> &[u8] {
-        &self.bytes[..self.size]
+        &self.bytes[..usize::from(self.size)]
     }
 }
 

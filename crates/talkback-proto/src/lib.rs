@@ -18,7 +18,7 @@
 //! let mut client = Connection::client(Limits::default(), || [0x37, 0xfa, 0x21, 0x3d]);
 //! let mut server = Connection::server(Limits::default());
 //!
-//! client.send("Hello".into())?;
+//! client.send("Hello")?;
 //! let size = client.output().remaining();
 //! let mut wire = BytesMut::from(&client.output().copy_to_bytes(size)[..]);
 //!
@@ -43,6 +43,7 @@ mod output;
 mod receive;
 mod role;
 mod utf8;
+mod whole;
 
 pub use assembly::{Assembly, Incoming, READ_SIZE};
 pub use close::{
@@ -59,7 +60,7 @@ pub use frame::{CONTROL_SIZE_MAX, EncodedHeader, Fin, HEADER_SIZE_MAX, Header, O
 pub use keepalive::Keepalive;
 pub use limits::Limits;
 pub use mask::mask;
-pub use message::{Message, Text};
+pub use message::{Message, Outgoing, Text};
 pub use output::{MaskingKeys, Output};
 pub use receive::{DataFrame, MessageKind, Payload};
 pub use role::Role;

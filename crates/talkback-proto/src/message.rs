@@ -1,15 +1,31 @@
 //! Messages: text that is known to be UTF-8, or bytes.
 
+use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::ops::Deref;
+use std::sync::Arc;
 
 use bytes::Bytes;
+use bytestring::ByteString;
+use yoke::Yoke;
 
 use crate::receive::MessageKind;
 
 /// Bytes that are known to be UTF-8; cheap to clone.
-#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Text(Bytes);
+#[derive(Clone)]
+pub struct Text(Proof);
+
+/// How it is known.
+#[derive(Clone)]
+enum Proof {
+    /// They were a `str`, of which this is a copy.
+    Copied(ByteString),
+    /// They are a `str`, which is borrowed from the bytes beside it.
+    Checked(Yoke<&'static str, Arc<Bytes>>),
+    /// They were validated piece by piece as they arrived.
+    Streamed(Bytes),
+}
 
 impl Text {
     /// Text out of bytes.
@@ -17,39 +33,94 @@ impl Text {
     /// # Errors
     /// The standard library's error if the bytes are not UTF-8.
     pub fn from_utf8(bytes: Bytes) -> Result<Self, std::str::Utf8Error> {
-        std::str::from_utf8(&bytes)?;
-        Ok(Self(bytes))
+        Yoke::try_attach_to_cart(Arc::new(bytes), |bytes| std::str::from_utf8(bytes))
+            .map(|checked| Self(Proof::Checked(checked)))
+    }
+
+    /// Text out of bytes that arrived at once, as [`from_utf8`](Self::from_utf8).
+    pub(crate) fn from_arrived(bytes: Bytes) -> Result<Self, simdutf8::basic::Utf8Error> {
+        Yoke::try_attach_to_cart(Arc::new(bytes), |bytes| simdutf8::basic::from_utf8(bytes))
+            .map(|checked| Self(Proof::Checked(checked)))
     }
 
     /// Text that was validated piece by piece as it arrived.
     fn from_validated(bytes: Bytes) -> Self {
         debug_assert!(std::str::from_utf8(&bytes).is_ok());
-        Self(bytes)
+        Self(Proof::Streamed(bytes))
     }
 
-    /// The text as a string slice. It is checked once more, at the speed of reading it.
+    /// The text as a string slice.
+    ///
+    /// It costs nothing, unless the text came compressed, in fragments, or was too large for one
+    /// read: then it is checked once more, at the speed of reading it.
     pub fn as_str(&self) -> &str {
-        simdutf8::basic::from_utf8(&self.0).expect("a Text is made of valid UTF-8 only")
+        match &self.0 {
+            Proof::Copied(text) => text,
+            Proof::Checked(text) => text.get(),
+            Proof::Streamed(bytes) => {
+                simdutf8::basic::from_utf8(bytes).expect("a Text is made of valid UTF-8 only")
+            }
+        }
     }
 
     /// The text's size in bytes, which costs no check.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.as_bytes().len()
     }
 
     /// Whether the text is empty, which costs no check.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.len() == 0
     }
 
-    /// The text's bytes.
+    /// The text's bytes, which cost no check.
     pub fn as_bytes(&self) -> &[u8] {
-        &self.0
+        match &self.0 {
+            Proof::Copied(text) => text.as_bytes(),
+            Proof::Checked(text) => text.get().as_bytes(),
+            Proof::Streamed(bytes) => bytes,
+        }
     }
 
     /// The text's bytes, without a copy.
     pub fn into_bytes(self) -> Bytes {
-        self.0
+        match self.0 {
+            Proof::Copied(text) => text.into_bytes(),
+            Proof::Checked(text) => Arc::unwrap_or_clone(text.into_backing_cart()),
+            Proof::Streamed(bytes) => bytes,
+        }
+    }
+}
+
+impl Default for Text {
+    fn default() -> Self {
+        Self(Proof::Copied(ByteString::new()))
+    }
+}
+
+impl PartialEq for Text {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_bytes() == other.as_bytes()
+    }
+}
+
+impl Eq for Text {}
+
+impl PartialOrd for Text {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Text {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.as_bytes().cmp(other.as_bytes())
+    }
+}
+
+impl Hash for Text {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_bytes().hash(state);
     }
 }
 
@@ -93,13 +164,13 @@ impl PartialEq<&str> for Text {
 
 impl From<&str> for Text {
     fn from(text: &str) -> Self {
-        Self(Bytes::copy_from_slice(text.as_bytes()))
+        Self(Proof::Copied(text.into()))
     }
 }
 
 impl From<String> for Text {
     fn from(text: String) -> Self {
-        Self(Bytes::from(text))
+        Self(Proof::Copied(text.into()))
     }
 }
 
@@ -226,6 +297,93 @@ impl From<&[u8]> for Message {
 impl<const N: usize> From<&[u8; N]> for Message {
     fn from(bytes: &[u8; N]) -> Self {
         Self::from(bytes.as_slice())
+    }
+}
+
+/// What is to be sent: a message, or text or bytes that somebody else holds.
+///
+/// Small payloads are copied behind their header anyway, so a borrowed one costs one copy and no
+/// allocation; a large one that is owned rides along uncopied.
+#[derive(Clone, Debug)]
+pub enum Outgoing<'a> {
+    /// A message of its own.
+    Message(Message),
+    /// Borrowed text.
+    Text(&'a str),
+    /// Borrowed bytes.
+    Binary(&'a [u8]),
+}
+
+impl Outgoing<'_> {
+    /// What the message is made of.
+    pub fn kind(&self) -> MessageKind {
+        match self {
+            Self::Message(Message::Text(_)) | Self::Text(_) => MessageKind::Text,
+            Self::Message(Message::Binary(_)) | Self::Binary(_) => MessageKind::Binary,
+        }
+    }
+
+    /// The payload, text or not.
+    pub fn as_bytes(&self) -> &[u8] {
+        match self {
+            Self::Message(message) => message.as_bytes(),
+            Self::Text(text) => text.as_bytes(),
+            Self::Binary(bytes) => bytes,
+        }
+    }
+}
+
+impl<'a> From<&'a str> for Outgoing<'a> {
+    fn from(text: &'a str) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl<'a> From<&'a String> for Outgoing<'a> {
+    fn from(text: &'a String) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl<'a> From<&'a [u8]> for Outgoing<'a> {
+    fn from(bytes: &'a [u8]) -> Self {
+        Self::Binary(bytes)
+    }
+}
+
+impl<'a, const N: usize> From<&'a [u8; N]> for Outgoing<'a> {
+    fn from(bytes: &'a [u8; N]) -> Self {
+        Self::Binary(bytes)
+    }
+}
+
+impl From<Message> for Outgoing<'_> {
+    fn from(message: Message) -> Self {
+        Self::Message(message)
+    }
+}
+
+impl From<Text> for Outgoing<'_> {
+    fn from(text: Text) -> Self {
+        Self::Message(text.into())
+    }
+}
+
+impl From<String> for Outgoing<'_> {
+    fn from(text: String) -> Self {
+        Self::Message(text.into())
+    }
+}
+
+impl From<Bytes> for Outgoing<'_> {
+    fn from(bytes: Bytes) -> Self {
+        Self::Message(bytes.into())
+    }
+}
+
+impl From<Vec<u8>> for Outgoing<'_> {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self::Message(bytes.into())
     }
 }
 

@@ -1,19 +1,24 @@
 //! The bytes that wait to be written, as one queue that a vectored write can take whole.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::io::IoSlice;
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Buf, Bytes};
 
 use crate::deflate::Compressed;
-use crate::frame::{EncodedHeader, Header, Opcode};
+use crate::frame::{EncodedHeader, HEADER_SIZE_MAX, Header};
 use crate::mask::mask;
+use crate::message::Outgoing;
 
 /// Payloads from this size in bytes on are written from where they lie instead of being copied.
 const UNCOPIED_SIZE_MIN: usize = 4 * 1024;
 
-/// The smallest tail that is worth keeping for the next frame, in bytes.
-const TAIL_SIZE_MIN: usize = 256;
+/// The size in bytes, at first, of the buffer that small frames are copied into.
+const TAIL_SIZE: usize = 1024;
+
+/// Up to this size in bytes, a thread keeps such a buffer for its next connection.
+const SPARE_SIZE_MAX: usize = 64 * 1024;
 
 /// Where masking keys come from: a cryptographically strong generator (RFC 6455 §5.3, §10.3).
 ///
@@ -35,63 +40,81 @@ impl<F: FnMut() -> [u8; 4] + Send + Sync> MaskingKeys for F {
 /// payloads are copied behind their header, large ones ride along uncopied.
 #[derive(Debug, Default)]
 pub struct Output {
-    segments: VecDeque<Bytes>,
-    segments_size: usize,
+    /// `None` while nothing waits: an idle connection owns no output buffer.
+    queue: Option<Box<Queue>>,
     /// How many bytes were ever written.
     written: u64,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    /// Written first.
+    segments: VecDeque<Segment>,
+    segments_size: usize,
     /// Small frames, one behind the other; written after `segments`.
-    tail: BytesMut,
+    tail: Vec<u8>,
+    /// How much of the tail was written.
+    tail_written: usize,
+}
+
+/// A frame that rides along uncopied, or bytes that wait before one.
+#[derive(Debug)]
+struct Segment {
+    header: Option<EncodedHeader>,
+    payload: Bytes,
+    /// How much of both was written.
+    written: usize,
+}
+
+thread_local! {
+    /// The thread's empty queue, which keeps its buffers.
+    static SPARE: Cell<Option<Box<Queue>>> = const { Cell::new(None) };
 }
 
 impl Output {
-    /// Queues one frame, masked where a key is given.
-    pub(crate) fn push_frame(&mut self, opcode: Opcode, payload: Bytes, key: Option<[u8; 4]>) {
-        self.push_plain(Header::whole(opcode, key), payload);
+    /// Queues one frame, masked where a key is given; its header is given without the payload's
+    /// size.
+    #[inline]
+    pub(crate) fn push_plain(&mut self, header: Header, message: Outgoing<'_>) {
+        let payload = message.as_bytes();
+        if payload.len() < UNCOPIED_SIZE_MIN {
+            let encoded = encode(header, payload.len());
+            self.queue().push_copied(encoded, payload, header.mask);
+        } else {
+            self.push_large(header, message);
+        }
     }
 
-    /// Queues one frame; its header is given without the payload's size.
-    #[inline]
-    pub(crate) fn push_plain(&mut self, header: Header, payload: Bytes) {
-        let (encoded, key) = (encode(header, payload.len()), header.mask);
-        if payload.len() >= UNCOPIED_SIZE_MIN {
-            self.push_uncopied(encoded, payload, key);
-        } else {
-            self.push_copied(encoded, &payload, key);
-        }
+    #[inline(never)]
+    fn push_large(&mut self, header: Header, message: Outgoing<'_>) {
+        let (encoded, key) = (encode(header, message.as_bytes().len()), header.mask);
+        let payload = match message {
+            Outgoing::Message(message) => match key {
+                Some(key) => masked(message.into_bytes(), key),
+                None => message.into_bytes(),
+            },
+            // It is copied anyway: if the thread's buffer is made for it, then into that.
+            Outgoing::Text(_) | Outgoing::Binary(_) => {
+                let payload = message.as_bytes();
+                if payload.len() <= SPARE_SIZE_MAX / 2 {
+                    return self.queue().push_copied(encoded, payload, key);
+                }
+                masked_copy(payload, key)
+            }
+        };
+        self.queue().push_uncopied(encoded, payload);
     }
 
     /// Queues one frame with compressed payload; as [`push_plain`](Self::push_plain).
     pub(crate) fn push_compressed(&mut self, header: Header, payload: Compressed<'_>) {
-        let key = header.mask;
         match payload {
+            // It goes behind the others: most are far smaller than the buffer they lie in.
             Compressed::Small(payload) => {
-                self.push_copied(encode(header, payload.len()), payload, key);
+                let encoded = encode(header, payload.len());
+                self.queue().push_copied(encoded, payload, header.mask);
             }
-            Compressed::Large(payload) => {
-                self.push_uncopied(encode(header, payload.len()), payload, key);
-            }
+            Compressed::Large(payload) => self.push_plain(header, payload.into()),
         }
-    }
-
-    fn push_copied(&mut self, header: EncodedHeader, payload: &[u8], key: Option<[u8; 4]>) {
-        self.tail
-            .reserve((header.as_ref().len() + payload.len()).max(TAIL_SIZE_MIN));
-        self.tail.extend_from_slice(header.as_ref());
-        let start = self.tail.len();
-        self.tail.extend_from_slice(payload);
-        if let Some(key) = key {
-            let _ = mask(&mut self.tail[start..], key);
-        }
-    }
-
-    fn push_uncopied(&mut self, header: EncodedHeader, payload: Bytes, key: Option<[u8; 4]>) {
-        self.tail.extend_from_slice(header.as_ref());
-        self.end_tail();
-        let payload = match key {
-            Some(key) => masked(payload, key),
-            None => payload,
-        };
-        self.push_segment(payload);
     }
 
     /// How many bytes were ever written.
@@ -106,41 +129,159 @@ impl Output {
 
     /// Drops everything that waits, as the transport is gone.
     pub(crate) fn clear(&mut self) {
-        let written = self.written;
-        *self = Self {
-            written,
-            ..Self::default()
-        };
+        self.queue = None;
     }
 
-    fn end_tail(&mut self) {
-        if !self.tail.is_empty() {
-            let tail = std::mem::take(&mut self.tail).freeze();
-            self.push_segment(tail);
+    #[inline]
+    fn queue(&mut self) -> &mut Queue {
+        self.queue.get_or_insert_with(|| {
+            let spare = SPARE.try_with(Cell::take).ok().flatten();
+            spare.unwrap_or_default()
+        })
+    }
+}
+
+impl Queue {
+    #[inline]
+    fn push_copied(&mut self, header: EncodedHeader, payload: &[u8], key: Option<[u8; 4]>) {
+        let size_max = HEADER_SIZE_MAX + payload.len();
+        if self.tail.capacity() - self.tail.len() < size_max {
+            self.make_room(size_max);
+        }
+        header.append_to(&mut self.tail);
+        let start = self.tail.len();
+        self.tail.extend_from_slice(payload);
+        if let Some(key) = key {
+            let _ = mask(&mut self.tail[start..], key);
         }
     }
 
-    fn push_segment(&mut self, segment: Bytes) {
-        self.segments_size += segment.len();
+    /// Room for `size` bytes in the tail: what was written of it makes way for as much or less.
+    #[inline(never)]
+    fn make_room(&mut self, size: usize) {
+        if self.tail_written >= self.tail.len() / 2 {
+            self.tail.drain(..self.tail_written);
+            self.tail_written = 0;
+        }
+        let is_new = self.tail.capacity() == 0;
+        let size_min = if is_new { TAIL_SIZE } else { 0 };
+        self.tail.reserve(size.max(size_min));
+    }
+
+    fn push_uncopied(&mut self, header: EncodedHeader, payload: Bytes) {
+        let header = if self.tail.is_empty() {
+            Some(header)
+        } else {
+            header.append_to(&mut self.tail);
+            self.end_tail();
+            None
+        };
+        self.push_segment(header, payload);
+    }
+
+    fn end_tail(&mut self) {
+        let mut tail = Bytes::from(std::mem::take(&mut self.tail));
+        tail.advance(std::mem::take(&mut self.tail_written));
+        self.push_segment(None, tail);
+    }
+
+    fn push_segment(&mut self, header: Option<EncodedHeader>, payload: Bytes) {
+        let segment = Segment {
+            header,
+            payload,
+            written: 0,
+        };
+        self.segments_size += segment.remaining();
         self.segments.push_back(segment);
+    }
+
+    #[inline]
+    fn remaining(&self) -> usize {
+        self.segments_size + self.tail.len() - self.tail_written
+    }
+
+    #[inline]
+    fn tail(&self) -> &[u8] {
+        &self.tail[self.tail_written..]
+    }
+
+    fn advance(&mut self, mut written: usize) {
+        while let Some(segment) = self.segments.front_mut() {
+            let remaining = segment.remaining();
+            if written < remaining {
+                segment.written += written;
+                self.segments_size -= written;
+                return;
+            }
+            written -= remaining;
+            self.segments_size -= remaining;
+            self.segments.pop_front();
+        }
+        self.tail_written += written;
+    }
+
+    /// Keeps the queue, of which all was written, for the thread's next message.
+    #[inline]
+    fn give_back(mut self: Box<Self>) {
+        self.segments.clear();
+        self.segments_size = 0;
+        self.tail.clear();
+        self.tail_written = 0;
+        let segments_max = SPARE_SIZE_MAX / size_of::<Segment>();
+        if self.tail.capacity() <= SPARE_SIZE_MAX && self.segments.capacity() <= segments_max {
+            // A thread that is ending has nothing to keep.
+            let _ = SPARE.try_with(|spare| spare.set(Some(self)));
+        }
+    }
+}
+
+impl Segment {
+    fn header(&self) -> &[u8] {
+        self.header.as_ref().map_or(&[], AsRef::as_ref)
+    }
+
+    fn remaining(&self) -> usize {
+        self.header().len() + self.payload.len() - self.written
+    }
+
+    /// What is left of header and payload.
+    fn chunks(&self) -> [&[u8]; 2] {
+        let header = self.header();
+        match self.written.checked_sub(header.len()) {
+            Some(written) => [&[], &self.payload[written..]],
+            None => [&header[self.written..], &self.payload],
+        }
     }
 }
 
 impl Buf for Output {
+    #[inline]
     fn remaining(&self) -> usize {
-        self.segments_size + self.tail.len()
+        self.queue.as_ref().map_or(0, |queue| queue.remaining())
     }
 
+    #[inline]
     fn chunk(&self) -> &[u8] {
-        match self.segments.front() {
-            Some(segment) => segment,
-            None => &self.tail,
+        let Some(queue) = &self.queue else {
+            return &[];
+        };
+        match queue.segments.front() {
+            Some(segment) => match segment.chunks() {
+                [[], payload] => payload,
+                [header, _] => header,
+            },
+            None => queue.tail(),
         }
     }
 
     fn chunks_vectored<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
-        let tail = (!self.tail.is_empty()).then_some(&self.tail[..]);
-        let chunks = self.segments.iter().map(|segment| &segment[..]).chain(tail);
+        let Some(queue) = &self.queue else {
+            return 0;
+        };
+        let segments = queue.segments.iter().flat_map(Segment::chunks);
+        let chunks = segments
+            .chain([queue.tail()])
+            .filter(|chunk| !chunk.is_empty());
         let mut count = 0;
         for (slot, chunk) in slices.iter_mut().zip(chunks) {
             *slot = IoSlice::new(chunk);
@@ -149,25 +290,17 @@ impl Buf for Output {
         count
     }
 
-    fn advance(&mut self, mut written: usize) {
+    #[inline]
+    fn advance(&mut self, written: usize) {
+        let remaining = self.remaining();
+        assert!(written <= remaining, "more was written than was queued");
         self.written += written as u64;
-        while let Some(segment) = self.segments.front_mut() {
-            if written < segment.len() {
-                segment.advance(written);
-                self.segments_size -= written;
-                return;
+        if written == remaining {
+            if let Some(queue) = self.queue.take() {
+                queue.give_back();
             }
-            written -= segment.len();
-            self.segments_size -= segment.len();
-            self.segments.pop_front();
-        }
-        self.tail.advance(written);
-        // An idle connection owns no output buffer.
-        if self.tail.is_empty() {
-            self.tail = BytesMut::new();
-            if self.segments.capacity() > 0 {
-                self.segments = VecDeque::new();
-            }
+        } else if let Some(queue) = &mut self.queue {
+            queue.advance(written);
         }
     }
 }
@@ -180,16 +313,27 @@ fn encode(mut header: Header, payload_size: usize) -> EncodedHeader {
 
 /// The payload, masked: in place when nobody else holds it, else in a copy.
 fn masked(payload: Bytes, key: [u8; 4]) -> Bytes {
-    let mut payload = payload
-        .try_into_mut()
-        .unwrap_or_else(|shared| BytesMut::from(&shared[..]));
-    let _ = mask(&mut payload, key);
-    payload.freeze()
+    match payload.try_into_mut() {
+        Ok(mut payload) => {
+            let _ = mask(&mut payload, key);
+            payload.freeze()
+        }
+        Err(shared) => masked_copy(&shared, Some(key)),
+    }
+}
+
+fn masked_copy(payload: &[u8], key: Option<[u8; 4]>) -> Bytes {
+    let mut copy = payload.to_vec();
+    if let Some(key) = key {
+        let _ = mask(&mut copy, key);
+    }
+    copy.into()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::frame::Opcode;
 
     fn drain(output: &mut Output, step: usize) -> Vec<u8> {
         let mut bytes = Vec::new();
@@ -201,33 +345,69 @@ mod tests {
         bytes
     }
 
+    fn push(output: &mut Output, payload: impl Into<Bytes>, key: Option<[u8; 4]>) {
+        let header = Header::whole(Opcode::Binary, key);
+        output.push_plain(header, Outgoing::Message(payload.into().into()));
+    }
+
     fn queue() -> Output {
         let mut output = Output::default();
-        output.push_frame(Opcode::Text, Bytes::from_static(b"one"), None);
-        output.push_frame(
-            Opcode::Binary,
-            Bytes::from(vec![7; UNCOPIED_SIZE_MIN]),
-            None,
-        );
-        output.push_frame(Opcode::Text, Bytes::from_static(b"two"), None);
+        push(&mut output, &b"one"[..], None);
+        push(&mut output, vec![7; UNCOPIED_SIZE_MIN], None);
+        push(&mut output, vec![7; UNCOPIED_SIZE_MIN], None);
+        push(&mut output, &b"two"[..], None);
         output
     }
 
     #[test]
     fn frames_leave_in_order_whatever_a_write_takes() {
         let whole = drain(&mut queue(), usize::MAX);
-        assert_eq!(&whole[..5], b"\x81\x03one");
-        assert_eq!(&whole[whole.len() - 5..], b"\x81\x03two");
+        assert_eq!(&whole[..5], b"\x82\x03one");
+        assert_eq!(&whole[whole.len() - 5..], b"\x82\x03two");
         for step in [1, 2, 3, 100, UNCOPIED_SIZE_MIN] {
             assert_eq!(drain(&mut queue(), step), whole, "{step} bytes a write");
         }
     }
 
     #[test]
+    fn what_was_written_makes_way_for_what_comes() {
+        let mut output = Output::default();
+        push(&mut output, vec![7; 1000], None);
+        for number in 0..10_000u32 {
+            push(&mut output, number.to_be_bytes().repeat(250), None);
+            // It never falls empty.
+            output.advance(1004);
+        }
+        let capacity = output.queue.as_ref().unwrap().tail.capacity();
+        assert!(capacity <= 16 * 1024, "{capacity} bytes for two frames");
+        assert_eq!(output.written(), 10_040_000);
+        let last = drain(&mut output, usize::MAX);
+        assert_eq!(last[4..], 9_999u32.to_be_bytes().repeat(250));
+    }
+
+    #[test]
+    fn an_empty_queue_goes_back_to_its_thread() {
+        let mut output = queue();
+        output.advance(output.remaining());
+        assert!(output.queue.is_none());
+        let spare = SPARE.take().unwrap();
+        assert!(spare.segments.is_empty() && spare.remaining() == 0);
+        SPARE.set(Some(spare));
+        assert_eq!(drain(&mut queue(), 7), drain(&mut queue(), usize::MAX));
+        SPARE.take();
+        let mut large = Output::default();
+        for _ in 0..1000 {
+            push(&mut large, vec![7; 1000], None);
+        }
+        large.advance(large.remaining());
+        assert!(SPARE.take().is_none(), "a large buffer is not kept");
+    }
+
+    #[test]
     fn large_payloads_are_not_copied() {
         let payload = Bytes::from(vec![7; UNCOPIED_SIZE_MIN]);
         let mut output = Output::default();
-        output.push_frame(Opcode::Binary, payload.clone(), None);
+        push(&mut output, payload.clone(), None);
         let mut slices = [IoSlice::new(&[]); 4];
         let count = output.chunks_vectored(&mut slices);
         assert_eq!(count, 2);
@@ -238,7 +418,7 @@ mod tests {
     fn f14_a_payload_that_others_hold_is_masked_in_a_copy() {
         let payload = Bytes::from(vec![7; UNCOPIED_SIZE_MIN]);
         let mut output = Output::default();
-        output.push_frame(Opcode::Binary, payload.clone(), Some([1, 2, 3, 4]));
+        push(&mut output, payload.clone(), Some([1, 2, 3, 4]));
         assert!(payload.iter().all(|byte| *byte == 7));
         let lone = Bytes::from(vec![7; UNCOPIED_SIZE_MIN]);
         let place = lone.as_ptr();

@@ -10,6 +10,7 @@ use crate::limits::Limits;
 use crate::mask::mask;
 use crate::role::Role;
 use crate::utf8::Utf8Validator;
+use crate::whole::Whole;
 
 /// What a data message is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -133,6 +134,16 @@ impl Receiver {
     /// Whether a frame or a message has begun and not ended.
     pub(crate) fn is_in_message(&self) -> bool {
         self.message.is_some() || self.frame.is_some() || self.header_size > 0
+    }
+
+    /// Takes a message that is one frame and lies at the beginning of `bytes`; `None`, and nothing
+    /// has happened, for whatever else [`handle`](Self::handle) is to take.
+    #[inline]
+    pub(crate) fn take_whole(&mut self, bytes: &mut [u8]) -> Option<Whole> {
+        if self.is_in_message() {
+            return None;
+        }
+        Whole::take(bytes, self.role, &self.limits)
     }
 
     /// Takes bytes up to the next item, unmasking payload where it lies.

@@ -36,8 +36,8 @@ fn written(connection: &mut Connection) -> Vec<(u8, Vec<u8>)> {
 
 fn assert_sends_nothing(connection: &mut Connection) {
     assert!(!connection.is_open());
-    assert_eq!(connection.send("late".into()), Err(SendError::Closed));
-    assert_eq!(connection.send(vec![1].into()), Err(SendError::Closed));
+    assert_eq!(connection.send("late"), Err(SendError::Closed));
+    assert_eq!(connection.send(vec![1]), Err(SendError::Closed));
     assert_eq!(connection.ping("late"), Err(SendError::Closed));
     assert_eq!(connection.pong("late"), Err(SendError::Closed));
     assert_eq!(drain(connection), b"");
@@ -62,9 +62,9 @@ fn x1_nothing_is_sent_behind_our_close_frame() {
     for role in ROLES {
         // Ours, the peer's, a failure's.
         let mut closed = open(role);
-        closed.send("before".into()).unwrap();
+        closed.send("before").unwrap();
         closed.close(close_frame(1000, ""), now);
-        assert_eq!(closed.send("between".into()), Err(SendError::Closed));
+        assert_eq!(closed.send("between"), Err(SendError::Closed));
         let expected = [
             (FIN | TEXT, b"before".to_vec()),
             (FIN | CLOSE, close_body(1000, "")),
@@ -343,7 +343,7 @@ fn x8_a_lost_transport_reports_1006_and_its_cause() {
 
         // What could not be written is the first thing that went wrong.
         let mut broken = open(role);
-        broken.send("lost".into()).unwrap();
+        broken.send("lost").unwrap();
         broken.handle_write_error("broken pipe", now);
         assert_sends_nothing(&mut broken);
         let message = peer_frame(role, FIN | TEXT, b"the last words");

@@ -241,7 +241,7 @@ fn a_small_message_that_is_sent_costs_no_allocation_but_the_output_s() {
         let message = bytes::Bytes::from(prose(2000));
         let mut connection = compressing(role, parameters);
         let mut send = || {
-            connection.send(message.clone().into()).unwrap();
+            connection.send(message.clone()).unwrap();
             drain(&mut connection);
         };
         send();
@@ -263,7 +263,7 @@ fn idle_heap(role: Role, parameters: DeflateParameters) -> isize {
         let now = std::time::Instant::now();
         let incoming = assembly.next(connection, &mut input, now);
         assert!(matches!(incoming, Some(Incoming::Message(_))));
-        connection.send(message.as_str().into()).unwrap();
+        connection.send(message.as_str()).unwrap();
         drain(connection);
     };
     // One connection takes the thread's contexts for good; what an earlier one like this borrows,
@@ -316,7 +316,7 @@ fn the_pool_of_a_thread_is_bounded() {
                 let mut open = Vec::new();
                 for _ in 0..20 {
                     let mut connection = compressing(Role::Client, parameters);
-                    connection.send(prose(2000).into()).unwrap();
+                    connection.send(prose(2000)).unwrap();
                     support::receive(&mut connection, &begun, std::time::Instant::now());
                     open.push(connection);
                 }
@@ -346,7 +346,7 @@ fn a_failed_or_closed_connection_frees_its_contexts() {
             support::receive(&mut compressing(role, no_takeover()), &begun, now);
             let (_held, heap) = heap::measure(|| {
                 let mut connection = compressing(role, takeover());
-                connection.send(prose(3000).into()).unwrap();
+                connection.send(prose(3000)).unwrap();
                 support::receive(&mut connection, &begun, now);
                 end(&mut connection);
                 drain(&mut connection);

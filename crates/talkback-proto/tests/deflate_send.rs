@@ -15,7 +15,8 @@ use talkback_proto::{
 
 /// The one frame that sending `message` queues.
 fn sent(connection: &mut Connection, message: impl Into<Message>) -> Frame {
-    connection.send(message.into()).unwrap();
+    let message: Message = message.into();
+    connection.send(message).unwrap();
     let mut frames = parse(&drain(connection));
     assert_eq!(frames.len(), 1);
     frames.remove(0)
@@ -151,9 +152,7 @@ fn d15_an_uncompressed_message_leaves_the_context_as_it_was() {
         let message = prose(2000);
         let first = sent_payload(&mut connection, message.as_str());
         assert_eq!(peer.message(&first), message.as_bytes());
-        connection
-            .send_with("skipped".into(), Compression::Skip)
-            .unwrap();
+        connection.send_with("skipped", Compression::Skip).unwrap();
         let frames = parse(&drain(&mut connection));
         assert_eq!(frames[0].first, FIN | TEXT);
         assert_eq!(frames[0].payload, b"skipped");
@@ -284,7 +283,7 @@ fn f14_a_compressed_payload_does_not_change_while_it_is_sent() {
     for role in ROLES {
         let mut connection = compressing(role, no_takeover());
         let message = Bytes::from(prose(200_000));
-        connection.send(message.clone().into()).unwrap();
+        connection.send(message.clone()).unwrap();
         let mut output = connection.output().copy_to_bytes(50).to_vec();
         assert_eq!(message, prose(200_000));
         drop(message);
@@ -303,11 +302,11 @@ fn v45_a_message_is_queued_whole_or_not_at_all() {
         // However far the writer came when its caller went away, the rest is still queued whole.
         let mut output = Vec::new();
         for (message, written) in messages.iter().zip([0, 1, 700]) {
-            connection.send(message.as_str().into()).unwrap();
+            connection.send(message.as_str()).unwrap();
             output.extend_from_slice(&connection.output().copy_to_bytes(written));
         }
         connection.close(None, std::time::Instant::now());
-        let refused = connection.send("after the close frame".into());
+        let refused = connection.send("after the close frame");
         assert_eq!(refused, Err(SendError::Closed));
         output.extend(drain(&mut connection));
         let frames = parse(&output);

@@ -194,7 +194,7 @@ fn f6_sends_lengths_in_the_fewest_bytes() {
     for role in ROLES {
         for (size, encoded) in lengths {
             let mut sender = connection(role, &Limits::default());
-            sender.send(vec![7; size].into()).unwrap();
+            sender.send(vec![7; size]).unwrap();
             let output = drain(&mut sender);
             let mut length = output[1..=encoded.len()].to_vec();
             let (mask_bit, key_size) = match role {
@@ -278,12 +278,12 @@ fn f10_messages_leave_one_behind_the_other() {
     for role in ROLES {
         let mut sender = connection(role, &Limits::default());
         let first = vec![1; LARGE];
-        sender.send(first.clone().into()).unwrap();
+        sender.send(first.clone()).unwrap();
         let mut output = sender.output().copy_to_bytes(1000).to_vec();
         // Whoever sends now, in the middle of a write, comes behind.
-        sender.send("second".into()).unwrap();
+        sender.send("second").unwrap();
         sender.ping("third").unwrap();
-        sender.send("fourth".into()).unwrap();
+        sender.send("fourth").unwrap();
         output.extend(drain(&mut sender));
         let payloads: Vec<_> = parse(&output)
             .into_iter()

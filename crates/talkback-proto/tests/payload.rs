@@ -36,8 +36,8 @@ fn f12_only_valid_utf8_is_text() {
     }
     for role in ROLES {
         let mut sender = connection(role, &Limits::default());
-        sender.send("κόσμε".into()).unwrap();
-        sender.send(String::from("😀").into()).unwrap();
+        sender.send("κόσμε").unwrap();
+        sender.send(String::from("😀")).unwrap();
         let texts = parse(&drain(&mut sender))
             .into_iter()
             .map(|f| (f.first, f.payload));
@@ -103,7 +103,7 @@ fn f14_a_payload_does_not_change_while_it_is_sent() {
         for size in [100, LARGE] {
             let mut sender = connection(role, &Limits::default());
             let payload = Bytes::from(vec![7; size]);
-            sender.send(payload.clone().into()).unwrap();
+            sender.send(payload.clone()).unwrap();
             let mut output = sender.output().copy_to_bytes(50).to_vec();
             assert_eq!(
                 payload,
@@ -124,9 +124,9 @@ fn f14_two_payloads_of_one_buffer_stay_apart() {
         let mut buffer = BytesMut::from(&vec![1; LARGE][..]);
         buffer.extend_from_slice(&vec![2; LARGE]);
         let first = buffer.split_to(LARGE).freeze();
-        sender.send(first.clone().into()).unwrap();
-        sender.send(first.slice(1..).into()).unwrap();
-        sender.send(buffer.clone().freeze().into()).unwrap();
+        sender.send(first.clone()).unwrap();
+        sender.send(first.slice(1..)).unwrap();
+        sender.send(buffer.clone().freeze()).unwrap();
         buffer.fill(9);
         drop(first);
         let payloads = parse(&drain(&mut sender)).into_iter().map(|f| f.payload);
@@ -155,7 +155,7 @@ fn f15_a_pong_leaves_though_the_output_never_runs_empty() {
         let mut output = connection.output().copy_to_bytes(3).to_vec();
         for _ in 0..3 {
             // Always something to write: a bulk sender on a slow transport.
-            connection.send(vec![7; 1000].into()).unwrap();
+            connection.send(vec![7; 1000]).unwrap();
             receive(&mut connection, &ping(b"2"), Instant::now());
             output.extend(connection.output().copy_to_bytes(1000));
         }
@@ -215,7 +215,7 @@ fn f15_pongs_keep_their_place_in_the_output() {
         let mut connection = connection(role, &Limits::default());
         let pings = [b"1", b"2"].map(|payload| peer_frame(role, FIN | PING, payload));
         receive(&mut connection, &pings.concat(), Instant::now());
-        connection.send("text".into()).unwrap();
+        connection.send("text").unwrap();
         let frames = parse(&drain(&mut connection)).into_iter();
         let sent: Vec<_> = frames.map(|frame| (frame.first, frame.payload)).collect();
         let expected = [

@@ -40,7 +40,7 @@ fn fragments_carry_the_opcode_first_and_fin_last_5_4() {
                 connection.send_fragment(piece, Fin::More).unwrap();
             }
             connection.send_fragment("", Fin::Last).unwrap();
-            connection.send("next".into()).unwrap();
+            connection.send("next").unwrap();
             let expected = [
                 (opcode, b"one".to_vec()),
                 (CONTINUATION, b"two".to_vec()),
@@ -132,7 +132,7 @@ fn another_message_inside_of_one_is_refused_and_control_frames_pass_5_4() {
             connection.begin_message(MessageKind::Text, auto).unwrap();
             connection.send_fragment("a", Fin::More).unwrap();
             let refused = Err(SendError::MessageUnfinished);
-            assert_eq!(connection.send("whole".into()), refused);
+            assert_eq!(connection.send("whole"), refused);
             assert_eq!(connection.begin_message(MessageKind::Binary, auto), refused);
             connection.ping("p").unwrap();
             connection.pong("q").unwrap();
@@ -143,7 +143,7 @@ fn another_message_inside_of_one_is_refused_and_control_frames_pass_5_4() {
             );
             assert_eq!(connection.output().chunk()[0] & 0x0F, TEXT);
             connection.send_fragment("b", Fin::Last).unwrap();
-            connection.send("whole".into()).unwrap();
+            connection.send("whole").unwrap();
             let firsts: Vec<u8> = sent(&mut connection).iter().map(|f| f.0 & 0x8F).collect();
             let expected = [
                 TEXT,
@@ -249,7 +249,7 @@ fn compressed_fragments_decompress_by_another_inflate() {
                 sends_compressed(&mut connection, &mut peer, pieces);
             }
             // Whole messages before and after share the context.
-            connection.send(text.as_str().into()).unwrap();
+            connection.send(text.as_str()).unwrap();
             let [frame] = &parse(&drain(&mut connection))[..] else {
                 panic!("one frame");
             };

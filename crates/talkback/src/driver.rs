@@ -144,9 +144,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Pump<T> {
                 return self.socket.poll_timeouts(cx).map(|()| self.end_error());
             }
             match self.socket.poll_recv(cx) {
-                Poll::Ready(Some(Ok(message))) => shared.lock().push_incoming(message),
-                Poll::Ready(Some(Err(error))) => return Poll::Ready(Some(error)),
-                Poll::Ready(None) => return Poll::Ready(None),
+                Poll::Ready(Ok(Some(message))) => shared.lock().push_incoming(message),
+                Poll::Ready(outcome) => return Poll::Ready(outcome.err()),
                 Poll::Pending if goes_on => {}
                 Poll::Pending => {
                     if let Some(latency) = self.socket.latency() {

@@ -128,7 +128,7 @@ pub use talkback_proto::handshake::{
 pub use talkback_proto::{
     Bounded, CloseCause, CloseCode, CloseFrame, CloseFrameError, CloseInfo, Compression,
     CompressionLevel, DeflateParameters, DeflateTuning, Initiator, Keepalive, Limits, MemoryLevel,
-    Message, MessageKind, ProtocolError, Role, SendError, Text, WindowBits,
+    Message, MessageKind, Outgoing, ProtocolError, Role, SendError, Text, WindowBits,
 };
 
 /// The examples of README.md are compiled as tests.

@@ -1,4 +1,4 @@
-//! One waker for the transport that wakes whoever waits on it.
+//! Who is woken by the transport: the one task that polls a socket, or the tasks of its two halves.
 
 use std::sync::Arc;
 use std::task::{Context, Wake, Waker};
@@ -7,21 +7,26 @@ use atomic_waker::AtomicWaker;
 
 /// Which half of a socket waits. Both may read and write: a receiver flushes answers, a sender
 /// that closes reads for the peer's close frame.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Half {
     Receiver,
     Sender,
 }
 
 /// The tasks of both halves.
-///
-/// A transport remembers one waker for each direction, the last one it was polled with. As the
-/// halves may live in two tasks that both read and write, it is always given the one that wakes
-/// both.
 #[derive(Debug, Default)]
 struct Tasks {
     receiver: AtomicWaker,
     sender: AtomicWaker,
+}
+
+impl Tasks {
+    fn register(&self, half: Half, waker: &Waker) {
+        match half {
+            Half::Receiver => self.receiver.register(waker),
+            Half::Sender => self.sender.register(waker),
+        }
+    }
 }
 
 impl Wake for Tasks {
@@ -36,32 +41,139 @@ impl Wake for Tasks {
 }
 
 /// The waker to poll a transport with.
-#[derive(Debug)]
+///
+/// A transport remembers one waker for each direction, the last one it was polled with. As long as
+/// one task polls the socket, that is its own. Once there are two that both read and write, the
+/// transport is always given the one that wakes both.
+#[derive(Debug, Default)]
 pub(crate) struct Wakers {
+    /// The task that has polled so far.
+    sole: Option<Waker>,
+    shared: Option<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
     tasks: Arc<Tasks>,
-    both: Waker,
+    /// Away while the transport is polled, which costs less than another one.
+    both: Option<Waker>,
 }
 
 impl Wakers {
-    pub(crate) fn new() -> Self {
-        let tasks = Arc::new(Tasks::default());
-        Self {
-            both: Waker::from(Arc::clone(&tasks)),
-            tasks,
+    /// Notes the task that polls this half. The transport is polled with the waker that is lent,
+    /// if one is, and with the task's own otherwise.
+    #[inline]
+    pub(crate) fn lend(&mut self, half: Half, cx: &Context<'_>) -> Option<Waker> {
+        match &self.sole {
+            Some(sole) if sole.will_wake(cx.waker()) => None,
+            _ => self.lend_shared(half, cx),
         }
     }
 
-    /// Wakes both, as something has happened that neither the transport nor a timer tells.
+    #[inline(never)]
+    fn lend_shared(&mut self, half: Half, cx: &Context<'_>) -> Option<Waker> {
+        if self.sole.is_none() && self.shared.is_none() {
+            self.sole = Some(cx.waker().clone());
+            return None;
+        }
+        let shared = self.shared.get_or_insert_with(Shared::new);
+        if let Some(first) = self.sole.take() {
+            // The task that has polled so far may wait for the other half.
+            let other = match half {
+                Half::Receiver => Half::Sender,
+                Half::Sender => Half::Receiver,
+            };
+            shared.tasks.register(other, &first);
+        }
+        shared.tasks.register(half, cx.waker());
+        let new = || Waker::from(Arc::clone(&shared.tasks));
+        Some(shared.both.take().unwrap_or_else(new))
+    }
+
+    /// Keeps a waker that was lent for the next time.
+    #[inline]
+    pub(crate) fn take_back(&mut self, waker: Option<Waker>) {
+        if let (Some(shared), Some(_)) = (&mut self.shared, &waker) {
+            shared.both = waker;
+        }
+    }
+
+    /// Wakes the task of the other half, as something has happened that neither the transport nor
+    /// a timer tells. A task that polls alone has seen it.
     pub(crate) fn wake(&self) {
-        self.both.wake_by_ref();
+        if let Some(shared) = &self.shared {
+            shared.tasks.wake_by_ref();
+        }
+    }
+}
+
+impl Shared {
+    fn new() -> Self {
+        Self {
+            tasks: Arc::default(),
+            both: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Task(AtomicUsize);
+
+    impl Wake for Task {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
-    /// Registers the task that polls this half; returns the waker for the transport.
-    pub(crate) fn register(&self, half: Half, cx: &Context<'_>) -> Waker {
-        match half {
-            Half::Receiver => self.tasks.receiver.register(cx.waker()),
-            Half::Sender => self.tasks.sender.register(cx.waker()),
+    impl Task {
+        fn woken(&self) -> usize {
+            self.0.swap(0, Ordering::Relaxed)
         }
-        self.both.clone()
+    }
+
+    #[test]
+    fn a_task_that_polls_alone_lends_its_own_waker() {
+        let waker = Waker::from(Arc::new(Task::default()));
+        let mut wakers = Wakers::default();
+        for half in [Half::Receiver, Half::Sender, Half::Receiver] {
+            assert!(wakers.lend(half, &Context::from_waker(&waker)).is_none());
+            wakers.take_back(None);
+        }
+    }
+
+    #[test]
+    fn of_two_tasks_the_transport_wakes_both() {
+        for half in [Half::Receiver, Half::Sender] {
+            let other = match half {
+                Half::Receiver => Half::Sender,
+                Half::Sender => Half::Receiver,
+            };
+            let tasks = [Arc::new(Task::default()), Arc::new(Task::default())];
+            let [first, second] = [0, 1].map(|n| Waker::from(Arc::clone(&tasks[n])));
+            let mut wakers = Wakers::default();
+            assert!(wakers.lend(half, &Context::from_waker(&first)).is_none());
+            // It waits, and its own waker is with the transport, when another task comes.
+            for _ in 0..2 {
+                let lent = wakers.lend(other, &Context::from_waker(&second));
+                let for_transport = lent.clone().expect("there are two tasks");
+                wakers.take_back(lent);
+                for_transport.wake();
+                assert!(tasks[1].woken() > 0);
+                // The first is woken from now on, too: it polls again.
+                assert!(tasks[0].woken() > 0);
+                let lent = wakers.lend(half, &Context::from_waker(&first));
+                assert!(lent.is_some());
+                wakers.take_back(lent);
+            }
+            wakers.lend(other, &Context::from_waker(&second));
+            wakers.wake();
+            assert_eq!(tasks.each_ref().map(|task| task.woken()), [1, 1]);
+        }
     }
 }

@@ -17,7 +17,7 @@ use futures_core::Stream;
 use futures_sink::Sink;
 use talkback_proto::{
     Assembly, CloseCode, CloseFrame, CloseInfo, Compression, Connection, Delivery, Incoming,
-    Keepalive, Limits, Message, Role, SendError,
+    Keepalive, Limits, Message, Outgoing, Output, Role, SendError,
 };
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Sleep;
@@ -94,7 +94,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
             write_error: None,
             is_end_reported: false,
             timer: None,
-            wakers: Wakers::new(),
+            wakers: Wakers::default(),
             protocol: None,
         }
     }
@@ -156,7 +156,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
     /// # Cancel safety
     /// A dropped call loses nothing: the next one goes on where it stood.
     pub async fn recv(&mut self) -> Result<Option<Message>, Error> {
-        poll_fn(|cx| self.poll_recv(cx)).await.transpose()
+        poll_fn(|cx| self.poll_recv(cx)).await
     }
 
     /// Queues a message and writes everything that is queued.
@@ -169,7 +169,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
     /// # Cancel safety
     /// A dropped call has queued the whole message in order, or nothing. What is queued leaves
     /// with the next call of any method that writes.
-    pub async fn send(&mut self, message: impl Into<Message>) -> Result<(), Error> {
+    pub async fn send<'a>(&mut self, message: impl Into<Outgoing<'a>>) -> Result<(), Error> {
         self.feed(message).await?;
         self.flush().await
     }
@@ -184,9 +184,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
     ///
     /// # Cancel safety
     /// A dropped call has queued the whole message or nothing.
-    pub async fn feed(&mut self, message: impl Into<Message>) -> Result<(), Error> {
+    pub async fn feed<'a>(&mut self, message: impl Into<Outgoing<'a>>) -> Result<(), Error> {
         poll_fn(|cx| self.poll_send_ready(cx)).await?;
-        Ok(self.connection.send(message.into())?)
+        Ok(self.connection.send(message)?)
     }
 
     /// Writes everything that is queued.
@@ -300,13 +300,21 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
     pub(crate) fn poll_recv(
         &mut self,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Message, Error>>> {
+    ) -> Poll<Result<Option<Message>, Error>> {
         self.assembly.set_delivery(Delivery::Whole);
         loop {
-            match ready!(self.poll_incoming(cx, Half::Receiver)) {
-                Some(Incoming::Message(message)) => return Poll::Ready(Some(Ok(message))),
-                Some(_) => {}
-                None => return Poll::Ready(self.report_end().map(Err)),
+            if let Some(message) = self.take_whole() {
+                return Poll::Ready(Ok(Some(message)));
+            }
+            while let Some(incoming) = self.next_buffered() {
+                if let Incoming::Message(message) = incoming {
+                    return Poll::Ready(Ok(Some(message)));
+                }
+            }
+            match ready!(self.poll_transport(cx, Half::Receiver)) {
+                Progress::Input => {}
+                Progress::Message(message) => return Poll::Ready(Ok(Some(message))),
+                Progress::End => return Poll::Ready(self.report_end().map_or(Ok(None), Err)),
             }
         }
     }
@@ -343,8 +351,16 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
 
     /// Writes everything that is queued. While the transport takes nothing, the timeouts go on.
     pub(crate) fn poll_flush_output(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        let waker = self.wakers.register(Half::Sender, cx);
-        let cx = &mut Context::from_waker(&waker);
+        let waker = self.wakers.lend(Half::Sender, cx);
+        let outcome = match &waker {
+            Some(waker) => self.poll_output(&mut Context::from_waker(waker)),
+            None => self.poll_output(cx),
+        };
+        self.wakers.take_back(waker);
+        outcome
+    }
+
+    fn poll_output(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         loop {
             if let Poll::Ready(outcome) = self.poll_write(cx) {
                 return Poll::Ready(outcome);
@@ -367,38 +383,70 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
     /// answers gathers them; and everything is written before more is read, so that a ping is
     /// answered before the frame behind it is waited for.
     fn poll_incoming(&mut self, cx: &mut Context<'_>, half: Half) -> Poll<Option<Incoming>> {
-        if let Some(incoming) = self.next_buffered() {
-            return Poll::Ready(Some(incoming));
+        loop {
+            if let Some(incoming) = self.next_buffered() {
+                return Poll::Ready(Some(incoming));
+            }
+            match ready!(self.poll_transport(cx, half)) {
+                Progress::Input => {}
+                Progress::Message(message) => {
+                    return Poll::Ready(Some(Incoming::Message(message)));
+                }
+                Progress::End => return Poll::Ready(None),
+            }
         }
-        let waker = self.wakers.register(half, cx);
-        let cx = &mut Context::from_waker(&waker);
+    }
+
+    /// Writes, reads and waits, until something was read or the connection has ended.
+    fn poll_transport(&mut self, cx: &mut Context<'_>, half: Half) -> Poll<Progress> {
+        let waker = self.wakers.lend(half, cx);
+        let progress = match &waker {
+            Some(waker) => self.poll_progress(&mut Context::from_waker(waker)),
+            None => self.poll_progress(cx),
+        };
+        self.wakers.take_back(waker);
+        progress
+    }
+
+    fn poll_progress(&mut self, cx: &mut Context<'_>) -> Poll<Progress> {
         loop {
             if self.connection.has_close_deadline() {
                 // However much the peer sends, it does not put off the end.
                 let _ = self.poll_timer(cx);
             }
-            let written = self.poll_write(cx);
-            if written.is_ready() && self.connection.wants_shutdown() {
+            let is_written = !self.has_output() || self.poll_write(cx).is_ready();
+            if is_written && self.connection.wants_shutdown() {
                 self.poll_shutdown(cx);
             }
             if self.connection.close_info().is_some() {
                 self.release();
-                return Poll::Ready(None);
+                return Poll::Ready(Progress::End);
             }
             if self.connection.wants_read()
                 && let Poll::Ready(message) = self.poll_read(cx)
             {
-                if let Some(message) = message {
-                    return Poll::Ready(Some(Incoming::Message(message)));
+                match message {
+                    Some(message) => return Poll::Ready(Progress::Message(message)),
+                    None if self.input.is_empty() => continue,
+                    None => return Poll::Ready(Progress::Input),
                 }
-                if let Some(incoming) = self.next_buffered() {
-                    return Poll::Ready(Some(incoming));
-                }
-                continue;
             }
             // Only now, with nothing left to read, may silence be taken for death.
             ready!(self.poll_timer(cx));
         }
+    }
+
+    /// The next message out of what was read, if it is whole, as most are.
+    #[inline(always)]
+    fn take_whole(&mut self) -> Option<Message> {
+        if self.input.is_empty() {
+            return None;
+        }
+        let message = self
+            .assembly
+            .take_whole(&mut self.connection, &mut self.input, now)?;
+        self.release_used_input();
+        Some(message)
     }
 
     /// The next thing out of what was read, without touching the transport.
@@ -409,10 +457,15 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
         let incoming = self
             .assembly
             .next(&mut self.connection, &mut self.input, now());
+        self.release_used_input();
+        incoming
+    }
+
+    #[inline]
+    fn release_used_input(&mut self) {
         if self.input.is_empty() {
             buffers::give_back(std::mem::take(&mut self.input));
         }
-        incoming
     }
 
     /// Reads once: into the message in progress if that is large, else into a pooled buffer.
@@ -420,7 +473,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
         let Some(io) = &mut self.io else {
             return Poll::Ready(None);
         };
-        self.connection.resume_keepalive(now());
+        self.connection.resume_keepalive(now);
         let outcome = match self.assembly.space(&self.connection) {
             Some(mut space) => ready!(poll_read_buf(Pin::new(io), cx, &mut space)),
             None => ready!(buffers::poll_read(io, cx)).map(|buffer| {
@@ -447,6 +500,12 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
         Poll::Ready(None)
     }
 
+    /// Whether there is something to write, or to flush.
+    #[inline]
+    fn has_output(&mut self) -> bool {
+        self.needs_flush || self.connection.output().has_remaining()
+    }
+
     /// Writes all that is queued, in as few writes as the transport allows.
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         if let Some(error) = &self.write_error {
@@ -455,13 +514,16 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
         let Some(io) = &mut self.io else {
             return Poll::Ready(self.ended());
         };
-        while self.connection.output().has_remaining() {
+        loop {
             let output = self.connection.output();
-            match ready!(poll_write_buf(Pin::new(&mut *io), cx, output)) {
+            if !output.has_remaining() {
+                break;
+            }
+            match ready!(poll_write_once(Pin::new(&mut *io), cx, output)) {
                 Ok(0) => return Poll::Ready(self.fail_write(io::ErrorKind::WriteZero.into())),
                 Ok(_) => {
                     self.needs_flush = true;
-                    self.connection.handle_written(now());
+                    self.connection.handle_written(now);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {
                     cx.waker().wake_by_ref();
@@ -542,7 +604,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Stream for WebSocket<T> {
     type Item = Result<Message, Error>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.get_mut().poll_recv(cx)
+        self.get_mut().poll_recv(cx).map(Result::transpose)
     }
 }
 
@@ -582,6 +644,31 @@ impl<T> Drop for WebSocket<T> {
     fn drop(&mut self) {
         buffers::give_back(std::mem::take(&mut self.input));
     }
+}
+
+/// What polling the transport has brought.
+enum Progress {
+    /// Bytes in the input.
+    Input,
+    /// A large message, whose end was read into it.
+    Message(Message),
+    /// The connection has ended.
+    End,
+}
+
+/// Writes once, and advances `output` by what was taken.
+fn poll_write_once<T: AsyncWrite>(
+    io: Pin<&mut T>,
+    cx: &mut Context<'_>,
+    output: &mut Output,
+) -> Poll<io::Result<usize>> {
+    let chunk = output.chunk();
+    if chunk.len() < output.remaining() {
+        return poll_write_buf(io, cx, output);
+    }
+    let size = ready!(io.poll_write(cx, chunk))?;
+    output.advance(size);
+    Poll::Ready(Ok(size))
 }
 
 /// Now, by tokio's clock, which tests can pause.

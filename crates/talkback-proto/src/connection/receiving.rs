@@ -9,6 +9,7 @@ use crate::event::{Delivery, Event, Step};
 use crate::frame::Opcode;
 use crate::message::Message;
 use crate::receive::{DataFrame, Item, Payload, Progress};
+use crate::whole::Whole;
 
 impl Connection {
     /// Takes bytes that arrived, up to the next event.
@@ -46,6 +47,31 @@ impl Connection {
                 }
             }
         }
+    }
+
+    /// Takes a message that is one frame and lies at the beginning of `bytes`; `None`, and nothing
+    /// has happened, for whatever else [`handle_bytes`](Self::handle_bytes) is to take.
+    ///
+    /// Its text is yet to be validated.
+    #[inline]
+    pub(crate) fn take_whole(
+        &mut self,
+        bytes: &mut [u8],
+        now: impl FnOnce() -> Instant,
+    ) -> Option<Whole> {
+        if self.state != State::Open || self.has_pieces() {
+            return None;
+        }
+        let whole = self.receiver.take_whole(bytes)?;
+        if let Some(keepalive) = &mut self.keepalive {
+            keepalive.hear(now());
+        }
+        Some(whole)
+    }
+
+    /// The text of a message that was taken whole is not valid.
+    pub(crate) fn fail_text(&mut self, now: Instant) {
+        self.fail(ProtocolError::InvalidUtf8, now);
     }
 
     /// Whether a compressed message that is given out in pieces has more of them, out of bytes that

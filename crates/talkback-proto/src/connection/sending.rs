@@ -6,7 +6,7 @@ use super::Connection;
 use crate::deflate::Compression;
 use crate::error::SendError;
 use crate::frame::{CONTROL_SIZE_MAX, Fin, Header, Opcode};
-use crate::message::Message;
+use crate::message::{Message, Outgoing};
 use crate::receive::MessageKind;
 use crate::utf8::Utf8Validator;
 
@@ -51,7 +51,7 @@ impl Connection {
     /// # Errors
     /// [`SendError::Closed`] once a close frame was sent or received,
     /// [`SendError::MessageUnfinished`] inside of another message.
-    pub fn send(&mut self, message: Message) -> Result<(), SendError> {
+    pub fn send<'a>(&mut self, message: impl Into<Outgoing<'a>>) -> Result<(), SendError> {
         self.send_with(message, Compression::Auto)
     }
 
@@ -62,13 +62,13 @@ impl Connection {
     /// # Errors
     /// As [`send`](Self::send).
     #[inline]
-    pub fn send_with(
+    pub fn send_with<'a>(
         &mut self,
-        message: Message,
+        message: impl Into<Outgoing<'a>>,
         compression: Compression,
     ) -> Result<(), SendError> {
         self.check_between_messages()?;
-        self.push_message(message, compression);
+        self.push_message(message.into(), compression);
         Ok(())
     }
 
@@ -132,7 +132,7 @@ impl Connection {
             Fin::Last if message.is_begun => self.push_fragment(&mut message, payload, Fin::Last),
             Fin::Last => {
                 let whole = Message::from_validated(message.kind, payload);
-                self.push_message(whole, message.compression);
+                self.push_message(whole.into(), message.compression);
             }
         }
         Ok(())
@@ -205,13 +205,14 @@ impl Connection {
     }
 
     #[inline]
-    fn push_message(&mut self, message: Message, compression: Compression) {
-        let opcode = match message {
-            Message::Text(_) => Opcode::Text,
-            Message::Binary(_) => Opcode::Binary,
+    fn push_message(&mut self, message: Outgoing<'_>, compression: Compression) {
+        let opcode = match message.kind() {
+            MessageKind::Text => Opcode::Text,
+            MessageKind::Binary => Opcode::Binary,
         };
-        if compression == Compression::Skip || !self.push_compressed(opcode, message.as_bytes()) {
-            self.push(opcode, message.into_bytes());
+        let may_compress = self.deflate.is_some() && compression == Compression::Auto;
+        if !may_compress || !self.push_compressed(opcode, message.as_bytes()) {
+            self.push_data(opcode, message);
         }
     }
 
@@ -261,7 +262,7 @@ impl Connection {
                         output.push_compressed(header, payload);
                     });
             }
-            None => self.output.push_plain(header, payload),
+            None => self.output.push_plain(header, payload.into()),
         }
         message.is_begun = true;
     }

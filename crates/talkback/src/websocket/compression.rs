@@ -2,7 +2,7 @@
 
 use std::future::poll_fn;
 
-use talkback_proto::{Compression, DeflateParameters, Message};
+use talkback_proto::{Compression, DeflateParameters, Outgoing};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::WebSocket;
@@ -27,12 +27,12 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
     ///
     /// # Cancel safety
     /// As [`feed`](Self::feed).
-    pub async fn feed_with(
+    pub async fn feed_with<'a>(
         &mut self,
-        message: impl Into<Message>,
+        message: impl Into<Outgoing<'a>>,
         compression: Compression,
     ) -> Result<(), Error> {
         poll_fn(|cx| self.poll_send_ready(cx)).await?;
-        Ok(self.connection.send_with(message.into(), compression)?)
+        Ok(self.connection.send_with(message, compression)?)
     }
 }

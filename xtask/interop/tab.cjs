@@ -17,6 +17,9 @@ const TIMEOUT_MS = 20_000;
 const DESK = { width: 480, height: 640 };
 const PHONE = { width: 360, height: 740 };
 const NARROWEST = { width: 320, height: 640 };
+/** What a picture shows: no more than is in use. */
+const PICTURE = { width: 480, height: 360 };
+const PHONE_PICTURE = { width: 360, height: 480 };
 const [folder, echoUrl, executablePath, pictures] = process.argv.slice(2);
 const greeting = "안녕하세요";
 
@@ -111,12 +114,14 @@ async function hasNoViolation(page, colorScheme) {
 }
 
 /** Takes a picture of the answer, and one with the section unfolded. */
-async function isPictured(page, colorScheme, name) {
+async function isPictured(page, colorScheme, name, size) {
   await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+  await page.setViewportSize(size);
   await open(page);
   await type(page, greeting);
   await answers(page, greeting);
   await page.screenshot({ path: path.join(pictures, `tab-${name}.png`) });
+  await page.setViewportSize({ ...size, height: DESK.height });
   await openFold(page);
   await page.locator("#log li").nth(1).waitFor();
   await page.screenshot({ path: path.join(pictures, `tab-${name}-unfolded.png`) });
@@ -222,12 +227,10 @@ const checks = {
     await type(page, greeting);
     await answers(page, greeting);
   },
-  "is pictured, light": (page) => isPictured(page, "light", "light"),
-  "is pictured, dark": (page) => isPictured(page, "dark", "dark"),
-  "is pictured, on a phone": async (page) => {
-    await page.setViewportSize(PHONE);
-    await isPictured(page, "light", "phone");
-  },
+  "is pictured, light": (page) => isPictured(page, "light", "light", PICTURE),
+  "is pictured, dark": (page) => isPictured(page, "dark", "dark", PICTURE),
+  "is pictured on a phone, light": (page) => isPictured(page, "light", "phone-light", PHONE_PICTURE),
+  "is pictured on a phone, dark": (page) => isPictured(page, "dark", "phone-dark", PHONE_PICTURE),
 };
 
 async function main() {

@@ -1,11 +1,15 @@
-//! The pages for people: their Rust blocks are code that compiles, and a Korean page shows the code of
-//! the English one.
+//! The pages for people: their Rust blocks are code that compiles, their pictures are there, and a
+//! Korean page has the code, the headings, the tables and the pictures of the English one.
 //!
 //! A block names its file in a comment above it, which a page does not show:
 //! `<!-- code: docs/examples/examples/first.rs -->`. It is the file, or lines of it that stand together.
 
-use std::fs;
+mod shape;
 
+use std::fs;
+use std::path::Path;
+
+use self::shape::Shape;
 use crate::report::Tally;
 use crate::{Result, cargo};
 
@@ -18,7 +22,10 @@ const PAIRS: &[(&str, &str)] = &[
     ("docs/cookbook.md", "docs/cookbook.ko.md"),
 ];
 
-/// Counts each block and each pair of pages.
+/// What a picture may weigh, in bytes.
+const PICTURE_SIZE_MAX: u64 = 60_000;
+
+/// Counts each block, each pair of pages and each picture.
 pub(crate) fn check() -> Result<Tally> {
     let mut tally = Tally::default();
     for page in PAGES {
@@ -29,16 +36,32 @@ pub(crate) fn check() -> Result<Tally> {
     }
     for (english, korean) in PAIRS {
         let (english_text, korean_text) = (read(english)?, read(korean)?);
+        let (english_shape, korean_shape) = (Shape::of(&english_text), Shape::of(&korean_text));
         tally.check(
             korean,
             same(english, &blocks(&english_text), &blocks(&korean_text)),
         );
+        tally.check(korean, korean_shape.expect(english, &english_shape));
+        for image in english_shape.images {
+            tally.check(english, picture(english, image));
+        }
     }
     Ok(tally)
 }
 
 fn read(path: &str) -> Result<String> {
     fs::read_to_string(cargo::root().join(path)).map_err(|error| format!("{path}: {error}").into())
+}
+
+/// What is wrong with a picture of a page: whoever reads it waits for all of them.
+fn picture(page: &str, image: &str) -> Result<()> {
+    let folder = Path::new(page).parent().unwrap_or(Path::new(""));
+    let path = cargo::root().join(folder).join(image);
+    let size = fs::metadata(path).map_err(|error| format!("{image}: {error}"))?;
+    if size.len() > PICTURE_SIZE_MAX {
+        return Err(format!("{image} has {} bytes of {PICTURE_SIZE_MAX}", size.len()).into());
+    }
+    Ok(())
 }
 
 /// A block of code on a page.

@@ -12,6 +12,7 @@ mod docs;
 mod frameworks;
 mod fuzz;
 mod interop;
+mod pictures;
 mod process;
 mod report;
 mod steps;
@@ -38,6 +39,7 @@ Usage:
                                  look for inputs that break the core
   cargo xtask frameworks         compile the examples of docs/ui.md: Dioxus, iced, Leptos
   cargo xtask web                build the demo's tab and the example page, and weigh them
+  cargo xtask pictures           take the pictures of the documentation anew
   cargo xtask bench codec        count what a message costs, beside other libraries (valgrind)
   cargo xtask help
 ";
@@ -68,6 +70,13 @@ fn main() -> ExitCode {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
                 eprintln!("cargo xtask web: {error}");
+                ExitCode::FAILURE
+            }
+        },
+        Some("pictures") => match pictures::take() {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("cargo xtask pictures: {error}");
                 ExitCode::FAILURE
             }
         },

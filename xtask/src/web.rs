@@ -94,6 +94,11 @@ fn page_in_use(server: &Server, chromium: &Path) -> Result<Tally> {
     interop::script("page", &mut node)
 }
 
+/// Uses the demo's tab as a person would; pictures of it are left in the folder `demo`.
+pub(crate) fn tab() -> Result<Tally> {
+    tab::check(&Builder::find()?, &tools::chromium()?)
+}
+
 /// `cargo xtask web`: builds the demo's tab and the example page, and says where they are and what
 /// they weigh.
 pub(crate) fn build() -> Result<()> {

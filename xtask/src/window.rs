@@ -1,6 +1,7 @@
 //! The demo's window on a screen that nobody sees: real keys go in, pictures come out.
 
 use std::ffi::OsStr;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -11,7 +12,9 @@ use crate::report::Tally;
 use crate::{Result, cargo, tools};
 
 const TITLE: &str = "WebSocket Demo";
-const SCREEN: &str = "480x680x24";
+const SCREEN: &str = "520x720x24";
+/// The width and height of the window in a picture.
+const PICTURE: (&str, &str) = ("480", "360");
 /// A window without a graphics card, on a machine that does other things as well.
 const OPEN_LIMIT: Duration = Duration::from_secs(60);
 const KEY_LIMIT: Duration = Duration::from_secs(20);
@@ -59,12 +62,8 @@ fn converse(screen: &Screen, theme: &str) -> Result<()> {
     for text in ["Hello!", "안녕하세요"] {
         screen.send(text, &server)?;
     }
-    // The answer is on its way.
-    std::thread::sleep(Duration::from_millis(500));
     let picture = cargo::scratch("demo")?.join(format!("window-{theme}.png"));
-    let import: [&OsStr; 3] = ["-window".as_ref(), "root".as_ref(), picture.as_ref()];
-    screen.run("import", import, KEY_LIMIT)?;
-    println!("  {}", picture.display());
+    screen.take_picture(&picture)?;
     is_idle(demo.id())?;
     // The window manager asks the window to close, as a click on its cross does.
     screen.run("xdotool", ["key", "alt+F4"], KEY_LIMIT)?;
@@ -149,6 +148,20 @@ impl Screen {
         let mut command = self.command(program);
         let finished = process::run(command.args(arguments), Input::Nothing, Stderr::Kept, limit)?;
         finished.expect(&format!("{program} succeeds"), process::Finished::success)
+    }
+
+    /// Makes the window as large as its content, and takes its picture with its frame.
+    fn take_picture(&self, picture: &Path) -> Result<()> {
+        let (width, height) = PICTURE;
+        let resize = ["getactivewindow", "windowsize", "--sync", width, height];
+        self.run("xdotool", resize, KEY_LIMIT)?;
+        // The answer is on its way, and the window is painted anew.
+        std::thread::sleep(Duration::from_secs(1));
+        let import = ["-frame", "-window", TITLE].map(OsStr::new);
+        let import = import.into_iter().chain([picture.as_os_str()]);
+        self.run("import", import, KEY_LIMIT)?;
+        println!("  {}", picture.display());
+        Ok(())
     }
 
     /// Types a text and Enter, until the server has it.

@@ -10,7 +10,7 @@ use crate::{Result, cargo, tools};
 const TARGET: &str = "wasm32-unknown-unknown";
 const ASK_LIMIT: Duration = Duration::from_secs(20);
 const TOOL_LIMIT: Duration = Duration::from_secs(120);
-const INSTALL_LIMIT: Duration = Duration::from_secs(20 * 60);
+const INSTALL_LIMIT: Duration = Duration::from_secs(60 * 60);
 
 /// Debian's compiler, which brings its library as source.
 const DEBIAN_RUSTC: &str = "/usr/bin/rustc";

@@ -12,6 +12,7 @@ const axe = require("axe-core");
 const { chromium } = require("playwright-core");
 const { WebSocketServer } = require("ws");
 const { args, serve } = require("./chromium.cjs");
+const composing = require("./tab_composing.cjs");
 
 const TIMEOUT_MS = 20_000;
 const DESK = { width: 480, height: 640 };
@@ -144,30 +145,7 @@ const checks = {
     await page.locator("#log li").nth(1).waitFor();
     await fits(page);
   },
-  "Hangul is composed, and Enter meanwhile sends nothing": async (page) => {
-    await open(page);
-    await page.waitForFunction(() => document.activeElement?.id === "field");
-    const protocol = await page.context().newCDPSession(page);
-    const field = page.getByLabel("Send a message");
-    const composes = async (syllables, before) => {
-      for (const text of syllables) {
-        const selection = { selectionStart: text.length, selectionEnd: text.length };
-        await protocol.send("Input.imeSetComposition", { text, ...selection });
-        assert.equal(await field.inputValue(), before + text);
-      }
-    };
-    await composes(["ㅎ", "하", "한"], "");
-    await page.keyboard.press("Enter");
-    assert.equal(await field.inputValue(), "한");
-    await protocol.send("Input.insertText", { text: "한" });
-    await composes(["ㄱ", "그", "글"], "한");
-    await protocol.send("Input.insertText", { text: "글" });
-    assert.deepEqual(page.server.log, []);
-    await page.keyboard.press("Enter");
-    await answers(page, "한글");
-    await logs(page.server, ["received 한글"]);
-    assert.equal(await field.inputValue(), "한글");
-  },
+  ...composing.checks({ open, answers, logs, type }),
   "the button sends, and gives the focus back": async (page) => {
     await open(page);
     await page.getByLabel("Send a message").fill("Hello!");

@@ -49,6 +49,26 @@ pub(crate) fn unit() -> Result<Tally> {
     ]))
 }
 
+/// The tests of the demo's state and of its window, without a screen; the step `unit` has built them.
+pub(crate) fn demo_tests() -> Result<Tally> {
+    counted(cargo(&[
+        "test",
+        "--workspace",
+        "--exclude",
+        CONFORMANCE,
+        "--all-features",
+        "--no-fail-fast",
+        "--test",
+        "state",
+        "--test",
+        "window",
+        "--test",
+        "pictures",
+        "--test",
+        "page",
+    ]))
+}
+
 pub(crate) fn conformance() -> Result<Tally> {
     counted(cargo(&["test", "--package", CONFORMANCE, "--no-fail-fast"]))
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::process::{self, Finished, Input, Stderr};
 use crate::report::Tally;
-use crate::{Result, cargo, window};
+use crate::{Result, cargo, web, window};
 
 /// What the demo is shown in. It is chosen before anything is compiled, so that nobody waits for
 /// a view that cannot open here.
@@ -86,16 +86,21 @@ fn has_person_and_display() -> bool {
     has_display && stdin().is_terminal() && stdout().is_terminal()
 }
 
-/// Feeds the demo through a pipe, as the README shows it, and types into its window.
+/// Runs the tests of its state and of its window, feeds it through a pipe, as the README shows it,
+/// types into its window, and uses its tab.
 pub(crate) fn check() -> Result<Tally> {
+    let mut tally = cargo::demo_tests()?;
     prepare()?;
-    let mut tally = Tally::default();
     tally.check("a pipe gets its own lines back", greetings_come_back(&[]));
     tally.check("no input is no error", no_input());
     tally.check("a server that is not there takes one line", nobody_there());
     tally.check("without the window no GUI crate is built", no_gui_crate());
     if let Err(error) = window::check(&mut tally) {
         tally.check("the window", Err(error));
+    }
+    match web::tab() {
+        Ok(counted) => tally += counted,
+        Err(error) => tally.check("the tab", Err(error)),
     }
     Ok(tally)
 }

@@ -23,14 +23,14 @@ const STEPS: &[Step] = &[
     Step { name: "deny",    about: "licences, sources and versions of the dependencies (cargo deny)", run: deny::deny },
     Step { name: "unit",    about: "the tests of every crate (cargo test)", run: cargo::unit },
     Step { name: "conformance", about: "one suite for every backend of the channel: TCP, TLS, in memory", run: cargo::conformance },
-    Step { name: "browser", about: "the same suite on a page in Chromium, the demo's tab, and what both weigh", run: web::browser },
+    Step { name: "browser", about: "the same suite on a page in Chromium, and what the library adds to a page", run: web::browser },
     Step { name: "schedules", about: "the channel under random schedules (shuttle)", run: cargo::schedules },
     Step { name: "fuzz",    about: "random input against what the core holds, and beside two other decoders", run: fuzz::step },
     Step { name: "doc",     about: "the examples in the documentation, the code on its pages, and the documentation itself", run: cargo::doc },
     Step { name: "interop", about: "against python's websockets, node's ws and Chromium, plain and over TLS", run: interop::interop },
     Step { name: "autobahn", about: "all 517 cases of the Autobahn test suite: server over ws, client over wss", run: autobahn::autobahn },
     Step { name: "cost",    about: "system calls for each echoed message (strace)", run: cost::cost },
-    Step { name: "demo",    about: "the demo, fed through a pipe, and its window under real keys (Xvfb)", run: demo::check },
+    Step { name: "demo",    about: "the demo: in a pipe, its window under real keys (Xvfb) and in pictures, its tab in Chromium", run: demo::check },
 ];
 
 /// The steps and what each is for, one a line.

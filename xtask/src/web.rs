@@ -1,5 +1,5 @@
-//! The browser: the step `browser`, which runs the conformance suite on a page and uses the demo's
-//! tab, and `cargo xtask web`, which builds the tab and the example page and weighs them.
+//! The browser: the step `browser`, which runs the conformance suite on a page, and `cargo xtask web`,
+//! which builds the demo's tab and the example page and weighs them.
 
 mod optimize;
 mod page;
@@ -63,10 +63,6 @@ pub(crate) fn browser() -> Result<Tally> {
         Ok(()) => tally += Tally::PASSED + page_in_use(&server, &chromium)?,
         Err(error) => tally.check("the library is light", Err(error)),
     }
-    match tab::check(&builder, &chromium) {
-        Ok(counted) => tally += counted,
-        Err(error) => tally.check("the demo's tab", Err(error)),
-    }
     Ok(tally)
 }
 
@@ -94,7 +90,8 @@ fn page_in_use(server: &Server, chromium: &Path) -> Result<Tally> {
     interop::script("page", &mut node)
 }
 
-/// Uses the demo's tab as a person would; pictures of it are left in the folder `demo`.
+/// Builds the demo's tab, weighs it, and uses it as a person would, for the step `demo`; pictures of
+/// it are left in the folder `demo`.
 pub(crate) fn tab() -> Result<Tally> {
     tab::check(&Builder::find()?, &tools::chromium()?)
 }

@@ -11,16 +11,33 @@ use talkback::{Error, Message};
 
 use crate::input::Lines;
 
-/// What gives and takes messages: a [`WebSocket`](talkback::WebSocket) or a
-/// [`WebSocketChannel`](talkback::WebSocketChannel).
-pub trait Duplex:
-    Stream<Item = Result<Message, Error>> + Sink<Message, Error = Error> + Unpin
-{
+/// What gives and takes messages: a [`WebSocket`](talkback::WebSocket), a
+/// [`WebSocketChannel`](talkback::WebSocketChannel), or what has one of them.
+pub trait Duplex {
+    /// Waits for the next message; `None` once the connection has ended.
+    fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Option<Message>>;
+
+    /// Writes what was fed before, and waits for room for one more message. Once the connection has
+    /// ended it waits for ever: the end is told where messages are.
+    fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<()>;
 }
 
-impl<T> Duplex for T where
-    T: Stream<Item = Result<Message, Error>> + Sink<Message, Error = Error> + Unpin
+impl<T> Duplex for T
+where
+    T: Stream<Item = Result<Message, Error>> + Sink<Message, Error = Error> + Unpin,
 {
+    fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Option<Message>> {
+        Pin::new(self)
+            .poll_next(cx)
+            .map(|item| item.and_then(Result::ok))
+    }
+
+    fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        match Pin::new(self).poll_ready(cx) {
+            Poll::Ready(Ok(())) => Poll::Ready(()),
+            Poll::Ready(Err(_)) | Poll::Pending => Poll::Pending,
+        }
+    }
 }
 
 /// The next thing that happens between the input and the server.
@@ -69,22 +86,19 @@ pub async fn next(socket: &mut impl Duplex, mut input: Option<&mut Lines>) -> St
 }
 
 fn poll_incoming(socket: &mut impl Duplex, cx: &mut Context<'_>) -> Poll<Step> {
-    Pin::new(socket).poll_next(cx).map(|item| match item {
-        Some(Ok(message)) => Step::Message(message),
-        Some(Err(_)) | None => Step::Closed,
-    })
+    let message = socket.poll_message(cx);
+    message.map(|message| message.map_or(Step::Closed, Step::Message))
 }
 
 fn poll_line(socket: &mut impl Duplex, lines: &mut Lines, cx: &mut Context<'_>) -> Poll<Step> {
-    match Pin::new(socket).poll_ready(cx) {
-        Poll::Ready(Ok(())) => lines.poll_next(cx).map(|line| match line {
-            Some(Ok(line)) => Step::Line(line),
-            Some(Err(error)) => Step::InputFailed(error),
-            None => Step::InputEnded,
-        }),
-        // What cannot be written shows at the next read as the end of the connection.
-        Poll::Ready(Err(_)) | Poll::Pending => Poll::Pending,
-    }
+    let Poll::Ready(()) = socket.poll_room(cx) else {
+        return Poll::Pending;
+    };
+    lines.poll_next(cx).map(|line| match line {
+        Some(Ok(line)) => Step::Line(line),
+        Some(Err(error)) => Step::InputFailed(error),
+        None => Step::InputEnded,
+    })
 }
 
 #[cfg(test)]
@@ -94,31 +108,13 @@ mod tests {
     /// A server that never stops.
     struct Flood;
 
-    impl Stream for Flood {
-        type Item = Result<Message, Error>;
-
-        fn poll_next(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-            Poll::Ready(Some(Ok("flood".into())))
-        }
-    }
-
-    impl Sink<Message> for Flood {
-        type Error = Error;
-
-        fn poll_ready(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
-            Poll::Ready(Ok(()))
+    impl Duplex for Flood {
+        fn poll_message(&mut self, _: &mut Context<'_>) -> Poll<Option<Message>> {
+            Poll::Ready(Some("flood".into()))
         }
 
-        fn start_send(self: Pin<&mut Self>, _: Message) -> Result<(), Error> {
-            Ok(())
-        }
-
-        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
-            Poll::Ready(Ok(()))
-        }
-
-        fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
-            Poll::Ready(Ok(()))
+        fn poll_room(&mut self, _: &mut Context<'_>) -> Poll<()> {
+            Poll::Ready(())
         }
     }
 

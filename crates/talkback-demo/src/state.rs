@@ -1,7 +1,8 @@
-//! What the window and the browser tab show, and what they do: the same for both.
+//! What the window, the browser tab and the terminal show, and what they do: the same for all.
 //!
 //! It knows no toolkit. A view draws what [`Page`] says, hands in what a person does, and calls
-//! [`Page::poll`] whenever it is woken. The page never asks for the time: the view hands it in.
+//! [`Page::poll`] whenever it is woken. A view that shows each answer, as a pipe does, takes them one
+//! by one with [`Page::poll_message`] instead. The page never asks for the time: the view hands it in.
 
 mod log;
 mod words;
@@ -11,13 +12,15 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_core::Stream as _;
+use futures_sink::Sink as _;
 use talkback::{
-    ChannelState, Closing, Message, Snapshot, Snapshots, TrySendError, WebSocketChannel,
+    ChannelState, Closing, Error, Message, Ready, Snapshot, Snapshots, TrySendError,
+    WebSocketChannel,
 };
 
 pub use self::log::{Direction, Entry, LOG_LENGTH, Log};
 pub use self::words::Role;
-use self::words::{cut, sentence};
+use self::words::{beginning, sentence};
 
 /// The title of the page, as in the recipe.
 pub const TITLE: &str = "WebSocket Demo";
@@ -25,11 +28,26 @@ pub const TITLE: &str = "WebSocket Demo";
 pub const FIELD_LABEL: &str = "Send a message";
 /// The name of the button, as in the recipe.
 pub const SEND_LABEL: &str = "Send message";
+/// Room around the body, in points, as in the recipe.
+pub const PADDING: f32 = 20.0;
+/// Room above and below the answer, in points, as in the recipe.
+pub const ANSWER_SPACE: f32 = 24.0;
 
 /// How many characters of an answer are shown: a screen holds no more.
 const ANSWER_LENGTH: usize = 2_000;
 /// How many messages are taken before the view gets to draw.
 const MESSAGES_AT_ONCE: usize = 256;
+
+/// What became of the text that was to be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sending {
+    /// It is on its way.
+    Sent,
+    /// There was none.
+    Withheld,
+    /// The channel did not take it; [`Page::problem`] says why.
+    Refused,
+}
 
 /// The page of the recipe: a field, a button, the last answer. It owns its channel: dropping the
 /// page closes it.
@@ -74,32 +92,62 @@ impl Page {
     ///
     /// `now` is the time since the page was opened; it stands in the log.
     pub fn poll(&mut self, cx: &mut Context<'_>, now: Duration) {
-        let mut room = MESSAGES_AT_ONCE;
-        while let Poll::Ready(Some(item)) = Pin::new(&mut self.channel).poll_next(cx) {
-            // An error is in the snapshot, too.
-            if let Ok(message) = item {
-                self.log.push(Direction::Received, &message, now);
-            }
-            room -= 1;
-            if room == 0 {
-                cx.waker().wake_by_ref();
-                break;
-            }
+        for _ in 0..MESSAGES_AT_ONCE {
+            let Poll::Ready(Some(_)) = self.poll_message(cx, now) else {
+                return;
+            };
         }
+        self.poll_snapshots(cx);
+        cx.waker().wake_by_ref();
+    }
+
+    /// Waits for the next message, which is in the log by then; `None` after the last one. Each is
+    /// given out once and whole, in the order in which they came.
+    ///
+    /// The rest of the page is as new as the last call that gave no message. `now` is as for
+    /// [`poll`](Self::poll).
+    pub fn poll_message(&mut self, cx: &mut Context<'_>, now: Duration) -> Poll<Option<Message>> {
+        let message = match Pin::new(&mut self.channel).poll_next(cx) {
+            Poll::Ready(Some(Ok(message))) => {
+                self.log.push(Direction::Received, &message, now);
+                return Poll::Ready(Some(message));
+            }
+            // An error is in the snapshot, too.
+            Poll::Ready(Some(Err(_)) | None) => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        };
+        self.poll_snapshots(cx);
+        message
+    }
+
+    fn poll_snapshots(&mut self, cx: &mut Context<'_>) {
         while let Poll::Ready(Some(snapshot)) = Pin::new(&mut self.snapshots).poll_next(cx) {
             if let Some(data) = &snapshot.data {
-                self.answer = cut(&data.to_string(), ANSWER_LENGTH);
+                self.answer = beginning(data, ANSWER_LENGTH);
             }
             self.snapshot = snapshot;
         }
     }
 
-    /// Sends the text of the field; whether it was sent. Only the empty text is withheld.
+    /// Waits until the channel has room for a message; once it has ended, for ever.
+    pub fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        match Pin::new(&mut self.channel).poll_ready(cx) {
+            Poll::Ready(Ok(())) => Poll::Ready(()),
+            Poll::Ready(Err(_)) | Poll::Pending => Poll::Pending,
+        }
+    }
+
+    /// Waits until there is a connection, or tells why there is none.
+    pub fn ready(&self) -> Ready {
+        self.channel.ready()
+    }
+
+    /// Sends the text of the field. Only the empty text is withheld.
     ///
     /// The text stays. The view selects it and keeps the focus, so that the next key replaces it.
-    pub fn send(&mut self, now: Duration) -> bool {
+    pub fn send(&mut self, now: Duration) -> Sending {
         if self.field.is_empty() {
-            return false;
+            return Sending::Withheld;
         }
         let message = Message::from(self.field.as_str());
         self.unsent = match self.channel.try_send(message.clone()) {
@@ -112,7 +160,10 @@ impl Page {
             }
             Err(_) => Some("Not sent: the connection is closed. Connect first."),
         };
-        self.unsent.is_none()
+        match self.unsent {
+            None => Sending::Sent,
+            Some(_) => Sending::Refused,
+        }
     }
 
     /// Leaves the channel for a new one, to the URL.
@@ -156,10 +207,14 @@ impl Page {
         }
     }
 
-    /// How the connection ended, once it has: who closed it, the code, the reason.
+    /// How the connection ended, once it has: who closed it, the code, the reason; or why there is none.
     pub fn ending(&self) -> Option<String> {
         let info = self.snapshot.close.as_ref()?;
-        Some(sentence(&info.to_string()))
+        Some(match &self.snapshot.error {
+            // There was no connection that anybody could have closed.
+            Some(Error::Connect(error)) => sentence(&error.to_string()),
+            _ => sentence(&info.to_string()),
+        })
     }
 
     /// What a person should know at once: a message that was not sent, or why the connection failed.

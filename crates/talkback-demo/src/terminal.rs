@@ -1,21 +1,28 @@
-//! The view in a terminal, or in a pipe.
+//! The demo in a terminal, or in a pipe: lines go in, answers come out.
+//!
+//! What is sent, and how it ended, is the [`Page`]'s, as in the window and in the tab. Two things are
+//! the terminal's own. It shows each answer and not only the last, so it takes them one by one. And
+//! its input ends, which a window does not know: `answers.rs` tells what is still to come then.
 
 mod answers;
 
 use std::io;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use talkback::{Error, WebSocketChannel};
-use talkback_cli::exchange::{self, Step};
+use talkback::{Error, Message, WebSocketChannel};
+use talkback_cli::exchange::{self, Duplex, Step};
 use talkback_cli::input::Lines;
 use talkback_cli::screen::{Output, Screen};
 use talkback_cli::signals::{Signals, Stop};
 use talkback_cli::{explain, show};
+use talkback_demo::state::{Page, Sending, TITLE};
 use tokio::time::{Instant, sleep_until};
 
 use self::answers::{Answers, Awaited, Kind};
 use crate::Failure;
 
+/// The field's label stands before what is typed.
 const PROMPT: &str = "Send a message: ";
 
 /// How long a server that does not echo may be quiet before it is taken to have said everything.
@@ -25,15 +32,16 @@ const QUIET: Duration = Duration::from_millis(500);
 pub(crate) async fn run(url: &str, answer_timeout: Duration) -> Result<u8, Failure> {
     let mut signals =
         Signals::new().map_err(|error| format!("could not handle signals: {error}"))?;
-    let mut channel = WebSocketChannel::connect(url);
+    let page = Page::new(TITLE, url, WebSocketChannel::connect(url));
     tokio::select! {
-        ready = channel.ready() => ready.map_err(|error| explain_error(&error))?,
+        ready = page.ready() => ready.map_err(|error| explain_error(&error))?,
         stop = signals.next() => return Ok(stop.exit_code()),
     }
     // The prompt is not on standard output, which holds answers only.
     let (screen, lines) =
         Screen::open(PROMPT, Output::Stderr).map_err(|error| input_failed(&error))?;
     let mut view = View {
+        conversation: Conversation::new(page),
         answers: Answers::default(),
         screen,
         lines,
@@ -42,13 +50,13 @@ pub(crate) async fn run(url: &str, answer_timeout: Duration) -> Result<u8, Failu
         input_error: None,
     };
     let outcome = tokio::select! {
-        outcome = view.show(&mut channel) => outcome,
+        outcome = view.show() => outcome,
         stop = signals.next() => Err(Ending::Stopped(stop)),
     };
     // Before anything else: it gives the terminal back, and Ctrl-C its meaning.
     view.screen.close().await;
     tokio::select! {
-        _ = channel.close() => {}
+        _ = view.conversation.page.leave() => {}
         stop = signals.next() => return Ok(stop.exit_code()),
     }
     match outcome {
@@ -74,7 +82,41 @@ impl From<Failure> for Ending {
     }
 }
 
+/// The page, and the time since it was opened.
+struct Conversation {
+    page: Page,
+    opened: Instant,
+}
+
+impl Conversation {
+    fn new(page: Page) -> Self {
+        let opened = Instant::now();
+        Self { page, opened }
+    }
+
+    /// Sends a line as if it stood in the field; gives it back if it was not empty.
+    fn send(&mut self, line: String) -> Option<String> {
+        self.page.field = line;
+        match self.page.send(self.opened.elapsed()) {
+            Sending::Withheld => None,
+            // What was refused shows at the next step as the end of the connection.
+            Sending::Sent | Sending::Refused => Some(std::mem::take(&mut self.page.field)),
+        }
+    }
+}
+
+impl Duplex for Conversation {
+    fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Option<Message>> {
+        self.page.poll_message(cx, self.opened.elapsed())
+    }
+
+    fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.page.poll_room(cx)
+    }
+}
+
 struct View {
+    conversation: Conversation,
     answers: Answers,
     screen: Screen,
     lines: Lines,
@@ -87,29 +129,32 @@ struct View {
 
 impl View {
     /// Shows what happens until all is said, or the connection ends.
-    async fn show(&mut self, channel: &mut WebSocketChannel) -> Result<(), Ending> {
+    async fn show(&mut self) -> Result<(), Ending> {
         while !self.is_done() {
             let deadline = self.deadline();
             let input = self.input_end.is_none().then_some(&mut self.lines);
-            tokio::select! {
-                step = exchange::next(channel, input) => self.handle(step, channel).await?,
+            let step = tokio::select! {
+                step = exchange::next(&mut self.conversation, input) => step,
                 () = until(deadline) => return Ok(self.time_is_up()?),
+            };
+            match step {
+                Step::Closed => return Ok(self.ended()?),
+                step => self.handle(step).await?,
             }
         }
         Ok(())
     }
 
-    async fn handle(&mut self, step: Step, channel: &WebSocketChannel) -> Result<(), Ending> {
+    async fn handle(&mut self, step: Step) -> Result<(), Ending> {
         match step {
             Step::Line(line) => {
-                if let Some(message) = self.answers.submit(line) {
-                    // What cannot be sent shows at the next step as the end of the connection.
-                    let _ = channel.try_send(message);
+                if let Some(text) = self.conversation.send(line) {
+                    self.answers.handle_sent(text);
                 }
             }
             Step::Message(message) => {
-                let kind = self.answers.handle_message(message);
-                self.show_latest(kind).await?;
+                let kind = self.answers.handle_message(&message);
+                self.show_message(&message, kind).await?;
                 self.input_end = self.input_end.map(|_| Instant::now());
             }
             Step::InputEnded => self.end_input().await,
@@ -120,14 +165,25 @@ impl View {
                 self.input_error = Some(error);
                 self.end_input().await;
             }
-            Step::Closed => {
-                let info = channel.close_info();
-                self.answers
-                    .handle_end(info.expect("a channel that has ended tells how"));
-                return Ok(self.ended_early()?);
-            }
+            // There is nothing left to show.
+            Step::Closed => {}
         }
         Ok(())
+    }
+
+    /// Shows answers on standard output, others on standard error.
+    async fn show_message(&mut self, message: &Message, kind: Kind) -> Result<(), Failure> {
+        let line = show::line(message);
+        let printed = match kind {
+            Kind::Answer => self.screen.print(Output::Stdout, line).await,
+            Kind::Unasked => {
+                let line = format!("the server says, unasked: {line}");
+                // If nobody reads standard error, there is nobody to tell.
+                let _ = self.screen.print(Output::Stderr, line).await;
+                return Ok(());
+            }
+        };
+        printed.map_err(|error| format!("could not write to standard output: {error}"))
     }
 
     async fn end_input(&mut self) {
@@ -160,37 +216,19 @@ impl View {
         ))
     }
 
-    /// The server closed before this end did.
-    fn ended_early(&self) -> Result<(), Failure> {
-        let how = self.answers.end().map(explain::end).unwrap_or_default();
+    /// The connection ended before this end closed it.
+    fn ended(&self) -> Result<(), Failure> {
+        let how = self.conversation.page.ending().unwrap_or_default();
         match self.answers.awaited() {
             Awaited::Answers(count) => {
                 let lines = lines(count);
                 Err(format!(
-                    "the connection ended too early, and {lines} unanswered: {how}"
+                    "the connection ended too early, and {lines} unanswered. {how}"
                 ))
             }
             _ if self.input_end.is_some() => Ok(()),
-            _ => Err(format!("the connection ended before the input: {how}")),
+            _ => Err(format!("the connection ended before the input. {how}")),
         }
-    }
-
-    /// Shows the latest message: answers on standard output, others on standard error.
-    async fn show_latest(&mut self, kind: Kind) -> Result<(), Failure> {
-        let Some(message) = self.answers.latest() else {
-            return Ok(());
-        };
-        let line = show::line(message);
-        let printed = match kind {
-            Kind::Answer => self.screen.print(Output::Stdout, line).await,
-            Kind::Unasked => {
-                let line = format!("the server says, unasked: {line}");
-                // If nobody reads standard error, there is nobody to tell.
-                let _ = self.screen.print(Output::Stderr, line).await;
-                return Ok(());
-            }
-        };
-        printed.map_err(|error| format!("could not write to standard output: {error}"))
     }
 }
 
@@ -219,4 +257,16 @@ fn explain_error(error: &Error) -> Failure {
 
 fn input_failed(error: &io::Error) -> Failure {
     format!("could not read standard input: {error}")
+}
+
+#[cfg(test)]
+mod tests {
+    use talkback_demo::state::FIELD_LABEL;
+
+    use super::*;
+
+    #[test]
+    fn the_prompt_is_the_label_of_the_field() {
+        assert_eq!(PROMPT, format!("{FIELD_LABEL}: "));
+    }
 }

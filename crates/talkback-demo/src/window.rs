@@ -18,12 +18,8 @@ use talkback::{Closing, WebSocketChannel};
 
 use self::field::Entered;
 use crate::egui_snapshots::repaint_waker;
-use crate::state::{FIELD_LABEL, Page, SEND_LABEL, TITLE};
+use crate::state::{ANSWER_SPACE, FIELD_LABEL, PADDING, Page, SEND_LABEL, TITLE};
 
-/// Room around the body, as in the recipe.
-const PADDING: i8 = 20;
-/// Room above and below the answer, as in the recipe.
-const ANSWER_SPACE: f32 = 24.0;
 /// Room below the body, so that the button never hides its end.
 const BUTTON_SPACE: f32 = 72.0;
 

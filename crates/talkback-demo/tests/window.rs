@@ -73,6 +73,17 @@ impl Demo {
         }));
     }
 
+    fn compose(&mut self, preedits: [&str; 3]) {
+        for preedit in preedits {
+            self.preedit(preedit);
+        }
+    }
+
+    fn click(&mut self, role: Role, label: &str) {
+        self.harness.get_by_role_and_label(role, label).click();
+        self.harness.run();
+    }
+
     fn commit(&mut self, text: &str) {
         self.event(Event::Ime(ImeEvent::Commit(text.to_owned())));
     }
@@ -245,6 +256,68 @@ fn enter_while_composing_sends_neither_early_nor_twice() {
     demo.press(Key::Enter);
     demo.shows(|page| page.answer() == "글");
     assert_eq!(demo.sent(), ["한", "글"]);
+}
+
+#[test]
+fn a_space_ends_a_syllable_and_stands_behind_it() {
+    let mut demo = Demo::open();
+    demo.compose(["ㅎ", "하", "한"]);
+    demo.commit("한");
+    demo.type_text(" ");
+    demo.compose(["ㄱ", "그", "글"]);
+    demo.commit("글");
+    demo.press(Key::Enter);
+    demo.shows(|page| page.answer() == "한 글");
+    assert_eq!(demo.sent(), ["한 글"]);
+}
+
+#[test]
+fn the_button_sends_what_is_being_composed_whole_and_once() {
+    for is_committed in [false, true] {
+        let mut demo = Demo::open();
+        demo.compose(["ㅎ", "하", "한"]);
+        if is_committed {
+            // With the click, as some systems do.
+            let commit = ImeEvent::Commit("한".to_owned());
+            demo.harness.event(Event::Ime(commit));
+        }
+        demo.click(Role::Button, "Send message");
+        demo.shows(|page| page.answer() == "한");
+        assert_eq!(
+            (demo.sent(), demo.field()),
+            (vec!["한".to_owned()], "한".to_owned())
+        );
+        // The composition is over, told or not: Enter sends, and what is typed replaces the text.
+        demo.press(Key::Enter);
+        assert_eq!(demo.sent(), ["한", "한"]);
+        demo.type_text("a");
+        assert_eq!(demo.field(), "a");
+    }
+}
+
+#[test]
+fn what_is_being_composed_stays_when_the_focus_goes() {
+    let mut demo = Demo::open();
+    demo.compose(["ㅎ", "하", "한"]);
+    demo.harness.get_by_label("Connection").click();
+    demo.harness.run();
+    assert_eq!((demo.field(), demo.sent()), ("한".to_owned(), Vec::new()));
+    demo.click(Role::TextInput, "Send a message");
+    demo.press(Key::Enter);
+    demo.shows(|page| page.answer() == "한");
+    assert_eq!(demo.sent(), ["한"]);
+}
+
+#[test]
+fn what_is_being_composed_stays_when_the_window_loses_the_focus() {
+    let mut demo = Demo::open();
+    demo.compose(["ㅎ", "하", "한"]);
+    demo.event(Event::WindowFocused(false));
+    demo.event(Event::WindowFocused(true));
+    assert_eq!((demo.field(), demo.sent()), ("한".to_owned(), Vec::new()));
+    demo.press(Key::Enter);
+    demo.shows(|page| page.answer() == "한");
+    assert_eq!(demo.sent(), ["한"]);
 }
 
 #[test]

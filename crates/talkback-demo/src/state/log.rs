@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use talkback::Message;
 
-use super::words::{cut, escaped};
+use super::words::{beginning, escaped};
 
 /// How many messages are kept.
 pub const LOG_LENGTH: usize = 200;
@@ -66,7 +66,7 @@ impl Log {
             direction,
             time,
             size: message.len(),
-            text: escaped(&cut(&message.to_string(), TEXT_LENGTH)),
+            text: escaped(&beginning(message, TEXT_LENGTH)),
         });
     }
 

@@ -1,5 +1,7 @@
 //! What is said to a person.
 
+use talkback::Message;
+
 /// What a colour means; each view has its own shades.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
@@ -30,8 +32,15 @@ pub(super) fn sentence(text: &str) -> String {
     escaped(&sentence)
 }
 
-/// The beginning of a text, and an ellipsis if there is more.
-pub(super) fn cut(text: &str, length: usize) -> String {
+/// The beginning of a message in words, and an ellipsis if there is more. The rest is not copied.
+pub(super) fn beginning(message: &Message, length: usize) -> String {
+    match message.as_text() {
+        Some(text) => cut(text, length),
+        None => cut(&message.to_string(), length),
+    }
+}
+
+fn cut(text: &str, length: usize) -> String {
     match text.char_indices().nth(length) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),

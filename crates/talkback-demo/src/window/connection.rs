@@ -1,6 +1,6 @@
 //! What is folded away: where the channel goes, how it is, and what went over it.
 
-use eframe::egui::{self, RichText, TextEdit};
+use eframe::egui::{self, RichText, Shape, Stroke, TextEdit};
 
 use super::theme;
 use crate::state::{Direction, Entry, Page};
@@ -76,13 +76,22 @@ fn log(ui: &mut egui::Ui, page: &Page) {
 }
 
 fn line(ui: &mut egui::Ui, entry: &Entry) {
-    let palette = theme::palette(ui.visuals());
-    let arrow = match entry.direction {
-        Direction::Sent => "⬆",
-        Direction::Received => "⬇",
-    };
-    let heading = RichText::new(format!("{arrow} {}", entry.heading())).size(12.0);
-    ui.label(heading.color(palette.muted));
+    let color = theme::palette(ui.visuals()).muted;
+    ui.horizontal(|ui| {
+        arrow(ui, entry.direction, color);
+        ui.label(RichText::new(entry.heading()).size(12.0).color(color));
+    });
     ui.add(egui::Label::new(&entry.text).wrap());
     ui.add_space(4.0);
+}
+
+/// Up for what was sent, down for what was received. It is painted, as not every font has arrows.
+fn arrow(ui: &mut egui::Ui, direction: Direction, color: egui::Color32) {
+    let (rect, _) = ui.allocate_exact_size(egui::vec2(8.0, 6.0), egui::Sense::hover());
+    let corners = match direction {
+        Direction::Sent => [rect.left_bottom(), rect.center_top(), rect.right_bottom()],
+        Direction::Received => [rect.left_top(), rect.right_top(), rect.center_bottom()],
+    };
+    let arrow = Shape::convex_polygon(corners.to_vec(), color, Stroke::NONE);
+    ui.painter().add(arrow);
 }

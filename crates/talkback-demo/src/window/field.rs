@@ -67,7 +67,10 @@ pub(super) fn show(
     }
     match response.has_focus() {
         true => entered(ui, id),
-        false => Entered::No,
+        false => {
+            end_composition(ui, id);
+            Entered::No
+        }
     }
 }
 
@@ -79,6 +82,7 @@ pub(super) fn select_all(ui: &Ui, label: &str, text: &str) {
     let all = CCursorRange::two(CCursor::new(0), end);
     state.cursor.set_char_range(Some(all));
     state.store(ui.ctx(), id);
+    end_composition(ui, id);
     ui.memory_mut(|memory| memory.request_focus(id));
 }
 
@@ -94,7 +98,9 @@ fn entered(ui: &Ui, id: Id) -> Entered {
         for event in &input.events {
             match event {
                 Event::Ime(ImeEvent::Preedit { text, .. }) => is_composing = !text.is_empty(),
-                Event::Ime(ImeEvent::Commit(_)) => is_composing = false,
+                Event::Ime(ImeEvent::Commit(_)) | Event::WindowFocused(false) => {
+                    is_composing = false;
+                }
                 Event::Key {
                     key: Key::Enter,
                     pressed: true,
@@ -107,6 +113,12 @@ fn entered(ui: &Ui, id: Id) -> Entered {
     });
     ui.data_mut(|data| data.insert_temp(id, is_composing));
     entered
+}
+
+/// What is composed stays as text once the field has lost the focus. Not every system tells then that
+/// the composition is over, and the next Enter must not be taken for its end.
+fn end_composition(ui: &Ui, id: Id) {
+    ui.data_mut(|data| data.remove_temp::<bool>(id));
 }
 
 fn paint_label(ui: &Ui, rect: Rect, label: &str, color: egui::Color32, is_above: bool) {

@@ -154,7 +154,7 @@ impl Screen {
     fn take_picture(&self, picture: &Path) -> Result<()> {
         let (width, height) = PICTURE;
         let resize = ["getactivewindow", "windowsize", "--sync", width, height];
-        self.run("xdotool", resize, KEY_LIMIT)?;
+        self.run("xdotool", resize, OPEN_LIMIT)?;
         // The answer is on its way, and the window is painted anew.
         std::thread::sleep(Duration::from_secs(1));
         let import = ["-frame", "-window", TITLE].map(OsStr::new);

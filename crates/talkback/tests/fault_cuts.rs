@@ -1,4 +1,4 @@
-//! V54: a session that is cut after every byte, by FIN and by RST, in either direction.
+//! V54: a session that is cut after every byte, by FIN, by RST and by a FIN in one direction alone.
 
 #[path = "support/fault_proxy.rs"]
 mod fault_proxy;
@@ -52,12 +52,22 @@ async fn v54_reset_after_every_byte_of_compressed_messages() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn v54_half_open_after_every_byte() {
+    cut_everywhere(End::HalfFin, Opening::plain()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn v54_half_open_after_every_byte_of_compressed_messages() {
+    cut_everywhere(End::HalfFin, Opening::compressed()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn v54_cuts_of_large_messages() {
     let (session, opening) = (Session::large(), Opening::plain());
     let mut chance = Chance(54);
     for (direction, size) in sizes(&session, &opening).await {
         assert!(size > 280_000, "{direction:?}: {size}");
-        for end in [End::Fin, End::Reset] {
+        for end in [End::Fin, End::Reset, End::HalfFin] {
             let cuts: Vec<_> = (0..30)
                 .map(|_| (direction, chance.below(size as u64) as usize))
                 .collect();

@@ -163,7 +163,7 @@ async fn check(rig: &Rig, peer: &Peer, role: Role, after: usize, end: End) {
     let what = format!("{role:?}, {end:?} after {after} of {}", peer.bytes.len());
     let expected = peer.whole_after(after);
     match end {
-        End::Fin => assert!(messages == expected, "{what}: {}", messages.len()),
+        End::Fin | End::HalfFin => assert!(messages == expected, "{what}: {}", messages.len()),
         // A reset may overtake what was sent before it.
         End::Reset => assert!(expected.starts_with(&messages), "{what}"),
     }
@@ -191,7 +191,7 @@ const AT_A_TIME: usize = 8;
 
 /// Cuts after each of these numbers of bytes.
 async fn cut_after(peer: Peer, role: Role, cuts: Vec<usize>) {
-    let with_ends = |&after| [(after, End::Fin), (after, End::Reset)];
+    let with_ends = |&after| [End::Fin, End::Reset, End::HalfFin].map(|end| (after, end));
     let cuts: Vec<_> = cuts.iter().flat_map(with_ends).collect();
     println!("{role:?}: {} cuts", cuts.len());
     let (peer, cuts) = (Arc::new(peer), Arc::new(cuts));

@@ -2,12 +2,15 @@
 
 #![allow(dead_code, reason = "each test file uses its own part")]
 
+mod bystander;
+mod descriptors;
 mod peer;
 mod usage;
+pub(crate) mod zeros;
 
 use std::net::SocketAddr;
 use std::process::Command;
-use std::sync::mpsc;
+use std::sync::{Mutex, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -15,8 +18,14 @@ use talkback::WebSocketChannel;
 
 use crate::support::{LIMIT, Running, url_of};
 
+use bystander::{Bystander, say};
+
 #[allow(unused_imports, reason = "each test file uses its own part")]
-pub(crate) use peer::{Attacker, Peer, REQUEST, accept_head, frame, header, plain, read_head};
+pub(crate) use descriptors::raise_descriptors;
+#[allow(unused_imports, reason = "each test file uses its own part")]
+pub(crate) use peer::{
+    Attacker, Peer, REQUEST, accept_head, frame, header, plain, plain_header, read_head,
+};
 pub(crate) use usage::Usage;
 
 pub(crate) const KIB: u64 = 1024;
@@ -30,7 +39,8 @@ pub(crate) const CONSTANT: u64 = 6 * MIB;
 const IDLE_TICKS: u64 = 10;
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// `talkback echo`, warmed up: what it held before the attack is known.
+/// `talkback echo`, warmed up: what it held before the attack is known. A well-behaved client talks to
+/// it all the while.
 pub(crate) struct Target {
     pub(crate) server: Running,
     pub(crate) url: String,
@@ -38,6 +48,7 @@ pub(crate) struct Target {
     pub(crate) usage: Usage,
     descriptors: usize,
     peak: u64,
+    bystander: Mutex<Option<Bystander>>,
 }
 
 impl Target {
@@ -67,15 +78,15 @@ impl Target {
             usage,
             descriptors: 0,
             peak: 0,
+            bystander: Mutex::new(None),
         };
         // One connection before counting: what is made once and kept is no cost of the attack.
-        if target.url.starts_with("ws://") {
-            let descriptors = target.usage.descriptors();
-            target.serves();
-            until("the first connection is gone", || {
-                target.usage.descriptors() <= descriptors
-            });
-        }
+        let descriptors = target.usage.descriptors();
+        target.serves();
+        until("the first connection is gone", || {
+            target.usage.descriptors() <= descriptors
+        });
+        *target.bystander.get_mut().unwrap() = Some(Bystander::on(target.opened()));
         target.descriptors = target.usage.descriptors();
         target.peak = target.usage.peak();
         target
@@ -84,17 +95,24 @@ impl Target {
     /// A well-behaved client is served.
     #[track_caller]
     pub(crate) fn serves(&self) {
-        let url = self.url.clone();
+        let channel = self.opened();
+        // On a thread of its own, as the caller may be in a runtime.
+        let closing = thread::spawn(move || channel.close().wait());
+        assert!(closing.join().unwrap().unwrap().clean);
+    }
+
+    /// A well-behaved client, which has been served once.
+    #[track_caller]
+    fn opened(&self) -> WebSocketChannel {
+        // Those that speak TLS have made their certificates themselves.
+        let connecting = talkback::connect(&*self.url).danger_accept_any_certificate();
         let (done, served) = mpsc::channel();
-        // On a thread of its own, so that the caller may be in a runtime.
         thread::spawn(move || {
-            let mut channel = WebSocketChannel::connect(url);
-            channel.try_send("well-behaved").unwrap();
-            let echo = channel.blocking_recv().unwrap();
-            assert_eq!(echo, Some("well-behaved".into()));
-            let _ = done.send(channel.close().wait().unwrap());
+            let mut channel = connecting.channel();
+            let said = say(&mut channel);
+            let _ = done.send(said.map(|()| channel));
         });
-        assert!(served.recv_timeout(LIMIT).unwrap().clean);
+        served.recv_timeout(LIMIT).unwrap().unwrap()
     }
 
     /// How many descriptors more than before the attack.
@@ -115,11 +133,17 @@ impl Target {
         assert!(growth <= bytes, "{growth} bytes, {bytes} are allowed");
     }
 
-    /// All is as before the attack: descriptors are closed, nothing runs, clients are served.
+    /// All is as before the attack: descriptors are closed, nothing runs, clients are served, and one
+    /// was all the while.
     #[track_caller]
     pub(crate) fn recovers(&self) {
         until("all descriptors are closed", || self.descriptors() == 0);
         self.usage.is_idle(PAUSE, IDLE_TICKS);
+        if let Some(bystander) = self.bystander.lock().unwrap().take() {
+            let talk = bystander.leave().unwrap();
+            println!("{} echoes for the bystander", talk.echoes);
+            assert!(talk.echoes > 0 && talk.info.clean, "{talk:?}");
+        }
         self.serves();
         assert_calm(&self.server);
     }

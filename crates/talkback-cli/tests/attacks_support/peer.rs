@@ -11,6 +11,14 @@ use crate::support::LIMIT;
 pub(crate) const REQUEST: &str = "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
      Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
 
+/// The line that offers compression, and the beginning of the one that agrees to it.
+pub(crate) const COMPRESSION: &str = "Sec-WebSocket-Extensions: permessage-deflate";
+
+/// A head with another line, before its empty line.
+pub(crate) fn with_line(head: &str, line: &str) -> String {
+    format!("{}{line}\r\n\r\n", head.strip_suffix("\r\n").unwrap())
+}
+
 /// A client that knows no rule.
 pub(crate) struct Peer {
     pub(crate) stream: TcpStream,
@@ -36,6 +44,15 @@ impl Peer {
         peer.send(REQUEST.as_bytes());
         let head = peer.head();
         assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
+        peer
+    }
+
+    /// Opens a WebSocket with compression.
+    pub(crate) fn open_compressed(address: SocketAddr) -> Self {
+        let mut peer = Self::connect(address);
+        peer.send(with_line(REQUEST, COMPRESSION).as_bytes());
+        let head = peer.head();
+        assert!(head.contains(COMPRESSION), "{head}");
         peer
     }
 
@@ -137,6 +154,14 @@ impl Attacker {
         peer
     }
 
+    /// The next client, with an open WebSocket that has compression.
+    pub(crate) fn open_compressed(&self) -> Peer {
+        let (mut peer, request) = self.asked();
+        assert!(request.contains(COMPRESSION), "{request}");
+        peer.send(with_line(&accept_head(&request), COMPRESSION).as_bytes());
+        peer
+    }
+
     /// Holds that nobody waits to be accepted.
     #[track_caller]
     pub(crate) fn assert_nobody_came(&self) {
@@ -184,8 +209,8 @@ pub(crate) fn plain(first: u8, payload: &[u8]) -> Vec<u8> {
     [&plain_header(first, payload.len() as u64), payload].concat()
 }
 
-/// The shortest form of a length (RFC 6455 §5.2).
-fn plain_header(first: u8, size: u64) -> Vec<u8> {
+/// The header of a server's frame that declares so many bytes, in the shortest form (RFC 6455 §5.2).
+pub(crate) fn plain_header(first: u8, size: u64) -> Vec<u8> {
     let mut bytes = vec![first];
     match (u8::try_from(size), u16::try_from(size)) {
         (Ok(size @ 0..=125), _) => bytes.push(size),

@@ -22,9 +22,13 @@ pub(crate) enum Direction {
 pub(crate) enum End {
     Fin,
     Reset,
+    /// A FIN in the direction of the cut alone: a half-open connection, of which the sender learns
+    /// nothing, and whose other direction goes on.
+    HalfFin,
 }
 
-/// Both ends lose the connection once `after` bytes have passed in one direction.
+/// Both ends lose the connection, or one of them a direction of it, once `after` bytes have passed in
+/// one direction.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Cut {
     pub(crate) direction: Direction,
@@ -78,15 +82,27 @@ impl Plan {
         }
     }
 
-    /// How many bytes may pass in this direction, and the pace at which they do.
-    fn of(&self, direction: Direction) -> (usize, Pace) {
+    fn of(&self, direction: Direction) -> Share {
         let cut = self.cut.filter(|cut| cut.direction == direction);
-        let pace = match direction {
-            Direction::ToServer => self.to_server,
-            Direction::ToClient => self.to_client,
-        };
-        (cut.map_or(usize::MAX, |cut| cut.after), pace)
+        Share {
+            size_max: cut.map_or(usize::MAX, |cut| cut.after),
+            is_half_open: cut.is_some_and(|cut| cut.end == End::HalfFin),
+            pace: match direction {
+                Direction::ToServer => self.to_server,
+                Direction::ToClient => self.to_client,
+            },
+        }
     }
+}
+
+/// A plan for one direction.
+#[derive(Clone, Copy, Debug)]
+struct Share {
+    /// How many bytes may pass.
+    size_max: usize,
+    /// Whether the other direction goes on when they have.
+    is_half_open: bool,
+    pace: Pace,
 }
 
 /// How many bytes have passed.
@@ -129,7 +145,10 @@ impl FaultProxy {
                 client.set_zero_linger().unwrap();
                 server.set_zero_linger().unwrap();
             }
-            None => {}
+            Some(Cut {
+                end: End::HalfFin, ..
+            })
+            | None => {}
         }
         passed
     }
@@ -176,13 +195,18 @@ enum Pumped {
 async fn pump(
     mut from: impl AsyncRead + Unpin,
     mut to: impl AsyncWrite + Unpin,
-    (size_max, pace): (usize, Pace),
+    share: Share,
     passed: &mut usize,
 ) -> Pumped {
-    let mut segments = Segments::new(pace);
+    let mut segments = Segments::new(share.pace);
     let mut buffer = vec![0; 16 * 1024];
     loop {
-        let room = size_max - *passed;
+        let room = share.size_max - *passed;
+        if room == 0 && share.is_half_open {
+            let _ = to.shutdown().await;
+            let _ = tokio::io::copy(&mut from, &mut tokio::io::sink()).await;
+            return Pumped::Ended;
+        }
         if room == 0 {
             return Pumped::Cut;
         }

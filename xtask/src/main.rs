@@ -12,6 +12,7 @@ mod docs;
 mod frameworks;
 mod fuzz;
 mod interop;
+mod mutants;
 mod pictures;
 mod process;
 mod report;
@@ -37,6 +38,8 @@ Usage:
   cargo xtask demo [ARGUMENT]... build and start the demo (also: cargo demo)
   cargo xtask fuzz [--minutes N] [TARGET]...
                                  look for inputs that break the core
+  cargo xtask mutants [PATH]...  change the core in one place after the other, and count how many
+                                 of the changes its tests notice (an hour and more)
   cargo xtask frameworks         compile the examples of docs/ui.md: Dioxus, iced, Leptos
   cargo xtask web                build the demo's tab and the example page, and weigh them
   cargo xtask pictures           take the pictures of the documentation anew
@@ -57,6 +60,10 @@ fn main() -> ExitCode {
         }),
         Some("fuzz") => fuzz::start(&rest).unwrap_or_else(|error| {
             eprintln!("cargo xtask fuzz: {error}");
+            ExitCode::FAILURE
+        }),
+        Some("mutants") => mutants::start(&rest).unwrap_or_else(|error| {
+            eprintln!("cargo xtask mutants: {error}");
             ExitCode::FAILURE
         }),
         Some("frameworks") => match frameworks::check() {

@@ -300,6 +300,31 @@ fn a_close_inside_of_a_message_leaves_it_without_an_end() {
 }
 
 #[test]
+fn no_piece_is_left_once_the_connection_closes() {
+    let now = Instant::now();
+    for role in ROLES {
+        let payload = deflated(&vec![7; 10 * PIECE_SIZE_MAX]);
+        let frame = peer_frame(role, FIN | RSV1 | BINARY, &payload);
+        let end: [fn(&mut Connection); 2] = [
+            |connection| connection.close(None, Instant::now()),
+            |connection| connection.handle_end("the peer went away"),
+        ];
+        for end in end {
+            let mut connection = compressing(role, takeover());
+            connection.set_delivery(Delivery::Pieces);
+            let mut bytes = frame.clone();
+            let step = connection.handle_bytes(&mut bytes, now);
+            assert_eq!(step.consumed, frame.len());
+            assert!(step.event.is_some() && connection.has_pieces());
+            end(&mut connection);
+            assert!(!connection.has_pieces(), "{role:?}");
+            let step = connection.handle_bytes(&mut [], now);
+            assert_eq!((step.consumed, step.event), (0, None));
+        }
+    }
+}
+
+#[test]
 fn pings_between_pieces_keep_their_place_5_4() {
     for role in ROLES {
         let bytes = [

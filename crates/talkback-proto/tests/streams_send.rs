@@ -116,6 +116,23 @@ fn small_pieces_are_gathered_and_a_large_one_rides_alone() {
 }
 
 #[test]
+fn a_payload_of_4096_bytes_joins_what_was_gathered_and_a_larger_one_does_not() {
+    for role in ROLES {
+        let mut connection = plain(role);
+        connection
+            .begin_message(MessageKind::Binary, Compression::Auto)
+            .unwrap();
+        for size in [4096, 4097] {
+            connection.gather(&[1; 5]).unwrap();
+            connection.send_fragment(vec![1; size], Fin::More).unwrap();
+        }
+        let frames = sent(&mut connection).into_iter();
+        let sizes: Vec<usize> = frames.map(|(_, payload)| payload.len()).collect();
+        assert_eq!(sizes, [4101, 5, 4097], "{role:?}");
+    }
+}
+
+#[test]
 fn another_message_inside_of_one_is_refused_and_control_frames_pass_5_4() {
     for role in ROLES {
         for parameters in [None, Some(takeover())] {

@@ -259,6 +259,7 @@ fn v12_user_info_becomes_authorization_unless_the_caller_sets_it() {
 fn v12_debug_shows_no_secrets() {
     let options = options_with_header("authorization", "Bearer t0ken");
     let shown = format!("{options:?}");
+    assert!(shown.contains("authorization"), "{shown}");
     let client = client_with("ws://user:secret@host/p?token=t0ken", options).unwrap();
     let shown = format!("{shown} {client:?} {:?}", client.request().headers());
     for secret in ["user", "secret", "t0ken"] {

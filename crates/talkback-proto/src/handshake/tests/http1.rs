@@ -192,3 +192,14 @@ fn s12_fails_at_the_first_byte_that_no_head_has() {
         );
     }
 }
+
+#[test]
+fn s12_a_line_of_white_space_does_not_end_the_head() {
+    for space in ["\t", " ", "\t\t", " \t"] {
+        let mut reader = HeadReader::new(HeadLimits::default());
+        let head = format!("GET / HTTP/1.1\r\n{space}\r\n");
+        assert_eq!(reader.handle(head.as_bytes()), Ok(None), "{space:?}");
+        assert_eq!(reader.handle(b"\r\n"), Ok(Some(2)));
+        assert_eq!(reader.request().unwrap_err(), HeadError::Header);
+    }
+}

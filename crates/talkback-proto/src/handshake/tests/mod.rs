@@ -18,6 +18,7 @@ mod origin;
 mod properties;
 mod refused_body;
 mod server;
+mod told;
 mod url;
 
 /// The nonce of the RFC's example, whose key is [`SAMPLE_KEY`] (RFC 6455 §1.3).

@@ -1,0 +1,94 @@
+//! What errors of the opening handshake tell a person: what happened, and what to do.
+
+use http::StatusCode;
+
+use super::*;
+
+fn refused(status: u16, body: &'static str) -> HandshakeError {
+    let response = Response::builder().status(status).body(()).unwrap();
+    HandshakeError::refused(&response, body.into())
+}
+
+#[test]
+fn c18_each_status_has_its_advice() {
+    for (statuses, advice) in [
+        (&[200, 299][..], "not WebSocket at this path"),
+        (&[300, 302, 399], "Location header"),
+        (&[400], "did not understand the request"),
+        (&[401, 407], "wants other credentials"),
+        (&[403], "forbids this"),
+        (&[404, 410], "nothing at this path"),
+        (&[426], "another version or protocol"),
+        (&[429, 503], "is busy"),
+        (&[500, 502, 504, 599], "is at fault"),
+        (
+            &[100, 402, 405, 418, 600, 999],
+            "read the body of its answer",
+        ),
+    ] {
+        for &status in statuses {
+            let text = refused(status, "").to_string();
+            let (happened, told) = text.split_once(';').expect("an advice follows");
+            let name = StatusCode::from_u16(status).unwrap().to_string();
+            assert!(happened.contains(&name), "{text}");
+            // That of 400 ends as the general one does.
+            let is_400 = told.contains("did not understand");
+            assert!(told.contains(advice) && is_400 == (status == 400), "{text}");
+        }
+    }
+}
+
+#[test]
+fn v12_the_body_of_a_refusal_is_shown_by_its_size_only() {
+    let HandshakeError::Status(refused) = refused(403, "s3cret page") else {
+        panic!("it is a refusal");
+    };
+    let shown = format!("{refused:?}");
+    assert!(shown.contains("403") && shown.contains("11"), "{shown}");
+    assert!(!shown.contains("s3cret"), "{shown}");
+}
+
+#[test]
+fn v12_only_what_may_be_a_secret_is_marked_as_one() {
+    let response = Response::builder()
+        .status(302)
+        .header("location", "/?token=s3cret")
+        .header("set-cookie", "id=s3cret")
+        .header("server", "example")
+        .body(())
+        .unwrap();
+    let HandshakeError::Status(refused) = HandshakeError::refused(&response, "".into()) else {
+        panic!("it is a refusal");
+    };
+    for (name, is_secret) in [("location", true), ("set-cookie", true), ("server", false)] {
+        assert_eq!(refused.headers[name].is_sensitive(), is_secret, "{name}");
+    }
+    let shown = format!("{refused:?}");
+    assert!(
+        shown.contains("example") && !shown.contains("s3cret"),
+        "{shown}"
+    );
+}
+
+#[test]
+fn a_refusal_gives_its_headers_back() {
+    let name = http::header::RETRY_AFTER;
+    let refusal = Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "full")
+        .with_header(name.clone(), "1".parse().unwrap())
+        .with_header(name.clone(), "9".parse().unwrap());
+    assert_eq!(refusal.headers().len(), 1, "the later takes the place");
+    assert_eq!(refusal.headers()[name], "9");
+}
+
+#[test]
+fn a_refusal_says_its_status_and_its_reason() {
+    let refusal = Refusal::new(StatusCode::FORBIDDEN, "log in first");
+    assert_eq!(
+        refusal.to_string(),
+        "the opening handshake was refused with 403 Forbidden: log in first"
+    );
+    let refusal = Refusal::not_found();
+    let text = refusal.to_string();
+    assert!(text.contains("404 Not Found") && text.contains(refusal.reason()));
+    assert!(refusal.reason().contains("path"), "{text}");
+}

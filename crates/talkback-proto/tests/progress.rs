@@ -1,0 +1,114 @@
+//! What a driver learns of a connection: how far its output has come, its bounds, its end.
+
+mod support;
+
+use std::time::{Duration, Instant};
+
+use bytes::Buf;
+use support::wire::{FIN, TEXT, peer_close, peer_frame};
+use support::{END, ROLES, connection, drain, receive};
+use talkback_proto::{Connection, Limits, Role};
+
+fn open(role: Role) -> Connection {
+    connection(role, &Limits::default())
+}
+
+#[test]
+fn progress_counts_what_was_queued_and_what_was_written() {
+    for role in ROLES {
+        let mut sending = open(role);
+        assert_eq!((sending.progress(), sending.buffered()), ((0, 0), 0));
+        sending.send("안녕".into()).unwrap();
+        // Two bytes of header, a client's masking key, and the text.
+        let frame_size = match role {
+            Role::Client => 12,
+            Role::Server => 8,
+        };
+        let end = frame_size as u64;
+        assert_eq!(sending.buffered(), frame_size);
+        assert_eq!(sending.progress(), (end, 0));
+        sending.output().advance(3);
+        assert_eq!(sending.buffered(), frame_size - 3);
+        assert_eq!(sending.progress(), (end, 3));
+        drain(&mut sending);
+        sending.ping("").unwrap();
+        assert_eq!(sending.progress().1, end);
+        assert_eq!(
+            sending.progress().0,
+            end + sending.buffered() as u64,
+            "both count from the beginning"
+        );
+    }
+}
+
+#[test]
+fn output_is_lost_if_the_end_comes_before_it_is_written() {
+    let now = Instant::now();
+    for role in ROLES {
+        let mut written = open(role);
+        written.send("all of it".into()).unwrap();
+        drain(&mut written);
+        written.handle_end(END);
+        assert!(!written.is_output_lost());
+
+        let mut unwritten = open(role);
+        unwritten.send("a part of it".into()).unwrap();
+        unwritten.output().advance(5);
+        assert!(!unwritten.is_output_lost());
+        unwritten.handle_end(END);
+        assert!(unwritten.is_output_lost());
+        assert_eq!(unwritten.buffered(), 0);
+
+        let mut broken = open(role);
+        broken.send("none of it".into()).unwrap();
+        broken.handle_write_error("broken pipe", now);
+        assert!(broken.is_output_lost() && drain(&mut broken).is_empty());
+        broken.handle_end(END);
+        assert!(broken.is_output_lost(), "{role:?}: the end changes nothing");
+    }
+}
+
+#[test]
+fn a_connection_tells_its_role_and_its_limits() {
+    let limits = Limits {
+        message_size_max: 7,
+        close_timeout: Duration::from_secs(3),
+        ..Limits::default()
+    };
+    for role in ROLES {
+        let connection = connection(role, &limits);
+        assert_eq!((connection.role(), connection.limits()), (role, &limits));
+    }
+}
+
+#[test]
+fn debug_shows_where_a_connection_stands_and_no_payload() {
+    let now = Instant::now();
+    let mut server = open(Role::Server);
+    server.send("s3cret".into()).unwrap();
+    receive(&mut server, &peer_frame(Role::Server, TEXT, b"s3cret"), now);
+    let shown = format!("{server:?}");
+    for part in ["Server", "Open", "in_message: true", "buffered: 8"] {
+        assert!(shown.contains(part), "{shown}");
+    }
+    assert!(!shown.contains("s3cret"), "{shown}");
+    let mut client = open(Role::Client);
+    receive(&mut client, &peer_close(Role::Client, 1000, "bye"), now);
+    drain(&mut client);
+    client.handle_end(END);
+    let shown = format!("{client:?}");
+    assert!(shown.contains("Client") && shown.contains("bye"), "{shown}");
+}
+
+#[test]
+fn v34_bytes_behind_the_end_are_used_and_bring_nothing() {
+    let now = Instant::now();
+    for role in ROLES {
+        let mut ended = open(role);
+        ended.handle_end(END);
+        let mut bytes = peer_frame(role, FIN | TEXT, b"late");
+        let step = ended.handle_bytes(&mut bytes, now);
+        assert_eq!((step.consumed, step.event), (bytes.len(), None));
+        assert!(!ended.has_pieces() && ended.data_frame().is_none());
+    }
+}

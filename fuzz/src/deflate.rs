@@ -40,7 +40,7 @@ pub fn check_stream(input: &[u8]) {
     session::check_plan(&plan, prepare, COMPRESSED);
 }
 
-fn negotiated(byte: u8) -> (Role, DeflateParameters) {
+pub(crate) fn negotiated(byte: u8) -> (Role, DeflateParameters) {
     let role = if byte & 1 == 0 {
         Role::Client
     } else {

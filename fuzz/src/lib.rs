@@ -12,12 +12,18 @@ pub mod plan;
 pub mod request;
 pub mod response;
 pub mod session;
+pub mod stream_receive;
+pub mod stream_send;
 
 mod head;
+mod reader;
+mod script;
 mod sent;
 
 #[path = "../../crates/talkback-proto/tests/support/heap.rs"]
 mod heap;
+#[path = "../../crates/talkback-proto/tests/support/reference.rs"]
+mod reference;
 #[allow(dead_code, reason = "the tests of the core use more of it")]
 #[path = "../../crates/talkback-proto/tests/support/wire.rs"]
 mod wire;

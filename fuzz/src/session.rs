@@ -9,6 +9,7 @@ use talkback_proto::{
 };
 
 use crate::plan::{Action, Path, Plan, Writes};
+use crate::reader::Reader;
 use crate::{cut, heap, sent, wire};
 
 /// What a connection and its driver may take at a moment.
@@ -30,14 +31,14 @@ pub const PLAIN: Cost = Cost {
 pub(crate) const SENT: &str = "from this end";
 
 /// What came and what was sent.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Seen {
     pub(crate) incoming: Vec<Incoming>,
     pub(crate) output: Vec<u8>,
 }
 
 /// All that can be seen of a session.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Outcome {
     /// Empty where it is not kept.
     pub(crate) seen: Seen,
@@ -84,14 +85,14 @@ fn check_texts(incoming: &[Incoming]) {
     }
 }
 
-fn connection(plan: &Plan) -> Connection {
+pub(crate) fn connection(plan: &Plan) -> Connection {
     match plan.role {
         Role::Client => Connection::client(plan.limits.clone(), || wire::PEER_KEY),
         Role::Server => Connection::server(plan.limits.clone()),
     }
 }
 
-struct Session {
+pub(crate) struct Session {
     path: Path,
     writes: Writes,
     now: Instant,
@@ -105,10 +106,12 @@ struct Session {
     has_closed: bool,
     /// `None` where only memory counts.
     seen: Option<Seen>,
+    /// Who reads messages in pieces, if they are.
+    reader: Option<Reader>,
 }
 
 impl Session {
-    fn new(plan: &Plan, path: Path, connection: Connection, seen: Option<Seen>) -> Self {
+    pub(crate) fn new(plan: &Plan, path: Path, connection: Connection, seen: Option<Seen>) -> Self {
         Self {
             path,
             writes: plan.writes,
@@ -119,16 +122,38 @@ impl Session {
             output_size: 0,
             has_closed: false,
             seen,
+            reader: None,
         }
     }
 
-    fn play(mut self, plan: &Plan, sizes: &[usize]) -> Outcome {
+    /// Lets `reader` have the messages, in pieces.
+    pub(crate) fn read_by(mut self, reader: Reader) -> Self {
+        reader.begin(&mut self.assembly);
+        self.reader = Some(reader);
+        self
+    }
+
+    pub(crate) fn play(mut self, plan: &Plan, sizes: &[usize]) -> Outcome {
+        self.play_to_end(plan, sizes);
+        self.end(plan.role)
+    }
+
+    /// As [`play`](Self::play), for a session with a reader, which is returned.
+    pub(crate) fn play_and_return(mut self, plan: &Plan, sizes: &[usize]) -> (Outcome, Reader) {
+        self.play_to_end(plan, sizes);
+        let reader = self.reader.take().expect("the session has a reader");
+        (self.end(plan.role), reader)
+    }
+
+    fn play_to_end(&mut self, plan: &Plan, sizes: &[usize]) {
         let (before, behind) = plan.wire.split_at(plan.action_at);
         cut(before, sizes).for_each(|piece| self.feed(piece));
         self.act(plan.action);
+        if let Some(reader) = &mut self.reader {
+            reader.change(&mut self.assembly);
+        }
         cut(behind, sizes).for_each(|piece| self.feed(piece));
         self.drain();
-        self.end(plan.role)
     }
 
     fn act(&mut self, action: Action) {
@@ -195,7 +220,10 @@ impl Session {
         }
     }
 
-    fn take(&mut self, incoming: Option<Incoming>) {
+    fn take(&mut self, mut incoming: Option<Incoming>) {
+        if let Some(reader) = &mut self.reader {
+            incoming = incoming.and_then(|item| reader.take(item, &mut self.assembly));
+        }
         if let Some(seen) = &mut self.seen {
             seen.incoming.extend(incoming);
         }

@@ -178,7 +178,7 @@ pub(crate) fn checked(command: Command) -> Result<Tally> {
 }
 
 /// Runs a command whose libtest lines are counted. One that ran no test, or died, has failed.
-fn counted(command: Command) -> Result<Tally> {
+pub(crate) fn counted(command: Command) -> Result<Tally> {
     let (tally, _) = counted_lines(command)?;
     Ok(tally)
 }

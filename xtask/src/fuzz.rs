@@ -47,6 +47,8 @@ const TARGETS: &[Target] = &[
     Target { name: "extension_header",  dictionary: "http" },
     Target { name: "connection_deflate", dictionary: "frames" },
     Target { name: "inflate",           dictionary: "frames" },
+    Target { name: "stream_receive",    dictionary: "frames" },
+    Target { name: "stream_send",       dictionary: "frames" },
 ];
 
 /// Which compiler builds the targets: sanitizers and coverage are for nightly only.

@@ -6,6 +6,7 @@ mod autobahn;
 mod bench;
 mod cargo;
 mod cost;
+mod coverage;
 mod demo;
 mod deny;
 mod docs;
@@ -16,6 +17,7 @@ mod mutants;
 mod pictures;
 mod process;
 mod report;
+mod sanitize;
 mod steps;
 mod tools;
 mod web;
@@ -40,6 +42,9 @@ Usage:
                                  look for inputs that break the core
   cargo xtask mutants [PATH]...  change the core in one place after the other, and count how many
                                  of the changes its tests notice (an hour and more)
+  cargo xtask coverage           how many of the core's lines its tests run (cargo-llvm-cov)
+  cargo xtask sanitize [address|thread]
+                                 the tests under the sanitizers of a nightly
   cargo xtask frameworks         compile the examples of docs/ui.md: Dioxus, iced, Leptos
   cargo xtask web                build the demo's tab and the example page, and weigh them
   cargo xtask pictures           take the pictures of the documentation anew
@@ -66,27 +71,11 @@ fn main() -> ExitCode {
             eprintln!("cargo xtask mutants: {error}");
             ExitCode::FAILURE
         }),
-        Some("frameworks") => match frameworks::check() {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                eprintln!("cargo xtask frameworks: {error}");
-                ExitCode::FAILURE
-            }
-        },
-        Some("web") => match web::build() {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                eprintln!("cargo xtask web: {error}");
-                ExitCode::FAILURE
-            }
-        },
-        Some("pictures") => match pictures::take() {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                eprintln!("cargo xtask pictures: {error}");
-                ExitCode::FAILURE
-            }
-        },
+        Some("frameworks") => outcome("frameworks", frameworks::check()),
+        Some("web") => outcome("web", web::build()),
+        Some("pictures") => outcome("pictures", pictures::take()),
+        Some("coverage") => outcome("coverage", coverage::check()),
+        Some("sanitize") => outcome("sanitize", sanitize::start(&rest)),
         Some("bench") => bench(&rest),
         Some("help" | "--help" | "-h") => {
             print!("{HELP}");
@@ -100,10 +89,14 @@ fn bench(arguments: &[OsString]) -> ExitCode {
     if arguments != ["codec"] {
         return usage("bench what? There is `cargo xtask bench codec`");
     }
-    match bench::codec() {
+    outcome("bench", bench::codec())
+}
+
+fn outcome(command: &str, outcome: Result<()>) -> ExitCode {
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("cargo xtask bench: {error}");
+            eprintln!("cargo xtask {command}: {error}");
             ExitCode::FAILURE
         }
     }

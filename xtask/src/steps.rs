@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use crate::report::{self, Ran, Tally};
-use crate::{Result, autobahn, cargo, cost, demo, deny, fuzz, interop, web};
+use crate::{Result, autobahn, cargo, cost, coverage, demo, deny, fuzz, interop, web};
 
 /// One part of the checks, which can be run by its name.
 #[derive(Debug)]
@@ -22,6 +22,7 @@ const STEPS: &[Step] = &[
     Step { name: "lint",    about: "no warnings (cargo clippy)", run: cargo::lint },
     Step { name: "deny",    about: "licences, sources and versions of the dependencies (cargo deny)", run: deny::deny },
     Step { name: "unit",    about: "the tests of every crate (cargo test)", run: cargo::unit },
+    Step { name: "coverage", about: "at least 95 % of the core's lines are run by its tests (cargo llvm-cov)", run: coverage::step },
     Step { name: "conformance", about: "one suite for every backend of the channel: TCP, TLS, in memory", run: cargo::conformance },
     Step { name: "browser", about: "the same suite on a page in Chromium, and what the library adds to a page", run: web::browser },
     Step { name: "schedules", about: "the channel under random schedules (shuttle)", run: cargo::schedules },

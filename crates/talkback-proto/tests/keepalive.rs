@@ -102,11 +102,11 @@ fn v55_the_time_to_answer_begins_when_the_ping_has_left() {
     let start = Instant::now();
     for role in ROLES {
         let mut slow = kept_alive(role, start);
-        slow.send("before the ping".into()).unwrap();
+        slow.send("before the ping").unwrap();
         slow.handle_timeout(start + SILENCE);
         let write = |connection: &mut Connection, size: usize, now| {
             connection.output().advance(size);
-            connection.handle_written(now);
+            connection.handle_written(|| now);
         };
         // A peer that takes what stands before the ping is alive.
         let now = start + seconds(39);
@@ -117,7 +117,7 @@ fn v55_the_time_to_answer_begins_when_the_ping_has_left() {
         write(&mut slow, rest, ping_written);
         assert_eq!(slow.poll_timeout(), Some(ping_written + SILENCE));
         // What leaves behind it says nothing.
-        slow.send("behind the ping".into()).unwrap();
+        slow.send("behind the ping").unwrap();
         write(&mut slow, 1, start + seconds(60));
         assert_eq!(slow.poll_timeout(), Some(ping_written + SILENCE));
     }
@@ -129,13 +129,13 @@ fn a_pause_suspends_the_keepalive_until_reading_goes_on() {
     for role in ROLES {
         let mut paused = kept_alive(role, start);
         // Nothing was paused, so that this is no sign of life.
-        paused.resume_keepalive(start + seconds(10));
+        paused.resume_keepalive(|| start + seconds(10));
         assert_eq!(paused.poll_timeout(), Some(start + SILENCE));
         paused.pause_keepalive();
         assert_eq!(paused.poll_timeout(), None);
         paused.handle_timeout(start + seconds(500));
         assert!(paused.is_open() && drain(&mut paused).is_empty());
-        paused.resume_keepalive(start + seconds(500));
+        paused.resume_keepalive(|| start + seconds(500));
         assert_eq!(paused.poll_timeout(), Some(start + seconds(500) + SILENCE));
     }
 }
@@ -147,8 +147,8 @@ fn without_keepalive_a_peer_is_left_in_peace() {
         let mut left = kept_alive(role, start);
         left.set_keepalive(None, start);
         left.pause_keepalive();
-        left.resume_keepalive(start);
-        left.handle_written(start);
+        left.resume_keepalive(|| start);
+        left.handle_written(|| start);
         assert_eq!((left.poll_timeout(), left.latency()), (None, None));
         left.handle_timeout(start + seconds(100_000));
         assert!(left.is_open() && drain(&mut left).is_empty());
@@ -202,9 +202,7 @@ fn x12_the_first_deadline_counts_and_the_nearest_timeout_comes_first() {
         assert_eq!(hurried.poll_timeout(), Some(start + seconds(5)));
         hurried.handle_timeout(start + seconds(5) - NANOSECOND);
         assert_eq!(hurried.close_info(), None);
-        hurried
-            .send("what is queued may still leave".into())
-            .unwrap();
+        hurried.send("what is queued may still leave").unwrap();
         hurried.handle_timeout(start + seconds(5));
         assert_eq!(hurried.close_info(), Some(&lost(CloseCause::CloseTimeout)));
         hurried.handle_end(END);

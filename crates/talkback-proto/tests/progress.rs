@@ -18,7 +18,7 @@ fn progress_counts_what_was_queued_and_what_was_written() {
     for role in ROLES {
         let mut sending = open(role);
         assert_eq!((sending.progress(), sending.buffered()), ((0, 0), 0));
-        sending.send("안녕".into()).unwrap();
+        sending.send("안녕").unwrap();
         // Two bytes of header, a client's masking key, and the text.
         let frame_size = match role {
             Role::Client => 12,
@@ -46,13 +46,13 @@ fn output_is_lost_if_the_end_comes_before_it_is_written() {
     let now = Instant::now();
     for role in ROLES {
         let mut written = open(role);
-        written.send("all of it".into()).unwrap();
+        written.send("all of it").unwrap();
         drain(&mut written);
         written.handle_end(END);
         assert!(!written.is_output_lost());
 
         let mut unwritten = open(role);
-        unwritten.send("a part of it".into()).unwrap();
+        unwritten.send("a part of it").unwrap();
         unwritten.output().advance(5);
         assert!(!unwritten.is_output_lost());
         unwritten.handle_end(END);
@@ -60,7 +60,7 @@ fn output_is_lost_if_the_end_comes_before_it_is_written() {
         assert_eq!(unwritten.buffered(), 0);
 
         let mut broken = open(role);
-        broken.send("none of it".into()).unwrap();
+        broken.send("none of it").unwrap();
         broken.handle_write_error("broken pipe", now);
         assert!(broken.is_output_lost() && drain(&mut broken).is_empty());
         broken.handle_end(END);
@@ -85,7 +85,7 @@ fn a_connection_tells_its_role_and_its_limits() {
 fn debug_shows_where_a_connection_stands_and_no_payload() {
     let now = Instant::now();
     let mut server = open(Role::Server);
-    server.send("s3cret".into()).unwrap();
+    server.send("s3cret").unwrap();
     receive(&mut server, &peer_frame(Role::Server, TEXT, b"s3cret"), now);
     let shown = format!("{server:?}");
     for part in ["Server", "Open", "in_message: true", "buffered: 8"] {

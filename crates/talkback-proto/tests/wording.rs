@@ -1,0 +1,199 @@
+//! What a person reads: the words of codes, ends, refusals and messages.
+
+mod support;
+
+use bytes::Bytes;
+use http::header::LOCATION;
+use http::{HeaderValue, Response, StatusCode};
+use support::{ROLES, connection};
+use talkback_proto::handshake::{HandshakeError, Refusal};
+use talkback_proto::{
+    CloseCause, CloseCode, CloseInfo, Initiator, Limits, Message, ProtocolError, Text,
+};
+
+#[test]
+fn each_registered_close_code_has_its_name_7_4_1() {
+    let names = [
+        (1000, "normal"),
+        (1001, "going away"),
+        (1002, "protocol error"),
+        (1003, "unsupported data"),
+        (1005, "no code"),
+        (1006, "abnormal"),
+        (1007, "invalid payload"),
+        (1008, "policy violation"),
+        (1009, "message too big"),
+        (1010, "mandatory extension"),
+        (1011, "internal error"),
+        (1012, "service restart"),
+        (1013, "try again later"),
+        (1014, "bad gateway"),
+    ];
+    for number in 0..=u16::MAX {
+        let code = CloseCode::new(number);
+        let named = names.iter().find(|(known, _)| *known == number);
+        let name = named.map(|(_, name)| *name);
+        assert_eq!(code.name(), name);
+        assert_eq!(code.to_string(), number.to_string());
+        let shown = name.map_or(number.to_string(), |name| format!("{number} ({name})"));
+        assert_eq!(format!("{code:?}"), shown);
+        assert_eq!(u16::from(code), number);
+    }
+}
+
+#[test]
+fn the_words_of_an_end_say_who_how_and_why() {
+    let end = |code, initiator, cause| CloseInfo::abnormal(code, initiator, cause);
+    let transport = || CloseCause::Transport("connection reset".into());
+    let (local, remote) = (Initiator::Local, Initiator::Remote);
+    let mut by_peer = end(CloseCode::GOING_AWAY, remote, CloseCause::ClosingHandshake);
+    by_peer.reason = "restart".to_owned();
+    let too_big = ProtocolError::TooManyFragments(5);
+    let ends = [
+        (
+            end(CloseCode::NORMAL, local, CloseCause::ClosingHandshake),
+            "closed by this end, code 1000 (normal)",
+        ),
+        (
+            end(CloseCode::NO_CODE, remote, CloseCause::ClosingHandshake),
+            "closed by the peer, without a code",
+        ),
+        (
+            by_peer,
+            "closed by the peer, code 1001 (going away), reason \"restart\"",
+        ),
+        (
+            end(CloseCode::ABNORMAL, local, CloseCause::Protocol(too_big)),
+            "failed: the peer's message has more than 5 fragments, which is the limit, \
+             code 1006 (abnormal)",
+        ),
+        (
+            end(CloseCode::ABNORMAL, remote, transport()),
+            "connection lost without a close frame: connection reset, code 1006 (abnormal)",
+        ),
+        (
+            end(CloseCode::NORMAL, remote, transport()),
+            "closed by the peer, which did not take the answer: connection reset, \
+             code 1000 (normal)",
+        ),
+        (
+            end(
+                CloseCode::ABNORMAL,
+                local,
+                CloseCause::NotOpened("no such host".into()),
+            ),
+            "never open: no such host",
+        ),
+    ];
+    for (info, words) in ends {
+        assert_eq!(info.to_string(), words);
+    }
+}
+
+#[test]
+fn the_words_of_a_cause_are_its_own() {
+    let causes = [
+        (CloseCause::ClosingHandshake, "closing handshake"),
+        (
+            CloseCause::Protocol(ProtocolError::InvalidUtf8),
+            "(RFC 6455 §8.1)",
+        ),
+        (
+            CloseCause::Transport("connection reset".into()),
+            "connection reset",
+        ),
+        (CloseCause::NotOpened("no such host".into()), "no such host"),
+        (CloseCause::Overflow, "more came than the program took"),
+        (
+            CloseCause::KeepaliveTimeout,
+            "did not answer a ping in time",
+        ),
+        (
+            CloseCause::CloseTimeout,
+            "did not finish the closing handshake in time",
+        ),
+    ];
+    for (cause, words) in causes {
+        assert!(cause.to_string().contains(words), "{cause}");
+    }
+}
+
+#[test]
+fn a_servers_refusal_tells_its_status_and_what_to_do() {
+    let advice = [
+        (200, "check the path"),
+        (302, "in its Location header"),
+        (400, "read the body"),
+        (401, "password or token"),
+        (407, "password or token"),
+        (403, "the Origin header"),
+        (404, "check the path"),
+        (410, "check the path"),
+        (426, "speaks RFC 6455"),
+        (429, "try again later"),
+        (503, "it is busy"),
+        (502, "a proxy before it"),
+        (418, "read the body"),
+    ];
+    for (status, words) in advice {
+        let response = Response::builder().status(status).body(()).unwrap();
+        let told = HandshakeError::refused(&response, Bytes::new()).to_string();
+        assert!(
+            told.contains(words) && told.contains(&status.to_string()),
+            "{told}"
+        );
+    }
+}
+
+#[test]
+fn a_refusal_by_us_tells_its_status_and_reason_and_becomes_a_response() {
+    let refusal = Refusal::new(StatusCode::TOO_MANY_REQUESTS, "one connection each")
+        .with_header(LOCATION, HeaderValue::from_static("/other"));
+    assert_eq!(
+        refusal.to_string(),
+        "the opening handshake was refused with 429 Too Many Requests: one connection each"
+    );
+    assert_eq!(refusal.reason(), "one connection each");
+    let response = refusal.response();
+    assert_eq!(response.status(), refusal.status());
+    assert_eq!(response.body(), "one connection each\n");
+    assert_eq!(response.headers()[LOCATION], refusal.headers()[LOCATION]);
+    assert_eq!(
+        response.headers()["content-type"],
+        "text/plain; charset=utf-8"
+    );
+}
+
+#[test]
+fn debug_shows_the_beginning_and_the_size_of_what_is_long() {
+    let text = |size: usize| format!("{:?}", Message::from("가".repeat(size)));
+    assert_eq!(text(2), "Text(\"가가\")");
+    assert_eq!(text(64), format!("Text({:?})", "가".repeat(64)));
+    assert_eq!(text(65), format!("Text({:?}… 195 bytes)", "가".repeat(64)));
+    let binary = |size: usize| format!("{:?}", Message::from(vec![b'x'; size]));
+    assert_eq!(binary(64), format!("Binary(b{:?})", "x".repeat(64)));
+    assert_eq!(
+        binary(65),
+        format!("Binary(b{:?}… 65 bytes)", "x".repeat(64))
+    );
+    assert_eq!(format!("{:?}", Text::from("가")), "\"가\"");
+    assert_eq!(Text::from("가").to_string(), "가");
+}
+
+#[test]
+fn debug_of_a_connection_shows_where_it_stands_and_no_payload() {
+    for role in ROLES {
+        let mut connection = connection(role, &Limits::default());
+        connection.send("secret").unwrap();
+        let shown = format!("{connection:?}");
+        let size = connection.buffered();
+        for part in [
+            format!("{role:?}"),
+            "Open".to_owned(),
+            format!("buffered: {size}"),
+        ] {
+            assert!(shown.contains(&part), "{shown}");
+        }
+        assert!(!shown.contains("secret"));
+    }
+}

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use talkback::{DeflatePolicy, Limits, OriginPolicy};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -23,6 +23,9 @@ use self::backoff::Backoff;
 #[cfg(feature = "tls")]
 pub use self::tls::{Identity, IdentityError};
 pub use self::web::WebFiles;
+
+/// How many clients may wait to be accepted; the operating system may allow fewer.
+const BACKLOG: u32 = 4096;
 
 /// How an echo server listens and what it accepts.
 #[derive(Clone, Debug)]
@@ -145,7 +148,7 @@ impl EchoServer {
     /// # Cancel safety
     /// A dropped call listens on nothing.
     pub async fn bind(options: EchoOptions) -> io::Result<Self> {
-        let listener = TcpListener::bind(options.listen).await?;
+        let listener = listen(options.listen)?;
         Ok(Self {
             local_addr: listener.local_addr()?,
             listener,
@@ -208,6 +211,20 @@ impl EchoServer {
             })),
         }
     }
+}
+
+/// Listens, with room for a burst of clients: whoever finds none tries again a second later.
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    // Elsewhere it would let other programs listen on the same port.
+    if cfg!(unix) {
+        socket.set_reuseaddr(true)?;
+    }
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// An echo server that runs in a task of its own; dropping this stops it in the background.

@@ -19,7 +19,7 @@ const USUAL_MINUTES: u64 = 10;
 
 const DIFFERENTIAL_SECONDS: &str = "10";
 
-const BUILD_LIMIT: Duration = Duration::from_secs(20 * 60);
+const BUILD_LIMIT: Duration = Duration::from_secs(60 * 60);
 /// What a target may take besides its time: reading its corpus, and ending.
 const GRACE: Duration = Duration::from_secs(120);
 
@@ -154,7 +154,7 @@ fn run_one(
     // What is new goes to the first folder.
     command.arg(scratch.join(target.name));
     command.arg(format!("fuzz/corpus/{}", target.name));
-    command.args(["--", &dictionary, &seconds, "-timeout=20"]);
+    command.args(["--", &dictionary, &seconds, "-timeout=120"]);
     let finished = process::run(&mut command, Input::Nothing, Stderr::Kept, time + GRACE);
     let finished = finished.map_err(in_words)?;
     let executions = finished.stderr.lines().find_map(told::executions);

@@ -1,4 +1,4 @@
-//! A table in Markdown: costs, and how the first library's stand to the best of the others.
+//! A table in Markdown: costs, and how ours stand to the best of the others.
 
 use std::fmt;
 
@@ -29,30 +29,39 @@ impl Table {
 
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ratios: Vec<String> = self.columns.iter().take(OURS).map(compared).collect();
         writeln!(
             f,
-            "| | {} | talkback ÷ best other |",
-            self.columns.join(" | ")
+            "| | {} | {} |",
+            self.columns.join(" | "),
+            ratios.join(" | ")
         )?;
-        writeln!(f, "| --- |{}", " ---: |".repeat(self.columns.len() + 1))?;
+        let count = self.columns.len() + ratios.len();
+        writeln!(f, "| --- |{}", " ---: |".repeat(count))?;
         for (about, costs) in &self.rows {
-            let told: Vec<String> = costs
-                .iter()
-                .map(|cost| cost.map_or("–".into(), number))
-                .collect();
-            let ratio = ratio(costs).map_or("–".into(), |ratio| format!("{ratio:.2}"));
-            writeln!(f, "| {about} | {} | {ratio} |", told.join(" | "))?;
+            let costs_told = costs.iter().map(|cost| told(*cost, number));
+            let ratios_told = ratios_of(costs).map(|ratio| told(ratio, |r| format!("{r:.2}")));
+            let cells: Vec<String> = costs_told.chain(ratios_told).collect();
+            writeln!(f, "| {about} | {} |", cells.join(" | "))?;
         }
         writeln!(f)
     }
 }
 
-/// How the last of our columns stands to the best of the others.
-fn ratio(costs: &[Option<f64>]) -> Option<f64> {
-    let (ours, others) = costs.split_at_checked(OURS)?;
-    let best = others.iter().flatten().copied().reduce(f64::min)?;
-    let ours = (*ours.last()?)?;
-    (best > 0.0).then_some(ours / best)
+fn compared(column: &String) -> String {
+    format!("{column} ÷ best other")
+}
+
+fn told(figure: Option<f64>, how: impl Fn(f64) -> String) -> String {
+    figure.map_or("–".into(), how)
+}
+
+/// How each of our columns stands to the best of the others.
+fn ratios_of(costs: &[Option<f64>]) -> impl Iterator<Item = Option<f64>> {
+    let (ours, others) = costs.split_at(OURS.min(costs.len()));
+    let best = others.iter().flatten().copied().reduce(f64::min);
+    let best = best.filter(|best| *best > 0.0);
+    ours.iter().map(move |cost| Some((*cost)? / best?))
 }
 
 /// A count with a comma before each three digits; a small one with its tenths.
@@ -88,14 +97,20 @@ mod tests {
         let mut table = Table::new(&columns);
         table.push(
             "row",
-            vec![Some(1.0), Some(300.0), Some(200.0), Some(400.0)],
+            vec![Some(50.0), Some(300.0), Some(200.0), Some(400.0)],
         );
         table.push("new", vec![None, None, Some(200.0), None]);
         let told = table.to_string();
         assert!(
-            told.contains("| row | 1.0 | 300 | 200 | 400 | 1.50 |\n"),
+            told.contains("| row | 50 | 300 | 200 | 400 | 0.25 | 1.50 |\n"),
             "{told}"
         );
-        assert!(told.contains("| new | – | – | 200 | – | – |\n"), "{told}");
+        assert!(told.starts_with(
+            "| | engine | ours | a | b | engine ÷ best other | ours ÷ best other |\n"
+        ));
+        assert!(
+            told.contains("| new | – | – | 200 | – | – | – |\n"),
+            "{told}"
+        );
     }
 }

@@ -408,4 +408,54 @@ mod tests {
             "{long}"
         );
     }
+
+    #[test]
+    fn a_text_is_its_bytes_however_they_are_known_to_be_text() {
+        let bytes = || Bytes::from_static("안녕".as_bytes());
+        let texts = [
+            Text::from("안녕"),
+            Text::from(String::from("안녕")),
+            Text::from_utf8(bytes()).unwrap(),
+            Text::from_arrived(bytes()).unwrap(),
+            Text::from_validated(bytes()),
+        ];
+        let (less, more) = (Text::default(), Text::from("안녕!"));
+        assert!(less.is_empty() && !more.is_empty());
+        for text in &texts {
+            assert_eq!((text, text.as_str(), text.len()), (&texts[0], "안녕", 6));
+            assert_eq!(text.clone().into_bytes(), bytes());
+            assert!(less < *text && *text < more && text.as_ref() == "안녕");
+            assert_eq!(text.clone().partial_cmp(&texts[0]), Some(Ordering::Equal));
+        }
+        assert_eq!(std::collections::HashSet::from(texts).len(), 1);
+        assert!(Text::from_arrived(Bytes::from_static(b"\xff")).is_err());
+    }
+
+    #[test]
+    fn what_is_sent_is_made_of_whatever_is_at_hand() {
+        let (text, bytes) = (String::from("ab"), Bytes::from_static(b"ab"));
+        let texts: [Outgoing<'_>; 4] = [
+            "ab".into(),
+            (&text).into(),
+            text.clone().into(),
+            Text::from("ab").into(),
+        ];
+        let binaries: [Outgoing<'_>; 5] = [
+            b"ab".into(),
+            b"ab"[..].into(),
+            bytes.clone().into(),
+            bytes.to_vec().into(),
+            Message::from(bytes.clone()).into(),
+        ];
+        for (outgoing, kind) in [
+            (&texts[..], MessageKind::Text),
+            (&binaries[..], MessageKind::Binary),
+        ] {
+            assert!(
+                outgoing
+                    .iter()
+                    .all(|o| o.kind() == kind && o.as_bytes() == b"ab")
+            );
+        }
+    }
 }

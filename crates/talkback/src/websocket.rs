@@ -2,6 +2,7 @@
 
 mod compression;
 mod reader;
+mod transport;
 mod writer;
 
 use std::fmt;
@@ -12,21 +13,22 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 use futures_core::Stream;
 use futures_sink::Sink;
 use talkback_proto::{
     Assembly, CloseCode, CloseFrame, CloseInfo, Compression, Connection, Delivery, Incoming,
-    Keepalive, Limits, Message, Outgoing, Output, Role, SendError,
+    Keepalive, Limits, Message, Outgoing, Role, SendError,
 };
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Sleep;
-use tokio_util::io::{poll_read_buf, poll_write_buf};
 
 use crate::buffers;
 use crate::error::Error;
 use crate::keys::ConnectionKeys;
 use crate::wakers::{Half, Wakers};
+
+use transport::Progress;
 
 pub use reader::MessageReader;
 pub use writer::MessageWriter;
@@ -349,34 +351,6 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
         Poll::Ready(Ok(()))
     }
 
-    /// Writes everything that is queued. While the transport takes nothing, the timeouts go on.
-    pub(crate) fn poll_flush_output(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        let waker = self.wakers.lend(Half::Sender, cx);
-        let outcome = match &waker {
-            Some(waker) => self.poll_output(&mut Context::from_waker(waker)),
-            None => self.poll_output(cx),
-        };
-        self.wakers.take_back(waker);
-        outcome
-    }
-
-    fn poll_output(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        loop {
-            if let Poll::Ready(outcome) = self.poll_write(cx) {
-                return Poll::Ready(outcome);
-            }
-            if self.poll_timer(cx).is_pending() {
-                buffers::park(&mut self.input);
-                return Poll::Pending;
-            }
-            if self.connection.close_info().is_some() {
-                self.release();
-                // The other half waits for the end.
-                self.wakers.wake();
-            }
-        }
-    }
-
     /// The next thing that the peer sent; `None` once the connection has ended.
     ///
     /// What is buffered is given out before anything is written, so that a caller that feeds
@@ -394,45 +368,6 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
                 }
                 Progress::End => return Poll::Ready(None),
             }
-        }
-    }
-
-    /// Writes, reads and waits, until something was read or the connection has ended.
-    fn poll_transport(&mut self, cx: &mut Context<'_>, half: Half) -> Poll<Progress> {
-        let waker = self.wakers.lend(half, cx);
-        let progress = match &waker {
-            Some(waker) => self.poll_progress(&mut Context::from_waker(waker)),
-            None => self.poll_progress(cx),
-        };
-        self.wakers.take_back(waker);
-        progress
-    }
-
-    fn poll_progress(&mut self, cx: &mut Context<'_>) -> Poll<Progress> {
-        loop {
-            if self.connection.has_close_deadline() {
-                // However much the peer sends, it does not put off the end.
-                let _ = self.poll_timer(cx);
-            }
-            let is_written = !self.has_output() || self.poll_write(cx).is_ready();
-            if is_written && self.connection.wants_shutdown() {
-                self.poll_shutdown(cx);
-            }
-            if self.connection.close_info().is_some() {
-                self.release();
-                return Poll::Ready(Progress::End);
-            }
-            if self.connection.wants_read()
-                && let Poll::Ready(message) = self.poll_read(cx)
-            {
-                match message {
-                    Some(message) => return Poll::Ready(Progress::Message(message)),
-                    None if self.input.is_empty() => continue,
-                    None => return Poll::Ready(Progress::Input),
-                }
-            }
-            // Only now, with nothing left to read, may silence be taken for death.
-            ready!(self.poll_timer(cx));
         }
     }
 
@@ -466,137 +401,6 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
         if self.input.is_empty() {
             buffers::give_back(std::mem::take(&mut self.input));
         }
-    }
-
-    /// Reads once: into the message in progress if that is large, else into a pooled buffer.
-    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Option<Message>> {
-        let Some(io) = &mut self.io else {
-            return Poll::Ready(None);
-        };
-        self.connection.resume_keepalive(now);
-        let outcome = match self.assembly.space(&self.connection) {
-            Some(mut space) => ready!(poll_read_buf(Pin::new(io), cx, &mut space)),
-            None => ready!(buffers::poll_read(io, cx)).map(|buffer| {
-                self.input = buffer;
-                self.input.len()
-            }),
-        };
-        match outcome {
-            Ok(0) => self.connection.handle_end("the peer ended the connection"),
-            // Nothing in the read buffer: the bytes went into the message in progress.
-            Ok(size) if self.input.is_empty() => {
-                return Poll::Ready(
-                    self.assembly
-                        .handle_space(&mut self.connection, size, now()),
-                );
-            }
-            Ok(_) => {}
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {
-                cx.waker().wake_by_ref();
-                return Poll::Pending;
-            }
-            Err(error) => self.connection.handle_end(&error.to_string()),
-        }
-        Poll::Ready(None)
-    }
-
-    /// Whether there is something to write, or to flush.
-    #[inline]
-    fn has_output(&mut self) -> bool {
-        self.needs_flush || self.connection.output().has_remaining()
-    }
-
-    /// Writes all that is queued, in as few writes as the transport allows.
-    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        if let Some(error) = &self.write_error {
-            return Poll::Ready(Err(Error::Write(Arc::clone(error))));
-        }
-        let Some(io) = &mut self.io else {
-            return Poll::Ready(self.ended());
-        };
-        loop {
-            let output = self.connection.output();
-            if !output.has_remaining() {
-                break;
-            }
-            match ready!(poll_write_once(Pin::new(&mut *io), cx, output)) {
-                Ok(0) => return Poll::Ready(self.fail_write(io::ErrorKind::WriteZero.into())),
-                Ok(_) => {
-                    self.needs_flush = true;
-                    self.connection.handle_written(now);
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {
-                    cx.waker().wake_by_ref();
-                    return Poll::Pending;
-                }
-                Err(error) => return Poll::Ready(self.fail_write(error)),
-            }
-        }
-        if self.needs_flush {
-            let flushed = ready!(Pin::new(io).poll_flush(cx));
-            self.needs_flush = false;
-            if let Err(error) = flushed {
-                return Poll::Ready(self.fail_write(error));
-            }
-        }
-        Poll::Ready(Ok(()))
-    }
-
-    fn fail_write(&mut self, error: io::Error) -> Result<(), Error> {
-        self.connection
-            .handle_write_error(&error.to_string(), now());
-        let error = Arc::new(error);
-        self.write_error = Some(Arc::clone(&error));
-        // The other half has a new deadline to wait for.
-        self.wakers.wake();
-        Err(Error::Write(error))
-    }
-
-    /// What an ended connection says to one who wants to write what is queued.
-    fn ended(&self) -> Result<(), Error> {
-        match self.connection.close_info() {
-            Some(info) if self.connection.is_output_lost() => Err(Error::Closed(info.clone())),
-            _ => Ok(()),
-        }
-    }
-
-    fn poll_shutdown(&mut self, cx: &mut Context<'_>) {
-        let Some(io) = &mut self.io else {
-            return;
-        };
-        // A transport that cannot be shut down is shut already.
-        if Pin::new(io).poll_shutdown(cx).is_ready() {
-            self.connection.handle_shutdown();
-        }
-    }
-
-    /// Tells the connection the time when it wants to know it; ready if that may have changed
-    /// something.
-    ///
-    /// Deadlines mostly move back, with every message that comes: the timer is left as it is until
-    /// it fires, and set anew then.
-    fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Some(deadline) = self.connection.poll_timeout() else {
-            return Poll::Pending;
-        };
-        let deadline = deadline.into();
-        let timer = self
-            .timer
-            .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
-        if timer.is_elapsed() || deadline < timer.deadline() {
-            timer.as_mut().reset(deadline);
-        }
-        ready!(timer.as_mut().poll(cx));
-        self.connection.handle_timeout(now());
-        Poll::Ready(())
-    }
-
-    /// Frees the transport and everything else that an ended connection has no use for.
-    fn release(&mut self) {
-        self.io = None;
-        self.timer = None;
-        self.assembly = Assembly::default();
-        buffers::give_back(std::mem::take(&mut self.input));
     }
 }
 
@@ -644,31 +448,6 @@ impl<T> Drop for WebSocket<T> {
     fn drop(&mut self) {
         buffers::give_back(std::mem::take(&mut self.input));
     }
-}
-
-/// What polling the transport has brought.
-enum Progress {
-    /// Bytes in the input.
-    Input,
-    /// A large message, whose end was read into it.
-    Message(Message),
-    /// The connection has ended.
-    End,
-}
-
-/// Writes once, and advances `output` by what was taken.
-fn poll_write_once<T: AsyncWrite>(
-    io: Pin<&mut T>,
-    cx: &mut Context<'_>,
-    output: &mut Output,
-) -> Poll<io::Result<usize>> {
-    let chunk = output.chunk();
-    if chunk.len() < output.remaining() {
-        return poll_write_buf(io, cx, output);
-    }
-    let size = ready!(io.poll_write(cx, chunk))?;
-    output.advance(size);
-    Poll::Ready(Ok(size))
 }
 
 /// Now, by tokio's clock, which tests can pause.

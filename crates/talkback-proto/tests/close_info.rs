@@ -37,6 +37,7 @@ fn every_registered_code_has_its_name() {
         };
         assert_eq!(format!("{code:?}"), shown);
         assert_eq!(code.to_string(), number.to_string());
+        assert_eq!(u16::from(code), number);
     }
 }
 

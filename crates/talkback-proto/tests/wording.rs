@@ -12,36 +12,6 @@ use talkback_proto::{
 };
 
 #[test]
-fn each_registered_close_code_has_its_name_7_4_1() {
-    let names = [
-        (1000, "normal"),
-        (1001, "going away"),
-        (1002, "protocol error"),
-        (1003, "unsupported data"),
-        (1005, "no code"),
-        (1006, "abnormal"),
-        (1007, "invalid payload"),
-        (1008, "policy violation"),
-        (1009, "message too big"),
-        (1010, "mandatory extension"),
-        (1011, "internal error"),
-        (1012, "service restart"),
-        (1013, "try again later"),
-        (1014, "bad gateway"),
-    ];
-    for number in 0..=u16::MAX {
-        let code = CloseCode::new(number);
-        let named = names.iter().find(|(known, _)| *known == number);
-        let name = named.map(|(_, name)| *name);
-        assert_eq!(code.name(), name);
-        assert_eq!(code.to_string(), number.to_string());
-        let shown = name.map_or(number.to_string(), |name| format!("{number} ({name})"));
-        assert_eq!(format!("{code:?}"), shown);
-        assert_eq!(u16::from(code), number);
-    }
-}
-
-#[test]
 fn the_words_of_an_end_say_who_how_and_why() {
     let end = |code, initiator, cause| CloseInfo::abnormal(code, initiator, cause);
     let transport = || CloseCause::Transport("connection reset".into());

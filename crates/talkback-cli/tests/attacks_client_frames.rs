@@ -6,19 +6,10 @@ mod support;
 use std::time::Duration;
 
 use attacks_support::{
-    Attacker, CONSTANT, KIB, MIB, Peer, Usage, assert_calm, assert_linear, plain, plain_header,
+    Attacker, BINARY, CLOSE, CONSTANT, CONTINUATION, FIN, KIB, MESSAGE_SIZE_MAX, PING, PONG, Peer,
+    TEXT, Usage, assert_calm, assert_linear, plain, plain_header,
 };
 use support::{Finished, Running};
-
-const FIN: u8 = 0x80;
-const TEXT: u8 = 0x1;
-const BINARY: u8 = 0x2;
-const CONTINUATION: u8 = 0x0;
-const CLOSE: u8 = 0x8;
-const PING: u8 = 0x9;
-const PONG: u8 = 0xA;
-
-const MESSAGE_SIZE_MAX: u64 = 16 * MIB;
 
 /// `talkback connect` with an open WebSocket, and what it held when it was open.
 struct Client {

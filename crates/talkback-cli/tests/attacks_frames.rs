@@ -8,18 +8,10 @@ use std::thread;
 use std::time::Duration;
 
 use attacks_support::{
-    CONSTANT, KIB, MIB, Peer, REQUEST, Target, assert_linear, frame, header, plain,
+    BINARY, CLOSE, CONSTANT, CONTINUATION, FIN, KIB, MESSAGE_SIZE_MAX, PING, Peer, REQUEST, TEXT,
+    Target, assert_linear, frame, header, plain,
 };
 use talkback::{CloseCode, Error};
-
-const FIN: u8 = 0x80;
-const TEXT: u8 = 0x1;
-const BINARY: u8 = 0x2;
-const CONTINUATION: u8 = 0x0;
-const CLOSE: u8 = 0x8;
-const PING: u8 = 0x9;
-
-const MESSAGE_SIZE_MAX: u64 = 16 * MIB;
 
 /// The close code in the server's only frame, behind which the connection ends.
 #[track_caller]

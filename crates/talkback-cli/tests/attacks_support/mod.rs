@@ -31,6 +31,17 @@ pub(crate) use usage::Usage;
 pub(crate) const KIB: u64 = 1024;
 pub(crate) const MIB: u64 = 1024 * KIB;
 
+/// The bits and opcodes of a frame's first byte (RFC 6455 §5.2).
+pub(crate) const FIN: u8 = 0x80;
+pub(crate) const CONTINUATION: u8 = 0x0;
+pub(crate) const TEXT: u8 = 0x1;
+pub(crate) const BINARY: u8 = 0x2;
+pub(crate) const CLOSE: u8 = 0x8;
+pub(crate) const PING: u8 = 0x9;
+pub(crate) const PONG: u8 = 0xA;
+/// The message limit of server and client by default.
+pub(crate) const MESSAGE_SIZE_MAX: u64 = 16 * MIB;
+
 /// What a process may gain in memory for reasons of its own: pages of its code, stacks, the
 /// allocator's arenas.
 pub(crate) const CONSTANT: u64 = 6 * MIB;

@@ -36,37 +36,31 @@ pub(crate) fn lint() -> Result<Tally> {
 }
 
 pub(crate) fn unit() -> Result<Tally> {
-    counted(cargo(&[
-        "test",
-        "--workspace",
-        "--exclude",
-        CONFORMANCE,
-        "--all-features",
-        "--lib",
-        "--bins",
-        "--tests",
-        "--no-fail-fast",
-    ]))
+    tests(&["--lib", "--bins", "--tests"])
 }
 
 /// The tests of the demo's state and of its window, without a screen; the step `unit` has built them.
 pub(crate) fn demo_tests() -> Result<Tally> {
-    counted(cargo(&[
-        "test",
+    tests(&[
+        "--test=state",
+        "--test=window",
+        "--test=pictures",
+        "--test=page",
+    ])
+}
+
+/// Runs these of the workspace's tests, but for the conformance suite, which is a step of its own.
+fn tests(which: &[&str]) -> Result<Tally> {
+    let all = [
         "--workspace",
         "--exclude",
         CONFORMANCE,
         "--all-features",
         "--no-fail-fast",
-        "--test",
-        "state",
-        "--test",
-        "window",
-        "--test",
-        "pictures",
-        "--test",
-        "page",
-    ]))
+    ];
+    let mut command = cargo(&["test"]);
+    command.args(all).args(which);
+    counted(command)
 }
 
 pub(crate) fn conformance() -> Result<Tally> {

@@ -155,7 +155,6 @@ fn tell(files: &[File]) -> f64 {
 }
 
 /// A file of nothing but declarations has no line to run.
-#[allow(clippy::cast_precision_loss, reason = "lines are few")]
 fn percent(lines: usize, missed: usize) -> f64 {
     if lines == 0 {
         return 100.0;

@@ -18,7 +18,8 @@ pub struct Limits {
     /// on the wire, of which nothing is kept, may be twice the limit and 1 KiB, since what does not
     /// compress grows a little.
     ///
-    /// A message that is given out in pieces counts as any other.
+    /// A message that is given out in pieces counts as any other. Where memory has 32-bit addresses,
+    /// 2 GiB are the most.
     pub message_size_max: u64,
     /// The most frames in one message; 131,072 by default. One more fails with 1008.
     pub fragments_max: u32,
@@ -30,12 +31,18 @@ pub struct Limits {
 }
 
 impl Limits {
+    /// The largest message in bytes that is allowed, and that memory can hold.
+    #[inline]
+    pub(crate) fn size_max(&self) -> u64 {
+        self.message_size_max.min(isize::MAX as u64)
+    }
+
     /// The most bytes that a message may take on the wire.
     pub(crate) fn wire_size_max(&self, is_compressed: bool) -> u64 {
         if is_compressed {
-            self.message_size_max.saturating_mul(2).saturating_add(1024)
+            self.size_max().saturating_mul(2).saturating_add(1024)
         } else {
-            self.message_size_max
+            self.size_max()
         }
     }
 }

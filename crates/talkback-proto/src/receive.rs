@@ -277,7 +277,7 @@ impl Receiver {
             return Err(ProtocolError::TooManyFragments(self.limits.fragments_max));
         }
         let size = message.size.saturating_add(payload_size);
-        let size_max = self.limits.message_size_max;
+        let size_max = self.limits.size_max();
         if size > size_max && size > self.limits.wire_size_max(message.is_compressed) {
             return Err(ProtocolError::MessageTooBig { size, size_max });
         }

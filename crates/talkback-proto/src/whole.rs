@@ -27,7 +27,7 @@ impl Whole {
     #[inline]
     pub(crate) fn take(bytes: &mut [u8], role: Role, limits: &Limits) -> Option<Self> {
         let (kind, key, range) = decode(bytes, role)?;
-        if range.len() as u64 > limits.message_size_max || limits.fragments_max == 0 {
+        if range.len() as u64 > limits.size_max() || limits.fragments_max == 0 {
             return None;
         }
         if let Some(key) = key {

@@ -69,6 +69,22 @@ fn a_message_of_one_fragment_is_one_frame() {
 }
 
 #[test]
+fn a_message_of_one_fragment_is_compressed_if_it_is_worth_it() {
+    for role in ROLES {
+        let mut connection = compressing(role, no_takeover());
+        for payload in [noise(2000), prose(2000).into_bytes()] {
+            connection.send(payload.clone()).unwrap();
+            let as_any_other = sent(&mut connection);
+            connection
+                .begin_message(MessageKind::Binary, Compression::Auto)
+                .unwrap();
+            connection.send_fragment(payload, Fin::Last).unwrap();
+            assert_eq!(sent(&mut connection), as_any_other, "{role:?}");
+        }
+    }
+}
+
+#[test]
 fn every_fragment_of_a_client_has_a_key_of_its_own_5_3() {
     let mut client = plain(Role::Client);
     client

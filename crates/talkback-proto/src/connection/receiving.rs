@@ -99,8 +99,9 @@ impl Connection {
             .flatten()
     }
 
-    /// Whether data that arrives is given out, and not discarded.
-    pub(crate) fn is_receiving(&self) -> bool {
+    /// Whether data that arrives is given out, and not discarded: until either end has closed, also
+    /// where nothing can be written any more.
+    pub fn is_receiving(&self) -> bool {
         self.state == State::Open
     }
 
@@ -139,7 +140,7 @@ impl Connection {
             kind, range, last, ..
         } = payload;
         let inflater = &mut self.deflate.as_mut()?.inflater;
-        let (piece, size_max) = (&bytes[range.clone()], self.limits.message_size_max);
+        let (piece, size_max) = (&bytes[range.clone()], self.limits.size_max());
         let outcome = if self.delivery == Delivery::Pieces || inflater.is_in_pieces() {
             let next = inflater.take_in_pieces(piece, *kind, *last, size_max);
             next.map(|next| next.map(Event::Piece))
@@ -154,7 +155,7 @@ impl Connection {
     /// The next piece out of what was used already.
     fn inflate_more(&mut self, now: Instant) -> Option<Event> {
         let inflater = &mut self.deflate.as_mut()?.inflater;
-        let next = inflater.next_piece(self.limits.message_size_max);
+        let next = inflater.next_piece(self.limits.size_max());
         let outcome = next.map(|next| next.map(Event::Piece));
         self.event_or_fail(outcome, now)
     }

@@ -13,6 +13,9 @@ const TAIL: [u8; 4] = [0x00, 0x00, 0xFF, 0xFF];
 /// The payload of an empty message: the header of the block whose rest is the tail (§7.2.3.6).
 const EMPTY: [u8; 1] = [0x00];
 
+/// The most bytes that are handed to zlib at a time: it counts them in 32 bits.
+const PART_SIZE_MAX: usize = 1 << 30;
+
 /// What makes one context unlike another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Settings {
@@ -93,7 +96,8 @@ impl Deflater {
             .take()
             .unwrap_or_else(|| take_deflater(settings));
         let is_pushed = with_scratch(|buffer| {
-            let Some(size) = deflate(&mut context, message, buffer, size_max) else {
+            let size = deflate(&mut context, message, buffer, size_max, PART_SIZE_MAX);
+            let Some(size) = size else {
                 discard_pending(&mut context, buffer);
                 return false;
             };
@@ -125,7 +129,7 @@ impl Deflater {
             let new = || take_deflater(settings);
             let context = self.context.get_or_insert_with(new);
             with_scratch(|buffer| {
-                let size = deflate(context, fragment, buffer, usize::MAX);
+                let size = deflate(context, fragment, buffer, usize::MAX, PART_SIZE_MAX);
                 let size = size.expect("the buffer grows without limit");
                 match fin {
                     Fin::More => push(payload(buffer, size)),
@@ -143,31 +147,40 @@ impl Deflater {
 }
 
 /// Compresses a message up to a byte boundary into a buffer that grows, and says how much came
-/// out; or `None` if it is more than `size_max` bytes.
+/// out; or `None` if it is more than `size_max` bytes. It goes in by `part_size_max` at a time.
 fn deflate(
     context: &mut Deflate,
     mut message: &[u8],
     buffer: &mut Vec<u8>,
     size_max: usize,
+    part_size_max: usize,
 ) -> Option<usize> {
     let mut size = 0;
     loop {
         let room = buffer.len().min(size_max);
+        let part = &message[..message.len().min(part_size_max)];
+        let flush = if part.len() == message.len() {
+            DeflateFlush::SyncFlush
+        } else {
+            DeflateFlush::NoFlush
+        };
         let (taken, given) = (context.total_in(), context.total_out());
         context
-            .compress(message, &mut buffer[size..room], DeflateFlush::SyncFlush)
+            .compress(part, &mut buffer[size..room], flush)
             .expect("the context is sound and there is room");
         message = &message[(context.total_in() - taken) as usize..];
         size += (context.total_out() - given) as usize;
-        // The flush is complete once it leaves room.
+        // What does not fill the room is complete: the part, or with the last one the flush.
         if size < room {
-            debug_assert!(buffer[..size].ends_with(&TAIL));
-            return Some(size);
-        }
-        if room == size_max {
+            if flush == DeflateFlush::SyncFlush {
+                debug_assert!(buffer[..size].ends_with(&TAIL));
+                return Some(size);
+            }
+        } else if room == size_max {
             return None;
+        } else {
+            buffer.resize(buffer.len() * 2, 0);
         }
-        buffer.resize(buffer.len() * 2, 0);
     }
 }
 
@@ -193,4 +206,47 @@ fn payload(buffer: &mut Vec<u8>, size: usize) -> Compressed<'_> {
     let mut payload = std::mem::take(buffer);
     payload.truncate(size);
     Compressed::Large(payload.into_boxed_slice().into())
+}
+
+#[cfg(test)]
+mod tests {
+    use zlib_rs::{Inflate, InflateFlush};
+
+    use super::*;
+
+    /// Bytes that hardly compress, and behind them some that do, as the room for them has grown.
+    fn message() -> Vec<u8> {
+        let mut state = 1_u32;
+        let noise = std::iter::repeat_with(|| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 24) as u8
+        });
+        noise.take(3000).chain([0; 5000]).collect()
+    }
+
+    #[test]
+    fn a_message_in_parts_is_whole() {
+        let message = message();
+        let tuning = DeflateTuning::default();
+        for part_size_max in [1, 999, 8000, PART_SIZE_MAX] {
+            let deflater = Deflater::new(Takeover::None, WindowBits::MAX, tuning);
+            let mut context = take_deflater(deflater.settings);
+            let mut buffer = vec![0; 64];
+            let deflated = deflate(
+                &mut context,
+                &message,
+                &mut buffer,
+                usize::MAX,
+                part_size_max,
+            );
+            let size = deflated.expect("there is no limit");
+            let mut inflated = vec![0; message.len() + 1];
+            let mut inflate = Inflate::new(false, 15);
+            inflate
+                .decompress(&buffer[..size], &mut inflated, InflateFlush::SyncFlush)
+                .unwrap();
+            inflated.truncate(inflate.total_out() as usize);
+            assert!(inflated == message, "in parts of {part_size_max}");
+        }
+    }
 }

@@ -19,7 +19,7 @@ const SCORE_MIN: usize = 90;
 
 /// How long the tests of one mutant may take, in seconds. They take a few where nothing else runs:
 /// those that take longer do not end. A build has no limit, as it says nothing about the tests.
-const TEST_TIMEOUT: &str = "--timeout=120";
+const TEST_TIMEOUT: &str = "--timeout=60";
 
 const AREA_LIMIT: Duration = Duration::from_secs(12 * 60 * 60);
 
@@ -136,7 +136,7 @@ fn test(area: &Area, files: &[String]) -> Result<PathBuf> {
     if outcomes.exists() {
         std::fs::remove_dir_all(&outcomes)?;
     }
-    let mut command = mutants(&folder)?;
+    let mut command = mutants(&folder);
     for file in files {
         command.arg(format!("--file={SOURCES}/{file}"));
     }
@@ -153,15 +153,18 @@ fn test(area: &Area, files: &[String]) -> Result<PathBuf> {
     }
 }
 
-/// `cargo mutants` with a target directory of its own, where what the core depends on is built once.
-fn mutants(folder: &Path) -> Result<Command> {
+/// `cargo mutants` with a mutant for each core of the machine at a time.
+fn mutants(folder: &Path) -> Command {
     let mut command = cargo::cargo(&["mutants", "--package=talkback-proto", "--colors=never"]);
     command.arg(TEST_TIMEOUT).arg("--output").arg(folder);
-    command.env("CARGO_TARGET_DIR", cargo::scratch("mutants/target")?);
+    // Each job has a copy of the tree, and is to build in it.
+    command.env_remove("CARGO_TARGET_DIR");
+    let jobs = std::thread::available_parallelism().map_or(1, usize::from);
+    command.arg(format!("--jobs={jobs}"));
     // The build of a mutant takes about as long as its tests, so both are to be quick.
     command.env("CARGO_PROFILE_DEV_DEBUG", "false");
     command.env("CARGO_PROFILE_DEV_OPT_LEVEL", "1");
-    Ok(command)
+    command
 }
 
 #[cfg(test)]

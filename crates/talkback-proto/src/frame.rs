@@ -279,6 +279,16 @@ mod tests {
     }
 
     #[test]
+    fn a_whole_message_begins_as_its_header_is_encoded() {
+        for (opcode, first) in [
+            (Opcode::Text, Header::WHOLE_TEXT),
+            (Opcode::Binary, Header::WHOLE_BINARY),
+        ] {
+            assert_eq!(header(opcode, 5).encode().as_ref()[0], first, "{opcode:?}");
+        }
+    }
+
+    #[test]
     fn f7_rejects_a_length_that_is_not_minimal() {
         let frames: [&[u8]; 4] = [
             &[0x82, 126, 0, 0],

@@ -56,6 +56,23 @@ fn an_ordinary_end_has_1000_or_1001_or_no_code() {
 }
 
 #[test]
+fn an_end_is_ordinary_by_who_began_it() {
+    let end = |code, clean, initiator| {
+        let mut end = info(code, "", initiator, CloseCause::ClosingHandshake);
+        end.clean = clean;
+        end.is_normal()
+    };
+    // Whatever code this end chose, it got what it wanted, unless the peer never answered.
+    assert!(end(1000, true, Initiator::Local));
+    assert!(end(4000, true, Initiator::Local));
+    assert!(!end(1000, false, Initiator::Local));
+    // A peer says by its code whether it is content; it need not wait for the answer.
+    assert!(end(1001, true, Initiator::Remote));
+    assert!(end(1005, false, Initiator::Remote));
+    assert!(!end(1011, true, Initiator::Remote));
+}
+
+#[test]
 fn an_end_says_who_closed_and_with_what() {
     let handshake = || CloseCause::ClosingHandshake;
     for (info, text) in [

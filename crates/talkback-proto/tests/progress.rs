@@ -5,7 +5,7 @@ mod support;
 use std::time::{Duration, Instant};
 
 use bytes::Buf;
-use support::wire::{FIN, TEXT, peer_close, peer_frame};
+use support::wire::{FIN, PING, TEXT, parse, peer_close, peer_frame};
 use support::{END, ROLES, connection, drain, receive};
 use talkback_proto::{Connection, Limits, Role};
 
@@ -65,6 +65,28 @@ fn output_is_lost_if_the_end_comes_before_it_is_written() {
         assert!(broken.is_output_lost() && drain(&mut broken).is_empty());
         broken.handle_end(END);
         assert!(broken.is_output_lost(), "{role:?}: the end changes nothing");
+    }
+}
+
+/// V50, to the last pong; `bounds.rs` has a million pings.
+#[test]
+fn of_pings_behind_the_pongs_that_wait_only_the_latest_is_answered() {
+    for role in ROLES {
+        let mut connection = open(role);
+        // What was written makes room anew.
+        for _ in 0..2 {
+            for number in 0..30 {
+                let ping = peer_frame(role, FIN | PING, &[number]);
+                receive(&mut connection, &ping, Instant::now());
+            }
+            let pongs = parse(&drain(&mut connection)).into_iter();
+            let answered: Vec<u8> = pongs.map(|pong| pong.payload[0]).collect();
+            assert_eq!(
+                answered,
+                [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 29],
+                "{role:?}"
+            );
+        }
     }
 }
 

@@ -111,6 +111,21 @@ fn c18_endless_chunk_headers_end_the_body() {
 }
 
 #[test]
+fn c18_what_is_read_ends_at_the_same_byte_however_it_is_cut() {
+    let line = "Transfer-Encoding: chunked";
+    let head = message("HTTP/1.1 403 Forbidden", &[], &[], &[line]);
+    let response = parse_response(&head).unwrap();
+    // The size of a chunk, padded so that one byte of its data is within what is read.
+    let body = format!("3;{}\nabc", "x".repeat(16 * 1024 - 4));
+    for size in [1, body.len()] {
+        let mut collector = RefusedBody::new(&response);
+        let mut pieces = body.as_bytes().chunks(size);
+        assert!(pieces.any(|piece| collector.handle(piece)));
+        assert_eq!(collector.finish(), "a", "in pieces of {size}");
+    }
+}
+
+#[test]
 fn c18_statuses_without_a_body() {
     for status in [
         "100 Continue",

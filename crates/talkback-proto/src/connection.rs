@@ -404,6 +404,29 @@ impl Connection {
         }
     }
 
+    /// Whether [`handle_timeout`](Self::handle_timeout) is about to end the connection because the
+    /// peer was silent.
+    ///
+    /// A driver that has not read meanwhile looks first whether something came, and then calls
+    /// [`handle_unread`](Self::handle_unread).
+    pub fn is_peer_given_up(&self, now: Instant) -> bool {
+        let keepalive = self.keepalive.as_ref().filter(|_| self.is_open());
+        keepalive.is_some_and(|keepalive| keepalive.is_dead(now))
+    }
+
+    /// Something came that is not handed in yet: the peer is not silent, and is asked anew after
+    /// the next silence.
+    pub fn handle_unread(&mut self, now: Instant) {
+        if let Some(keepalive) = &mut self.keepalive {
+            keepalive.ask_anew(now);
+        }
+    }
+
+    /// Whether the peer has taken anything since the keepalive's last ping was queued.
+    pub fn is_output_taken(&self) -> bool {
+        self.keepalive.as_ref().is_some_and(Watch::has_written)
+    }
+
     /// Asks a silent peer for a sign of life, or, with `None`, leaves it in peace.
     pub fn set_keepalive(&mut self, keepalive: Option<Keepalive>, now: Instant) {
         self.keepalive = keepalive.map(|options| Watch::new(options, now));

@@ -42,6 +42,8 @@ pub(crate) struct Watch {
     asked: Option<Instant>,
     /// Whether that ping still waits behind what was queued before it.
     is_ping_queued: bool,
+    /// Whether anything was written since then.
+    has_written: bool,
     /// The pings so far; the payload of a ping is its number.
     count: u64,
     latency: Option<Duration>,
@@ -54,6 +56,7 @@ impl Watch {
             heard: Some(now),
             asked: None,
             is_ping_queued: false,
+            has_written: false,
             count: 0,
             latency: None,
         }
@@ -62,6 +65,13 @@ impl Watch {
     /// Bytes came, or reading begins again.
     pub(crate) fn hear(&mut self, now: Instant) {
         self.heard = Some(now);
+    }
+
+    /// The peer is alive, though its answer may lie among what is not looked at yet: it is asked
+    /// anew.
+    pub(crate) fn ask_anew(&mut self, now: Instant) {
+        self.heard = Some(now);
+        self.asked = None;
     }
 
     /// Nothing is read from the peer, so its silence says nothing.
@@ -77,6 +87,7 @@ impl Watch {
     /// Bytes were written. While the ping waits behind others, a peer that takes those is alive; its
     /// time to answer begins when the ping has left.
     pub(crate) fn note_written(&mut self, is_ping_written: bool, now: Instant) {
+        self.has_written = true;
         if self.is_ping_queued && self.asked.is_some() {
             self.asked = Some(now);
             self.is_ping_queued = !is_ping_written;
@@ -90,6 +101,10 @@ impl Watch {
         {
             self.latency = Some(now.saturating_duration_since(asked));
         }
+    }
+
+    pub(crate) fn has_written(&self) -> bool {
+        self.has_written
     }
 
     pub(crate) fn latency(&self) -> Option<Duration> {
@@ -106,6 +121,11 @@ impl Watch {
         }
     }
 
+    /// Whether the peer is to be given up at `now`.
+    pub(crate) fn is_dead(&self, now: Instant) -> bool {
+        self.asked.is_some() && self.deadline().is_some_and(|deadline| deadline <= now)
+    }
+
     /// What is due at `now`.
     pub(crate) fn due(&mut self, now: Instant) -> Due {
         if self.deadline().is_none_or(|deadline| now < deadline) {
@@ -115,7 +135,7 @@ impl Watch {
             return Due::Dead;
         }
         self.asked = Some(now);
-        self.is_ping_queued = true;
+        (self.is_ping_queued, self.has_written) = (true, false);
         self.count += 1;
         Due::Ping(Bytes::copy_from_slice(&self.count.to_be_bytes()))
     }

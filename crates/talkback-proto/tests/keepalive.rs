@@ -63,6 +63,38 @@ fn v55_a_silent_peer_is_pinged_and_then_given_up() {
 }
 
 #[test]
+fn v55_a_peer_whose_answer_is_unread_is_asked_anew() {
+    let start = Instant::now();
+    for role in ROLES {
+        let mut unread = kept_alive(role, start);
+        assert!(
+            !unread.is_peer_given_up(start + 100 * SILENCE),
+            "it was not asked"
+        );
+        unread.handle_timeout(start + SILENCE);
+        assert!(!unread.is_output_taken());
+        let first = ping_payload(&mut unread);
+        unread.handle_written(|| start + SILENCE);
+        assert!(unread.is_output_taken());
+        let end = start + 2 * SILENCE;
+        assert!(!unread.is_peer_given_up(end - NANOSECOND) && unread.is_peer_given_up(end));
+
+        unread.handle_unread(end);
+        unread.handle_timeout(end);
+        assert!(unread.is_open() && !unread.is_peer_given_up(end));
+        unread.handle_timeout(end + SILENCE);
+        assert!(!unread.is_output_taken(), "since the last ping");
+        assert_ne!(ping_payload(&mut unread), first);
+        unread.handle_timeout(end + 2 * SILENCE);
+        assert_eq!(
+            unread.close_info(),
+            Some(&lost(CloseCause::KeepaliveTimeout))
+        );
+        assert!(!unread.is_peer_given_up(end + 2 * SILENCE));
+    }
+}
+
+#[test]
 fn v55_whatever_comes_puts_the_ping_off() {
     let start = Instant::now();
     for role in ROLES {

@@ -229,7 +229,7 @@ impl Pump {
     }
 
     fn pass_incoming(&mut self, shared: &Shared) {
-        while shared.lock().may_read()
+        while (self.socket.is_ending() || shared.lock().may_read())
             && let Some(message) = self.socket.next_message()
         {
             if message.len() as u64 > self.limits.message_size_max {

@@ -134,6 +134,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Pump<T> {
                 let state = shared.lock();
                 (state.may_read(), state.has_order())
             };
+            // Where nothing can be written any more, messages may still come, and need room.
+            let may_read = may_read || !self.socket.is_receiving();
             let goes_on = flushed.is_ready() && self.socket.is_open() && has_order;
             if !may_read {
                 self.socket.pause_keepalive();

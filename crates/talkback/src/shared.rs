@@ -460,9 +460,9 @@ impl State {
         self.has_outgoing() || (self.close.is_some() && !self.is_close_taken)
     }
 
-    /// Whether the driver is to read: there is room for what comes, or nobody waits for it.
+    /// Whether messages may come: there is room for them, or nobody waits for them.
     pub(crate) fn may_read(&self) -> bool {
-        self.reading != Reading::Queue || self.incoming.has_room() || self.is_closing()
+        self.reading != Reading::Queue || self.incoming.has_room() || self.close.is_some()
     }
 
     pub(crate) fn set_driver(&mut self, cx: &Context<'_>) {

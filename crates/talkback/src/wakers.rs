@@ -98,9 +98,12 @@ impl Wakers {
         }
     }
 
-    /// Wakes the task of the other half, as something has happened that neither the transport nor
-    /// a timer tells. A task that polls alone has seen it.
+    /// Wakes whoever waits, as something has happened that neither the transport nor a timer
+    /// tells. One task may have both halves, and poll one that waits before the other.
     pub(crate) fn wake(&self) {
+        if let Some(sole) = &self.sole {
+            sole.wake_by_ref();
+        }
         if let Some(shared) = &self.shared {
             shared.tasks.wake_by_ref();
         }

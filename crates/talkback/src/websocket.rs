@@ -131,6 +131,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
 
     /// Asks a silent peer for a sign of life while the socket is polled; with `None` it does not.
     ///
+    /// A program that only sends need not receive for that: whatever came, or is taken while
+    /// something unread waits, is a sign of life too. The peer's own pings are answered by
+    /// [`recv`](Self::recv) alone.
+    ///
     /// A peer that does not answer in time ends the connection with
     /// [`CloseCause::KeepaliveTimeout`](crate::CloseCause::KeepaliveTimeout).
     pub fn set_keepalive(&mut self, keepalive: Option<Keepalive>) {
@@ -277,6 +281,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
     /// Whether messages can still be sent.
     pub(crate) fn is_open(&self) -> bool {
         self.connection.is_open()
+    }
+
+    /// Whether messages may still come.
+    pub(crate) fn is_receiving(&self) -> bool {
+        self.connection.is_receiving()
     }
 
     /// How many bytes were ever queued, and how many of them were written.

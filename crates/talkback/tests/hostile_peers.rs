@@ -105,21 +105,119 @@ async fn x1_a_send_after_the_peers_close_frame_is_an_error_at_once() {
     assert!(channel.closed().await.unwrap().clean);
 }
 
-#[tokio::test(start_paused = true)]
-async fn v55_a_pong_that_has_come_counts_though_the_program_was_busy() {
+/// A client whose ping was answered, and that has not read the answer for an hour; and its server.
+async fn busy_for_an_hour() -> (WebSocket<DuplexStream>, WebSocket<DuplexStream>) {
     let (io, peer) = duplex(1024);
     let mut socket = client(io);
     socket.set_keepalive(Some(keepalive(1)));
     let mut server = WebSocket::from_upgraded(peer, &b""[..], Role::Server, Limits::default());
-    // It pings after a second, and the server answers; then the program is busy for an hour.
-    let waiting = timeout(Duration::from_millis(1500), socket.recv());
-    let serving = timeout(Duration::from_millis(1500), server.recv());
-    let (waited, _) = tokio::join!(waiting, serving);
-    assert!(waited.is_err());
+    // It pings after a second, and is busy before the server answers.
+    let waiting = timeout(Duration::from_millis(1001), socket.recv());
+    assert!(waiting.await.is_err());
+    let serving = timeout(Duration::from_millis(10), server.recv());
+    assert!(serving.await.is_err());
     sleep(Duration::from_secs(3600)).await;
+    (socket, server)
+}
+
+#[tokio::test(start_paused = true)]
+async fn v55_a_pong_that_has_come_counts_though_the_program_was_busy() {
+    let (mut socket, mut server) = busy_for_an_hour().await;
     server.send("alive").await.unwrap();
     let message = socket.recv().await.unwrap().unwrap();
     assert_eq!(message.as_text(), Some("alive"));
+
+    // The same for a program that goes on with sending more than the transport takes at once.
+    let (mut socket, mut server) = busy_for_an_hour().await;
+    let (sent, received) = tokio::join!(socket.send(vec![0; 100_000]), server.recv());
+    sent.unwrap();
+    assert_eq!(received.unwrap().unwrap().len(), 100_000);
+    // What was read to see that it lives is not lost.
+    server
+        .send("more than a look takes ".repeat(9))
+        .await
+        .unwrap();
+    let message = socket.recv().await.unwrap().unwrap();
+    assert_eq!(message.len(), 9 * 23);
+}
+
+#[tokio::test(start_paused = true)]
+async fn v55_a_peer_that_answers_is_alive_to_a_program_that_only_sends() {
+    let (io, peer) = duplex(1024);
+    let mut socket = client(io);
+    socket.set_keepalive(Some(keepalive(2)));
+    let mut server = WebSocket::from_upgraded(peer, &b""[..], Role::Server, Limits::default());
+    // Each message waits for the one before it, for 100 s: many times the keepalive.
+    let sending = async {
+        for _ in 0..200 {
+            socket.send(vec![0; 5000]).await.unwrap();
+        }
+    };
+    let serving = async {
+        for _ in 0..200 {
+            assert_eq!(server.recv().await.unwrap().unwrap().len(), 5000);
+            sleep(Duration::from_millis(500)).await;
+        }
+        server.send("all of it").await.unwrap();
+    };
+    tokio::join!(sending, serving);
+    let message = socket.recv().await.unwrap().unwrap();
+    assert_eq!(message.as_text(), Some("all of it"));
+
+    // It freezes, with an answer of its that nobody has read.
+    server.send("unread").await.unwrap();
+    let start = Instant::now();
+    let error = socket.send(vec![0; 5000]).await.unwrap_err();
+    assert!(matches!(&error, Error::Closed(i) if i.cause == CloseCause::KeepaliveTimeout));
+    let seconds = start.elapsed().as_secs();
+    assert!((4..=8).contains(&seconds), "{seconds} of virtual time");
+}
+
+#[tokio::test(start_paused = true)]
+async fn x8_the_end_is_found_by_a_program_that_only_sends() {
+    let (io, mut peer) = duplex(1000);
+    let mut socket = client(io);
+    socket.set_keepalive(Some(keepalive(5)));
+    // The peer ends its side and reads nothing.
+    peer.shutdown().await.unwrap();
+    let error = socket.send(vec![0; 100_000]).await.unwrap_err();
+    let ended = CloseCause::Transport("the peer ended the connection".into());
+    assert!(
+        matches!(&error, Error::Closed(info) if info.cause == ended),
+        "{error:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn x8_both_halves_in_one_task_learn_of_a_write_that_failed() {
+    let script = Script::new([Read::Silence]).write_error(io::ErrorKind::BrokenPipe);
+    let (socket, _) = end(script, Role::Client);
+    let (mut sender, mut receiver) = socket.split();
+    let start = Instant::now();
+    let both = async { tokio::join!(receiver.next(), sender.send(Message::from("lost"))) };
+    let (received, sent) = timeout(Duration::from_secs(60), both).await.unwrap();
+    // What the peer may still have sent is waited for.
+    assert_eq!(start.elapsed().as_secs(), 10, "of virtual time");
+    assert!(sent.is_err());
+    assert!(received.unwrap().is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn v51_the_receive_queue_is_bounded_after_a_write_that_failed() {
+    let messages = plain(Fin::Last, Opcode::Text, b"x").repeat(10_000);
+    let script = Script::new([Read::Bytes(messages.into()), Read::Silence])
+        .write_error(io::ErrorKind::ConnectionReset);
+    let (socket, _) = end(script, Role::Client);
+    let mut channel = WebSocketChannel::from(socket);
+    settle().await;
+    channel.try_send("lost").unwrap();
+    // Longer than the close timeout: nobody has made room, so what fits the queue is all there is.
+    channel.closed().await.unwrap();
+    let mut received = 0;
+    while let Ok(Some(_)) = channel.recv().await {
+        received += 1;
+    }
+    assert_eq!(received, 64);
 }
 
 #[tokio::test(start_paused = true)]

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use bytes::Buf;
+use bytes::{Buf, BufMut};
 use talkback_proto::{Assembly, Message, Output};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::io::{poll_read_buf, poll_write_buf};
@@ -14,6 +14,11 @@ use super::{WebSocket, now};
 use crate::buffers;
 use crate::error::Error;
 use crate::wakers::Half;
+
+const ENDED: &str = "the peer ended the connection";
+
+/// How many bytes are read to see whether a peer is alive, each time that it is in doubt.
+const LIFE_SIZE: usize = 64;
 
 /// What polling the transport has brought.
 pub(super) enum Progress {
@@ -48,8 +53,6 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
             }
             if self.connection.close_info().is_some() {
                 self.release();
-                // The other half waits for the end.
-                self.wakers.wake();
             }
         }
     }
@@ -79,6 +82,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
                 self.release();
                 return Poll::Ready(Progress::End);
             }
+            if !self.input.is_empty() {
+                // It was read to see whether the peer is alive.
+                return Poll::Ready(Progress::Input);
+            }
             if self.connection.wants_read()
                 && let Poll::Ready(message) = self.poll_read(cx)
             {
@@ -107,7 +114,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
             }),
         };
         match outcome {
-            Ok(0) => self.connection.handle_end("the peer ended the connection"),
+            Ok(0) => self.connection.handle_end(ENDED),
             // Nothing in the read buffer: the bytes went into the message in progress.
             Ok(size) if self.input.is_empty() => {
                 return Poll::Ready(
@@ -212,12 +219,48 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
             timer.as_mut().reset(deadline);
         }
         ready!(timer.as_mut().poll(cx));
-        self.connection.handle_timeout(now());
+        let now = now();
+        if self.connection.is_peer_given_up(now) && self.has_life(cx) {
+            self.connection.handle_unread(now);
+        }
+        self.connection.handle_timeout(now);
         Poll::Ready(())
     }
 
-    /// Frees the transport and everything else that an ended connection has no use for.
+    /// Looks for a sign of life of a peer that is about to be given up: whoever only sends has not
+    /// read its answer, nor has a program that was busy.
+    #[cold]
+    fn has_life(&mut self, cx: &mut Context<'_>) -> bool {
+        if !self.input.is_empty() || self.connection.has_pieces() {
+            // The answer may wait behind this. A peer that takes what is sent is alive.
+            return self.connection.is_output_taken();
+        }
+        let Some(io) = &mut self.io else {
+            return false;
+        };
+        let mut space = (&mut self.input).limit(LIFE_SIZE);
+        match poll_read_buf(Pin::new(io), cx, &mut space) {
+            Poll::Pending => false,
+            Poll::Ready(Ok(0)) => {
+                self.connection.handle_end(ENDED);
+                false
+            }
+            Poll::Ready(Ok(_)) => {
+                self.wakers.wake();
+                true
+            }
+            Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => true,
+            Poll::Ready(Err(error)) => {
+                self.connection.handle_end(&error.to_string());
+                false
+            }
+        }
+    }
+
+    /// Frees the transport and everything else that an ended connection has no use for, and wakes
+    /// the other half, which may wait for the end.
     fn release(&mut self) {
+        self.wakers.wake();
         self.io = None;
         self.timer = None;
         self.assembly = Assembly::default();

@@ -1,4 +1,7 @@
 //! The echo server: it sends back every message as it came.
+//!
+//! A client has 10 s until its WebSocket is open, TLS included. After an accept that failed, as when
+//! descriptors are short, the server pauses, for 50 ms to 1 s.
 
 mod backoff;
 mod connection;

@@ -18,7 +18,8 @@ pub struct Limits {
     /// on the wire, of which nothing is kept, may be twice the limit and 1 KiB, since what does not
     /// compress grows a little.
     ///
-    /// A message that is given out in pieces counts as any other. Where memory has 32-bit addresses,
+    /// Memory is reserved for at most 16 times what has come of a message. One that is given out in
+    /// pieces counts as any other. Where memory has 32-bit addresses,
     /// 2 GiB are the most.
     pub message_size_max: u64,
     /// The most frames in one message; 131,072 by default. One more fails with 1008.

@@ -124,7 +124,8 @@ impl<T> Accept<T> {
         self
     }
 
-    /// Sets how long the whole opening handshake may take; 10 s by default.
+    /// Sets how long the whole opening handshake may take; 10 s by default. A client that is refused
+    /// has 2 s more to read why.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self

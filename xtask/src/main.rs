@@ -12,6 +12,7 @@ mod deny;
 mod docs;
 mod frameworks;
 mod fuzz;
+mod i686;
 mod interop;
 mod mutants;
 mod pictures;
@@ -45,6 +46,7 @@ Usage:
   cargo xtask coverage           how many of the core's lines its tests run (cargo-llvm-cov)
   cargo xtask sanitize [address|thread]
                                  the tests under the sanitizers of a nightly
+  cargo xtask i686               the core's tests where memory has 32-bit addresses
   cargo xtask frameworks         compile the examples of docs/ui.md: Dioxus, iced, Leptos
   cargo xtask web                build the demo's tab and the example page, and weigh them
   cargo xtask pictures           take the pictures of the documentation anew
@@ -75,6 +77,7 @@ fn main() -> ExitCode {
         Some("web") => outcome("web", web::build()),
         Some("pictures") => outcome("pictures", pictures::take()),
         Some("coverage") => outcome("coverage", coverage::check()),
+        Some("i686") => outcome("i686", i686::check()),
         Some("sanitize") => outcome("sanitize", sanitize::start(&rest)),
         Some("bench") => bench(&rest),
         Some("help" | "--help" | "-h") => {

@@ -14,6 +14,7 @@ use crate::report::Tally;
 use crate::{Result, cargo, tools};
 
 use self::page::{Builder, Page};
+pub(crate) use self::toolchain::native_cargo;
 use self::toolchain::products;
 
 const CONFORMANCE: &str = "talkback-conformance";

@@ -29,10 +29,7 @@ pub(super) enum Toolchain {
 impl Toolchain {
     /// The ordinary one if it has the target; else Debian's, which is installed if that can be.
     pub(super) fn find() -> Result<Self> {
-        let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
-        let mut ask = Command::new(rustc);
-        ask.args(["--print", "target-libdir", "--target", TARGET]);
-        if answer(&mut ask).is_some_and(|folder| Path::new(&folder).is_dir()) {
+        if is_added(TARGET) {
             return Ok(Self::Ordinary);
         }
         if !has_debians() {
@@ -51,15 +48,43 @@ impl Toolchain {
         let mut command = cargo::cargo(&[subcommand, "--target", TARGET]);
         command.env("CARGO_TARGET_DIR", target_folder()?);
         if matches!(self, Self::Debian) {
+            use_debians(&mut command);
             command.arg("-Zbuild-std=std,panic_abort");
-            command.env("RUSTC", DEBIAN_RUSTC);
-            command.env("RUSTDOC", DEBIAN_RUSTDOC);
-            command.env("RUSTC_BOOTSTRAP", "1");
             command.env("RUSTFLAGS", "-C linker=wasm-ld -C linker-flavor=wasm-ld");
         }
         command.args(arguments);
         Ok(command)
     }
+}
+
+/// A cargo command for a target of this machine, compiled as [`Toolchain`] says.
+pub(crate) fn native_cargo(subcommand: &str, target: &str) -> Result<Command> {
+    let mut command = cargo::cargo(&[subcommand, "--target", target]);
+    if is_added(target) {
+        return Ok(command);
+    }
+    if !has_debians_source() {
+        let hint = format!("the target {target} (rustup target add {target})");
+        tools::install(&hint, DEBIAN_PACKAGES)?;
+    }
+    use_debians(&mut command);
+    command.arg("-Zbuild-std=std,panic_unwind");
+    Ok(command)
+}
+
+/// Has a command compile with Debian's compiler.
+fn use_debians(command: &mut Command) {
+    command.env("RUSTC", DEBIAN_RUSTC);
+    command.env("RUSTDOC", DEBIAN_RUSTDOC);
+    command.env("RUSTC_BOOTSTRAP", "1");
+}
+
+/// Whether rustup has added a target.
+fn is_added(target: &str) -> bool {
+    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let mut ask = Command::new(rustc);
+    ask.args(["--print", "target-libdir", "--target", target]);
+    answer(&mut ask).is_some_and(|folder| Path::new(&folder).is_dir())
 }
 
 /// Where a profile's products for the target lie.
@@ -116,13 +141,17 @@ fn program(name: &str) -> String {
 
 /// Whether Debian's compiler is there with its library's source and its linker.
 fn has_debians() -> bool {
+    has_debians_source() && tools::in_path("wasm-ld").is_some()
+}
+
+fn has_debians_source() -> bool {
     let mut ask = Command::new(DEBIAN_RUSTC);
     ask.args(["--print", "sysroot"]);
     let source = |sysroot: &String| {
         let library = Path::new(sysroot).join("lib/rustlib/src/rust/library");
         library.is_dir()
     };
-    answer(&mut ask).is_some_and(|sysroot| source(&sysroot)) && tools::in_path("wasm-ld").is_some()
+    answer(&mut ask).is_some_and(|sysroot| source(&sysroot))
 }
 
 /// Runs a program that has to succeed.

@@ -15,11 +15,11 @@ use talkback_proto::handshake::{
     encode_response,
 };
 use talkback_proto::{DeflateParameters, Limits, Role};
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
 
 use crate::error::AcceptError;
-use crate::http_io::{ReadHeadError, read_head, write_last};
+use crate::http_io::{ReadHeadError, read_head, write_all, write_last};
 use crate::websocket::WebSocket;
 
 /// The default timeout of the opening handshake.
@@ -104,6 +104,8 @@ impl<T> Accept<T> {
 
     /// Answers ordinary requests of HTTP, those without an `Upgrade` header: a page, a health
     /// check. Without it they are refused with 426.
+    ///
+    /// Each 64 KiB of the answer may take as long as [`timeout`](Self::timeout) says.
     pub fn otherwise(
         mut self,
         answer: impl Fn(&Request<()>) -> Response<Bytes> + Send + Sync + 'static,
@@ -125,7 +127,7 @@ impl<T> Accept<T> {
     }
 
     /// Sets how long the whole opening handshake may take; 10 s by default. A client that is refused
-    /// has 2 s more to read why.
+    /// has 2 s more to read why, and 2 s to end the connection.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
@@ -145,7 +147,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Accept<T> {
         };
         let (bytes, error) = answer;
         // The client may be gone or slow; either way this is over.
-        let _ = timeout(REFUSAL_TIMEOUT, write_last(&mut self.stream, &bytes)).await;
+        let patience = match error {
+            AcceptError::Answered(_) => self.timeout,
+            _ => REFUSAL_TIMEOUT,
+        };
+        let _ = write_last(&mut self.stream, &bytes, patience).await;
         Err(error)
     }
 
@@ -180,11 +186,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Accept<T> {
             Ok(decision) => decision,
             Err(refusal) => return Ok(Answer::refuse(refusal)),
         };
-        self.stream
-            .write_all(&encode_response(&response))
-            .await
-            .map_err(lost)?;
-        self.stream.flush().await.map_err(lost)?;
+        let bytes = encode_response(&response);
+        write_all(&mut self.stream, &bytes).await.map_err(lost)?;
         Ok(Answer::Open { agreed, leftover })
     }
 

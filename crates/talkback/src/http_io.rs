@@ -2,12 +2,22 @@
 
 use std::future::poll_fn;
 use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
 use talkback_proto::handshake::{HeadError, HeadReader, RefusedBody};
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::timeout;
 
 use crate::buffers;
+
+/// How much of an answer has to leave in one patience.
+const PART_SIZE: usize = 64 * 1024;
+
+/// How long the client may take to end the connection once it has all.
+const END_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A head that did not come.
 pub(crate) enum ReadHeadError {
@@ -65,16 +75,24 @@ pub(crate) async fn read_body<T: AsyncRead + Unpin>(
     }
 }
 
-/// Writes an HTTP error and ends the connection so that the client gets to read it.
+/// Writes an HTTP answer and ends the connection so that the client gets to read it. A client that
+/// takes less than 64 KiB in the time that `patience` gives is left.
 ///
 /// What the client still sends is read away: closing TCP over unread bytes resets it, and the
 /// reset overtakes the answer.
 pub(crate) async fn write_last<T: AsyncRead + AsyncWrite + Unpin>(
     io: &mut T,
     bytes: &[u8],
+    patience: Duration,
 ) -> io::Result<()> {
-    io.write_all(bytes).await?;
-    io.shutdown().await?;
+    for part in bytes.chunks(PART_SIZE) {
+        timeout(patience, write_all(io, part)).await??;
+    }
+    timeout(END_TIMEOUT, end(io)).await?
+}
+
+async fn end<T: AsyncRead + AsyncWrite + Unpin>(io: &mut T) -> io::Result<()> {
+    retried(|cx| Pin::new(&mut *io).poll_shutdown(cx)).await?;
     loop {
         let rest = read(io).await?;
         if rest.is_empty() {
@@ -84,7 +102,37 @@ pub(crate) async fn write_last<T: AsyncRead + AsyncWrite + Unpin>(
     }
 }
 
+/// Writes all of `bytes`, and has the transport hold none of them back, as a TLS layer may.
+pub(crate) async fn write_all<T: AsyncWrite + Unpin>(
+    io: &mut T,
+    mut bytes: &[u8],
+) -> io::Result<()> {
+    while !bytes.is_empty() {
+        let write = |cx: &mut Context<'_>| Pin::new(&mut *io).poll_write(cx, bytes);
+        let size = retried(write).await?;
+        if size == 0 {
+            return Err(io::ErrorKind::WriteZero.into());
+        }
+        bytes = &bytes[size..];
+    }
+    retried(|cx| Pin::new(&mut *io).poll_flush(cx)).await
+}
+
 /// Reads once; an empty buffer means the end.
 async fn read<T: AsyncRead + Unpin>(io: &mut T) -> io::Result<BytesMut> {
-    poll_fn(|cx| buffers::poll_read(io, cx)).await
+    retried(|cx| buffers::poll_read(io, cx)).await
+}
+
+/// Polls the transport again each time that it was interrupted.
+async fn retried<T>(
+    mut poll: impl FnMut(&mut Context<'_>) -> Poll<io::Result<T>>,
+) -> io::Result<T> {
+    poll_fn(|cx| match poll(cx) {
+        Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        }
+        outcome => outcome,
+    })
+    .await
 }

@@ -12,7 +12,6 @@ use talkback_proto::handshake::{
     WsUrl, encode_request,
 };
 use talkback_proto::{Keepalive, Role};
-use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
@@ -20,7 +19,7 @@ use crate::connect::Connect;
 use crate::dial::dial;
 use crate::driver::drive;
 use crate::error::{ConnectError, Stage};
-use crate::http_io::{ReadHeadError, read_body, read_head};
+use crate::http_io::{ReadHeadError, read_body, read_head, write_all};
 use crate::keys::random;
 use crate::runtime;
 use crate::shared::Shared;
@@ -199,10 +198,4 @@ async fn shake_hands(
         }
         Err(error) => Err(failed(error)),
     }
-}
-
-async fn write_all(stream: &mut Transport, bytes: &[u8]) -> io::Result<()> {
-    stream.write_all(bytes).await?;
-    // A TLS layer may hold what it has taken.
-    stream.flush().await
 }

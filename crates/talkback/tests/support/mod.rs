@@ -50,6 +50,9 @@ pub(crate) struct Script {
     is_write_due: bool,
     /// What every write fails with.
     write_error: Option<io::ErrorKind>,
+    /// Whether every second write is interrupted; whether the next one is.
+    interrupts: bool,
+    is_interrupting: bool,
     pub(crate) log: Log,
 }
 
@@ -60,6 +63,8 @@ impl Script {
             write_max: usize::MAX,
             is_write_due: true,
             write_error: None,
+            interrupts: false,
+            is_interrupting: true,
             log: Log::default(),
         }
     }
@@ -77,6 +82,11 @@ impl Script {
 
     pub(crate) fn write_error(mut self, kind: io::ErrorKind) -> Self {
         self.write_error = Some(kind);
+        self
+    }
+
+    pub(crate) fn interrupts_writes(mut self) -> Self {
+        self.interrupts = true;
         self
     }
 
@@ -135,6 +145,10 @@ impl AsyncWrite for Script {
         if let Some(kind) = self.write_error {
             return Poll::Ready(Err(kind.into()));
         }
+        if self.interrupts && std::mem::replace(&mut self.is_interrupting, false) {
+            return Poll::Ready(Err(io::ErrorKind::Interrupted.into()));
+        }
+        self.is_interrupting = true;
         let is_due = self.is_write_due;
         if self.write_max != usize::MAX {
             self.is_write_due = !is_due;

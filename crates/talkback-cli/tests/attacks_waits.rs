@@ -33,6 +33,9 @@ fn connections() -> usize {
     count
 }
 
+/// The time that the closing handshake is given by default, less what a clock may be off.
+const CLOSE_TIMEOUT: Duration = Duration::from_millis(9_900);
+
 /// The time that a server gives both handshakes together.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -183,6 +186,7 @@ fn v53_peers_that_ignore_the_closing_handshake() {
             thread::sleep(Duration::from_millis(20));
         }
         assert!(begun.elapsed() < LIMIT, "nobody cuts it");
+        assert!(begun.elapsed() > CLOSE_TIMEOUT, "it was read away");
     });
     target.serves();
     until("all are cut", || target.descriptors() == 0);
@@ -208,6 +212,7 @@ fn servers_that_ignore_the_closing_handshake() {
         assert_eq!(peer.take(2), [0x88, 0x80], "a close frame without a code");
         peer.take(4);
     }
+    let begun = Instant::now();
     // The close frame is answered, but TCP is kept open.
     answering.send(b"\x88\x02\x03\xE8");
     for client in [&ignored, &answered] {
@@ -215,7 +220,26 @@ fn servers_that_ignore_the_closing_handshake() {
     }
     assert_eq!(ignored.finish().code, Some(8), "lost");
     assert_eq!(answered.finish().code, Some(0), "closed");
+    assert!(begun.elapsed() > CLOSE_TIMEOUT, "they were waited for");
     drop((ignoring, answering));
+}
+
+/// The program finds out by itself, and a person who types nothing learns of it.
+#[test]
+fn v55_a_server_that_freezes_while_the_program_waits() {
+    let attacker = Attacker::listen();
+    let client = Running::start(&["connect", &attacker.url]);
+    let begun = Instant::now();
+    let frozen = attacker.open();
+    // Less than 20 s of silence and 20 s for the answer to its ping.
+    thread::sleep(Duration::from_secs(38));
+    assert!(!client.stderr().contains("ping"), "{}", client.stderr());
+    let finished = client.finish();
+    assert!(begun.elapsed() > Duration::from_millis(39_900));
+    assert_eq!(finished.code, Some(8), "lost");
+    let why = "the peer did not answer a ping in time";
+    assert!(finished.stderr.contains(why), "{}", finished.stderr);
+    drop(frozen);
 }
 
 /// A server that freezes: the kernel still acknowledges what comes.

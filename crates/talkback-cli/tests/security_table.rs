@@ -34,15 +34,14 @@ fn has_test(source: &str, name: &str) -> bool {
     // Its attributes stand between the end of what is before it and its name.
     let before = &source[..at];
     let attributes = before.rsplit_once("\n\n").map_or(before, |(_, last)| last);
-    attributes.contains("#[test]") || attributes.contains("#[tokio::test")
+    let is_test = attributes.contains("#[test]") || attributes.contains("#[tokio::test");
+    is_test && !attributes.contains("#[ignore")
 }
 
 #[test]
 fn each_row_names_tests_that_exist() {
-    let rows = rows(&read("SECURITY.md"));
-    assert!(rows.len() >= 22, "{} rows", rows.len());
     let mut seen = HashSet::new();
-    for row in rows {
+    for row in rows(&read("SECURITY.md")) {
         let [id, threat, defence, _, tests] = &row[..] else {
             panic!("{row:?}");
         };
@@ -57,6 +56,13 @@ fn each_row_names_tests_that_exist() {
                 "{id}: {path} has no test {name}"
             );
         }
+    }
+    // What other numbers there are belongs to later parts, or to nothing that a peer sends.
+    let attacks = [
+        1, 2, 3, 4, 5, 7, 8, 11, 12, 15, 17, 20, 21, 29, 31, 34, 40, 45, 50, 51, 52, 53, 54, 55, 56,
+    ];
+    for number in attacks {
+        assert!(seen.contains(&format!("V{number}")), "V{number} is missing");
     }
 }
 

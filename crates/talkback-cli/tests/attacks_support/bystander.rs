@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use talkback::{CloseInfo, WebSocketChannel};
 
@@ -21,6 +21,8 @@ pub(crate) struct Bystander {
 #[derive(Debug)]
 pub(crate) struct Talk {
     pub(crate) echoes: usize,
+    /// The longest wait for an echo.
+    pub(crate) longest: Duration,
     pub(crate) info: CloseInfo,
 }
 
@@ -44,14 +46,20 @@ impl Bystander {
 
 /// The keepalive, which is on for channels, ends a wait for a server that says nothing.
 fn talk(mut channel: WebSocketChannel, is_over: &AtomicBool) -> Result<Talk, String> {
-    let mut echoes = 0;
+    let (mut echoes, mut longest) = (0, Duration::ZERO);
     while !is_over.load(Ordering::Relaxed) {
+        let said = Instant::now();
         say(&mut channel)?;
+        longest = longest.max(said.elapsed());
         echoes += 1;
         thread::sleep(PAUSE);
     }
     let info = channel.close().wait().map_err(|error| error.to_string())?;
-    Ok(Talk { echoes, info })
+    Ok(Talk {
+        echoes,
+        longest,
+        info,
+    })
 }
 
 /// Says something and has it back.

@@ -50,6 +50,10 @@ pub(crate) const CONSTANT: u64 = 6 * MIB;
 const IDLE_TICKS: u64 = 10;
 const PAUSE: Duration = Duration::from_millis(500);
 
+/// How long a well-behaved client may ever wait: less than the timeouts that end an attack, by far
+/// more than a slow machine takes.
+const WAIT_MAX: Duration = Duration::from_secs(6);
+
 /// `talkback echo`, warmed up: what it held before the attack is known. A well-behaved client talks to
 /// it all the while.
 pub(crate) struct Target {
@@ -106,7 +110,10 @@ impl Target {
     /// A well-behaved client is served.
     #[track_caller]
     pub(crate) fn serves(&self) {
+        let asked = Instant::now();
         let channel = self.opened();
+        let waited = asked.elapsed();
+        assert!(waited < WAIT_MAX, "a client was held up: {waited:?}");
         // On a thread of its own, as the caller may be in a runtime.
         let closing = thread::spawn(move || channel.close().wait());
         assert!(closing.join().unwrap().unwrap().clean);
@@ -152,8 +159,9 @@ impl Target {
         self.usage.is_idle(PAUSE, IDLE_TICKS);
         if let Some(bystander) = self.bystander.lock().unwrap().take() {
             let talk = bystander.leave().unwrap();
-            println!("{} echoes for the bystander", talk.echoes);
+            println!("{} echoes, {:?} at most", talk.echoes, talk.longest);
             assert!(talk.echoes > 0 && talk.info.clean, "{talk:?}");
+            assert!(talk.longest < WAIT_MAX, "it was held up: {talk:?}");
         }
         self.serves();
         assert_calm(&self.server);

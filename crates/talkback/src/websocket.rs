@@ -131,8 +131,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
 
     /// Asks a silent peer for a sign of life while the socket is polled; with `None` it does not.
     ///
-    /// A program that only sends need not receive for that: whatever came, or is taken while
-    /// something unread waits, is a sign of life too. The peer's own pings are answered by
+    /// A program that only sends need not receive for that: that something came is seen, and while
+    /// the peer takes what is sent as well, it is alive. The peer's own pings are answered by
     /// [`recv`](Self::recv) alone.
     ///
     /// A peer that does not answer in time ends the connection with

@@ -10,10 +10,12 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
-use support::{Read, Script, end};
+use support::{Fin, Read, Script, end, masked, plain, written};
 use talkback::{
-    CloseCause, CloseCode, Error, Initiator, Limits, Message, Role, SendError, WebSocket,
+    CloseCause, CloseCode, Error, Initiator, Limits, Message, ProtocolError, Role, SendError,
+    WebSocket,
 };
+use talkback_proto::Opcode;
 use tokio::io::{AsyncReadExt, DuplexStream, duplex};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Mutex;
@@ -44,6 +46,65 @@ async fn x12_a_peer_that_ignores_close_costs_the_close_timeout() {
             "X13: closing again returns the same, at once"
         );
         assert_eq!(start.elapsed().as_secs(), 10);
+    }
+}
+
+/// The codes that a close frame may carry (RFC 6455 §7.4, and the registry), written a second time.
+fn may_be_sent(code: u16) -> bool {
+    matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999)
+}
+
+/// A close frame as the peer of `role` sends it, behind which it ends the connection.
+fn closing(role: Role, code: u16) -> [Read; 1] {
+    let frame = match role {
+        Role::Client => plain(Fin::Last, Opcode::Close, &code.to_be_bytes()),
+        Role::Server => masked(Fin::Last, Opcode::Close, &code.to_be_bytes()),
+    };
+    [Read::Bytes(frame.into())]
+}
+
+/// Against running programs a sample is tried: each code costs a connection.
+#[tokio::test(start_paused = true)]
+async fn v31_all_65536_close_codes_received() {
+    for role in [Role::Client, Role::Server] {
+        for code in 0..=u16::MAX {
+            let (mut socket, log) = end(Script::new(closing(role, code)), role);
+            let received = socket.recv().await;
+            let info = socket.close_info().unwrap();
+            if may_be_sent(code) {
+                assert_eq!(info.code, code, "{role:?}");
+                assert!(info.clean && info.cause == CloseCause::ClosingHandshake);
+                assert_eq!(received.is_ok(), code <= 1001, "{role:?}, {code}");
+                continue;
+            }
+            assert!(received.is_err(), "{role:?}, {code}");
+            let error = CloseCause::Protocol(ProtocolError::InvalidCloseCode(code));
+            assert_eq!(info.cause, error, "{role:?}, {code}");
+            // 1002, masked by a client.
+            let answer = written(&log);
+            let body = match role {
+                Role::Client => [answer[6] ^ answer[2], answer[7] ^ answer[3]],
+                Role::Server => [answer[2], answer[3]],
+            };
+            assert_eq!(u16::from_be_bytes(body), 1002, "{role:?}, {code}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn v31_all_65536_close_codes_sent() {
+    for role in [Role::Client, Role::Server] {
+        for code in 0..=u16::MAX {
+            let answer = closing(role, 1000);
+            let (mut socket, log) = end(Script::new(answer), role);
+            let closed = socket.close_with(CloseCode::new(code), "").await;
+            assert_eq!(closed.is_ok(), may_be_sent(code), "{role:?}, {code}");
+            assert_eq!(
+                written(&log).is_empty(),
+                closed.is_err(),
+                "{role:?}, {code}"
+            );
+        }
     }
 }
 

@@ -5,8 +5,8 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 use talkback::{
-    CloseCause, CloseCode, Compression, DeflateOffer, DeflatePolicy, Error, Message, ProtocolError,
-    WebSocket, WebSocketChannel,
+    CloseCause, CloseCode, Compression, DeflateOffer, DeflateParameters, DeflatePolicy, Error,
+    Limits, Message, ProtocolError, Role, WebSocket, WebSocketChannel,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::net::{TcpListener, TcpStream};
@@ -133,6 +133,58 @@ async fn v45_a_compressed_send_that_is_cancelled_is_sent_whole() {
         socket.send("after").await.unwrap();
         assert_eq!(socket.recv().await.unwrap(), Some(message.into()));
         assert_eq!(socket.recv().await.unwrap(), Some("after".into()));
+    }
+}
+
+/// Bytes that do not compress.
+fn noise(size: usize) -> Vec<u8> {
+    let mut state = 45u32;
+    let bytes = std::iter::repeat_with(|| {
+        state ^= state << 13;
+        state ^= state >> 17;
+        state ^= state << 5;
+        (state >> 24) as u8
+    });
+    bytes.take(size).collect()
+}
+
+/// The transport takes 16 bytes at a time, so the send is dropped at a poll where it waits, with its
+/// message queued; what comes behind it is compressed in the same context.
+#[tokio::test]
+async fn v45_a_compressed_send_that_is_dropped_while_it_waits_is_sent_whole() {
+    let agreed = DeflateParameters::default();
+    for polls in [1, 2, 3, 10, 100, 1000] {
+        let (near, far) = duplex(16);
+        let end = |io, role| {
+            let socket = WebSocket::from_upgraded(io, &b""[..], role, Limits::default());
+            socket.with_deflate(Some(&agreed))
+        };
+        let mut socket = end(near, Role::Client);
+        let mut peer = end(far, Role::Server);
+        let receiving = tokio::spawn(async move {
+            let mut received = Vec::new();
+            while let Ok(Some(message)) = peer.recv().await {
+                received.push(message);
+            }
+            received
+        });
+        let messages: [Message; 3] = [noise(100_000).into(), json().into(), noise(2000).into()];
+        {
+            let mut sending = pin!(socket.send(messages[0].clone()));
+            for _ in 0..polls {
+                let waits = std::future::poll_fn(|cx| Poll::Ready(sending.as_mut().poll(cx)));
+                assert!(waits.await.is_pending(), "it is dropped while it waits");
+                tokio::task::yield_now().await;
+            }
+        }
+        for message in &messages[1..] {
+            socket.send(message.clone()).await.unwrap();
+        }
+        assert!(socket.close().await.clean);
+        assert!(
+            receiving.await.unwrap() == messages,
+            "dropped at poll {polls}"
+        );
     }
 }
 

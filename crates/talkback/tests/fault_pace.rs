@@ -8,9 +8,10 @@ mod fault_session;
 use std::time::Duration;
 
 use fault_proxy::{Pace, Plan, pass};
-use fault_session::{Outcome, Session, ask, echo};
+use fault_session::{Outcome, Session, ask, echo, every_message_agreed};
 use talkback::{
-    AcceptError, CloseCause, CloseCode, Error, Keepalive, Limits, Role, WebSocket, accept,
+    AcceptError, CloseCause, CloseCode, DeflateParameters, Error, Keepalive, Limits, Role,
+    WebSocket, accept,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::time::{Instant, timeout};
@@ -18,15 +19,28 @@ use tokio::time::{Instant, timeout};
 /// The buffer of each transport: what a kernel would take.
 const BUFFER: usize = 4096;
 
+/// One that holds less than a message, so that writes have to wait.
+const BUFFER_MIN: usize = 64;
+
 /// A day of virtual time: whoever waits longer hangs.
 const LIMIT: Duration = Duration::from_secs(24 * 3600);
 
 /// Runs a session in memory through a proxy.
 async fn run(session: &Session, plan: Plan) -> Outcome {
-    let (near, mut to_client) = duplex(BUFFER);
-    let (far, mut to_server) = duplex(BUFFER);
+    run_over(BUFFER, None, session, plan).await
+}
+
+/// The same over transports with this buffer, and compressed so.
+async fn run_over(
+    buffer: usize,
+    deflate: Option<&DeflateParameters>,
+    session: &Session,
+    plan: Plan,
+) -> Outcome {
+    let (near, mut to_client) = duplex(buffer);
+    let (far, mut to_server) = duplex(buffer);
     let socket = |io: DuplexStream, role| {
-        WebSocket::from_upgraded(io, &b""[..], role, session.limits.clone())
+        WebSocket::from_upgraded(io, &b""[..], role, session.limits.clone()).with_deflate(deflate)
     };
     let client = ask(socket(near, Role::Client), session);
     let server = echo(socket(far, Role::Server), session);
@@ -58,9 +72,18 @@ async fn v54_a_byte_a_second_loses_nothing() {
     let mut session = Session::small();
     session.limits.close_timeout = Duration::from_secs(60);
     let plan = Plan::pace(A_BYTE_A_SECOND);
-    let begin = Instant::now();
-    run(&session, plan).await.assert_complete(&session, &plan);
-    assert!(begin.elapsed().as_secs() > 1_000, "of virtual time");
+    for deflate in [None, Some(&every_message_agreed())] {
+        let begin = Instant::now();
+        let outcome = run_over(BUFFER, deflate, &session, plan).await;
+        outcome.assert_complete(&session, &plan);
+        let seconds = begin.elapsed().as_secs();
+        assert_eq!(
+            seconds > 1_000,
+            deflate.is_none(),
+            "{seconds} of virtual time"
+        );
+        assert!(seconds > 300, "{seconds} of virtual time");
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -129,10 +152,12 @@ fn assert_found_dead(outcome: &Outcome, session: &Session, plan: &Plan) {
 async fn v55_a_window_that_closes_after_any_byte_is_found_dead() {
     let mut session = Session::small();
     session.keepalive = Some(Keepalive::default());
+    let agreed = every_message_agreed();
     let mut tried = 0;
     // Every third byte of the longer direction, and three ways to stop.
     for size in (0..1_300).step_by(3) {
         let stop = Pace::StopsAfter(size);
+        let deflate = (size % 2 == 0).then_some(&agreed);
         for (to_server, to_client) in [(stop, Pace::Whole), (Pace::Whole, stop), (stop, stop)] {
             let plan = Plan {
                 cut: None,
@@ -140,7 +165,7 @@ async fn v55_a_window_that_closes_after_any_byte_is_found_dead() {
                 to_client,
             };
             let begin = Instant::now();
-            let outcome = run(&session, plan).await;
+            let outcome = run_over(BUFFER_MIN, deflate, &session, plan).await;
             assert_found_dead(&outcome, &session, &plan);
             // Ping interval, its timeout and the close timeout, one behind the other at most.
             assert!(begin.elapsed().as_secs() <= 50, "{plan:?}");

@@ -12,34 +12,36 @@ use std::time::Duration;
 
 use certificates::Authority;
 use fault_proxy::{Chance, Direction, End, Pace, Plan};
-use fault_session::{Opening, Session, accept_on, cut_after, run};
-use talkback::connect;
+use fault_session::{Opening, Session, accept_on, cut_after, every_message, run};
+use talkback::{DeflateOffer, DeflatePolicy, connect};
 use tokio_rustls::TlsAcceptor;
 
-/// Both ends within TLS.
-fn secured() -> Opening {
+/// Both ends within TLS; every message is compressed, or none is.
+fn secured(compression: Option<(DeflateOffer, DeflatePolicy)>) -> Opening {
+    let (offer, policy) = compression.unzip();
     let authority = Authority::new("A root");
     let config = authority.issue("127.0.0.1").server();
     let acceptor = TlsAcceptor::from(Arc::new(config));
     let roots = authority.pem;
     Opening {
         client: Arc::new(move |address| {
-            connect(format!("wss://{address}/")).tls_roots(roots.as_str())
+            let connecting = connect(format!("wss://{address}/")).compression(offer);
+            connecting.tls_roots(roots.as_str())
         }),
         server: Arc::new(move |stream| {
             let acceptor = acceptor.clone();
             Box::pin(async move {
                 let secured = acceptor.accept(stream).await;
                 let stream = secured.map_err(|error| error.to_string())?;
-                accept_on(Box::new(stream)).await
+                accept_on(Box::new(stream), policy).await
             })
         }),
     }
 }
 
 /// Cuts after every byte.
-async fn cut(end: End) {
-    let (session, opening) = (Session::small(), secured());
+async fn cut(end: End, opening: Opening) {
+    let session = Session::small();
     let plan = Plan::default();
     let outcome = run(&session, &opening, plan).await;
     outcome.assert_complete(&session, &plan);
@@ -56,22 +58,27 @@ async fn cut(end: End) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn v54_fin_without_close_notify() {
-    cut(End::Fin).await;
+    cut(End::Fin, secured(None)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn v54_fin_without_close_notify_in_a_compressed_session() {
+    cut(End::Fin, secured(Some(every_message()))).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn v54_reset() {
-    cut(End::Reset).await;
+    cut(End::Reset, secured(None)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn v54_half_open_without_close_notify() {
-    cut(End::HalfFin).await;
+    cut(End::HalfFin, secured(None)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn v54_cuts_of_large_messages() {
-    let (session, opening) = (Session::large(), secured());
+    let (session, opening) = (Session::large(), secured(Some(every_message())));
     let mut chance = Chance(54);
     for direction in [Direction::ToServer, Direction::ToClient] {
         for end in [End::Fin, End::Reset, End::HalfFin] {
@@ -85,7 +92,7 @@ async fn v54_cuts_of_large_messages() {
 
 #[tokio::test]
 async fn v17_segments_and_single_bytes_lose_nothing() {
-    let opening = secured();
+    let opening = secured(Some(every_message()));
     let segments = |seed| Pace::Segments {
         seed,
         delay_max: Duration::from_micros(300),

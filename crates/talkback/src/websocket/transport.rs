@@ -229,12 +229,16 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
 
     /// Looks for a sign of life of a peer that is about to be given up: whoever only sends has not
     /// read its answer, nor has a program that was busy.
+    ///
+    /// It is alive if something came, which the answer may stand behind, and something was taken.
     #[cold]
     fn has_life(&mut self, cx: &mut Context<'_>) -> bool {
-        if !self.input.is_empty() || self.connection.has_pieces() {
-            // The answer may wait behind this. A peer that takes what is sent is alive.
-            return self.connection.is_output_taken();
-        }
+        let is_unread = !self.input.is_empty() || self.connection.has_pieces();
+        (is_unread || self.has_come(cx)) && self.connection.is_output_taken()
+    }
+
+    /// Reads a few bytes into the input, which is empty, if there are any.
+    fn has_come(&mut self, cx: &mut Context<'_>) -> bool {
         let Some(io) = &mut self.io else {
             return false;
         };

@@ -13,8 +13,8 @@ use talkback::{
     Accept, AcceptError, CloseCause, CloseCode, CloseInfo, Connect, ConnectError, Error,
 };
 use talkback::{
-    DeflateOffer, DeflatePolicy, DeflateTuning, Keepalive, Limits, Message, Transport, WebSocket,
-    accept, connect,
+    DeflateOffer, DeflateParameters, DeflatePolicy, DeflateTuning, Keepalive, Limits, Message,
+    Transport, WebSocket, accept, connect,
 };
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
@@ -182,39 +182,54 @@ impl Opening {
     pub(crate) fn plain() -> Self {
         Self {
             client: Arc::new(|address| connect(format!("ws://{address}/")).compression(None)),
-            server: Arc::new(|stream| Box::pin(accept_on(Box::new(stream)))),
+            server: Arc::new(|stream| Box::pin(accept_on(Box::new(stream), None))),
         }
     }
 
     /// With every message compressed, in contexts that both ends keep.
     pub(crate) fn compressed() -> Self {
-        let tuning = DeflateTuning {
-            threshold: 0,
-            ..DeflateTuning::default()
-        };
-        let offer = DeflateOffer {
-            tuning,
-            ..DeflateOffer::default()
-        };
-        let policy = DeflatePolicy {
-            server_no_context_takeover: false,
-            client_no_context_takeover: false,
-            tuning,
-            ..DeflatePolicy::default()
-        };
+        let (offer, policy) = every_message();
         Self {
             client: Arc::new(move |address| connect(format!("ws://{address}/")).compression(offer)),
-            server: Arc::new(move |stream| {
-                let stream: Box<dyn Io> = Box::new(stream);
-                Box::pin(accepted(accept(stream).compression(policy)))
-            }),
+            server: Arc::new(move |stream| Box::pin(accept_on(Box::new(stream), Some(policy)))),
         }
     }
 }
 
+/// Compresses every message, however small, in contexts that both ends keep.
+pub(crate) fn every_message() -> (DeflateOffer, DeflatePolicy) {
+    let tuning = DeflateTuning {
+        threshold: 0,
+        ..DeflateTuning::default()
+    };
+    let offer = DeflateOffer {
+        tuning,
+        ..DeflateOffer::default()
+    };
+    let policy = DeflatePolicy {
+        server_no_context_takeover: false,
+        client_no_context_takeover: false,
+        tuning,
+        ..DeflatePolicy::default()
+    };
+    (offer, policy)
+}
+
+/// The same for ends whose opening handshake somebody else has done.
+pub(crate) fn every_message_agreed() -> DeflateParameters {
+    let (offer, _) = every_message();
+    DeflateParameters {
+        tuning: offer.tuning,
+        ..DeflateParameters::default()
+    }
+}
+
 /// The opening handshake of the server, which only the network may cut.
-pub(crate) async fn accept_on(stream: Box<dyn Io>) -> Result<WebSocket<Box<dyn Io>>, String> {
-    accepted(accept(stream)).await
+pub(crate) async fn accept_on(
+    stream: Box<dyn Io>,
+    policy: Option<DeflatePolicy>,
+) -> Result<WebSocket<Box<dyn Io>>, String> {
+    accepted(accept(stream).compression(policy)).await
 }
 
 async fn accepted(accepting: Accept<Box<dyn Io>>) -> Result<WebSocket<Box<dyn Io>>, String> {

@@ -15,8 +15,8 @@ async fn sizes(session: &Session, opening: &Opening) -> [(Direction, usize); 2] 
     let outcome = run(session, opening, plan).await;
     outcome.assert_complete(session, &plan);
     [
-        (Direction::ToServer, outcome.passed.to_server),
-        (Direction::ToClient, outcome.passed.to_client),
+        (Direction::ToServer, outcome.passed.to_server.len()),
+        (Direction::ToClient, outcome.passed.to_client.len()),
     ]
 }
 

@@ -46,8 +46,8 @@ async fn cut(end: End, opening: Opening) {
     let outcome = run(&session, &opening, plan).await;
     outcome.assert_complete(&session, &plan);
     for (direction, size) in [
-        (Direction::ToServer, outcome.passed.to_server),
-        (Direction::ToClient, outcome.passed.to_client),
+        (Direction::ToServer, outcome.passed.to_server.len()),
+        (Direction::ToClient, outcome.passed.to_client.len()),
     ] {
         let cuts = (0..=size).map(|after| (direction, after));
         let tried = cut_after(cuts, end, &session, &opening).await;

@@ -105,11 +105,11 @@ struct Share {
     pace: Pace,
 }
 
-/// How many bytes have passed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// The bytes that have passed.
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Passed {
-    pub(crate) to_server: usize,
-    pub(crate) to_client: usize,
+    pub(crate) to_server: Vec<u8>,
+    pub(crate) to_client: Vec<u8>,
 }
 
 /// A proxy for one connection of TCP after another.
@@ -196,12 +196,12 @@ async fn pump(
     mut from: impl AsyncRead + Unpin,
     mut to: impl AsyncWrite + Unpin,
     share: Share,
-    passed: &mut usize,
+    passed: &mut Vec<u8>,
 ) -> Pumped {
     let mut segments = Segments::new(share.pace);
     let mut buffer = vec![0; 16 * 1024];
     loop {
-        let room = share.size_max - *passed;
+        let room = share.size_max - passed.len();
         if room == 0 && share.is_half_open {
             let _ = to.shutdown().await;
             let _ = tokio::io::copy(&mut from, &mut tokio::io::sink()).await;
@@ -210,7 +210,11 @@ async fn pump(
         if room == 0 {
             return Pumped::Cut;
         }
-        let room = segments.room(*passed).await.min(room).min(buffer.len());
+        let room = segments
+            .room(passed.len())
+            .await
+            .min(room)
+            .min(buffer.len());
         let Ok(size @ 1..) = segments.read(&mut from, &mut buffer[..room]).await else {
             // The other direction goes on.
             let _ = to.shutdown().await;
@@ -219,7 +223,7 @@ async fn pump(
         if to.write_all(&buffer[..size]).await.is_err() || to.flush().await.is_err() {
             return Pumped::Ended;
         }
-        *passed += size;
+        passed.extend_from_slice(&buffer[..size]);
         segments.pause().await;
     }
 }

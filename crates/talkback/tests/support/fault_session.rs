@@ -16,6 +16,7 @@ use talkback::{
     DeflateOffer, DeflateParameters, DeflatePolicy, DeflateTuning, Keepalive, Limits, Message,
     Transport, WebSocket, accept, connect,
 };
+use talkback_proto::Header;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
@@ -414,12 +415,45 @@ pub(crate) async fn cut_after(
 }
 
 impl Outcome {
-    /// No more than the plan allows has passed.
+    /// No more than the plan allows has passed; and what has is there, to the last message, unless
+    /// a reset may have overtaken it.
     fn assert_cut(&self, cut: Cut) {
         let passed = match cut.direction {
-            Direction::ToServer => self.passed.to_server,
-            Direction::ToClient => self.passed.to_client,
+            Direction::ToServer => &self.passed.to_server,
+            Direction::ToClient => &self.passed.to_client,
         };
-        assert!(passed <= cut.after);
+        assert!(passed.len() <= cut.after);
+        let sides = [
+            (&self.client, &self.passed.to_client),
+            (&self.server, &self.passed.to_server),
+        ];
+        for (side, passed) in sides.into_iter().filter(|_| cut.end != End::Reset) {
+            if let Some(count) = messages_in(passed) {
+                assert_eq!(side.received.len(), count, "{cut:?}: {}", brief(side));
+            }
+        }
     }
+}
+
+/// How many whole messages lie in these bytes, behind a head; `None` if they are TLS.
+fn messages_in(passed: &[u8]) -> Option<usize> {
+    const HEAD_END: &[u8] = b"\r\n\r\n";
+    let is_head = |start: &[u8]| passed.starts_with(&start[..passed.len().min(start.len())]);
+    if !is_head(b"GET /") && !is_head(b"HTTP/1.1") {
+        return None;
+    }
+    let mut windows = passed.windows(HEAD_END.len());
+    let Some(end) = windows.position(|window| window == HEAD_END) else {
+        return Some(0);
+    };
+    let (mut rest, mut count) = (&passed[end + HEAD_END.len()..], 0);
+    while let Some((header, size)) = Header::decode(rest).unwrap() {
+        let end = size + usize::try_from(header.payload_size).unwrap();
+        let Some(behind) = rest.get(end..) else {
+            break;
+        };
+        count += usize::from(header.fin && !header.opcode.is_control());
+        rest = behind;
+    }
+    Some(count)
 }

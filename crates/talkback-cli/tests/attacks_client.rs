@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use attacks_support::{
-    Attacker, CONSTANT, MIB, Peer, Usage, accept_head, assert_calm, plain, until,
+    Attacker, CONSTANT, MIB, Peer, Usage, accept_head, assert_calm, plain, until, with_line,
 };
 use support::Running;
 use talkback::ConnectError;
@@ -51,21 +51,56 @@ fn v02_a_response_with_one_header_more_than_the_limit() {
     }
 }
 
+#[test]
+fn v03_extension_and_protocol_lists_that_invite_backtracking() {
+    let attacker = Attacker::listen();
+    let escapes = |size: usize| {
+        let escapes = "\\c".repeat(size / 2);
+        format!("Sec-WebSocket-Extensions: a; b=\"{escapes}")
+    };
+    let spaces = |size: usize| format!("Sec-WebSocket-Protocol: a{}b", " ".repeat(size));
+    for (line, why) in [
+        (escapes(100_000), "16384"),
+        (spaces(50_000), "16384"),
+        (escapes(15_000), "sec-websocket-extensions"),
+        (spaces(15_000), "sec-websocket-protocol"),
+    ] {
+        let client = Running::start(&["connect", &attacker.url]);
+        let (mut peer, request) = attacker.asked();
+        // It may be gone before it has all.
+        peer.try_send(with_line(&accept_head(&request), &line).as_bytes());
+        let finished = client.finish();
+        assert_eq!(finished.code, Some(6), "{finished:?}");
+        assert!(finished.stderr.contains(why), "{finished:?}");
+    }
+}
+
 /// Where a byte is added to the response.
-const PLACES: [&str; 8] = [
+const PLACES: [&str; 17] = [
     "HTTP/1.1 ",
     "101",
     "Upgrade",
     "Upgrade: ",
+    "Upgrade: web",
+    "Upgrade: websocket",
     "Connection: ",
     "Sec-WebSocket-Accept",
     "Accept: ",
+    "Protocol: ",
+    "ch",
+    "chat",
+    "Extensions: ",
+    "permessage",
+    "bits=",
+    "bits=12",
     "\r\n",
 ];
 
 /// The response with this byte at this place, and behind it a close frame.
 fn response(request: &str, place: &str, byte: u8) -> Vec<u8> {
-    let head = accept_head(request);
+    let lines = "Sec-WebSocket-Protocol: chat\r\n\
+         Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits=12";
+    let head = with_line(&accept_head(request), lines);
     let mut bytes = head.as_bytes().to_vec();
     bytes.insert(head.find(place).unwrap() + place.len(), byte);
     bytes.extend_from_slice(&plain(0x88, b"\x03\xE8"));
@@ -78,7 +113,7 @@ fn v04_every_byte_in_a_response_to_the_program() {
     let bytes: Vec<u8> = (0..=u8::MAX).collect();
     // Several at once, as it is their start that takes the time. Who comes first is left open.
     for several in bytes.chunks(16) {
-        let start = |_| Running::start(&["connect", &attacker.url]);
+        let start = |_| Running::start(&["connect", "--subprotocol", "chat", &attacker.url]);
         let clients: Vec<Running> = several.iter().map(start).collect();
         for byte in several {
             let (mut peer, request) = attacker.asked();
@@ -108,7 +143,7 @@ async fn v04_every_byte_in_every_header_of_a_response() {
         }
     });
     for _ in 0..PLACES.len() * 256 {
-        match talkback::connect(url.as_str()).await {
+        match talkback::connect(url.as_str()).subprotocol("chat").await {
             Ok(mut socket) => assert_eq!(socket.recv().await.unwrap(), None),
             Err(error) => assert!(
                 matches!(

@@ -8,8 +8,8 @@ use std::thread;
 use std::time::Duration;
 
 use attacks_support::{
-    BINARY, CLOSE, CONSTANT, CONTINUATION, FIN, KIB, MESSAGE_SIZE_MAX, PING, Peer, REQUEST, TEXT,
-    Target, assert_linear, frame, header, plain,
+    BINARY, CLOSE, CONSTANT, CONTINUATION, FIN, KIB, MESSAGE_SIZE_MAX, MIB, PING, PONG, Peer,
+    REQUEST, TEXT, Target, assert_linear, frame, header, plain,
 };
 use talkback::{CloseCode, Error};
 
@@ -41,11 +41,16 @@ fn v20_headers_that_declare_much_and_bring_little() {
         assert_eq!(code, 1009, "{size} bytes, of which none came");
     }
     let mut peers: Vec<Peer> = (0..100).map(|_| Peer::open(target.address)).collect();
+    let reserved = target.usage.reserved();
     for peer in &mut peers {
         peer.send(&header(FIN | BINARY, MESSAGE_SIZE_MAX));
     }
     target.serves();
     target.grew_at_most(CONSTANT);
+    // What is reserved and never touched takes no memory: all of it would be 1,600 MiB.
+    let reserved = target.usage.reserved().saturating_sub(reserved);
+    println!("{} KiB more are reserved", reserved / KIB);
+    assert!(reserved < 128 * MIB, "{reserved}");
     // At most 16 times what came is reserved; less of that is ever touched.
     let part = vec![7; 8 * 1024];
     for peer in &mut peers {
@@ -125,6 +130,22 @@ fn v29_a_million_fragments() {
     assert_eq!(peer.take(4 + 10_000)[..4], [0x82, 126, 0x27, 0x10]);
     assert_eq!(fails(&target, &fragmented(131_073, b"")), 1008);
     drop(peer);
+    // Ten messages at once, each as far as it may go: what is kept of a fragment is its payload.
+    let unfinished = {
+        let whole = fragmented(131_072, b"x");
+        whole[..whole.len() - frame(CONTINUATION, b"x").len()].to_vec()
+    };
+    let mut peers: Vec<Peer> = (0..10).map(|_| Peer::open(target.address)).collect();
+    for peer in &mut peers {
+        peer.send(&unfinished);
+    }
+    target.serves();
+    // Each has been read to its end when the pong is here.
+    for peer in &mut peers {
+        peer.send(&frame(FIN | PING, b"?"));
+        assert_eq!(peer.take(3), [FIN | PONG, 1, b'?']);
+    }
+    drop(peers);
     target.grew_at_most(CONSTANT);
     target.recovers();
 }

@@ -124,23 +124,49 @@ fn v03_extension_and_protocol_lists_that_invite_backtracking() {
 
 #[test]
 fn v04_every_byte_in_every_header() {
-    let target = Target::start(&[]);
+    let target = Target::start(&["--subprotocol", "chat"]);
+    let whole = request_with(
+        "Origin: http://127.0.0.1\r\nSec-WebSocket-Protocol: chat, b\r\n\
+         Sec-WebSocket-Extensions: permessage-deflate; server_max_window_bits=12\r\n",
+    );
+    assert_eq!(Peer::status(target.address, &whole), 101);
+    let text = String::from_utf8(whole.clone()).unwrap();
+    // The beginnings, middles and ends of names and values.
     let places = [
         "GET ",
+        "\r\n",
         "Host",
         "Host: ",
         "Upgrade",
         "Upgrade: ",
+        "web",
+        "websocket",
         "Connection: ",
-        "Version",
         "Key: ",
+        "Key: dGhl",
+        "cQ==",
+        "Version",
         "Version: ",
-        "\r\n",
+        "Version: 1",
+        "Version: 13",
+        "Origin: ",
+        "http:",
+        "http://127.0.0.1",
+        "Protocol: ",
+        "ch",
+        "chat",
+        "chat, b",
+        "Extensions: ",
+        "permessage",
+        "deflate; ",
+        "bits",
+        "bits=",
+        "bits=12",
     ];
     for place in places {
-        let at = REQUEST.find(place).unwrap() + place.len();
+        let at = text.find(place).unwrap_or_else(|| panic!("{place}")) + place.len();
         for byte in 0..=u8::MAX {
-            let mut request = REQUEST.as_bytes().to_vec();
+            let mut request = whole.clone();
             request.insert(at, byte);
             let mut peer = Peer::connect(target.address);
             peer.send(&request);

@@ -24,7 +24,7 @@ use bystander::{Bystander, say};
 pub(crate) use descriptors::raise_descriptors;
 #[allow(unused_imports, reason = "each test file uses its own part")]
 pub(crate) use peer::{
-    Attacker, Peer, REQUEST, accept_head, frame, header, plain, plain_header, read_head,
+    Attacker, Peer, REQUEST, accept_head, frame, header, plain, plain_header, read_head, with_line,
 };
 pub(crate) use usage::Usage;
 

@@ -42,6 +42,11 @@ impl Usage {
         self.status("VmRSS:")
     }
 
+    /// The memory that it has asked for, touched or not, in bytes.
+    pub(crate) fn reserved(self) -> u64 {
+        self.status("VmData:")
+    }
+
     /// The time on the processor so far, in clock ticks of 10 ms.
     pub(crate) fn ticks(self) -> u64 {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.process));
@@ -65,6 +70,10 @@ impl Usage {
 #[cfg(not(target_os = "linux"))]
 impl Usage {
     pub(crate) fn descriptors(self) -> usize {
+        0
+    }
+
+    pub(crate) fn reserved(self) -> u64 {
         0
     }
 

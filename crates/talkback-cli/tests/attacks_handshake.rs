@@ -144,7 +144,7 @@ fn v04_every_byte_in_every_header() {
         "Connection: ",
         "Key: ",
         "Key: dGhl",
-        "cQ==",
+        "ZQ==",
         "Version",
         "Version: ",
         "Version: 1",

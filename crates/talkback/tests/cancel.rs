@@ -2,13 +2,18 @@
 
 mod support;
 
-use std::future::Future;
+use std::future::{Future, IntoFuture, poll_fn};
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use support::{Fin, Log, Script, masked, server, written};
 use talkback::{CloseInfo, Message, WebSocket};
 use talkback_proto::{Header, Opcode};
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
 
 /// When a future that is not ready is dropped and made anew.
 #[derive(Clone, Copy, Debug)]
@@ -119,13 +124,13 @@ async fn v52_receiving_and_feeding_dropped_at_every_poll() {
     assert!(outcome == expected, "dropped at every poll");
 }
 
-/// The binary payloads in a server's bytes; panics at a cut frame.
-fn payloads(mut bytes: &[u8]) -> Vec<Vec<u8>> {
+/// The payloads of such frames in a server's bytes; panics at a cut frame.
+fn payloads(opcode: Opcode, mut bytes: &[u8]) -> Vec<Vec<u8>> {
     let mut payloads = Vec::new();
     while !bytes.is_empty() {
         let (header, size) = Header::decode(bytes).unwrap().expect("a whole header");
         let end = size + usize::try_from(header.payload_size).unwrap();
-        if header.opcode == Opcode::Binary {
+        if header.opcode == opcode {
             payloads.push(bytes[size..end].to_vec());
         }
         bytes = &bytes[end..];
@@ -148,7 +153,8 @@ fn send(cut: Cut) -> (Vec<usize>, Vec<Vec<u8>>, usize) {
         }
     }
     run!(runner, socket.flush()).unwrap();
-    (done, payloads(&written(&log)), runner.polls)
+    let left = payloads(Opcode::Binary, &written(&log));
+    (done, left, runner.polls)
 }
 
 #[tokio::test(start_paused = true)]
@@ -167,6 +173,65 @@ async fn v52_a_dropped_send_has_queued_the_whole_message_or_nothing() {
             assert_eq!(times, 1, "{cut:?}: message {number} left {times} times");
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn v52_a_dropped_ping_has_left_whole_or_not_at_all() {
+    for cut in (1..40).map(Cut::At).chain([Cut::Never, Cut::Always]) {
+        let (mut socket, log) = socket();
+        let mut runner = Runner::new(cut);
+        let mut done = Vec::new();
+        for number in 0..8u8 {
+            if let Some(outcome) = runner.try_run(socket.ping(vec![number; 100])) {
+                outcome.unwrap();
+                done.push(vec![number; 100]);
+            }
+        }
+        run!(runner, socket.flush()).unwrap();
+        let left = payloads(Opcode::Ping, &written(&log));
+        assert!(left.is_sorted() && left.iter().all(|ping| ping.len() == 100));
+        let is_there = |ping: &Vec<u8>| left.contains(ping);
+        assert!(done.iter().all(is_there), "{cut:?}: {left:?}");
+    }
+}
+
+/// A server that takes connections and says nothing, and counts those that are open.
+async fn silent_server() -> (SocketAddr, watch::Receiver<(usize, usize)>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (counts, seen) = watch::channel((0, 0));
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let counts = counts.clone();
+            counts.send_modify(|(came, _)| *came += 1);
+            tokio::spawn(async move {
+                let _ = stream.read_to_end(&mut Vec::new()).await;
+                counts.send_modify(|(_, gone)| *gone += 1);
+            });
+        }
+    });
+    (address, seen)
+}
+
+#[tokio::test]
+async fn v52_connecting_dropped_at_any_poll_closes_the_transport() {
+    let (address, mut seen) = silent_server().await;
+    for polls in 1..=20 {
+        {
+            let mut connecting = talkback::connect(format!("ws://{address}/")).into_future();
+            for _ in 0..polls {
+                let once = poll_fn(|cx| Poll::Ready(connecting.as_mut().poll(cx)));
+                assert!(once.await.is_pending());
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        }
+        // Whether or not the connection was made, none is left.
+        let gone = seen.wait_for(|(came, gone)| came == gone);
+        let gone = tokio::time::timeout(Duration::from_secs(20), gone).await;
+        drop(gone.expect("a connection is left open").unwrap());
+    }
+    assert!(seen.borrow().0 > 10, "{:?}", *seen.borrow());
 }
 
 /// Closes while messages still come, and finds the same end however often it is dropped.

@@ -115,6 +115,40 @@ fn f4_a_server_never_masks() {
     assert_eq!(read_to_end(&mut stream), b"");
 }
 
+/// Within one process, over connections: nothing is made once and kept.
+#[tokio::test(flavor = "multi_thread")]
+async fn c11_f5_connections_of_one_process_share_no_key() {
+    const CONNECTIONS: usize = 500;
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("ws://{}/", listener.local_addr().unwrap());
+    let serving = std::thread::spawn(move || {
+        let served = (0..CONNECTIONS).map(|_| {
+            let mut stream = accept(&listener);
+            let head = String::from_utf8(read_head(&mut stream)).unwrap();
+            write(&mut stream, open(&head).as_bytes());
+            let frame = Frame::read(&mut stream).unwrap();
+            let nonce = head.split("Sec-WebSocket-Key: ").nth(1).unwrap();
+            (nonce[..24].to_owned(), frame.key.unwrap())
+        });
+        served.collect::<Vec<_>>()
+    });
+    for _ in 0..CONNECTIONS {
+        let mut socket = talkback::connect(url.as_str()).await.unwrap();
+        socket.send("x").await.unwrap();
+    }
+    let (nonces, keys): (Vec<_>, Vec<_>) = serving.join().unwrap().into_iter().unzip();
+    let nonces: HashSet<String> = nonces.into_iter().collect();
+    assert_eq!(nonces.len(), CONNECTIONS);
+    // Two of 500 random keys are equal once in 34,000 runs; four are not.
+    let different: HashSet<[u8; 4]> = keys.into_iter().collect();
+    assert!(different.len() + 1 >= CONNECTIONS, "{}", different.len());
+    // Each of 16 bytes is random: 22 characters stand for them, and each takes on many values.
+    for at in 0..21 {
+        let values: HashSet<u8> = nonces.iter().map(|nonce| nonce.as_bytes()[at]).collect();
+        assert!(values.len() > 50, "character {at}: {}", values.len());
+    }
+}
+
 const STARTS: usize = 10;
 const KEYS_A_START: usize = 10_000;
 

@@ -104,8 +104,15 @@ fn s04_refuses_an_upgrade_missing_or_other() {
     ] {
         opens(&url, &request(&["Upgrade"], lines), &[]);
     }
-    // Without the header it is an ordinary request, which this program answers with a page.
-    let page = answer(&url, &request(&["Upgrade"], &[]));
+    // Missing from what is an opening handshake otherwise, at a path with a page and at one without.
+    for path in ["/", "/chat"] {
+        let request = request(&["Upgrade"], &[]);
+        let (_, rest) = request.split_once(" HTTP/1.1").unwrap();
+        let request = format!("GET {path} HTTP/1.1{rest}");
+        refuses(&url, &request, &upgrade_required(NO_WEBSOCKET));
+    }
+    // Without a key it is an ordinary request, which this program answers with a page.
+    let page = answer(&url, &request(&["Upgrade", "Sec-WebSocket-Key"], &[]));
     let page = String::from_utf8(page).unwrap();
     assert!(page.starts_with("HTTP/1.1 404 Not Found\r\n"), "{page}");
 }

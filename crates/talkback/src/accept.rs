@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::header::{CONNECTION, CONTENT_LENGTH, HOST, HeaderValue, UPGRADE};
+use http::header::{CONNECTION, CONTENT_LENGTH, HOST, HeaderValue, SEC_WEBSOCKET_KEY, UPGRADE};
 use http::{Request, Response, StatusCode, Version};
 use talkback_proto::handshake::{
     DeflatePolicy, HeadLimits, HeadReader, OriginPolicy, Refusal, ServerHandshake, encode_refusal,
@@ -168,6 +168,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Accept<T> {
         };
         if let Some(otherwise) = &self.otherwise
             && !request.headers().contains_key(UPGRADE)
+            // An opening handshake whose `Upgrade` a proxy took away is told so.
+            && !request.headers().contains_key(SEC_WEBSOCKET_KEY)
         {
             // A server MUST answer 400 to a request of HTTP/1.1 that lacks a Host or has several
             // (RFC 9112 §3.2).

@@ -14,7 +14,7 @@ use http::HeaderValue;
 
 use super::grammar::{ExtensionOffer, count_work};
 use super::server::ServerHandshake;
-use crate::deflate::{DeflateParameters, DeflateTuning, WindowBits};
+use crate::deflate::{CompressionLevel, DeflateParameters, DeflateTuning, MemoryLevel, WindowBits};
 
 /// The name of the extension (RFC 7692 §7).
 pub(super) const NAME: &str = "permessage-deflate";
@@ -92,9 +92,9 @@ impl DeflateOffer {
             // "a server MUST NOT include" it if it was not offered (§7.1.2.2).
             (None, Some(_)) => return Err(DeflateError::ClientWindowNotOffered),
             (_, Some(None)) => return Err(DeflateError::value(CLIENT_MAX_WINDOW_BITS)),
-            (Some(most), Some(Some(bits))) => WindowBits::new(bits)
-                .ok_or(DeflateError::ClientWindowTooSmall)?
-                .min(most),
+            (Some(most), Some(Some(bits))) => {
+                WindowBits::new(bits).unwrap_or(WindowBits::MIN).min(most)
+            }
             (most, None) => most.unwrap_or(WindowBits::MAX),
         };
         Ok(DeflateParameters {
@@ -103,10 +103,21 @@ impl DeflateOffer {
                 || answer.client_no_context_takeover,
             server_max_window_bits: WindowBits::new(server_bits).unwrap_or(WindowBits::MIN),
             client_max_window_bits: client_bits,
-            tuning: self.tuning,
+            tuning: match answer.client_max_window_bits {
+                Some(Some(8)) => STORING,
+                _ => self.tuning,
+            },
         })
     }
 }
+
+/// For a server that asks for a window of 8 bits, to which no compressor keeps: messages are sent as
+/// they are, and what is sent in fragments is stored, which looks back at nothing.
+const STORING: DeflateTuning = DeflateTuning {
+    level: CompressionLevel::MIN,
+    memory_level: MemoryLevel::MIN,
+    threshold: usize::MAX,
+};
 
 /// What a server makes of offers of permessage-deflate; by default it accepts them so that neither
 /// end keeps a context between messages.
@@ -355,11 +366,6 @@ pub enum DeflateError {
         "the server asks for client_max_window_bits, which was not offered: the server is at fault"
     )]
     ClientWindowNotOffered,
-    /// The server asks this end to keep to a window of 8 bits.
-    #[error(
-        "the server asks for client_max_window_bits=8, to which this compressor cannot keep: offer no client_max_window_bits, or no compression"
-    )]
-    ClientWindowTooSmall,
 }
 
 impl DeflateError {

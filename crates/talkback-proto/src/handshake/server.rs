@@ -225,7 +225,9 @@ fn read_host(uri: &Uri, headers: &HeaderMap) -> Result<HostPort, Refusal> {
     // "An origin server MUST ignore the received Host header field (if any) and instead replace it
     // with the host information of the request-target" in absolute form (RFC 7230 §5.4).
     let authority = uri.authority().map(http::uri::Authority::as_str);
-    host.and_then(|host| HostPort::parse(authority.unwrap_or(host)).ok())
+    // One that is malformed is refused even so (RFC 9112 §3.2).
+    host.and_then(|host| HostPort::parse(host).ok())
+        .and_then(|host| authority.map_or(Some(host), |host| HostPort::parse(host).ok()))
         .ok_or_else(|| {
             Refusal::bad_request(
                 "the request does not have exactly one Host header with a host and an optional port",

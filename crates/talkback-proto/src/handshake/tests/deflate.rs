@@ -196,15 +196,12 @@ fn d08_client_rejects_the_same_faults_in_a_response() {
 }
 
 #[test]
-fn d08_client_rejects_to_keep_to_8_bits_and_lets_the_server_do_so() {
+fn d08_client_that_is_to_keep_to_8_bits_compresses_nothing() {
     let value = "permessage-deflate; client_max_window_bits=8";
-    let error = rejection(DeflateOffer::default(), value);
-    assert_eq!(error, DeflateError::ClientWindowTooSmall);
-    assert!(
-        error
-            .to_string()
-            .contains("offer no client_max_window_bits")
-    );
+    let agreed = checked(DeflateOffer::default(), value).unwrap();
+    assert_eq!(agreed.client_max_window_bits, WindowBits::MIN);
+    assert_eq!(agreed.tuning.threshold, usize::MAX);
+    assert_eq!(agreed.tuning.level.get(), 0, "it only stores");
     let value = "permessage-deflate; server_max_window_bits=8";
     assert!(checked(DeflateOffer::default(), value).is_ok());
 }

@@ -498,6 +498,13 @@ fn target_in_absolute_form_names_the_host() {
     assert_eq!(parse_request(&bytes).unwrap().uri().path(), "/chat");
     let without_host = replace(&request(&["Host"], &[]), "GET /chat HTTP/1.1", absolute);
     assert_eq!(refused_status(&without_host), 400);
+    // It does not count, but has to be one (RFC 9112 §3.2).
+    let malformed = replace(
+        &request(&["Host"], &["Host: a/b"]),
+        "GET /chat HTTP/1.1",
+        absolute,
+    );
+    assert_eq!(refused_status(&malformed), 400);
 }
 
 #[test]

@@ -80,8 +80,9 @@ fn c01_rejects_urls_that_are_none() {
     asked_at("/%23top");
 }
 
-/// RFC 6455 §4.1 wants at most one connection in CONNECTING for an address. This client has no
-/// such queue, a documented deviation: one stalled server must not hold up a program.
+/// RFC 6455 §4.1 wants at most one connection in CONNECTING for an address. This client has such a
+/// queue for those who ask for it (`Connect::in_turn`), a documented deviation: one stalled server
+/// must not hold up a program.
 #[test]
 fn c02_deviates_a_second_connection_does_not_wait_for_the_first() {
     let (listener, address) = listen();

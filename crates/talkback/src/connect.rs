@@ -39,6 +39,7 @@ pub fn connect(url: impl Into<String>) -> Connect {
         timeout: CONNECT_TIMEOUT,
         keepalive: None,
         compression: None,
+        is_in_turn: false,
         #[cfg(all(feature = "tls", not(browser)))]
         tls: TlsOptions::default(),
     }
@@ -58,6 +59,9 @@ pub struct Connect {
     pub(crate) timeout: Duration,
     pub(crate) keepalive: Option<Option<Keepalive>>,
     pub(crate) compression: Option<Option<DeflateOffer>>,
+    /// A browser has its own queue.
+    #[cfg_attr(browser, expect(dead_code, reason = "a browser does so anyway"))]
+    pub(crate) is_in_turn: bool,
     #[cfg(all(feature = "tls", not(browser)))]
     pub(crate) tls: TlsOptions,
 }
@@ -112,6 +116,16 @@ impl Connect {
     /// default.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
+        self
+    }
+
+    /// Waits while another connection to the same address and port is being opened that waits so too,
+    /// as RFC 6455 §4.1 asks of clients: a browser always does.
+    ///
+    /// By default there is no such queue, a deviation: one server that stalls must not hold up a
+    /// whole program. The wait counts into the [`timeout`](Self::timeout).
+    pub fn in_turn(mut self) -> Self {
+        self.is_in_turn = true;
         self
     }
 

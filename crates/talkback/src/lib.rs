@@ -90,6 +90,8 @@ mod runtime;
 mod tls;
 #[cfg(not(browser))]
 mod transport;
+#[cfg(not(browser))]
+mod turns;
 #[cfg(all(feature = "upgrade", not(browser)))]
 mod upgrade;
 #[cfg(not(browser))]

@@ -2,6 +2,7 @@
 
 use std::future::{Future, IntoFuture};
 use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,6 +27,7 @@ use crate::shared::Shared;
 #[cfg(feature = "tls")]
 use crate::tls::{self, TlsOptions};
 use crate::transport::Transport;
+use crate::turns;
 use crate::websocket::WebSocket;
 
 /// How long the body of a refusal is waited for; what has come by then is kept.
@@ -63,7 +65,14 @@ impl Connect {
         })?;
         let mut stage = Stage::Resolve;
         let opening = async {
-            let stream = connect_tcp(&url, &mut stage).await?;
+            let addresses = resolve(&url).await?;
+            stage = Stage::Tcp;
+            // Held until the opening handshake is over, well or not.
+            let _turn = match self.is_in_turn {
+                true => Some(turns::wait(addresses.clone()).await),
+                false => None,
+            };
+            let stream = connect_tcp(addresses, &url).await?;
             let mut io = security.secure(stream, &url, &mut stage).await?;
             stage = Stage::Handshake;
             let (negotiated, leftover) =
@@ -138,14 +147,17 @@ impl Security {
     }
 }
 
-/// Connects to the first address of the host that answers.
-async fn connect_tcp(url: &WsUrl, stage: &mut Stage) -> Result<TcpStream, ConnectError> {
+async fn resolve(url: &WsUrl) -> Result<Vec<SocketAddr>, ConnectError> {
     let addresses = tokio::net::lookup_host((url.host(), url.port())).await;
     let addresses = addresses.map_err(|error| ConnectError::Resolve {
         host: url.host().to_owned(),
         error: Arc::new(error),
     })?;
-    *stage = Stage::Tcp;
+    Ok(addresses.collect())
+}
+
+/// Connects to the first of the host's addresses that answers.
+async fn connect_tcp(addresses: Vec<SocketAddr>, url: &WsUrl) -> Result<TcpStream, ConnectError> {
     let stream = dial(addresses).await.map_err(|error| ConnectError::Tcp {
         url: url.to_string(),
         error: Arc::new(error),

@@ -3,6 +3,7 @@
 #[path = "support/answers.rs"]
 mod answers;
 
+use std::future::IntoFuture;
 use std::io::ErrorKind;
 
 use answers::{answer, assert_nobody_came, failure, failure_with, listen, read_request, refused};
@@ -47,6 +48,44 @@ async fn c9_an_ipv6_address_stands_in_brackets() {
         "{request}"
     );
     assert_eq!(refused(error).status, 404);
+}
+
+#[tokio::test]
+async fn c2_in_turn_the_second_waits_until_the_first_is_open_or_has_failed() {
+    let (listener, address) = listen().await;
+    // The same address under two names.
+    let urls = [
+        format!("ws://{address}/"),
+        format!("ws://localhost:{}/", address.port()),
+    ];
+    for is_refused in [false, true] {
+        let [first, second] = urls.each_ref().map(|url| {
+            let connecting = connect(url.as_str()).in_turn();
+            tokio::spawn(async move { connecting.await.is_ok() })
+        });
+        let (stream, _) = listener.accept().await.unwrap();
+        // Who is not in turn does not wait for who is.
+        let third = tokio::spawn(connect(urls[0].as_str()).into_future());
+        let (other, _) = listener.accept().await.unwrap();
+        accept(other).await.unwrap();
+        third.await.unwrap().unwrap();
+        let pause = std::time::Duration::from_millis(50);
+        let nobody = tokio::time::timeout(pause, listener.accept()).await;
+        assert!(nobody.is_err(), "it did not wait");
+        if is_refused {
+            drop(stream);
+        } else {
+            accept(stream).await.unwrap();
+        }
+        let (stream, _) = listener.accept().await.unwrap();
+        accept(stream).await.unwrap();
+        let outcomes = [first.await.unwrap(), second.await.unwrap()];
+        // Which of the two was the first is chance.
+        assert_eq!(
+            outcomes.iter().filter(|is_open| !**is_open).count(),
+            usize::from(is_refused)
+        );
+    }
 }
 
 #[tokio::test]

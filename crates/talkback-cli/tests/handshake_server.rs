@@ -115,6 +115,10 @@ fn s04_refuses_an_upgrade_missing_or_other() {
     let page = answer(&url, &request(&["Upgrade", "Sec-WebSocket-Key"], &[]));
     let page = String::from_utf8(page).unwrap();
     assert!(page.starts_with("HTTP/1.1 404 Not Found\r\n"), "{page}");
+    // The frames that stood behind it are not answered (S23).
+    let (head, body) = page.split_once("\r\n\r\n").unwrap();
+    let size = format!("\r\ncontent-length: {}", body.len());
+    assert!(head.to_lowercase().contains(&size), "{page}");
 }
 
 /// The library alone, which serves no pages, refuses that request, too.

@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
-use support::{Fin, Read, Script, end, masked, plain, written};
+use support::{Fin, Happened, Read, Script, end, masked, plain, written};
 use talkback::{
     CloseCause, CloseCode, Error, Initiator, Limits, Message, ProtocolError, Role, SendError,
     WebSocket,
@@ -61,6 +61,28 @@ fn closing(role: Role, code: u16) -> [Read; 1] {
         Role::Server => masked(Fin::Last, Opcode::Close, &code.to_be_bytes()),
     };
     [Read::Bytes(frame.into())]
+}
+
+#[tokio::test(start_paused = true)]
+async fn x3_a_server_that_both_have_closed_drops_the_transport_at_once() {
+    let [close] = closing(Role::Server, 1000);
+    let (mut socket, log) = end(Script::new([close, Read::Silence]), Role::Server);
+    let start = Instant::now();
+    assert_eq!(socket.recv().await.unwrap(), None);
+    assert!(
+        start.elapsed().is_zero(),
+        "whether or not the client ends it"
+    );
+    assert_eq!(log.lock().unwrap().last(), Some(&Happened::Dropped));
+    assert!(socket.close_info().unwrap().clean);
+
+    // A client waits for the server to do so.
+    let [close] = closing(Role::Client, 1000);
+    let (mut socket, _) = end(Script::new([close, Read::Silence]), Role::Client);
+    let start = Instant::now();
+    assert_eq!(socket.recv().await.unwrap(), None);
+    assert_eq!(start.elapsed().as_secs(), 10, "of virtual time");
+    assert!(socket.close_info().unwrap().clean);
 }
 
 /// Against running programs a sample is tried: each code costs a connection.

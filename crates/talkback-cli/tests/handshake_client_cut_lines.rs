@@ -53,10 +53,25 @@ fn c18_another_status_in_pieces() {
         &format!("{head}go away, and more"),
         &["404", "go away"],
     );
+    for status in [
+        "200 OK",
+        "204 No Content",
+        "302 Found",
+        "401 Unauthorized",
+        "426 Upgrade Required",
+    ] {
+        let head = right.replace("101 Switching Protocols", status);
+        fails(&[], &format!("{head}go away"), &[status]);
+    }
+    let chunked = response(&[], &["Transfer-Encoding: chunked"]);
+    let head = chunked.replace("101 Switching Protocols", "403 Forbidden");
+    let body = "3\r\ngo \r\n4\r\naway\r\n0\r\n\r\n";
+    fails(&[], &format!("{head}{body}"), &["403", "go away"]);
 }
 
 #[test]
-fn c19_another_upgrade_in_pieces() {
+fn c19_another_upgrade_or_none_in_pieces() {
+    fails(&[], &response(&["Upgrade"], &[]), &["Upgrade"]);
     fails(
         &[],
         &response(&["Upgrade"], &["Upgrade: h2c"]),
@@ -77,6 +92,8 @@ fn c21_an_accept_that_does_not_answer_the_key_in_pieces() {
     let line = format!("Sec-WebSocket-Accept: {SAMPLE_ACCEPT}");
     let head = response(&["Sec-WebSocket-Accept"], &[&line]);
     fails(&[], &head, &["does not answer the key"]);
+    let missing = response(&["Sec-WebSocket-Accept"], &[]);
+    fails(&[], &missing, &["does not answer the key"]);
     let spaced = ["Sec-WebSocket-Accept: \t {accept} \t "];
     let head = response(&["Sec-WebSocket-Accept"], &spaced);
     in_pieces(&[], &head, assert_passed);
@@ -98,6 +115,7 @@ fn c23_a_malformed_extension_list_in_pieces() {
 fn c24_a_subprotocol_not_offered_in_pieces() {
     let head = response(&[], &["Sec-WebSocket-Protocol: chat2"]);
     fails(&["--subprotocol", "chat"], &head, &["chat2", "not offered"]);
+    fails(&[], &head, &["chat2", "not offered"]);
 }
 
 #[test]
@@ -107,7 +125,10 @@ fn c25_accept_twice_in_pieces() {
 }
 
 #[test]
-fn c26_protocol_twice_in_pieces() {
+fn c26_protocol_or_extensions_twice_in_pieces() {
+    let line = "Sec-WebSocket-Extensions: permessage-deflate";
+    let words = ["sec-websocket-extensions", "more than once"];
+    fails(&[], &response(&[], &[line, line]), &words);
     let line = "Sec-WebSocket-Protocol: chat";
     let head = response(&[], &[line, line]);
     let words = ["sec-websocket-protocol", "more than once"];

@@ -65,7 +65,8 @@ fn s03_a_host_missing_or_twice_in_pieces() {
 }
 
 #[test]
-fn s04_another_upgrade_in_pieces() {
+fn s04_another_upgrade_or_none_in_pieces() {
+    is_same(&[], &request(&["Upgrade"], &[]), 426);
     is_same(&[], &request(&["Upgrade"], &["Upgrade: h2c"]), 426);
 }
 
@@ -108,10 +109,13 @@ fn s10_a_version_other_than_13_in_pieces() {
 #[test]
 fn s11_a_version_twice_in_pieces() {
     is_same(&[], &request(&[], &["Sec-WebSocket-Version: 13"]), 400);
+    let list = ["Sec-WebSocket-Version: 13, 8"];
+    is_same(&[], &request(&["Sec-WebSocket-Version"], &list), 426);
 }
 
 #[test]
 fn s12_lines_against_the_grammar_in_pieces() {
+    is_same(&[], &request(&[], &[]).replace("GET ", "GET  "), 400);
     for line in [
         "X-Space : a",
         "X-Fold: a\r\n b",

@@ -169,6 +169,7 @@ fn v31_close_codes_received() {
         let answer = if is_listed(code) { code } else { 1002 };
         assert_eq!(close_code(&mut peer), answer, "{code}");
     }
+    target.grew_at_most(CONSTANT);
     target.recovers();
 }
 

@@ -1,4 +1,8 @@
 //! A running program under attack, and what the attack costs it.
+//!
+//! A server is held to four bounds: memory, descriptors, the processor's time afterwards, and a client
+//! that is served all the while. A client program ends with its one connection: what it held is gone
+//! with it, and it serves nobody, so that memory and the way it ends are all there is to hold.
 
 #![allow(dead_code, reason = "each test file uses its own part")]
 

@@ -3,17 +3,16 @@
 use std::process::Command;
 use std::time::Duration;
 
-use crate::Result;
 use crate::cargo::{cargo, checked};
 use crate::process::{self, Input, Stderr};
 use crate::report::Tally;
+use crate::{Result, tools};
 
 const VERSION: &str = "0.20.2";
-const INSTALL_LIMIT: Duration = Duration::from_secs(20 * 60);
 const FETCH_LIMIT: Duration = Duration::from_secs(60);
 
 pub(crate) fn deny() -> Result<Tally> {
-    install()?;
+    tools::cargo_subcommand("deny", VERSION)?;
     let mut tally = Tally::default();
     for rule in ["licenses", "sources", "bans"] {
         tally += checked(cargo(&["deny", "check", rule]))?;
@@ -24,19 +23,6 @@ pub(crate) fn deny() -> Result<Tally> {
         println!("  skipped: advisories: their database cannot be reached from here");
     }
     Ok(tally)
-}
-
-fn install() -> Result<()> {
-    if run(cargo(&["deny", "--version"]), FETCH_LIMIT)? {
-        return Ok(());
-    }
-    println!("  installing cargo-deny {VERSION} (once: about three minutes)");
-    let arguments = ["install", "cargo-deny", "--locked", "--version", VERSION];
-    if run(cargo(&arguments), INSTALL_LIMIT)? {
-        Ok(())
-    } else {
-        Err(format!("install it: cargo {}", arguments.join(" ")).into())
-    }
 }
 
 /// Whether a command that may well fail has succeeded.

@@ -103,7 +103,7 @@ fn tests(sanitizer: Sanitizer, std: Std, package: &str, left_out: &[&str]) -> Re
     }
     let mut flags = format!("-Zsanitizer={name}");
     if sanitizer == Sanitizer::Thread && std == Std::AsItComes {
-        flags += " -Cunsafe-allow-abi-mismatch=sanitizer";
+        flags += " -Cunsafe-allow-abi-mismatch=sanitizer --cfg visible_locks";
     }
     if std == Std::Instrumented {
         command.arg("-Zbuild-std");

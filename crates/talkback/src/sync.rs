@@ -1,9 +1,41 @@
 //! The one alias for the types that tasks and threads share state through.
 //!
-//! Under `--cfg shuttle` they are those of the schedule checker.
+//! Under `--cfg shuttle` they are those of the schedule checker. Under `--cfg visible_locks` the lock is
+//! one that is compiled with this crate: the thread sanitizer does not see what happens inside a
+//! standard library that was compiled without it.
 
-#[cfg(not(shuttle))]
+#[cfg(not(any(shuttle, visible_locks)))]
 pub(crate) use std::sync::{Arc, Mutex, MutexGuard};
 
 #[cfg(shuttle)]
 pub(crate) use shuttle::sync::{Arc, Mutex, MutexGuard};
+
+#[cfg(visible_locks)]
+pub(crate) use std::sync::Arc;
+
+#[cfg(visible_locks)]
+pub(crate) use visible::{Mutex, MutexGuard};
+
+#[cfg(visible_locks)]
+mod visible {
+    use std::sync::PoisonError;
+
+    pub(crate) use parking_lot::MutexGuard;
+
+    /// With the interface of the standard library's.
+    #[derive(Debug, Default)]
+    pub(crate) struct Mutex<T>(parking_lot::Mutex<T>);
+
+    type Locked<'a, T> = MutexGuard<'a, T>;
+
+    impl<T> Mutex<T> {
+        pub(crate) fn new(value: T) -> Self {
+            Self(parking_lot::Mutex::new(value))
+        }
+
+        /// Never fails: these locks are not poisoned.
+        pub(crate) fn lock(&self) -> Result<Locked<'_, T>, PoisonError<Locked<'_, T>>> {
+            Ok(self.0.lock())
+        }
+    }
+}

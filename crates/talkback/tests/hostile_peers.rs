@@ -3,6 +3,9 @@
 mod support;
 
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use futures_util::{FutureExt, SinkExt, StreamExt};
@@ -200,6 +203,35 @@ async fn x8_both_halves_in_one_task_learn_of_a_write_that_failed() {
     assert_eq!(start.elapsed().as_secs(), 10, "of virtual time");
     assert!(sent.is_err());
     assert!(received.unwrap().is_err());
+}
+
+/// How often a task was woken.
+#[derive(Default)]
+struct Woken(AtomicUsize);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// A task that looks at an ended socket each time it is polled would run for ever.
+#[tokio::test]
+async fn v53_an_end_that_is_seen_again_wakes_nobody() {
+    let (mut socket, _) = end(Script::new([]), Role::Client);
+    let woken = Arc::new(Woken::default());
+    let waker = Waker::from(Arc::clone(&woken));
+    let mut cx = Context::from_waker(&waker);
+    assert!(matches!(
+        socket.poll_next_unpin(&mut cx),
+        Poll::Ready(Some(Err(_)))
+    ));
+    let once = woken.0.load(Ordering::Relaxed);
+    for _ in 0..3 {
+        assert!(matches!(socket.poll_next_unpin(&mut cx), Poll::Ready(None)));
+        assert!(socket.poll_flush_unpin(&mut cx).is_ready());
+    }
+    assert_eq!(woken.0.load(Ordering::Relaxed), once);
 }
 
 #[tokio::test(start_paused = true)]

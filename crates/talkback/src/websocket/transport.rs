@@ -262,10 +262,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
     }
 
     /// Frees the transport and everything else that an ended connection has no use for, and wakes
-    /// the other half, which may wait for the end.
+    /// the other half, which may wait for the end. An end that is only seen again wakes nobody.
     fn release(&mut self) {
-        self.wakers.wake();
-        self.io = None;
+        if self.io.take().is_some() {
+            self.wakers.wake();
+        }
         self.timer = None;
         self.assembly = Assembly::default();
         buffers::give_back(std::mem::take(&mut self.input));

@@ -1,9 +1,13 @@
 //! Compression on the way through sockets and channels (RFC 7692).
 
+#[path = "support/fault_proxy.rs"]
+mod fault_proxy;
+
 use std::future::Future;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
+use fault_proxy::Chance;
 use talkback::{
     CloseCause, CloseCode, Compression, DeflateOffer, DeflateParameters, DeflatePolicy, Error,
     Limits, Message, ProtocolError, Role, WebSocket, WebSocketChannel,
@@ -138,14 +142,8 @@ async fn v45_a_compressed_send_that_is_cancelled_is_sent_whole() {
 
 /// Bytes that do not compress.
 fn noise(size: usize) -> Vec<u8> {
-    let mut state = 45u32;
-    let bytes = std::iter::repeat_with(|| {
-        state ^= state << 13;
-        state ^= state >> 17;
-        state ^= state << 5;
-        (state >> 24) as u8
-    });
-    bytes.take(size).collect()
+    let mut chance = Chance(45);
+    (0..size).map(|_| chance.below(256) as u8).collect()
 }
 
 /// The transport takes 16 bytes at a time, so the send is dropped at a poll where it waits, with its

@@ -14,7 +14,7 @@ use crate::{Result, cargo, tools};
 const VERSION: &str = "0.13.2";
 
 /// How long a step lets each target run, and a person who says nothing else.
-const STEP_TIME: Duration = Duration::from_secs(20);
+const STEP_TIME: Duration = Duration::from_secs(10);
 const USUAL_MINUTES: u64 = 10;
 
 const DIFFERENTIAL_SECONDS: &str = "10";

@@ -176,7 +176,7 @@ fn v12_secrets_in_a_log_of_everything() {
     finished.stdout.clear();
     assert_no_secret(&finished);
     server.until("the end is logged", |server| {
-        server.stderr().contains("1005")
+        server.stderr().contains("code=1005")
     });
     let log = server.stderr();
     for secret in SECRETS {

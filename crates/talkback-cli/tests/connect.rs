@@ -100,7 +100,7 @@ fn ctrl_c_closes_with_1001_and_exits_with_130() {
     client.signal("INT");
     assert_eq!(client.finish().code, Some(130));
     server.until("the server saw it", |server| {
-        server.stderr().contains("1001")
+        server.stderr().contains("code=1001")
     });
 }
 

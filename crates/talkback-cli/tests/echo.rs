@@ -224,7 +224,7 @@ async fn v12_the_log_names_peer_and_end_but_no_secret() {
         .unwrap();
     assert!(connect().origin("http://elsewhere.example").await.is_err());
     server.until("both ends are logged", |server| {
-        server.stderr().contains("4000") && server.stderr().contains("403")
+        server.stderr().contains("code=4000") && server.stderr().contains("status=403")
     });
     let log = server.stderr();
     assert!(

@@ -70,6 +70,13 @@ fn c18_another_status_in_pieces() {
 }
 
 #[test]
+fn c18_an_interim_response_in_pieces() {
+    let right = response(&[], &[]);
+    let interim = "HTTP/1.1 103 Early Hints\r\nLink: </>\r\n\r\n";
+    in_pieces(&[], &format!("{interim}{right}"), assert_passed);
+}
+
+#[test]
 fn c19_another_upgrade_or_none_in_pieces() {
     fails(&[], &response(&["Upgrade"], &[]), &["Upgrade"]);
     fails(

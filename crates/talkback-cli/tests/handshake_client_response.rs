@@ -15,20 +15,37 @@ fn c18_rejects_status_other_than_101() {
         ("302 Found", "it redirects"),
         ("401 Unauthorized", "credentials"),
         ("426 Upgrade Required", "RFC 6455"),
-        ("100 Continue", "instead of 101"),
-        ("102 Processing", "instead of 101"),
         ("404 Not Found", "check the path"),
         ("503 Service Unavailable", "try again later"),
     ] {
         let right = response(&[], &["X-Why: because", "Content-Length: 7"]);
         let head = right.replace("101 Switching Protocols", status);
         let head = format!("{head}go away, and more");
-        let has_body = !status.starts_with('1') && !status.starts_with("204");
+        let has_body = !status.starts_with("204");
         let body = if has_body { "Its answer: go away" } else { "" };
         let words = ["the server answered", status, advice, body];
         fails(&[], &head, &words);
         assert!(!play(&[], &head).finished.stderr.contains("and more"));
     }
+}
+
+/// RFC 9110 §15.2: a client must be able to read past 1xx, which RFC 6455 leaves to HTTP.
+#[test]
+fn c18_interim_responses_are_read_past() {
+    let hints = "HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\n\r\n";
+    let right = response(&[], &[]);
+    for interim in [
+        "HTTP/1.1 100 Continue\r\n\r\n".to_owned(),
+        format!("HTTP/1.1 102 Processing\r\n\r\n{hints}"),
+        hints.repeat(8),
+    ] {
+        passes(&[], &format!("{interim}{right}"));
+        let refused = right.replace("101 Switching Protocols", "404 Not Found");
+        fails(&[], &format!("{interim}{refused}"), &["404 Not Found"]);
+        fails(&[], &interim, &["not HTTP"]);
+    }
+    let words = ["the server answered 103 Early Hints", "instead of 101"];
+    fails(&[], &format!("{}{right}", hints.repeat(9)), &words);
 }
 
 /// What the command says in one line is in the error itself.

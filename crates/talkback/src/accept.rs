@@ -157,7 +157,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Accept<T> {
 
     async fn shake_hands(&mut self) -> Result<Answer, AcceptError> {
         let mut reader = HeadReader::new(self.head_limits);
-        let leftover = match read_head(&mut self.stream, &mut reader).await {
+        let leftover = match read_head(&mut self.stream, &mut reader, BytesMut::new()).await {
             Ok(leftover) => leftover,
             Err(ReadHeadError::Io(error)) => return Err(lost(error)),
             Err(ReadHeadError::Head(error)) => return Ok(Answer::refuse(error.into())),

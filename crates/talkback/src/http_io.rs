@@ -2,12 +2,14 @@
 
 use std::future::poll_fn;
 use std::io;
+use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
-use talkback_proto::handshake::{HeadError, HeadReader, RefusedBody};
+use http::{Response, StatusCode};
+use talkback_proto::handshake::{HeadError, HeadLimits, HeadReader, RefusedBody};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
 
@@ -19,6 +21,9 @@ const PART_SIZE: usize = 64 * 1024;
 /// How long the client may take to end the connection once it has all.
 const END_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// How many interim responses may come before the final one: far more than any server has to say.
+const INTERIM_MAX: usize = 8;
+
 /// A head that did not come.
 pub(crate) enum ReadHeadError {
     /// What came is not a head within the limits.
@@ -27,19 +32,53 @@ pub(crate) enum ReadHeadError {
     Io(io::Error),
 }
 
+impl From<HeadError> for ReadHeadError {
+    fn from(error: HeadError) -> Self {
+        Self::Head(error)
+    }
+}
+
 impl From<io::Error> for ReadHeadError {
     fn from(error: io::Error) -> Self {
         Self::Io(error)
     }
 }
 
-/// Reads until the head is complete; returns what was read behind it.
+/// Reads the final response; returns it and what was read behind it.
+///
+/// A client "MUST be able to parse one or more 1xx responses received prior to a final response"
+/// (RFC 9110 §15.2), and 101 is final here. Of more than a few, the next stands for the final one.
+pub(crate) async fn read_response<T: AsyncRead + Unpin>(
+    io: &mut T,
+    limits: HeadLimits,
+) -> Result<(Response<()>, BytesMut), ReadHeadError> {
+    let mut leftover = BytesMut::new();
+    let mut interim = 0;
+    loop {
+        let mut reader = HeadReader::new(limits);
+        leftover = read_head(io, &mut reader, leftover).await?;
+        let response = reader.response()?;
+        let status = response.status();
+        let is_final = !status.is_informational() || status == StatusCode::SWITCHING_PROTOCOLS;
+        if is_final || interim == INTERIM_MAX {
+            return Ok((response, leftover));
+        }
+        interim += 1;
+    }
+}
+
+/// Takes what was read already, and reads, until the head is complete; returns what was read behind
+/// it.
 pub(crate) async fn read_head<T: AsyncRead + Unpin>(
     io: &mut T,
     reader: &mut HeadReader,
+    mut unread: BytesMut,
 ) -> Result<BytesMut, ReadHeadError> {
     loop {
-        let mut bytes = read(io).await?;
+        let mut bytes = mem::take(&mut unread);
+        if bytes.is_empty() {
+            bytes = read(io).await?;
+        }
         if bytes.is_empty() {
             return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
         }

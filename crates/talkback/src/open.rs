@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use talkback_proto::handshake::{
-    ClientHandshake, DeflateOffer, HandshakeError, HeadLimits, HeadReader, Negotiated, RefusedBody,
-    WsUrl, encode_request,
+    ClientHandshake, DeflateOffer, HandshakeError, HeadLimits, Negotiated, RefusedBody, WsUrl,
+    encode_request,
 };
 use talkback_proto::{Keepalive, Role};
 use tokio::net::TcpStream;
@@ -20,7 +20,7 @@ use crate::connect::Connect;
 use crate::dial::dial;
 use crate::driver::drive;
 use crate::error::{ConnectError, Stage};
-use crate::http_io::{ReadHeadError, read_body, read_head, write_all};
+use crate::http_io::{ReadHeadError, read_body, read_response, write_all};
 use crate::keys::random;
 use crate::runtime;
 use crate::shared::Shared;
@@ -193,14 +193,13 @@ async fn shake_hands(
     // A server that refuses before it has read the request answers and ends the connection: what
     // it said tells more than the failed write.
     let _ = write_all(stream, &encode_request(&handshake.request())).await;
-    let mut reader = HeadReader::new(limits);
-    let leftover = read_head(stream, &mut reader)
-        .await
-        .map_err(|error| match error {
-            ReadHeadError::Io(error) => lost(url, error),
-            ReadHeadError::Head(error) => failed(error.into()),
-        })?;
-    let response = reader.response().map_err(|error| failed(error.into()))?;
+    let (response, leftover) =
+        read_response(stream, limits)
+            .await
+            .map_err(|error| match error {
+                ReadHeadError::Io(error) => lost(url, error),
+                ReadHeadError::Head(error) => failed(error.into()),
+            })?;
     match handshake.validate(&response) {
         Ok(negotiated) => Ok((negotiated, leftover)),
         Err(HandshakeError::Status(_)) => {

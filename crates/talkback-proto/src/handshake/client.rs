@@ -141,7 +141,8 @@ impl ClientHandshake {
 
     /// Checks the server's response (RFC 6455 §4.1, items 1 to 6).
     ///
-    /// No frame may be read or sent before this succeeds.
+    /// No frame may be read or sent before this succeeds. Of responses with 1xx, only 101 is one to
+    /// check; another is interim, and the next follows it (RFC 9110 §15.2).
     ///
     /// # Errors
     ///

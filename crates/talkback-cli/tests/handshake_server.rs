@@ -30,10 +30,22 @@ fn s01_refuses_a_method_other_than_get() {
     let (_server, url) = echo(&[]);
     let reason = "a WebSocket is opened with the method GET: use GET";
     let refused = refusal("405 Method Not Allowed", &["Allow: GET"], reason);
-    for method in ["POST", "HEAD", "PUT", "OPTIONS", "get", "GETT"] {
+    for method in ["POST", "PUT", "OPTIONS", "get", "GETT"] {
         let request = request(&[], &[]).replace("GET", method);
         refuses(&url, &request, &refused);
     }
+    // RFC 9110 §9.3.2: the answer to HEAD is that to another method without the content.
+    let head = refused.strip_suffix(&format!("{reason}\n")).unwrap();
+    refuses(&url, &request(&[], &[]).replace("GET", "HEAD"), head);
+    let refused = refusal(
+        "505 HTTP Version Not Supported",
+        &[],
+        "a WebSocket is opened over HTTP/1.1: use HTTP/1.1",
+    );
+    let (head, _) = refused.split_once("\r\n\r\n").unwrap();
+    let request = request(&[], &[]).replace("GET", "HEAD");
+    let request = request.replace("HTTP/1.1", "HTTP/1.0");
+    refuses(&url, &request, &format!("{head}\r\n\r\n"));
 }
 
 #[test]

@@ -246,7 +246,8 @@ pub fn encode_response(response: &Response<()>) -> Vec<u8> {
     encode_head(&status_line(response.status()), response.headers())
 }
 
-/// Writes a refusal as a whole response: the head and the body, after which the server closes.
+/// Writes a refusal as a whole response: the head and, but for HEAD, the body, after which the server
+/// closes.
 #[must_use]
 pub fn encode_refusal(refusal: &Refusal) -> Vec<u8> {
     let (head, body) = refusal.response().into_parts();
@@ -261,7 +262,9 @@ pub fn encode_refusal(refusal: &Refusal) -> Vec<u8> {
     };
     headers.insert(CONNECTION, HeaderValue::from_static(options));
     let mut bytes = encode_head(&status_line(head.status), &headers);
-    bytes.extend_from_slice(body.as_bytes());
+    if !refusal.is_to_head() {
+        bytes.extend_from_slice(body.as_bytes());
+    }
     bytes
 }
 

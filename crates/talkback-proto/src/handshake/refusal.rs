@@ -7,7 +7,7 @@ use http::header::{
     ALLOW, CONNECTION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, SEC_WEBSOCKET_VERSION,
     UPGRADE,
 };
-use http::{Response, StatusCode};
+use http::{Method, Response, StatusCode};
 
 use super::error::HeadError;
 
@@ -21,6 +21,7 @@ pub struct Refusal {
     /// Boxed to keep results small.
     headers: Box<HeaderMap>,
     reason: Cow<'static, str>,
+    is_to_head: bool,
 }
 
 impl Refusal {
@@ -38,6 +39,7 @@ impl Refusal {
             status,
             headers: Box::default(),
             reason: reason.into(),
+            is_to_head: false,
         }
     }
 
@@ -57,6 +59,16 @@ impl Refusal {
     pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Refusal {
         self.headers.insert(name, value);
         self
+    }
+
+    /// Says which method is answered: to HEAD "the server MUST NOT send content" (RFC 9110 §9.3.2).
+    pub(super) fn to(mut self, method: &Method) -> Refusal {
+        self.is_to_head = method == Method::HEAD;
+        self
+    }
+
+    pub(super) fn is_to_head(&self) -> bool {
+        self.is_to_head
     }
 
     /// 400: the request is malformed, or is no opening handshake.

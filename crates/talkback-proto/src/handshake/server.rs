@@ -72,10 +72,11 @@ impl ServerHandshake {
             return Err(Refusal::new(
                 StatusCode::HTTP_VERSION_NOT_SUPPORTED,
                 "a WebSocket is opened over HTTP/1.1: use HTTP/1.1",
-            ));
+            )
+            .to(request.method()));
         }
         if request.method() != Method::GET {
-            return Err(Refusal::method_not_allowed());
+            return Err(Refusal::method_not_allowed().to(request.method()));
         }
         let headers = request.headers();
         check_body(headers)?;

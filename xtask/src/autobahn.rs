@@ -80,8 +80,13 @@ pub(crate) fn autobahn() -> Result<Tally> {
 }
 
 fn run_all(options: &Options) -> Result<Tally> {
-    let suite = Suite::prepare()?;
-    let ours = Programs::build()?;
+    // One waits for the network, the other for the processors.
+    let (suite, ours) = thread::scope(|scope| {
+        let suite = scope.spawn(|| Suite::prepare().map_err(|error| error.to_string()));
+        let ours = Programs::build();
+        (joined(suite), ours)
+    });
+    let (suite, ours) = (suite?, ours?);
     let reports = cargo::scratch("autobahn")?;
     let mut tally = Tally::default();
     let mut done = Vec::new();
@@ -103,6 +108,13 @@ fn run_all(options: &Options) -> Result<Tally> {
     }
     fs::write(reports.join("results.md"), table::page(&done))?;
     Ok(tally)
+}
+
+fn joined<T>(
+    thread: thread::ScopedJoinHandle<'_, std::result::Result<T, String>>,
+) -> std::result::Result<T, String> {
+    let outcome = thread.join();
+    outcome.unwrap_or_else(|_| Err("a thread has died".to_owned()))
 }
 
 /// Counts each case, and those that are not there.
@@ -186,11 +198,7 @@ impl Pass<'_> {
                 .enumerate()
                 .map(|numbered| scope.spawn(move || part(numbered)))
                 .collect();
-            let outcomes = threads.into_iter().map(|thread| {
-                thread
-                    .join()
-                    .unwrap_or_else(|_| Err("a thread has died".to_owned()))
-            });
+            let outcomes = threads.into_iter().map(joined);
             outcomes.collect::<std::result::Result<Vec<_>, String>>()
         })?
         .concat();

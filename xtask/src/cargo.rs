@@ -80,6 +80,9 @@ pub(crate) fn schedules() -> Result<Tally> {
         "shuttle",
     ]);
     command.env("RUSTFLAGS", "--cfg shuttle");
+    // Compiling takes most of the time.
+    command.env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1");
+    command.env("CARGO_PROFILE_RELEASE_DEBUG", "false");
     command.env("CARGO_TARGET_DIR", scratch("schedules")?);
     counted(command)
 }

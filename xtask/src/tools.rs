@@ -34,17 +34,23 @@ pub(crate) fn cargo_subcommand(subcommand: &str, version: &str) -> Result<()> {
     }
     let package = format!("cargo-{subcommand}");
     println!("  installing {package} {version} (once)");
-    let mut install = cargo::cargo(&["install", &package, "--locked", "--version", version]);
-    // They run for seconds: compiling them takes less time so, by more than they take longer.
+    let mut install = cargo_install(&package, version, "0");
+    must_succeed(install.arg("--locked"))
+}
+
+/// The command that installs a program of crates.io. It will run for seconds: compiling it without
+/// much optimization takes less time, by more than it takes longer.
+pub(crate) fn cargo_install(package: &str, version: &str, optimization: &str) -> Command {
+    let mut install = cargo::cargo(&["install", package, "--version", version]);
     for (setting, value) in [
-        ("OPT_LEVEL", "0"),
+        ("OPT_LEVEL", optimization),
         ("LTO", "off"),
         ("CODEGEN_UNITS", "16"),
         ("DEBUG", "false"),
     ] {
         install.env(format!("CARGO_PROFILE_RELEASE_{setting}"), value);
     }
-    must_succeed(&mut install)
+    install
 }
 
 /// A Python with the packages of `requirements.txt`.

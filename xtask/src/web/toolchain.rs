@@ -110,9 +110,9 @@ impl WasmBindgen {
         if found.test_runner().is_file() {
             return Ok(found);
         }
-        println!("  installing wasm-bindgen-cli {version} (once: about three minutes)");
+        println!("  installing wasm-bindgen-cli {version} (once: about two minutes)");
         // Without `--locked`: one of the versions that it locks has been withdrawn.
-        let mut install = cargo::cargo(&["install", "wasm-bindgen-cli", "--version", version]);
+        let mut install = tools::cargo_install("wasm-bindgen-cli", version, "1");
         install.args(["--quiet", "--root"]).arg(&folder);
         let finished = process::run(&mut install, Input::Nothing, Stderr::Kept, INSTALL_LIMIT)?;
         finished.expect("wasm-bindgen-cli installs", Finished::success)?;

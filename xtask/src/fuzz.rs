@@ -95,7 +95,9 @@ pub(crate) fn start(arguments: &[OsString]) -> Result<ExitCode> {
     let tally = run(&targets, Duration::from_secs(60 * minutes), &scratch)?;
     println!("  what covers more of the code is kept with:");
     let found = scratch.display();
-    println!("  cargo fuzz run TARGET fuzz/corpus/TARGET {found}/TARGET -- -merge=1");
+    println!(
+        "  cargo fuzz run TARGET fuzz/corpus/TARGET {found}/TARGET -- -merge=1 -use_counters=0 -use_cmp=0"
+    );
     println!("{tally}");
     Ok(ExitCode::from(u8::from(tally.failed > 0)))
 }

@@ -20,7 +20,7 @@ pub(crate) use self::server::Server;
 pub(crate) use self::tls::Certificate;
 
 /// A whole script; each of its checks has a shorter limit of its own.
-const SCRIPT_LIMIT: Duration = Duration::from_secs(180);
+const SCRIPT_LIMIT: Duration = Duration::from_secs(600);
 const SHUTDOWN_LIMIT: Duration = Duration::from_secs(15);
 
 /// Makes the command for one of a language's scripts, `client` or `server`.

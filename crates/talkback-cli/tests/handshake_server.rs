@@ -46,6 +46,11 @@ fn s01_refuses_a_method_other_than_get() {
     let request = request(&[], &[]).replace("GET", "HEAD");
     let request = request.replace("HTTP/1.1", "HTTP/1.0");
     refuses(&url, &request, &format!("{head}\r\n\r\n"));
+    // Nor has that to a HEAD which asks for a page.
+    let refused = bad_request("the request has no Host header, or several: send one");
+    let (head, _) = refused.split_once("\r\n\r\n").unwrap();
+    let head = format!("{head}\r\n\r\n");
+    refuses(&url, "HEAD / HTTP/1.1\r\n\r\n", &head);
 }
 
 #[test]

@@ -177,10 +177,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Accept<T> {
                 && request.headers().get_all(HOST).iter().count() != 1
             {
                 let reason = "the request has no Host header, or several: send one";
-                return Ok(Answer::refuse(Refusal::new(
-                    StatusCode::BAD_REQUEST,
-                    reason,
-                )));
+                let refusal = Refusal::new(StatusCode::BAD_REQUEST, reason);
+                return Ok(Answer::refuse(refusal.to(request.method())));
             }
             return Ok(Answer::ordinary(otherwise(&request)));
         }

@@ -62,7 +62,10 @@ impl Refusal {
     }
 
     /// Says which method is answered: to HEAD "the server MUST NOT send content" (RFC 9110 §9.3.2).
-    pub(super) fn to(mut self, method: &Method) -> Refusal {
+    ///
+    /// What [`ServerHandshake::read`](super::ServerHandshake::read) refuses has it said already.
+    #[must_use]
+    pub fn to(mut self, method: &Method) -> Refusal {
         self.is_to_head = method == Method::HEAD;
         self
     }

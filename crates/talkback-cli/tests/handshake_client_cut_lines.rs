@@ -9,10 +9,17 @@ use support::scripted::{
 };
 use support::wire::{SAMPLE_ACCEPT, in_parallel};
 
+/// The response with the accept value put in, or that value in another case.
+fn filled(head: &str, accept: &str) -> String {
+    head.replace("{accept}", accept)
+        .replace("{accept in lower case}", &accept.to_ascii_lowercase())
+        .replace("{ACCEPT IN UPPER CASE}", &accept.to_ascii_uppercase())
+}
+
 /// What a client makes of this response, with frames behind it, written in pieces.
 fn played(arguments: &[&str], head: &str, splits: Vec<usize>) -> Played {
     play_with(arguments, |accept| {
-        let head = head.replace("{accept}", accept);
+        let head = filled(head, accept);
         Answer {
             splits,
             ..Answer::whole([head.as_bytes(), &frames()].concat())
@@ -22,7 +29,7 @@ fn played(arguments: &[&str], head: &str, splits: Vec<usize>) -> Played {
 
 /// Holds this for every way to cut the response.
 fn in_pieces(arguments: &[&str], head: &str, holds: impl Fn(&Played, &str) + Sync) {
-    let size = head.replace("{accept}", SAMPLE_ACCEPT).len();
+    let size = filled(head, SAMPLE_ACCEPT).len();
     in_parallel(size, |index| {
         let split = 1 + index;
         let what = format!("{head:?} split at {split}");
@@ -96,9 +103,15 @@ fn c20_a_connection_without_or_with_the_token_in_pieces() {
 
 #[test]
 fn c21_an_accept_that_does_not_answer_the_key_in_pieces() {
-    let line = format!("Sec-WebSocket-Accept: {SAMPLE_ACCEPT}");
-    let head = response(&["Sec-WebSocket-Accept"], &[&line]);
-    fails(&[], &head, &["does not answer the key"]);
+    for value in [
+        SAMPLE_ACCEPT,
+        "{accept in lower case}",
+        "{ACCEPT IN UPPER CASE}",
+    ] {
+        let line = format!("Sec-WebSocket-Accept: {value}");
+        let head = response(&["Sec-WebSocket-Accept"], &[&line]);
+        fails(&[], &head, &["does not answer the key"]);
+    }
     let missing = response(&["Sec-WebSocket-Accept"], &[]);
     fails(&[], &missing, &["does not answer the key"]);
     let spaced = ["Sec-WebSocket-Accept: \t {accept} \t "];

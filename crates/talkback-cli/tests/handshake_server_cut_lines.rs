@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use support::echo;
 use support::raw_client::{answer, dial, frames, request, same};
-use support::server::{echo_all, server};
+use support::server::{echo_all, echo_of_the_library, server};
 use support::wire::{SAMPLE_KEY, in_parallel, read_to_end, write};
 
 /// So that the server reads the piece before; nothing depends on it.
@@ -127,10 +127,14 @@ fn s12_lines_against_the_grammar_in_pieces() {
 }
 
 #[test]
-fn s13_a_foreign_origin_in_pieces() {
+fn s13_a_foreign_origin_and_the_same_in_pieces() {
     let arguments = ["--origin", "http://localhost:8080"];
-    let request = request(&[], &["Origin: http://evil.example"]);
-    is_same(&arguments, &request, 403);
+    let foreign = request(&[], &["Origin: http://evil.example"]);
+    is_same(&arguments, &foreign, 403);
+    let default = echo_of_the_library();
+    is_same_at(&default, &foreign, 403);
+    let same = request(&[], &["Origin: http://server.example.com"]);
+    is_same_at(&default, &same, 101);
 }
 
 /// `talkback echo` has a WebSocket at every path.

@@ -1,4 +1,5 @@
-//! V54 within TLS: a session that is cut without close_notify, by FIN and by RST.
+//! V54 within TLS: a session that is cut without close_notify, by FIN and by RST, and one over a slow
+//! network.
 
 #[path = "support/certificates.rs"]
 mod certificates;
@@ -11,10 +12,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use certificates::Authority;
-use fault_proxy::{Chance, Direction, End, Pace, Plan};
-use fault_session::{Opening, Session, accept_on, cut_after, every_message, run};
-use talkback::{DeflateOffer, DeflatePolicy, connect};
-use tokio_rustls::TlsAcceptor;
+use fault_proxy::{Chance, Direction, End, Pace, Plan, pass};
+use fault_session::{
+    Opening, Outcome, Session, accept_on, ask, cut_after, echo, every_message,
+    every_message_agreed, run,
+};
+use talkback::{DeflateOffer, DeflatePolicy, Role, WebSocket, connect};
+use tokio::io::{AsyncRead, AsyncWrite, duplex};
+use tokio::time::{Instant, timeout};
+use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 /// Both ends within TLS; every message is compressed, or none is.
 fn secured(compression: Option<(DeflateOffer, DeflatePolicy)>) -> Opening {
@@ -107,4 +113,57 @@ async fn v17_segments_and_single_bytes_lose_nothing() {
         let outcome = run(&session, &opening, plan).await;
         outcome.assert_complete(&session, &plan);
     }
+}
+
+/// In memory and in virtual time, TLS's own handshake included.
+#[tokio::test(start_paused = true)]
+async fn v54_a_byte_a_second_loses_nothing() {
+    let authority = Authority::new("A root");
+    let acceptor = TlsAcceptor::from(Arc::new(authority.issue("127.0.0.1").server()));
+    let connector = TlsConnector::from(Arc::new(authority.client()));
+    let mut session = Session::small();
+    session.limits.close_timeout = Duration::from_secs(600);
+    let session = &session;
+    let plan = Plan::pace(Pace::Bytes(Duration::from_secs(1)));
+    for deflate in [None, Some(&every_message_agreed())] {
+        let begin = Instant::now();
+        let (near, mut to_client) = duplex(4096);
+        let (far, mut to_server) = duplex(4096);
+        let client = async {
+            let host = "127.0.0.1".try_into().unwrap();
+            let stream = connector.connect(host, near).await.unwrap();
+            let socket = upgraded(stream, Role::Client, session).with_deflate(deflate);
+            ask(socket, session).await
+        };
+        let server = async {
+            let stream = acceptor.accept(far).await.unwrap();
+            let socket = upgraded(stream, Role::Server, session).with_deflate(deflate);
+            echo(socket, session).await
+        };
+        let passing = async {
+            let (passed, _) = pass(&mut to_client, &mut to_server, &plan).await;
+            drop((to_client, to_server));
+            passed
+        };
+        let day = Duration::from_secs(24 * 3600);
+        let all = timeout(day, async { tokio::join!(client, server, passing) });
+        let (client, server, passed) = all.await.expect("the session ends");
+        let seconds = begin.elapsed().as_secs();
+        // TLS's handshake, and a record's 22 bytes around what is sent.
+        assert!(seconds > 1_500, "{seconds} of virtual time");
+        let outcome = Outcome {
+            client,
+            server,
+            passed,
+        };
+        outcome.assert_complete(session, &plan);
+    }
+}
+
+/// An end whose opening handshake somebody else has done.
+fn upgraded<T>(stream: T, role: Role, session: &Session) -> WebSocket<T>
+where
+    T: AsyncRead + AsyncWrite + Unpin,
+{
+    WebSocket::from_upgraded(stream, &b""[..], role, session.limits.clone())
 }

@@ -12,7 +12,9 @@ use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::server::WebPkiClientVerifier;
-use tokio_rustls::rustls::{RootCertStore, ServerConfig, SupportedProtocolVersion, version};
+use tokio_rustls::rustls::{
+    ClientConfig, RootCertStore, ServerConfig, SupportedProtocolVersion, version,
+};
 
 /// TLS 1.3 and 1.2, for tests of both.
 pub(crate) const VERSIONS: [&SupportedProtocolVersion; 2] = [&version::TLS13, &version::TLS12];
@@ -41,6 +43,18 @@ impl Authority {
     /// A certificate for a host's name or address.
     pub(crate) fn issue(&self, host: &str) -> Identity {
         self.issue_with(host, |_| ())
+    }
+
+    /// A client that believes this authority alone.
+    pub(crate) fn client(&self) -> ClientConfig {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.certificate.clone()).unwrap();
+        let provider = Arc::new(ring::default_provider());
+        ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth()
     }
 
     pub(crate) fn issue_with(

@@ -10,8 +10,11 @@ use crate::error::ProtocolError;
 use crate::receive::MessageKind;
 use crate::utf8::Utf8Validator;
 
-/// What the sender took away from the end of a message (§7.2.1), 00 00 FF FF, and one more empty
-/// block without compression: a stream that was cut there takes both and brings nothing.
+/// What the sender took away from the end of a message (§7.2.1).
+const TAIL: [u8; 4] = [0x00, 0x00, 0xFF, 0xFF];
+
+/// The same and an empty block without compression: only a stream that was cut there has the end of
+/// a block between the two, and takes the second from its first bit on.
 const TAIL_AND_EMPTY_BLOCK: [u8; 9] = [0x00, 0x00, 0xFF, 0xFF, 0x00, 0x00, 0x00, 0xFF, 0xFF];
 
 /// The same and an empty last block: only a stream that was cut there ends with it.
@@ -209,17 +212,54 @@ impl Inflater {
         let Some(context) = &mut self.context else {
             return Ok(());
         };
-        let (mut tail, ends) = match self.takeover {
-            Takeover::Kept => (&TAIL_AND_EMPTY_BLOCK[..], Status::Ok),
-            Takeover::None => (&TAIL_AND_LAST_BLOCK[..], Status::StreamEnd),
+        let is_cut_there = match self.takeover {
+            Takeover::Kept => {
+                let (tail, block) = TAIL_AND_EMPTY_BLOCK.split_at(TAIL.len());
+                // It stops at the end of a block, so one that ends earlier leaves some of the tail,
+                // and within a block's tables there is no end.
+                takes_just(
+                    context,
+                    &TAIL_AND_EMPTY_BLOCK,
+                    tail.len(),
+                    InflateFlush::Block,
+                    Status::Ok,
+                ) && takes_just(
+                    context,
+                    block,
+                    block.len(),
+                    InflateFlush::NoFlush,
+                    Status::Ok,
+                )
+            }
+            Takeover::None => {
+                let size = TAIL_AND_LAST_BLOCK.len();
+                let end = Status::StreamEnd;
+                takes_just(
+                    context,
+                    &TAIL_AND_LAST_BLOCK,
+                    size,
+                    InflateFlush::NoFlush,
+                    end,
+                )
+            }
         };
-        let (taken, given) = (context.total_in(), context.total_out());
-        let status = context.decompress(tail, &mut [0], InflateFlush::NoFlush);
-        tail = &tail[(context.total_in() - taken) as usize..];
-        if status == Ok(ends) && tail.is_empty() && context.total_out() == given {
+        if is_cut_there {
             Ok(())
         } else {
             Err(ProtocolError::MalformedDeflate)
         }
     }
+}
+
+/// Whether exactly `size` of these bytes are taken, nothing comes out of them, and it ends so.
+fn takes_just(
+    context: &mut Inflate,
+    bytes: &[u8],
+    size: usize,
+    flush: InflateFlush,
+    ends: Status,
+) -> bool {
+    let (taken, given) = (context.total_in(), context.total_out());
+    let status = context.decompress(bytes, &mut [0], flush);
+    status == Ok(ends) && context.total_in() - taken == size as u64 && context.total_out() == given
 }

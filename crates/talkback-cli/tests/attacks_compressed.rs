@@ -7,9 +7,9 @@ use std::future::Future as _;
 use std::pin::pin;
 use std::task::{Context, Waker};
 
-use attacks_support::zeros::compressed_zeros;
+use attacks_support::by_hand::{compressed_letters, compressed_zeros};
 use attacks_support::{
-    Attacker, CONSTANT, KIB, MIB, Peer, Target, Usage, assert_calm, frame, plain,
+    Attacker, CONSTANT, KIB, MIB, Peer, Target, Usage, assert_calm, frame, plain, until,
 };
 use support::Running;
 
@@ -57,6 +57,30 @@ fn v40_a_gibibyte_of_zeros_for_a_server() {
         target.grew_at_most(MESSAGE_SIZE_MAX + BEYOND + CONSTANT);
         target.recovers();
     }
+}
+
+#[test]
+fn v51_messages_that_are_dear_to_compress() {
+    let target = Target::start(&[]);
+    let size = MESSAGE_SIZE_MAX as usize - 1000;
+    let frame = frame(FIN | RSV1 | BINARY, &compressed_letters(size));
+    println!("{} KiB each", frame.len() as u64 / KIB);
+    let mut peers: Vec<Peer> = (0..12)
+        .map(|_| Peer::open_compressed(target.address))
+        .collect();
+    let before = target.usage.ticks();
+    for peer in &mut peers {
+        peer.send(&frame);
+    }
+    // Served while it works.
+    until("it works", || target.usage.ticks() > before + 10);
+    target.serves();
+    for peer in &mut peers {
+        assert_eq!(peer.take(1), [FIN | RSV1 | BINARY]);
+    }
+    println!("{} ticks", target.usage.ticks() - before);
+    drop(peers);
+    target.recovers();
 }
 
 #[test]

@@ -51,6 +51,20 @@ fn s01_refuses_a_method_other_than_get() {
     let (head, _) = refused.split_once("\r\n\r\n").unwrap();
     let head = format!("{head}\r\n\r\n");
     refuses(&url, "HEAD / HTTP/1.1\r\n\r\n", &head);
+    // Nor that to one whose head is no head, or too long, or of another version.
+    let many = "X: a\r\n".repeat(101);
+    for (rest, status) in [
+        ("/ HTTP/1.1\r\nBad Header\r\n\r\n", 400),
+        ("/ HTTP/2.0\r\n\r\n", 505),
+        (&format!("/ HTTP/1.1\r\n{many}\r\n"), 431),
+        (&format!("/{} HTTP/1.1\r\n\r\n", "x".repeat(20_000)), 431),
+    ] {
+        let came = String::from_utf8(answer(&url, &format!("HEAD {rest}"))).unwrap();
+        assert!(came.starts_with(&format!("HTTP/1.1 {status} ")), "{came}");
+        assert!(came.ends_with("\r\n\r\n"), "{came}");
+        let came = String::from_utf8(answer(&url, &format!("GET {rest}"))).unwrap();
+        assert!(!came.ends_with("\r\n\r\n"), "{came}");
+    }
 }
 
 #[test]
@@ -97,6 +111,38 @@ fn s03_refuses_a_host_missing_twice_or_malformed() {
     for line in ["host: a:8080", "HOST: [::1]:8080", "Host:a"] {
         opens(&url, &request(&["Host"], &[line]), &[]);
     }
+}
+
+/// RFC 9112 §3.2 holds for every request.
+#[test]
+fn s03_refuses_a_host_missing_twice_or_malformed_to_who_wants_a_page() {
+    let (_server, url) = echo(&[]);
+    let status = |lines: &str| {
+        let came = answer(&url, &format!("GET /health {lines}\r\n\r\n"));
+        String::from_utf8(came[9..12].to_vec()).unwrap()
+    };
+    for host in [
+        "",
+        "\r\nHost: a\r\nHost: a",
+        "\r\nHost: a/b",
+        "\r\nHost: a, b",
+        "\r\nHost: user@a",
+        "\r\nHost: [::1",
+        "\r\nHost: a:port",
+        "\r\nHost: a:1:2",
+        "\r\nHost: h\u{f6}st",
+    ] {
+        assert_eq!(status(&format!("HTTP/1.1{host}")), "400", "{host}");
+    }
+    for host in ["a", "a:8080", "[::1]:8080", "127.0.0.1:", "a.b!c", ""] {
+        assert_eq!(
+            status(&format!("HTTP/1.1\r\nHost: {host}")),
+            "200",
+            "{host}"
+        );
+    }
+    assert_eq!(status("HTTP/1.0"), "200");
+    assert_eq!(status("HTTP/1.0\r\nHost: a/b"), "400");
 }
 
 #[test]

@@ -157,6 +157,11 @@ impl Connection {
         self.deflate = Some(Box::new(Deflate::new(self.role, parameters)));
     }
 
+    /// Whether messages may be compressed; not once the connection has ended.
+    pub fn has_deflate(&self) -> bool {
+        self.deflate.is_some()
+    }
+
     /// Which end this is.
     pub fn role(&self) -> Role {
         self.role

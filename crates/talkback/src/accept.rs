@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::header::{CONNECTION, CONTENT_LENGTH, HOST, HeaderValue, SEC_WEBSOCKET_KEY, UPGRADE};
+use http::uri::Authority;
 use http::{Request, Response, StatusCode, Version};
 use talkback_proto::handshake::{
     DeflatePolicy, HeadLimits, HeadReader, OriginPolicy, Refusal, ServerHandshake, encode_refusal,
@@ -143,15 +144,15 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Accept<T> {
                     WebSocket::from_upgraded(self.stream, leftover, Role::Server, self.limits);
                 return Ok(agreed.apply(socket));
             }
-            Answer::Last(bytes, error) => (bytes, error),
+            Answer::Last { head, body, error } => (head, body, error),
         };
-        let (bytes, error) = answer;
+        let (head, body, error) = answer;
         // The client may be gone or slow; either way this is over.
         let patience = match error {
             AcceptError::Answered(_) => self.timeout,
             _ => REFUSAL_TIMEOUT,
         };
-        let _ = write_last(&mut self.stream, &bytes, patience).await;
+        let _ = write_last(&mut self.stream, &[&head, &body], patience).await;
         Err(error)
     }
 
@@ -160,24 +161,18 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Accept<T> {
         let leftover = match read_head(&mut self.stream, &mut reader, BytesMut::new()).await {
             Ok(leftover) => leftover,
             Err(ReadHeadError::Io(error)) => return Err(lost(error)),
-            Err(ReadHeadError::Head(error)) => return Ok(Answer::refuse(error.into())),
+            Err(ReadHeadError::Head(error)) => return Ok(Answer::refuse(reader.refusal(error))),
         };
         let request = match reader.request() {
             Ok(request) => request,
-            Err(error) => return Ok(Answer::refuse(error.into())),
+            Err(error) => return Ok(Answer::refuse(reader.refusal(error))),
         };
         if let Some(otherwise) = &self.otherwise
             && !request.headers().contains_key(UPGRADE)
             // An opening handshake whose `Upgrade` a proxy took away is told so.
             && !request.headers().contains_key(SEC_WEBSOCKET_KEY)
         {
-            // A server MUST answer 400 to a request of HTTP/1.1 that lacks a Host or has several
-            // (RFC 9112 §3.2).
-            if request.version() == Version::HTTP_11
-                && request.headers().get_all(HOST).iter().count() != 1
-            {
-                let reason = "the request has no Host header, or several: send one";
-                let refusal = Refusal::new(StatusCode::BAD_REQUEST, reason);
+            if let Err(refusal) = check_host(&request) {
                 return Ok(Answer::refuse(refusal.to(request.method())));
             }
             return Ok(Answer::ordinary(otherwise(&request)));
@@ -199,6 +194,34 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Accept<T> {
         }
         Ok(answer(&handshake, &self.subprotocols, self.compression))
     }
+}
+
+/// "A server MUST respond with a 400 status code to any HTTP/1.1 request message that lacks a Host
+/// header field and to any request message that contains more than one Host header field line or a
+/// Host header field with an invalid field value" (RFC 9112 §3.2).
+fn check_host(request: &Request<()>) -> Result<(), Refusal> {
+    let mut hosts = request.headers().get_all(HOST).iter();
+    let reason = match (hosts.next(), hosts.next()) {
+        (None, _) if request.version() != Version::HTTP_11 => return Ok(()),
+        (Some(host), None) if is_host(host.as_bytes()) => return Ok(()),
+        (Some(_), None) => "the Host header is not a host with an optional port",
+        _ => "the request has no Host header, or several: send one",
+    };
+    Err(Refusal::new(StatusCode::BAD_REQUEST, reason))
+}
+
+/// A host and an optional port, or nothing, as for a URI without an authority (RFC 9110 §7.2).
+fn is_host(value: &[u8]) -> bool {
+    let Ok(authority) = Authority::try_from(value) else {
+        return value.is_empty();
+    };
+    let port = authority.as_str().strip_prefix(authority.host());
+    let is_port = |port: &str| port.strip_prefix(':').is_some_and(is_digits);
+    value.is_ascii() && port.is_some_and(|port| port.is_empty() || is_port(port))
+}
+
+fn is_digits(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// What an opening handshake agreed on.
@@ -268,12 +291,21 @@ enum Answer {
     /// The 101 is sent.
     Open { agreed: Agreed, leftover: BytesMut },
     /// The last bytes to send, and the error for the caller.
-    Last(Vec<u8>, AcceptError),
+    Last {
+        head: Vec<u8>,
+        /// As the program gave it: one content may be sent to many at a time.
+        body: Bytes,
+        error: AcceptError,
+    },
 }
 
 impl Answer {
     fn refuse(refusal: Refusal) -> Self {
-        Self::Last(encode_refusal(&refusal), refusal.into())
+        Self::Last {
+            head: encode_refusal(&refusal),
+            body: Bytes::new(),
+            error: refusal.into(),
+        }
     }
 
     fn ordinary(response: Response<Bytes>) -> Self {
@@ -287,9 +319,11 @@ impl Answer {
                 .insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
         }
         let status = parts.status;
-        let mut bytes = encode_response(&Response::from_parts(parts, ()));
-        bytes.extend_from_slice(&body);
-        Self::Last(bytes, AcceptError::Answered(status))
+        Self::Last {
+            head: encode_response(&Response::from_parts(parts, ())),
+            body,
+            error: AcceptError::Answered(status),
+        }
     }
 }
 

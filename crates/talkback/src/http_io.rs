@@ -121,10 +121,10 @@ pub(crate) async fn read_body<T: AsyncRead + Unpin>(
 /// reset overtakes the answer.
 pub(crate) async fn write_last<T: AsyncRead + AsyncWrite + Unpin>(
     io: &mut T,
-    bytes: &[u8],
+    pieces: &[&[u8]],
     patience: Duration,
 ) -> io::Result<()> {
-    for part in bytes.chunks(PART_SIZE) {
+    for part in pieces.iter().flat_map(|piece| piece.chunks(PART_SIZE)) {
         timeout(patience, write_all(io, part)).await??;
     }
     timeout(END_TIMEOUT, end(io)).await?

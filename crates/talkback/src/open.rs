@@ -8,13 +8,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
+use http::Response;
 use talkback_proto::handshake::{
     ClientHandshake, DeflateOffer, HandshakeError, HeadLimits, Negotiated, RefusedBody, WsUrl,
     encode_request,
 };
 use talkback_proto::{Keepalive, Role};
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::connect::Connect;
 use crate::dial::dial;
@@ -75,21 +76,37 @@ impl Connect {
             let stream = connect_tcp(addresses, &url).await?;
             let mut io = security.secure(stream, &url, &mut stage).await?;
             stage = Stage::Handshake;
-            let (negotiated, leftover) =
-                shake_hands(&mut io, &url, &handshake, self.head_limits).await?;
-            let mut socket = WebSocket::from_upgraded(io, leftover, Role::Client, self.limits);
-            socket.set_keepalive(self.keepalive.flatten());
-            Ok(socket
-                .with_protocol(negotiated.subprotocol.as_deref())
-                .with_deflate(negotiated.deflate.as_ref()))
+            let answer = shake_hands(&mut io, &url, &handshake, self.head_limits).await?;
+            Ok((io, answer))
         };
-        timeout(self.timeout, opening).await.unwrap_or_else(|_| {
+        let began = Instant::now();
+        let opened = timeout(self.timeout, opening).await.unwrap_or_else(|_| {
             Err(ConnectError::Timeout {
                 url: url.to_string(),
                 after: self.timeout,
                 stage,
             })
-        })
+        });
+        let (mut io, Answer { outcome, leftover }) = opened?;
+        match outcome {
+            Ok(negotiated) => {
+                let mut socket = WebSocket::from_upgraded(io, leftover, Role::Client, self.limits);
+                socket.set_keepalive(self.keepalive.flatten());
+                Ok(socket
+                    .with_protocol(negotiated.subprotocol.as_deref())
+                    .with_deflate(negotiated.deflate.as_ref()))
+            }
+            Err(response) => {
+                // It is refused whether or not all of the reason comes in time.
+                let patience = BODY_TIMEOUT.min(self.timeout.saturating_sub(began.elapsed()));
+                let mut body = RefusedBody::new(&response);
+                let _ = timeout(patience, read_body(&mut io, &leftover, &mut body)).await;
+                Err(ConnectError::Handshake {
+                    url: url.to_string(),
+                    error: HandshakeError::refused(&response, body.finish()),
+                })
+            }
+        }
     }
 }
 
@@ -179,13 +196,21 @@ fn lost(url: &WsUrl, error: io::Error) -> ConnectError {
     }
 }
 
-/// The opening handshake; returns what was agreed on and the bytes behind the 101.
+/// What a server said to the opening handshake.
+struct Answer {
+    /// What was agreed on, or the response with another status than 101.
+    outcome: Result<Negotiated, Response<()>>,
+    /// The bytes behind it.
+    leftover: BytesMut,
+}
+
+/// The opening handshake, up to the end of the response's head.
 async fn shake_hands(
     stream: &mut Transport,
     url: &WsUrl,
     handshake: &ClientHandshake,
     limits: HeadLimits,
-) -> Result<(Negotiated, BytesMut), ConnectError> {
+) -> Result<Answer, ConnectError> {
     let failed = |error| ConnectError::Handshake {
         url: url.to_string(),
         error,
@@ -200,13 +225,10 @@ async fn shake_hands(
                 ReadHeadError::Io(error) => lost(url, error),
                 ReadHeadError::Head(error) => failed(error.into()),
             })?;
-    match handshake.validate(&response) {
-        Ok(negotiated) => Ok((negotiated, leftover)),
-        Err(HandshakeError::Status(_)) => {
-            let mut body = RefusedBody::new(&response);
-            let _ = timeout(BODY_TIMEOUT, read_body(stream, &leftover, &mut body)).await;
-            Err(failed(HandshakeError::refused(&response, body.finish())))
-        }
-        Err(error) => Err(failed(error)),
-    }
+    let outcome = match handshake.validate(&response) {
+        Ok(negotiated) => Ok(negotiated),
+        Err(HandshakeError::Status(_)) => Err(response),
+        Err(error) => return Err(failed(error)),
+    };
+    Ok(Answer { outcome, leftover })
 }

@@ -5,6 +5,7 @@ mod answers;
 
 use std::future::IntoFuture;
 use std::io::ErrorKind;
+use std::time::Duration;
 
 use answers::{answer, assert_nobody_came, failure, failure_with, listen, read_request, refused};
 use talkback::{Connect, ConnectError, HandshakeError, Stage, accept, connect};
@@ -210,6 +211,38 @@ async fn c18_a_404_carries_status_headers_and_the_beginning_of_its_body() {
         (404, &"7".parse().unwrap())
     );
     assert_eq!(refused.body, body[..4096]);
+}
+
+#[tokio::test]
+async fn c18_what_came_of_a_body_by_the_timeout_is_kept() {
+    for head in [
+        "",
+        "Content-Length: 100\r\n",
+        "Transfer-Encoding: chunked\r\n",
+    ] {
+        let body = if head.starts_with('T') {
+            "4\r\nbusy\r\n"
+        } else {
+            "busy"
+        };
+        let response = format!("HTTP/1.1 503 Busy\r\nRetry-After: 5\r\n{head}\r\n{body}");
+        let error = failure_with(
+            // Less than the body would be waited for.
+            |connect| connect.timeout(Duration::from_millis(500)),
+            |mut stream| async move {
+                read_request(&mut stream).await;
+                stream.write_all(response.as_bytes()).await.unwrap();
+                // Until the client has gone.
+                stream.read_to_end(&mut Vec::new()).await.unwrap();
+            },
+        );
+        let refused = refused(error.await);
+        assert_eq!(
+            (refused.status.as_u16(), &refused.body[..]),
+            (503, &b"busy"[..])
+        );
+        assert_eq!(refused.headers["retry-after"], "5");
+    }
 }
 
 #[tokio::test]

@@ -1,15 +1,18 @@
 //! One connection of the echo server.
 
-use std::future::{Future, ready};
+use std::future::{Future, poll_fn, ready};
 use std::io;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use talkback::{AcceptError, CloseCode, CloseInfo, WebSocket};
+use talkback::{AcceptError, CloseCode, CloseInfo, Error, Message, WebSocket};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::watch;
+use tokio::task::block_in_place;
 use tokio::time::{Instant, timeout, timeout_at};
 use tracing::{debug, info};
 
@@ -18,6 +21,9 @@ use super::http;
 
 /// How long a client may take until its WebSocket is open, TLS included.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// From this size in bytes on, to compress a message takes some milliseconds and more.
+const LARGE_SIZE: usize = 64 * 1024;
 
 const DRAIN_REASON: &str = "the server stops";
 
@@ -66,7 +72,7 @@ pub(super) async fn serve<T: Transport>(
     };
     info!(%peer, subprotocol = socket.protocol(), "open");
     tokio::select! {
-        () = echo(&mut socket) => {}
+        () = echo(&mut socket, &settings) => {}
         _ = stopped.changed() => Box::pin(drain(&mut socket, &settings)).await,
     }
     log_end(peer, socket.close_info());
@@ -103,11 +109,33 @@ enum OpenError {
 
 /// Sends back what comes. `recv` writes what was fed before it waits, so that the answers to one
 /// read leave in one write.
-async fn echo<T: Transport>(socket: &mut WebSocket<T>) {
+async fn echo<T: Transport>(socket: &mut WebSocket<T>, settings: &Settings) {
     while let Ok(Some(message)) = socket.recv().await {
         // What cannot be sent shows at the next `recv` as the end of the connection.
-        let _ = socket.feed(message).await;
+        let _ = match message.len() >= LARGE_SIZE && socket.has_deflate() {
+            true => Box::pin(feed_large(socket, message, settings)).await,
+            false => socket.feed(message).await,
+        };
     }
+}
+
+/// Compresses and queues a message, which may take a second, while others are served: a client that
+/// sends 130 KB may choose 16 MiB that are dear to compress.
+async fn feed_large<T: Transport>(
+    socket: &mut WebSocket<T>,
+    message: Message,
+    settings: &Settings,
+) -> Result<(), Error> {
+    // Never closed. Without room in the queue nothing is compressed, and none is held up.
+    socket.flush().await?;
+    let _permit = settings.large.acquire().await;
+    let mut feeding = pin!(socket.feed(message));
+    poll_fn(|cx| match Handle::current().runtime_flavor() {
+        RuntimeFlavor::CurrentThread => feeding.as_mut().poll(cx),
+        // Another thread takes over the tasks of this one.
+        _ => block_in_place(|| feeding.as_mut().poll(cx)),
+    })
+    .await
 }
 
 async fn drain<T: Transport>(socket: &mut WebSocket<T>, settings: &Settings) {

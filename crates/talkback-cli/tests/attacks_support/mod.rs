@@ -6,11 +6,11 @@
 
 #![allow(dead_code, reason = "each test file uses its own part")]
 
+pub(crate) mod by_hand;
 mod bystander;
 mod descriptors;
 mod peer;
 mod usage;
-pub(crate) mod zeros;
 
 use std::net::SocketAddr;
 use std::process::Command;

@@ -59,6 +59,8 @@ pub struct HeadReader {
     /// The bytes of the line that has not ended.
     line_size: usize,
     is_after_cr: bool,
+    /// Whether the method of a request that has failed is HEAD.
+    asks_for_head: bool,
     /// How many bytes were looked at, so that tests can hold the work to be linear.
     #[cfg(test)]
     pub(super) work: usize,
@@ -82,6 +84,7 @@ impl HeadReader {
             lines: 0,
             line_size: 0,
             is_after_cr: false,
+            asks_for_head: false,
             #[cfg(test)]
             work: 0,
         }
@@ -96,7 +99,7 @@ impl HeadReader {
     /// # Errors
     ///
     /// [`HeadError`] at the first byte that is over a limit or that no head can have there; the
-    /// reader stays failed. A server answers with [`Refusal::from`] it.
+    /// reader stays failed. A server answers with the [`refusal`](HeadReader::refusal) of it.
     pub fn handle(&mut self, bytes: &[u8]) -> Result<Option<usize>, HeadError> {
         match self.state {
             State::Reading => {}
@@ -112,6 +115,7 @@ impl HeadReader {
                 }
                 Err(error) => {
                     self.state = State::Failed(error);
+                    self.asks_for_head = self.asks_for_head();
                     self.head = Vec::new();
                     return Err(error);
                 }
@@ -148,6 +152,22 @@ impl HeadReader {
         *request.version_mut() = http_version(parsed.version)?;
         *request.headers_mut() = header_map(parsed.headers)?;
         Ok(request)
+    }
+
+    /// What a server answers to a request that has failed so; without content to the method HEAD
+    /// (RFC 9110 §9.3.2).
+    #[must_use]
+    pub fn refusal(&self, error: HeadError) -> Refusal {
+        let refusal = Refusal::from(error);
+        if self.asks_for_head() {
+            refusal.to(&Method::HEAD)
+        } else {
+            refusal
+        }
+    }
+
+    fn asks_for_head(&self) -> bool {
+        self.asks_for_head || self.head.starts_with(b"HEAD ")
     }
 
     /// The response that the head is; to be called once [`handle`](HeadReader::handle) has returned

@@ -19,6 +19,16 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
         self
     }
 
+    /// Whether both ends agreed on compression (RFC 7692), and the connection has not ended.
+    ///
+    /// To queue a message then takes the processor's time, up to 60 ms for a MiB: a server whose
+    /// clients choose what is sent sees to others meanwhile, by another thread
+    /// (`tokio::task::block_in_place`), by [`send_stream`](Self::send_stream), or without
+    /// compression ([`feed_with`](Self::feed_with)).
+    pub fn has_deflate(&self) -> bool {
+        self.connection.has_deflate()
+    }
+
     /// Queues a message as [`feed`](Self::feed) does, and says whether it may be compressed: what
     /// is compressed already, or mixes a secret with what an attacker chooses, should not be.
     ///

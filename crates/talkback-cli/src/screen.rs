@@ -3,9 +3,12 @@
 
 use std::io::{self, IsTerminal as _, Write as _};
 
+use talkback::Message;
+
 use crate::input::Lines;
-use crate::printer::Printer;
+use crate::printer::{Line, Printer};
 use crate::prompt::Prompt;
+use crate::show;
 
 /// Standard output or standard error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,21 +90,40 @@ impl Screen {
     pub async fn print(&mut self, output: Output, line: String) -> io::Result<()> {
         match &mut self.0 {
             Face::Prompt(prompt) => prompt.print(output, line).await,
-            Face::Plain(printer) => printer.print(output, line).await,
+            Face::Plain(printer) => printer.print(output, Line::Text(line)).await,
             Face::Closed => output.write(format!("{line}\n").as_bytes()),
+        }
+    }
+
+    /// Prints a message as [`line`](crate::show::line) shows it; as [`print`](Self::print), but in a
+    /// pipe what waits to be printed is the message, which may be much shorter.
+    ///
+    /// # Errors
+    /// As [`print`](Self::print).
+    ///
+    /// # Cancel safety
+    /// A dropped call may lose the message.
+    pub async fn print_message(&mut self, output: Output, message: Message) -> io::Result<()> {
+        match &mut self.0 {
+            Face::Plain(printer) => printer.print(output, Line::Message(message)).await,
+            Face::Prompt(_) | Face::Closed => self.print(output, show::line(&message)).await,
         }
     }
 
     /// Prints what is left, takes the prompt away and leaves the terminal as it was. Lines can be
     /// printed afterwards as well.
     ///
+    /// # Errors
+    /// Why not all was printed, unless [`print`](Self::print) has said that.
+    ///
     /// # Cancel safety
     /// A dropped call leaves the tidying to the background.
-    pub async fn close(&mut self) {
+    pub async fn close(&mut self) -> io::Result<()> {
         match std::mem::replace(&mut self.0, Face::Closed) {
             Face::Prompt(prompt) => prompt.close().await,
-            Face::Plain(printer) => printer.close().await,
+            Face::Plain(printer) => return printer.close().await,
             Face::Closed => {}
         }
+        Ok(())
     }
 }

@@ -7,6 +7,9 @@ use talkback::Message;
 /// How many bytes of a binary message are shown.
 const BYTES_SHOWN: usize = 32;
 
+/// How many bytes of a text are escaped at a time.
+const PART_SIZE: usize = 64 * 1024;
+
 /// A message as one line, without its line end.
 ///
 /// Text is shown as it is, except for control characters other than the tab: they are escaped, so
@@ -23,6 +26,26 @@ pub fn line(message: &Message) -> String {
         Message::Text(text) => escaped(text),
         Message::Binary(bytes) => hex(message, bytes),
     }
+}
+
+/// [`line`], in parts of which none is much longer than 64 KiB.
+pub(crate) fn parts(message: &Message) -> impl Iterator<Item = String> {
+    let (mut text, mut binary) = match message {
+        Message::Text(text) => (&**text, None),
+        Message::Binary(bytes) => ("", Some(hex(message, bytes))),
+    };
+    std::iter::from_fn(move || {
+        if text.is_empty() {
+            return binary.take();
+        }
+        let mut size = PART_SIZE.min(text.len());
+        while !text.is_char_boundary(size) {
+            size -= 1;
+        }
+        let part;
+        (part, text) = text.split_at(size);
+        Some(escaped(part))
+    })
 }
 
 /// Text without control characters, each of which is escaped.
@@ -51,6 +74,22 @@ fn hex(message: &Message, bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn parts_are_the_line() {
+        let long = "한\u{1b}a".repeat(100_000);
+        for message in [
+            Message::from(""),
+            long.into(),
+            vec![7; 100].into(),
+            vec![].into(),
+        ] {
+            let parts: Vec<String> = parts(&message).collect();
+            assert_eq!(parts.concat(), line(&message));
+            // Each of a control character's bytes becomes six at most.
+            assert!(parts.iter().all(|part| part.len() <= 6 * PART_SIZE));
+        }
+    }
 
     #[test]
     fn a_message_cannot_take_over_the_terminal() {

@@ -5,7 +5,10 @@ mod support;
 
 use std::future::Future as _;
 use std::pin::pin;
+use std::process::{Command, Stdio};
 use std::task::{Context, Waker};
+use std::thread::sleep;
+use std::time::Duration;
 
 use attacks_support::by_hand::{compressed_letters, compressed_zeros};
 use attacks_support::{
@@ -20,6 +23,7 @@ const BEYOND: u64 = (32 + 64) * KIB;
 
 const FIN: u8 = 0x80;
 const RSV1: u8 = 0x40;
+const TEXT: u8 = 0x1;
 const BINARY: u8 = 0x2;
 const CONTINUATION: u8 = 0x0;
 
@@ -148,4 +152,33 @@ async fn v45_compressed_sends_to_a_server_given_up_at_any_poll() {
     assert!(socket.close().await.clean);
     drop(socket);
     tokio::task::block_in_place(|| target.recovers());
+}
+
+#[test]
+fn v51_a_client_whose_output_nobody_reads() {
+    let attacker = Attacker::listen();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_talkback"));
+    command
+        .args(["connect", &attacker.url])
+        .env_remove("RUST_LOG");
+    command.stdin(Stdio::piped()).stderr(Stdio::null());
+    let mut client = command.stdout(Stdio::piped()).spawn().unwrap();
+    let mut peer = attacker.open_compressed();
+    let usage = Usage::of(client.id());
+    let before = usage.peak();
+    // Shown, each byte takes five.
+    let zeros = compressed_zeros(MESSAGE_SIZE_MAX as usize - 5_000);
+    peer.send(&plain(FIN | RSV1 | TEXT, &zeros).repeat(20));
+    let is_stuck = || {
+        let ticks = usage.ticks();
+        sleep(Duration::from_millis(500));
+        usage.ticks() == ticks && usage.peak() > before + MESSAGE_SIZE_MAX
+    };
+    until("it waits for its reader", is_stuck);
+    let growth = usage.peak() - before;
+    println!("memory grew by {} KiB", growth / KIB);
+    // One message that is printed and one that waits for its place; each had grown into its size.
+    assert!(growth <= 2 * 2 * MESSAGE_SIZE_MAX + CONSTANT, "{growth}");
+    client.kill().unwrap();
+    client.wait().unwrap();
 }

@@ -133,3 +133,38 @@ fn a_server_that_never_stops_does_not_hide_the_input() {
     client.signal("INT");
     client.finish();
 }
+
+/// What a shell makes of these lines, in which `$0` is the program and `$1` the server: what comes out
+/// on standard output and standard error.
+#[cfg(target_os = "linux")]
+fn shell(lines: &str, url: &str) -> (String, String) {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", lines, env!("CARGO_BIN_EXE_talkback"), url]);
+    let finished = shell.env_remove("RUST_LOG").output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (text(finished.stdout), text(finished.stderr))
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_reader_that_has_seen_enough_is_no_error() {
+    let (_server, url) = echo(&[]);
+    let lines = r#"seq 1 100000 | { "$0" connect "$1"; echo "code $?" >&2; } | head -n 2"#;
+    let (stdout, stderr) = shell(lines, &url);
+    assert_eq!(stdout, "1\n2\n");
+    assert!(stderr.contains("closed by this end"), "{stderr}");
+    assert!(stderr.ends_with("code 0\n"), "{stderr}");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn output_that_is_lost_is_an_error() {
+    let (_server, url) = echo(&[]);
+    for count in [1, 100_000] {
+        let lines = format!(r#"seq 1 {count} | "$0" connect "$1" >/dev/full; echo "code $?""#);
+        let (stdout, stderr) = shell(&lines, &url);
+        assert_eq!(stdout, "code 1\n", "{stderr}");
+        let what = "could not write to standard output: No space left on device";
+        assert!(stderr.contains(what), "{stderr}");
+    }
+}

@@ -54,7 +54,8 @@ pub(crate) async fn run(url: &str, answer_timeout: Duration) -> Result<u8, Failu
         stop = signals.next() => Err(Ending::Stopped(stop)),
     };
     // Before anything else: it gives the terminal back, and Ctrl-C its meaning.
-    view.screen.close().await;
+    let closed = view.screen.close().await;
+    let outcome = outcome.and(closed.map_err(|error| output_failed(&error)));
     tokio::select! {
         _ = view.conversation.page.leave() => {}
         stop = signals.next() => return Ok(stop.exit_code()),
@@ -65,6 +66,7 @@ pub(crate) async fn run(url: &str, answer_timeout: Duration) -> Result<u8, Failu
             None => Ok(0),
         },
         Err(Ending::Stopped(stop)) => Ok(stop.exit_code()),
+        Err(Ending::Unread) => Ok(0),
         Err(Ending::Failed(what)) => Err(what),
     }
 }
@@ -73,12 +75,21 @@ pub(crate) async fn run(url: &str, answer_timeout: Duration) -> Result<u8, Failu
 enum Ending {
     /// Ctrl-C or a signal.
     Stopped(Stop),
+    /// Whoever read standard output, such as `head`, has seen enough.
+    Unread,
     Failed(Failure),
 }
 
 impl From<Failure> for Ending {
     fn from(what: Failure) -> Self {
         Self::Failed(what)
+    }
+}
+
+fn output_failed(error: &io::Error) -> Ending {
+    match error.kind() {
+        io::ErrorKind::BrokenPipe => Ending::Unread,
+        _ => Ending::Failed(format!("could not write to standard output: {error}")),
     }
 }
 
@@ -154,16 +165,16 @@ impl View {
             }
             Step::Message(message) => {
                 let kind = self.answers.handle_message(&message);
-                self.show_message(&message, kind).await?;
+                self.show_message(message, kind).await?;
                 self.input_end = self.input_end.map(|_| Instant::now());
             }
-            Step::InputEnded => self.end_input().await,
+            Step::InputEnded => self.end_input().await?,
             Step::InputFailed(error) if error.kind() == io::ErrorKind::Interrupted => {
                 return Err(Ending::Stopped(Stop::Interrupt));
             }
             Step::InputFailed(error) => {
                 self.input_error = Some(error);
-                self.end_input().await;
+                self.end_input().await?;
             }
             // There is nothing left to show.
             Step::Closed => {}
@@ -172,24 +183,25 @@ impl View {
     }
 
     /// Shows answers on standard output, others on standard error.
-    async fn show_message(&mut self, message: &Message, kind: Kind) -> Result<(), Failure> {
-        let line = show::line(message);
+    async fn show_message(&mut self, message: Message, kind: Kind) -> Result<(), Ending> {
         let printed = match kind {
-            Kind::Answer => self.screen.print(Output::Stdout, line).await,
+            Kind::Answer => self.screen.print_message(Output::Stdout, message).await,
             Kind::Unasked => {
+                let line = show::line(&message);
                 let line = format!("the server says, unasked: {line}");
                 // If nobody reads standard error, there is nobody to tell.
                 let _ = self.screen.print(Output::Stderr, line).await;
                 return Ok(());
             }
         };
-        printed.map_err(|error| format!("could not write to standard output: {error}"))
+        printed.map_err(|error| output_failed(&error))
     }
 
-    async fn end_input(&mut self) {
+    async fn end_input(&mut self) -> Result<(), Ending> {
         // While the last answers are waited for, Ctrl-C is a signal again.
-        self.screen.close().await;
+        let closed = self.screen.close().await;
         self.input_end = Some(Instant::now());
+        closed.map_err(|error| output_failed(&error))
     }
 
     fn is_done(&self) -> bool {

@@ -215,3 +215,24 @@ async fn wrong_usage_has_an_exit_code_of_its_own() {
     assert_eq!(finished.code, Some(2));
     assert_eq!(finished.stderr.lines().count(), 1, "{finished:?}");
 }
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_reader_that_has_seen_enough_is_no_error_and_one_that_takes_nothing_is() {
+    let run = |lines: &str| {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", lines, env!("CARGO_BIN_EXE_talkback-demo")]);
+        let finished = shell.output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (text(finished.stdout), text(finished.stderr))
+    };
+    let (stdout, stderr) = run(r#"seq 1 20000 | { "$0"; echo "code $?" >&2; } | head -n 1"#);
+    assert_eq!(stdout, "1\n");
+    assert!(stderr.ends_with("code 0\n"), "{stderr}");
+    let (stdout, stderr) = run(r#"seq 1 20000 | "$0" >/dev/full; echo "code $?""#);
+    assert_eq!(stdout, "code 1\n", "{stderr}");
+    assert!(
+        stderr.contains("could not write to standard output: No space left"),
+        "{stderr}"
+    );
+}

@@ -9,7 +9,6 @@ use talkback_cli::exchange::{self, Step};
 use talkback_cli::explain;
 use talkback_cli::input::Lines;
 use talkback_cli::screen::{Output, Screen};
-use talkback_cli::show;
 use talkback_cli::signals::{Signals, Stop};
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -61,7 +60,10 @@ pub(crate) async fn run(
             Ending::Stopped(stop)
         }
         ending => tokio::select! {
-            () = screen.close() => ending,
+            closed = screen.close() => match (ending, closed) {
+                (Ending::Closed | Ending::Done, Err(error)) => output_failed(&error),
+                (ending, _) => ending,
+            },
             stop = signals.next() => Ending::Stopped(stop),
         },
     };
@@ -158,7 +160,7 @@ impl Session<'_> {
                 let _ = self.socket.feed(line).await;
             }
             Step::Message(message) => {
-                let printed = screen.print(Output::Stdout, show::line(&message)).await;
+                let printed = screen.print_message(Output::Stdout, message).await;
                 if let Err(error) = printed {
                     return Some(output_failed(&error));
                 }

@@ -9,7 +9,7 @@ use axum::Router;
 use axum::extract::Request;
 use axum::routing::get;
 use http::Response;
-use talkback::Upgrading;
+use talkback::{UpgradeBody, Upgrading};
 use tokio::net::TcpListener;
 
 #[tokio::main]
@@ -25,7 +25,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-async fn open(mut request: Request) -> Response<String> {
+async fn open(mut request: Request) -> Response<UpgradeBody> {
     let (response, upgrading) = talkback::upgrade(&mut request)
         .subprotocols(["echo"])
         .answer();

@@ -11,7 +11,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use talkback::Upgrading;
+use talkback::{UpgradeBody, Upgrading};
 use tokio::net::{TcpListener, TcpStream};
 
 #[tokio::main]
@@ -45,7 +45,7 @@ async fn serve(stream: TcpStream) {
     }
 }
 
-async fn open(mut request: Request<Incoming>) -> Result<Response<String>, Infallible> {
+async fn open(mut request: Request<Incoming>) -> Result<Response<UpgradeBody>, Infallible> {
     let (response, upgrading) = talkback::upgrade(&mut request).answer();
     tokio::spawn(async move {
         if let Err(error) = echo(upgrading).await {

@@ -114,7 +114,7 @@ pub use pair::pair;
 #[cfg(not(browser))]
 pub use transport::Transport;
 #[cfg(all(feature = "upgrade", not(browser)))]
-pub use upgrade::{Upgrade, Upgraded, Upgrading, upgrade};
+pub use upgrade::{Upgrade, UpgradeBody, Upgraded, Upgrading, upgrade};
 pub use waits::{Closing, Ready};
 
 #[cfg(not(browser))]

@@ -1,6 +1,8 @@
 //! The server's way to an open connection where an HTTP server has read the request: hyper 1 and
 //! what is built on it.
 
+mod body;
+
 use std::future::Future;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -22,6 +24,9 @@ use crate::accept::{Agreed, answer};
 use crate::error::AcceptError;
 use crate::websocket::WebSocket;
 
+use self::body::Sent;
+pub use self::body::UpgradeBody;
+
 /// Accepts a WebSocket on a request that an HTTP server has read (RFC 6455 §4.2).
 ///
 /// `request` is that of hyper 1 or of a framework on it, such as `axum::extract::Request`; its body
@@ -34,7 +39,7 @@ use crate::websocket::WebSocket;
 ///
 /// ```
 /// # use axum::{Router, extract::Request, routing::get};
-/// async fn open(mut request: Request) -> http::Response<String> {
+/// async fn open(mut request: Request) -> http::Response<talkback::UpgradeBody> {
 ///     let (response, upgrading) = talkback::upgrade(&mut request)
 ///         .subprotocols(["chat"])
 ///         .answer();
@@ -105,21 +110,29 @@ impl Upgrade {
     /// is. The future is ready once the server has written it: await it in a task of its own, never
     /// before the response is returned.
     #[must_use = "the client waits for the response"]
-    pub fn answer(self) -> (Response<String>, Upgrading) {
+    pub fn answer(self) -> (Response<UpgradeBody>, Upgrading) {
         let limits = self.limits.clone();
         let (response, outcome) = match self.decide() {
-            Ok((response, agreed)) => (response.map(|()| String::new()), Ok(agreed)),
-            Err(refusal) => (refuse(&refusal), Err(refusal)),
+            Ok((response, on_upgrade, agreed)) => {
+                let (body, sent) = UpgradeBody::empty();
+                let opening = Opening {
+                    on_upgrade,
+                    sent,
+                    agreed,
+                };
+                (response.map(|()| body), Ok(opening))
+            }
+            Err(refusal) => (refuse(&refusal).map(UpgradeBody::from), Err(refusal)),
         };
         (response, Upgrading { outcome, limits })
     }
 
-    fn decide(self) -> Result<(Response<()>, (OnUpgrade, Agreed)), Refusal> {
+    fn decide(self) -> Result<(Response<()>, OnUpgrade, Agreed), Refusal> {
         let handshake = self.handshake?;
         self.origin_policy.check(&handshake)?;
         let on_upgrade = self.on_upgrade.ok_or_else(not_upgradable)?;
         let (response, agreed) = answer(&handshake, &self.subprotocols, self.compression);
-        Ok((response, (on_upgrade, agreed)))
+        Ok((response, on_upgrade, agreed))
     }
 }
 
@@ -148,8 +161,8 @@ fn refuse(refusal: &Refusal) -> Response<String> {
 ///
 /// # Errors
 /// [`AcceptError::Refused`] at once if the request was refused; the response tells the client.
-/// [`AcceptError::Lost`] if the client went away before the 101 was written, the response was not
-/// returned, or the server does not hand over its connections.
+/// [`AcceptError::Lost`] if the client went away before the 101 was written, another response was sent
+/// in its place, or the server does not hand over its connections.
 ///
 /// # Cancel safety
 /// A dropped call of `await` on a reference loses nothing. Dropping the future itself closes the
@@ -157,8 +170,16 @@ fn refuse(refusal: &Refusal) -> Response<String> {
 #[derive(Debug)]
 #[must_use = "the connection closes if this is dropped"]
 pub struct Upgrading {
-    outcome: Result<(OnUpgrade, Agreed), Refusal>,
+    outcome: Result<Opening, Refusal>,
     limits: Limits,
+}
+
+#[derive(Debug)]
+struct Opening {
+    on_upgrade: OnUpgrade,
+    /// Whether the 101 was.
+    sent: Sent,
+    agreed: Agreed,
 }
 
 impl Future for Upgrading {
@@ -166,15 +187,24 @@ impl Future for Upgrading {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let upgrading = &mut *self;
-        let (on_upgrade, agreed) = match &mut upgrading.outcome {
-            Ok((on_upgrade, agreed)) => (on_upgrade, &*agreed),
+        let opening = match &mut upgrading.outcome {
+            Ok(opening) => opening,
             Err(refusal) => return Poll::Ready(Err(refusal.clone().into())),
         };
-        let upgraded = ready!(Pin::new(on_upgrade).poll(cx)).map_err(lost)?;
+        let upgraded = ready!(Pin::new(&mut opening.on_upgrade).poll(cx)).map_err(lost)?;
+        if !opening.sent.get() {
+            return Poll::Ready(Err(not_sent()));
+        }
         let (io, leftover) = Upgraded::new(upgraded);
         let socket = WebSocket::from_upgraded(io, leftover, Role::Server, upgrading.limits.clone());
-        Poll::Ready(Ok(agreed.apply(socket)))
+        Poll::Ready(Ok(opening.agreed.apply(socket)))
     }
+}
+
+/// The connection ends with what the server sent in place of the 101.
+fn not_sent() -> AcceptError {
+    let what = "another response was sent than the one to return, or a layer wraps its body and does not pass `is_end_stream` on";
+    AcceptError::Lost(Arc::new(io::Error::other(what)))
 }
 
 fn lost(error: hyper::Error) -> AcceptError {

@@ -19,7 +19,7 @@ use hyper_util::rt::TokioIo;
 use support::{Fin, masked};
 use talkback::{
     AcceptError, CloseCode, ConnectError, HandshakeError, Limits, OriginPolicy, Refused, Upgrade,
-    Upgraded, Upgrading, WebSocket, connect,
+    UpgradeBody, Upgraded, Upgrading, WebSocket, connect,
 };
 use talkback_proto::Opcode;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, duplex};
@@ -42,7 +42,7 @@ impl Service {
         (Self { options, outcomes }, received)
     }
 
-    fn answer<B>(&self, request: &mut Request<B>) -> Response<String> {
+    fn answer<B>(&self, request: &mut Request<B>) -> Response<UpgradeBody> {
         let upgrade = talkback::upgrade(request);
         let (response, upgrading): (_, Upgrading) = (self.options)(upgrade).answer();
         let outcomes = self.outcomes.clone();
@@ -353,7 +353,7 @@ async fn a_response_that_is_not_returned_ends_the_future() {
         drop(response);
         let errors = errors.clone();
         tokio::spawn(async move { errors.send(upgrading.await.unwrap_err()).unwrap() });
-        async move { Err::<Response<String>, _>(Arc::new(io::Error::other("no"))) }
+        async move { Err::<Response<UpgradeBody>, _>(Arc::new(io::Error::other("no"))) }
     });
     let connection = http1::Builder::new().serve_connection(TokioIo::new(server), service);
     tokio::spawn(connection.with_upgrades());

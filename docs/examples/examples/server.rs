@@ -18,7 +18,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-async fn open(mut request: Request) -> http::Response<String> {
+async fn open(mut request: Request) -> http::Response<talkback::UpgradeBody> {
     let (response, upgrading) = talkback::upgrade(&mut request)
         .subprotocols(["echo"])
         .answer();

@@ -22,6 +22,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 ///
 /// A user name and password in the URL become an `Authorization` header.
 ///
+/// To be awaited it needs a tokio runtime with I/O and time enabled (`enable_all`), and panics without
+/// one; a channel needs none.
+///
 /// ```no_run
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 /// let mut socket = talkback::connect("ws://127.0.0.1:9001/").subprotocol("chat").await?;

@@ -31,6 +31,9 @@ impl Ready {
 impl Ready {
     /// Blocks this thread until the channel is open: for programs without a runtime.
     ///
+    /// A channel that was made within a tokio runtime is driven by it: on a runtime of one thread that
+    /// this call holds up, or that nothing runs any more, it waits for ever.
+    ///
     /// # Errors
     /// Why it could not be opened.
     pub fn wait(self) -> Result<(), Error> {
@@ -84,6 +87,9 @@ impl Closing {
 impl Closing {
     /// Blocks this thread until the channel has ended: for programs without a runtime, whose last
     /// messages would else be lost when `main` returns.
+    ///
+    /// A channel that was made within a tokio runtime is driven by it: on a runtime of one thread that
+    /// this call holds up, or that nothing runs any more, it waits for ever.
     ///
     /// # Errors
     /// A close frame that could not be sent.

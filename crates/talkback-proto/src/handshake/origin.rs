@@ -18,7 +18,7 @@ pub enum OriginPolicy {
     /// Allows every page; right for servers that rely on no cookie and no network position.
     Any,
     /// Allows the origins listed, as `https://app.example` or `http://localhost:8080`, and the same
-    /// origin.
+    /// origin. A browser sends no path with it, not even a slash: what has one allows nobody.
     List(Vec<String>),
 }
 

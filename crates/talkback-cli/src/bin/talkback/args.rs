@@ -18,9 +18,9 @@ use crate::{exit, values};
 #[derive(Debug, Parser)]
 #[command(name = "talkback", version)]
 pub(crate) struct Args {
-    /// Tell more on standard error: echo logs the pages and probes that it answers, connect the
-    /// phases of connecting and the whole answer of a server that refuses. RUST_LOG=trace and its
-    /// like go further
+    /// Tell more on standard error: echo logs the pages and probes that it answers (RUST_LOG has the
+    /// last word), connect the phases that led to an open connection, and the beginning of the body
+    /// with which a server refuses
     #[arg(short, long, global = true)]
     pub(crate) verbose: bool,
     #[command(subcommand)]
@@ -128,7 +128,7 @@ pub(crate) struct ClientTlsArgs {
 
 const CONNECT_HELP: &str = "\
 Each line, without its line end, is sent as a text message. Each message that comes is one line:
-control characters in it are escaped, of a binary one the size and the first bytes are shown.
+control characters but the tab are escaped, of a binary one the size and the first bytes are shown.
 In a terminal, Ctrl-D closes. When piped input ends, answers are waited for until none has come for
 1 s; then the connection is closed normally. Ctrl-C closes it with 1001.
 

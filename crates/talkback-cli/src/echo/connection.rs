@@ -3,7 +3,7 @@
 use std::future::{Future, poll_fn, ready};
 use std::io;
 use std::net::SocketAddr;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -112,30 +112,33 @@ enum OpenError {
 async fn echo<T: Transport>(socket: &mut WebSocket<T>, settings: &Settings) {
     while let Ok(Some(message)) = socket.recv().await {
         // What cannot be sent shows at the next `recv` as the end of the connection.
-        let _ = match message.len() >= LARGE_SIZE && socket.has_deflate() {
-            true => Box::pin(feed_large(socket, message, settings)).await,
-            false => socket.feed(message).await,
-        };
+        if message.len() >= LARGE_SIZE && socket.has_deflate() {
+            let _ = feed_large(socket, message, settings).await;
+        } else {
+            let _ = socket.feed(message).await;
+        }
     }
 }
 
 /// Compresses and queues a message, which may take a second, while others are served: a client that
 /// sends 130 KB may choose 16 MiB that are dear to compress.
-async fn feed_large<T: Transport>(
-    socket: &mut WebSocket<T>,
+fn feed_large<'a, T: Transport>(
+    socket: &'a mut WebSocket<T>,
     message: Message,
-    settings: &Settings,
-) -> Result<(), Error> {
-    // Never closed. Without room in the queue nothing is compressed, and none is held up.
-    socket.flush().await?;
-    let _permit = settings.large.acquire().await;
-    let mut feeding = pin!(socket.feed(message));
-    poll_fn(|cx| match Handle::current().runtime_flavor() {
-        RuntimeFlavor::CurrentThread => feeding.as_mut().poll(cx),
-        // Another thread takes over the tasks of this one.
-        _ => block_in_place(|| feeding.as_mut().poll(cx)),
+    settings: &'a Settings,
+) -> Pin<Box<dyn Future<Output = Result<(), Error>> + Send + 'a>> {
+    Box::pin(async move {
+        // Without room in the queue nothing is compressed, and nobody is held up.
+        socket.flush().await?;
+        let _permit = settings.large.acquire().await;
+        let mut feeding = pin!(socket.feed(message));
+        poll_fn(|cx| match Handle::current().runtime_flavor() {
+            RuntimeFlavor::CurrentThread => feeding.as_mut().poll(cx),
+            // Another thread takes over the tasks of this one.
+            _ => block_in_place(|| feeding.as_mut().poll(cx)),
+        })
+        .await
     })
-    .await
 }
 
 async fn drain<T: Transport>(socket: &mut WebSocket<T>, settings: &Settings) {

@@ -17,7 +17,8 @@ use hyper::body::{Body, Frame, SizeHint};
 /// in place of the 101, no WebSocket may be open behind it: so [`Upgrading`](super::Upgrading) asks the
 /// 101's body whether it was sent. hyper asks a body that it sends whether it is at its end, and
 /// whatever wraps the body has to pass that question on ([`Body::is_end_stream`]), as axum and
-/// `http-body-util` do.
+/// `http-body-util` do; tower-http's layer for the timeout of bodies does not. A layer that changes the
+/// status and keeps the body is not seen: let it answer with a response of its own.
 ///
 /// A server with bodies of another type turns it into `Bytes` or a `String`; then nothing sees any more
 /// whether the response is sent.

@@ -5,7 +5,7 @@ use talkback_proto::handshake::{
     encode_response,
 };
 
-use crate::head::{Plan, check_response};
+use crate::head::{Plan, check_response, check_response_to_head};
 use crate::heap;
 
 /// With what a server refuses a request that it does not like.
@@ -29,7 +29,11 @@ pub fn check(input: &[u8]) {
         }
         Err(refusal) => {
             assert!(STATUSES.contains(&refusal.status().as_u16()), "{refusal}");
-            check_response(&encode_refusal(&refusal), refusal.status().as_u16());
+            let status = refusal.status().as_u16();
+            match plan.wire.starts_with(b"HEAD ") {
+                true => check_response_to_head(&encode_refusal(&refusal), status),
+                false => check_response(&encode_refusal(&refusal), status),
+            }
         }
     }
 }

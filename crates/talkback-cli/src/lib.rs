@@ -34,6 +34,8 @@ mod printer;
 #[cfg(feature = "prompt")]
 mod prompt;
 #[cfg(feature = "prompt")]
+mod queue;
+#[cfg(feature = "prompt")]
 pub mod screen;
 pub mod show;
 pub mod signals;

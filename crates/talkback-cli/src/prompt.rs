@@ -14,14 +14,12 @@ use tokio::task::JoinHandle;
 
 use self::editor::{Editor, Entered};
 use crate::input::{LineSender, Lines};
+use crate::queue::{Line, Queue, Waiting};
 use crate::screen::Output;
 
 /// How many lines may be typed or pasted ahead. The prompt must not wait for the session to take
 /// them, as the session waits for the prompt to print; nobody pastes more than this.
 const LINES_AHEAD: usize = 65_536;
-
-/// How many lines may wait to be printed.
-const PRINTS_AHEAD: usize = 64;
 
 /// How wide a terminal is that does not say.
 const COLUMNS: u16 = 80;
@@ -29,23 +27,17 @@ const COLUMNS: u16 = 80;
 /// The prompt, which a task of its own keeps.
 #[derive(Debug)]
 pub(crate) struct Prompt {
-    prints: mpsc::Sender<Print>,
+    prints: Queue,
     close: oneshot::Sender<()>,
-    task: JoinHandle<io::Result<()>>,
-}
-
-/// A line to be printed.
-#[derive(Debug)]
-struct Print {
-    output: Output,
-    line: String,
+    /// What went wrong, after which nothing more is printed. None once it has been told.
+    task: Option<JoinHandle<io::Result<()>>>,
 }
 
 impl Prompt {
     /// Shows the prompt `text` on `output`, which is a terminal.
     pub(crate) fn open(text: &'static str, output: Output) -> io::Result<(Self, Lines)> {
         let (sender, lines) = Lines::channel(LINES_AHEAD);
-        let (prints, printed) = mpsc::channel(PRINTS_AHEAD);
+        let (prints, printed) = Queue::new();
         let (close, closed) = oneshot::channel();
         let keeper = Keeper {
             _raw_mode: RawMode::enter()?,
@@ -57,22 +49,36 @@ impl Prompt {
         let prompt = Self {
             prints,
             close,
-            task: tokio::spawn(keeper.run(closed)),
+            task: Some(tokio::spawn(keeper.run(closed))),
         };
         Ok((prompt, lines))
     }
 
-    /// Prints a line above the prompt.
-    pub(crate) async fn print(&self, output: Output, line: String) -> io::Result<()> {
-        let printed = self.prints.send(Print { output, line }).await;
-        printed.map_err(|_| io::ErrorKind::BrokenPipe.into())
+    /// Prints a line above the prompt; waits while there is no room for it.
+    pub(crate) async fn print(&mut self, output: Output, line: Line) -> io::Result<()> {
+        let put = self.prints.put(output, line).await;
+        match put {
+            Ok(()) => Ok(()),
+            // Once it has told what went wrong, nobody reads.
+            Err(closed) => outcome(self.task.take()).await.and(Err(closed)),
+        }
     }
 
     /// Prints what is left, takes the prompt away and leaves the terminal as it was.
-    pub(crate) async fn close(self) {
+    ///
+    /// # Errors
+    /// Why not all was printed, unless `print` has told that.
+    pub(crate) async fn close(self) -> io::Result<()> {
         let _ = self.close.send(());
-        // It fails if the terminal is gone, and then there is nothing to tidy.
-        let _ = self.task.await;
+        outcome(self.task).await
+    }
+}
+
+/// What went wrong, unless that has been told.
+async fn outcome(task: Option<JoinHandle<io::Result<()>>>) -> io::Result<()> {
+    match task {
+        Some(task) => task.await.unwrap_or(Ok(())),
+        None => Ok(()),
     }
 }
 
@@ -97,7 +103,7 @@ struct Keeper {
     editor: Editor,
     /// Where the prompt is.
     output: Output,
-    prints: mpsc::Receiver<Print>,
+    prints: mpsc::UnboundedReceiver<Waiting>,
     /// `None` once nothing more is typed.
     lines: Option<LineSender>,
 }
@@ -114,12 +120,12 @@ impl Keeper {
                     Ok(key) => self.handle_key(&key).await?,
                     Err(error) => self.finish(Some(error)).await,
                 },
-                Some(print) = self.prints.recv() => self.print(&print)?,
+                Some(print) = self.prints.recv() => self.print(print)?,
                 _ = &mut closed => break,
             }
         }
         while let Ok(print) = self.prints.try_recv() {
-            self.print(&print)?;
+            self.print(print)?;
         }
         self.erase()
     }
@@ -127,11 +133,9 @@ impl Keeper {
     async fn handle_key(&mut self, key: &Event) -> io::Result<()> {
         match self.editor.handle(key) {
             Some(Entered::Line(line)) => {
-                let entered = Print {
-                    output: self.output,
-                    line: self.editor.entered(&line),
-                };
-                self.print(&entered)?;
+                self.erase()?;
+                let entered = format!("{}\r\n", self.editor.entered(&line));
+                self.output.write(entered.as_bytes())?;
                 if let Some(lines) = &self.lines {
                     lines.send(Ok(line)).await;
                 }
@@ -168,15 +172,14 @@ impl Keeper {
     }
 
     /// Prints a line in the place of the prompt. A raw terminal wants both characters of a line end.
-    fn print(&self, print: &Print) -> io::Result<()> {
+    fn print(&self, print: Waiting) -> io::Result<()> {
         self.erase()?;
         let end = if print.output.is_terminal() {
             "\r\n"
         } else {
             "\n"
         };
-        let line = format!("{}{end}", print.line);
-        print.output.write(line.as_bytes())
+        print.print(end)
     }
 }
 

@@ -6,8 +6,9 @@ use std::io::{self, IsTerminal as _, Write as _};
 use talkback::Message;
 
 use crate::input::Lines;
-use crate::printer::{Line, Printer};
+use crate::printer::Printer;
 use crate::prompt::Prompt;
+use crate::queue::Line;
 use crate::show;
 
 /// Standard output or standard error.
@@ -89,14 +90,14 @@ impl Screen {
     /// A dropped call may lose the line.
     pub async fn print(&mut self, output: Output, line: String) -> io::Result<()> {
         match &mut self.0 {
-            Face::Prompt(prompt) => prompt.print(output, line).await,
+            Face::Prompt(prompt) => prompt.print(output, Line::Text(line)).await,
             Face::Plain(printer) => printer.print(output, Line::Text(line)).await,
             Face::Closed => output.write(format!("{line}\n").as_bytes()),
         }
     }
 
-    /// Prints a message as [`line`](crate::show::line) shows it; as [`print`](Self::print), but in a
-    /// pipe what waits to be printed is the message, which may be much shorter.
+    /// Prints a message as [`line`](crate::show::line) shows it; as [`print`](Self::print), but
+    /// what waits to be printed is the message, which may be much shorter.
     ///
     /// # Errors
     /// As [`print`](Self::print).
@@ -105,8 +106,9 @@ impl Screen {
     /// A dropped call may lose the message.
     pub async fn print_message(&mut self, output: Output, message: Message) -> io::Result<()> {
         match &mut self.0 {
+            Face::Prompt(prompt) => prompt.print(output, Line::Message(message)).await,
             Face::Plain(printer) => printer.print(output, Line::Message(message)).await,
-            Face::Prompt(_) | Face::Closed => self.print(output, show::line(&message)).await,
+            Face::Closed => self.print(output, show::line(&message)).await,
         }
     }
 
@@ -121,9 +123,8 @@ impl Screen {
     pub async fn close(&mut self) -> io::Result<()> {
         match std::mem::replace(&mut self.0, Face::Closed) {
             Face::Prompt(prompt) => prompt.close().await,
-            Face::Plain(printer) => return printer.close().await,
-            Face::Closed => {}
+            Face::Plain(printer) => printer.close().await,
+            Face::Closed => Ok(()),
         }
-        Ok(())
     }
 }

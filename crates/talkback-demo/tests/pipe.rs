@@ -236,3 +236,37 @@ fn a_reader_that_has_seen_enough_is_no_error_and_one_that_takes_nothing_is() {
         "{stderr}"
     );
 }
+
+#[test]
+#[cfg(target_os = "linux")]
+fn output_that_is_lost_while_a_person_types_is_an_error() {
+    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+    let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&terminal).unwrap();
+    unlockpt(&terminal).unwrap();
+    let name = ptsname(&terminal, Vec::new()).unwrap();
+    let open = |path: &str| {
+        let mut options = std::fs::File::options();
+        options.read(true).write(true).open(path).unwrap()
+    };
+    let face = open(name.to_str().unwrap());
+    let mut command = Command::new(env!("CARGO_BIN_EXE_talkback-demo"));
+    command.arg("--terminal").stdin(face.try_clone().unwrap());
+    command.stdout(open("/dev/full")).stderr(face);
+    let mut demo = command.spawn().unwrap();
+    drop(command);
+    let mut terminal = std::fs::File::from(terminal);
+    let mut screen = String::new();
+    let mut wait_for = |what: &str, terminal: &mut std::fs::File| {
+        while !screen.contains(what) {
+            let mut bytes = [0; 1000];
+            let size = terminal.read(&mut bytes).expect(what);
+            screen.push_str(&String::from_utf8_lossy(&bytes[..size]));
+        }
+    };
+    wait_for("Send a message: ", &mut terminal);
+    terminal.write_all("안녕\r".as_bytes()).unwrap();
+    let what = "could not write to standard output: No space left";
+    wait_for(what, &mut terminal);
+    assert_eq!(demo.wait().unwrap().code(), Some(1));
+}

@@ -1,0 +1,94 @@
+//! Lines that wait to be printed, bounded by their bytes.
+
+use std::io;
+use std::sync::Arc;
+
+use talkback::Message;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+
+use crate::screen::Output;
+use crate::show;
+
+/// How many bytes may wait to be printed, besides what is being printed. What is longer waits alone.
+const BYTES_AHEAD: u32 = 1 << 20;
+
+/// What the place of one more line costs, in bytes.
+const LINE_COST: usize = 64;
+
+#[derive(Debug)]
+pub(crate) enum Line {
+    Text(String),
+    /// To be escaped when it is printed, as that may make it six times as long.
+    Message(Message),
+}
+
+impl Line {
+    fn size(&self) -> usize {
+        match self {
+            Self::Text(line) => line.len(),
+            Self::Message(message) => message.len(),
+        }
+    }
+
+    fn write(&self, output: Output, end: &str) -> io::Result<()> {
+        let write = |part: &str| output.write(part.as_bytes());
+        match self {
+            Self::Text(line) => write(line)?,
+            Self::Message(message) => show::parts(message).try_for_each(|part| write(&part))?,
+        }
+        write(end)?;
+        output.flush()
+    }
+}
+
+/// A line that waits to be printed.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    pub(crate) output: Output,
+    line: Line,
+    room: OwnedSemaphorePermit,
+}
+
+impl Waiting {
+    /// Prints it, with this line end.
+    ///
+    /// # Errors
+    /// The operating system's.
+    pub(crate) fn print(self, end: &str) -> io::Result<()> {
+        // What is being printed leaves its place to the next.
+        drop(self.room);
+        self.line.write(self.output, end)
+    }
+}
+
+/// The end of the queue at which lines are put.
+#[derive(Debug)]
+pub(crate) struct Queue {
+    lines: mpsc::UnboundedSender<Waiting>,
+    room: Arc<Semaphore>,
+}
+
+impl Queue {
+    /// A queue, and where its lines come out; dropping that makes room, so that nobody waits for ever.
+    pub(crate) fn new() -> (Self, mpsc::UnboundedReceiver<Waiting>) {
+        let (lines, waiting) = mpsc::unbounded_channel();
+        let room = Arc::new(Semaphore::new(BYTES_AHEAD as usize));
+        (Self { lines, room }, waiting)
+    }
+
+    /// Hands a line on; waits while there is no room for it.
+    ///
+    /// # Errors
+    /// [`BrokenPipe`](io::ErrorKind::BrokenPipe) if nothing is printed any more.
+    pub(crate) async fn put(&self, output: Output, line: Line) -> io::Result<()> {
+        let size = u32::try_from(line.size() + LINE_COST).unwrap_or(BYTES_AHEAD);
+        let room = Arc::clone(&self.room).acquire_many_owned(size.min(BYTES_AHEAD));
+        let waiting = Waiting {
+            output,
+            line,
+            room: room.await.expect("it is never closed"),
+        };
+        let put = self.lines.send(waiting);
+        put.map_err(|_| io::ErrorKind::BrokenPipe.into())
+    }
+}

@@ -53,11 +53,16 @@ impl Waiting {
     /// Prints it, with this line end.
     ///
     /// # Errors
-    /// The operating system's.
+    /// Those of standard output. Standard error has remarks only: if nobody reads them, there is nobody
+    /// to tell, and what is on standard output goes on.
     pub(crate) fn print(self, end: &str) -> io::Result<()> {
         // What is being printed leaves its place to the next.
         drop(self.room);
-        self.line.write(self.output, end)
+        let written = self.line.write(self.output, end);
+        match self.output {
+            Output::Stdout => written,
+            Output::Stderr => Ok(()),
+        }
     }
 }
 

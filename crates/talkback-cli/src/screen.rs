@@ -83,7 +83,7 @@ impl Screen {
     /// Prints a line, given without its line end; above the prompt, if there is one.
     ///
     /// # Errors
-    /// The operating system's about this line or an earlier one;
+    /// The operating system's about a line on standard output, this one or an earlier one;
     /// [`BrokenPipe`](io::ErrorKind::BrokenPipe) if nobody reads any more.
     ///
     /// # Cancel safety

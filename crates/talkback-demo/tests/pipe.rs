@@ -237,6 +237,40 @@ fn a_reader_that_has_seen_enough_is_no_error_and_one_that_takes_nothing_is() {
     );
 }
 
+/// A server that greets, and echoes then.
+async fn greeter() -> String {
+    server(|mut socket| async move {
+        socket.send("welcome").await.unwrap();
+        while let Ok(Some(message)) = socket.recv().await {
+            let _ = socket.send(message).await;
+        }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn answers_are_printed_though_nobody_reads_standard_error() {
+    let mut demo = start(&["--url", &greeter().await]);
+    drop(demo.stderr.take());
+    let mut stdin = demo.stdin.take().unwrap();
+    let (mut answers, lines) = (demo.stdout.take().unwrap(), ["a\n", "b\n", "c\n"]);
+    let (answered, status) = tokio::task::spawn_blocking(move || {
+        // One by one, so that the greeting is not taken for an answer.
+        std::thread::sleep(Duration::from_millis(300));
+        for line in lines {
+            stdin.write_all(line.as_bytes()).unwrap();
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        drop(stdin);
+        let mut answered = String::new();
+        answers.read_to_string(&mut answered).unwrap();
+        (answered, demo.wait().unwrap())
+    })
+    .await
+    .unwrap();
+    assert_eq!((status.code(), &*answered), (Some(0), "a\nb\nc\n"));
+}
+
 #[test]
 #[cfg(target_os = "linux")]
 fn output_that_is_lost_while_a_person_types_is_an_error() {

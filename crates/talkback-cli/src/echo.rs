@@ -12,14 +12,12 @@ mod web;
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::num::NonZero;
 use std::sync::Arc;
-use std::thread::available_parallelism;
 use std::time::Duration;
 
 use talkback::{DeflatePolicy, Limits, OriginPolicy};
 use tokio::net::{TcpListener, TcpSocket};
-use tokio::sync::{Semaphore, oneshot, watch};
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tracing::{debug, warn};
@@ -81,8 +79,6 @@ struct Settings {
     compression: Option<DeflatePolicy>,
     drain_timeout: Duration,
     web: Option<WebFiles>,
-    /// Which connections may compress a large message: no more than there are processors.
-    large: Semaphore,
     #[cfg(feature = "tls")]
     tls: Option<Identity>,
 }
@@ -112,7 +108,6 @@ impl From<EchoOptions> for Settings {
             compression: options.compression,
             drain_timeout: options.drain_timeout,
             web: options.web,
-            large: Semaphore::new(available_parallelism().map_or(1, NonZero::get)),
             #[cfg(feature = "tls")]
             tls: options.tls,
         }

@@ -3,15 +3,17 @@
 use std::future::{Future, poll_fn, ready};
 use std::io;
 use std::net::SocketAddr;
+use std::num::NonZero;
 use std::pin::{Pin, pin};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
+use std::thread::available_parallelism;
 use std::time::Duration;
 
 use talkback::{AcceptError, CloseCode, CloseInfo, Error, Message, WebSocket};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::runtime::{Handle, RuntimeFlavor};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::block_in_place;
 use tokio::time::{Instant, timeout, timeout_at};
 use tracing::{debug, info};
@@ -24,6 +26,10 @@ const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// From this size in bytes on, to compress a message takes some milliseconds and more.
 const LARGE_SIZE: usize = 64 * 1024;
+
+/// Which connections may compress a large message: no more than there are processors.
+static COMPRESSING: LazyLock<Semaphore> =
+    LazyLock::new(|| Semaphore::new(available_parallelism().map_or(1, NonZero::get)));
 
 const DRAIN_REASON: &str = "the server stops";
 
@@ -72,7 +78,7 @@ pub(super) async fn serve<T: Transport>(
     };
     info!(%peer, subprotocol = socket.protocol(), "open");
     tokio::select! {
-        () = echo(&mut socket, &settings) => {}
+        () = echo(&mut socket) => {}
         _ = stopped.changed() => Box::pin(drain(&mut socket, &settings)).await,
     }
     log_end(peer, socket.close_info());
@@ -109,15 +115,23 @@ enum OpenError {
 
 /// Sends back what comes. `recv` writes what was fed before it waits, so that the answers to one
 /// read leave in one write.
-async fn echo<T: Transport>(socket: &mut WebSocket<T>, settings: &Settings) {
+async fn echo<T: Transport>(socket: &mut WebSocket<T>) {
     while let Ok(Some(message)) = socket.recv().await {
+        // Nothing is borrowed from what is moved on: that would cost each connection its size.
+        let (message, is_large) = weighed(message);
         // What cannot be sent shows at the next `recv` as the end of the connection.
-        if message.len() >= LARGE_SIZE && socket.has_deflate() {
-            let _ = feed_large(socket, message, settings).await;
+        if is_large && socket.has_deflate() {
+            let _ = feed_large(socket, message).await;
         } else {
             let _ = socket.feed(message).await;
         }
     }
+}
+
+/// A message, and whether to compress it would hold up others.
+fn weighed(message: Message) -> (Message, bool) {
+    let is_large = message.len() >= LARGE_SIZE;
+    (message, is_large)
 }
 
 /// Compresses and queues a message, which may take a second, while others are served: a client that
@@ -125,12 +139,11 @@ async fn echo<T: Transport>(socket: &mut WebSocket<T>, settings: &Settings) {
 fn feed_large<'a, T: Transport>(
     socket: &'a mut WebSocket<T>,
     message: Message,
-    settings: &'a Settings,
 ) -> Pin<Box<dyn Future<Output = Result<(), Error>> + Send + 'a>> {
     Box::pin(async move {
         // Without room in the queue nothing is compressed, and nobody is held up.
         socket.flush().await?;
-        let _permit = settings.large.acquire().await;
+        let _permit = COMPRESSING.acquire().await;
         let mut feeding = pin!(socket.feed(message));
         poll_fn(|cx| match Handle::current().runtime_flavor() {
             RuntimeFlavor::CurrentThread => feeding.as_mut().poll(cx),

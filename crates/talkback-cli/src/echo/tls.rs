@@ -294,6 +294,6 @@ mod tests {
         let peer = "127.0.0.1:1".parse().unwrap();
         let future = connection::serve(securing, peer, settings, stopped);
         let size = size_of_val(&future);
-        assert!(size <= 576, "{size} bytes");
+        assert!(size <= 528, "{size} bytes");
     }
 }

@@ -40,11 +40,13 @@ pub fn check(input: &[u8]) {
 
 /// What a server makes of the bytes: a handshake and the bytes behind it, or a refusal.
 fn serve(plan: &Plan<'_>, sizes: &[usize]) -> Result<(ServerHandshake, Vec<u8>), Refusal> {
-    let (reader, behind) = plan.read_head(sizes)?;
+    let (reader, behind) = plan.read_head(sizes);
+    let refused = |error| reader.refusal(error);
+    let behind = behind.map_err(refused)?;
     if behind.is_empty() {
         assert_eq!(reader.request().err(), Some(HeadError::Incomplete));
     }
-    let handshake = ServerHandshake::read(&reader.request()?)?;
+    let handshake = ServerHandshake::read(&reader.request().map_err(refused)?)?;
     Ok((handshake, behind.concat()))
 }
 

@@ -51,7 +51,8 @@ fn connect(
     plan: &Plan<'_>,
     sizes: &[usize],
 ) -> Result<(Negotiated, Vec<u8>), HandshakeError> {
-    let (reader, behind) = plan.read_head(sizes)?;
+    let (reader, behind) = plan.read_head(sizes);
+    let behind = behind?;
     let response = reader.response()?;
     if response.status() == 101 {
         return Ok((client.validate(&response)?, behind.concat()));

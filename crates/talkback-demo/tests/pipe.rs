@@ -256,7 +256,7 @@ async fn answers_are_printed_though_nobody_reads_standard_error() {
     let (mut answers, lines) = (demo.stdout.take().unwrap(), ["a\n", "b\n", "c\n"]);
     let (answered, status) = tokio::task::spawn_blocking(move || {
         // One by one, so that the greeting is not taken for an answer.
-        std::thread::sleep(Duration::from_millis(300));
+        std::thread::sleep(Duration::from_secs(1));
         for line in lines {
             stdin.write_all(line.as_bytes()).unwrap();
             std::thread::sleep(Duration::from_millis(50));

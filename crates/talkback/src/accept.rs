@@ -3,6 +3,7 @@
 use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::io;
+use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +21,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
 
 use crate::error::AcceptError;
-use crate::http_io::{ReadHeadError, read_head, write_all, write_last};
+use crate::http_io::{PART_SIZE, ReadHeadError, read_head, write_all, write_last};
 use crate::websocket::WebSocket;
 
 /// The default timeout of the opening handshake.
@@ -309,7 +310,7 @@ impl Answer {
     }
 
     fn ordinary(response: Response<Bytes>) -> Self {
-        let (mut parts, body) = response.into_parts();
+        let (mut parts, mut body) = response.into_parts();
         parts
             .headers
             .insert(CONNECTION, HeaderValue::from_static("close"));
@@ -319,8 +320,13 @@ impl Answer {
                 .insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
         }
         let status = parts.status;
+        let mut head = encode_response(&Response::from_parts(parts, ()));
+        // What is small leaves in one write.
+        if body.len() <= PART_SIZE {
+            head.extend_from_slice(&mem::take(&mut body));
+        }
         Self::Last {
-            head: encode_response(&Response::from_parts(parts, ())),
+            head,
             body,
             error: AcceptError::Answered(status),
         }

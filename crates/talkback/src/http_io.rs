@@ -16,7 +16,7 @@ use tokio::time::timeout;
 use crate::buffers;
 
 /// How much of an answer has to leave in one patience.
-const PART_SIZE: usize = 64 * 1024;
+pub(crate) const PART_SIZE: usize = 64 * 1024;
 
 /// How long the client may take to end the connection once it has all.
 const END_TIMEOUT: Duration = Duration::from_secs(2);

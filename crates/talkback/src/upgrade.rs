@@ -114,15 +114,15 @@ impl Upgrade {
         let limits = self.limits.clone();
         let (response, outcome) = match self.decide() {
             Ok((response, on_upgrade, agreed)) => {
-                let (body, sent) = UpgradeBody::empty();
+                let body = UpgradeBody::new(String::new());
                 let opening = Opening {
                     on_upgrade,
-                    sent,
+                    sent: body.sent(),
                     agreed,
                 };
                 (response.map(|()| body), Ok(opening))
             }
-            Err(refusal) => (refuse(&refusal).map(UpgradeBody::from), Err(refusal)),
+            Err(refusal) => (refuse(&refusal).map(UpgradeBody::new), Err(refusal)),
         };
         (response, Upgrading { outcome, limits })
     }

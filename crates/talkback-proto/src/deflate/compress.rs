@@ -8,7 +8,7 @@ use super::{CompressionLevel, DeflateTuning, MemoryLevel, Takeover, WindowBits};
 use crate::frame::Fin;
 
 /// What is taken away from the end of each message (§7.2.1).
-const TAIL: [u8; 4] = [0x00, 0x00, 0xFF, 0xFF];
+pub(super) const TAIL: [u8; 4] = [0x00, 0x00, 0xFF, 0xFF];
 
 /// The payload of an empty message: the header of the block whose rest is the tail (§7.2.3.6).
 const EMPTY: [u8; 1] = [0x00];

@@ -4,17 +4,16 @@ use bytes::Bytes;
 use zlib_rs::{Inflate, InflateFlush, Status};
 
 use super::Takeover;
+use super::compress::TAIL;
 use super::pieces::Progress;
 use super::pool::{SCRATCH_SIZE, give_back_inflater, take_inflater, with_scratch};
 use crate::error::ProtocolError;
 use crate::receive::MessageKind;
 use crate::utf8::Utf8Validator;
 
-/// What the sender took away from the end of a message (§7.2.1).
-const TAIL: [u8; 4] = [0x00, 0x00, 0xFF, 0xFF];
-
-/// The same and an empty block without compression: only a stream that was cut there has the end of
-/// a block between the two, and takes the second from its first bit on.
+/// What the sender took away from the end of a message (§7.2.1), 00 00 FF FF, and an empty block
+/// without compression: only a stream that was cut there has the end of a block between the two, and
+/// takes the second from its first bit on.
 const TAIL_AND_EMPTY_BLOCK: [u8; 9] = [0x00, 0x00, 0xFF, 0xFF, 0x00, 0x00, 0x00, 0xFF, 0xFF];
 
 /// The same and an empty last block: only a stream that was cut there ends with it.
@@ -213,34 +212,17 @@ impl Inflater {
             return Ok(());
         };
         let is_cut_there = match self.takeover {
+            // Within a block's tables the whole would be taken, and nothing come out.
             Takeover::Kept => {
                 let (tail, block) = TAIL_AND_EMPTY_BLOCK.split_at(TAIL.len());
-                // It stops at the end of a block, so one that ends earlier leaves some of the tail,
-                // and within a block's tables there is no end.
-                takes_just(
-                    context,
-                    &TAIL_AND_EMPTY_BLOCK,
-                    tail.len(),
-                    InflateFlush::Block,
-                    Status::Ok,
-                ) && takes_just(
-                    context,
-                    block,
-                    block.len(),
-                    InflateFlush::NoFlush,
-                    Status::Ok,
-                )
+                ends(context, &TAIL_AND_EMPTY_BLOCK, InflateFlush::Block)
+                    == Some((Status::Ok, tail.len()))
+                    && ends(context, block, InflateFlush::NoFlush)
+                        == Some((Status::Ok, block.len()))
             }
             Takeover::None => {
-                let size = TAIL_AND_LAST_BLOCK.len();
-                let end = Status::StreamEnd;
-                takes_just(
-                    context,
-                    &TAIL_AND_LAST_BLOCK,
-                    size,
-                    InflateFlush::NoFlush,
-                    end,
-                )
+                let tail = &TAIL_AND_LAST_BLOCK;
+                ends(context, tail, InflateFlush::NoFlush) == Some((Status::StreamEnd, tail.len()))
             }
         };
         if is_cut_there {
@@ -251,15 +233,10 @@ impl Inflater {
     }
 }
 
-/// Whether exactly `size` of these bytes are taken, nothing comes out of them, and it ends so.
-fn takes_just(
-    context: &mut Inflate,
-    bytes: &[u8],
-    size: usize,
-    flush: InflateFlush,
-    ends: Status,
-) -> bool {
+/// How bytes end out of which nothing comes, and how many of them are taken.
+fn ends(context: &mut Inflate, bytes: &[u8], flush: InflateFlush) -> Option<(Status, usize)> {
     let (taken, given) = (context.total_in(), context.total_out());
-    let status = context.decompress(bytes, &mut [0], flush);
-    status == Ok(ends) && context.total_in() - taken == size as u64 && context.total_out() == given
+    let status = context.decompress(bytes, &mut [0], flush).ok()?;
+    let size = (context.total_in() - taken) as usize;
+    (context.total_out() == given).then_some((status, size))
 }

@@ -10,6 +10,9 @@ use super::error::HeadError;
 use super::grammar::is_tchar;
 use super::refusal::Refusal;
 
+/// How a request with the method HEAD begins.
+const HEAD_METHOD: &[u8] = b"HEAD ";
+
 /// How large the head of an HTTP message may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HeadLimits {
@@ -59,8 +62,6 @@ pub struct HeadReader {
     /// The bytes of the line that has not ended.
     line_size: usize,
     is_after_cr: bool,
-    /// Whether the method of a request that has failed is HEAD.
-    asks_for_head: bool,
     /// How many bytes were looked at, so that tests can hold the work to be linear.
     #[cfg(test)]
     pub(super) work: usize,
@@ -84,7 +85,6 @@ impl HeadReader {
             lines: 0,
             line_size: 0,
             is_after_cr: false,
-            asks_for_head: false,
             #[cfg(test)]
             work: 0,
         }
@@ -115,8 +115,9 @@ impl HeadReader {
                 }
                 Err(error) => {
                     self.state = State::Failed(error);
-                    self.asks_for_head = self.asks_for_head();
-                    self.head = Vec::new();
+                    // What is left tells the method.
+                    self.head.truncate(HEAD_METHOD.len());
+                    self.head.shrink_to_fit();
                     return Err(error);
                 }
             }
@@ -159,15 +160,11 @@ impl HeadReader {
     #[must_use]
     pub fn refusal(&self, error: HeadError) -> Refusal {
         let refusal = Refusal::from(error);
-        if self.asks_for_head() {
+        if self.head.starts_with(HEAD_METHOD) {
             refusal.to(&Method::HEAD)
         } else {
             refusal
         }
-    }
-
-    fn asks_for_head(&self) -> bool {
-        self.asks_for_head || self.head.starts_with(b"HEAD ")
     }
 
     /// The response that the head is; to be called once [`handle`](HeadReader::handle) has returned

@@ -43,20 +43,16 @@ impl Sent {
 }
 
 impl UpgradeBody {
-    /// No content, and what tells whether it was sent.
-    pub(super) fn empty() -> (Self, Sent) {
-        let body = Self::from(String::new());
-        let sent = body.sent.clone();
-        (body, sent)
-    }
-}
-
-impl From<String> for UpgradeBody {
-    fn from(content: String) -> Self {
+    pub(super) fn new(content: String) -> Self {
         Self {
             content: content.into(),
             sent: Sent::default(),
         }
+    }
+
+    /// What tells whether it was sent.
+    pub(super) fn sent(&self) -> Sent {
+        self.sent.clone()
     }
 }
 

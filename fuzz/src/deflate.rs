@@ -1,10 +1,10 @@
 //! The targets `connection_deflate` and `inflate`: compressed messages (RFC 7692).
 
 use talkback_proto::{DeflateParameters, Role, WindowBits};
+use talkback_testing::wire::{self, BINARY, CONTINUATION, FIN, RSV1, TEXT};
 
-use crate::plan::Plan;
+use crate::plan::{Plan, peer_key};
 use crate::session::{self, Cost};
-use crate::wire::{BINARY, CONTINUATION, FIN, RSV1, TEXT, peer_frame};
 
 /// A window, and the buffers that the thread keeps; DEFLATE makes at most 1,032 bytes of one, in a
 /// buffer that grows to twice what it had.
@@ -68,7 +68,7 @@ fn frames(role: Role, opcode: u8, payload: &[u8], size: usize) -> Vec<u8> {
     let mut pieces = payload.chunks(size).peekable();
     while let Some(piece) = pieces.next() {
         let fin = if pieces.peek().is_none() { FIN } else { 0 };
-        wire.extend(peer_frame(role, fin | first, piece));
+        wire.extend(wire::frame(fin | first, peer_key(role), piece));
         first = CONTINUATION;
     }
     wire

@@ -5,8 +5,7 @@ use http::header::{HeaderMap, HeaderName, HeaderValue, SEC_WEBSOCKET_EXTENSIONS}
 use talkback_proto::handshake::{
     ClientHandshake, ClientOptions, ExtensionOffer, HandshakeError, Refusal, ServerHandshake, WsUrl,
 };
-
-use crate::heap;
+use talkback_testing::heap;
 
 /// What a request and the answer to it take besides the extensions.
 const HEAP_BASE: usize = 16 * 1024;

@@ -20,14 +20,6 @@ mod reader;
 mod script;
 mod sent;
 
-#[path = "../../crates/talkback-proto/tests/support/heap.rs"]
-mod heap;
-#[path = "../../crates/talkback-proto/tests/support/reference.rs"]
-mod reference;
-#[allow(dead_code, reason = "the tests of the core use more of it")]
-#[path = "../../crates/talkback-proto/tests/support/wire.rs"]
-mod wire;
-
 /// Cuts bytes into pieces of these sizes, over and over.
 fn cut<'a>(bytes: &'a [u8], sizes: &[usize]) -> impl Iterator<Item = &'a [u8]> {
     let mut rest = bytes;

@@ -1,8 +1,7 @@
 //! What the first bytes of an input choose for a connection, and the bytes that its peer sends.
 
 use talkback_proto::{Limits, READ_SIZE, Role};
-
-use crate::wire;
+use talkback_testing::wire;
 
 /// The first bytes: flags, three sizes, what the caller does, and where.
 const PREFIX_SIZE: usize = 6;
@@ -124,7 +123,7 @@ fn size(byte: u8) -> usize {
 /// Frames with a right length and mask, so that the fuzzer need not find those: for each a first
 /// byte, the size of a piece of payload, how often it is repeated, and the piece.
 fn frames(role: Role, mut rest: &[u8], size_max: usize) -> Vec<u8> {
-    let mut wire = Vec::new();
+    let (mut wire, key) = (Vec::new(), peer_key(role));
     while let [first, size, repeats, behind @ ..] = rest {
         let (piece, behind) = behind.split_at(behind.len().min(usize::from(*size)));
         rest = behind;
@@ -134,11 +133,19 @@ fn frames(role: Role, mut rest: &[u8], size_max: usize) -> Vec<u8> {
         };
         let room = size_max - wire.len();
         let count = repeats.min(room / piece.len().max(1));
-        wire.extend(wire::peer_frame(role, *first, &piece.repeat(count)));
+        wire.extend(wire::frame(*first, key, &piece.repeat(count)));
         if wire.len() >= size_max {
             wire.truncate(size_max);
             break;
         }
     }
     wire
+}
+
+/// The masking key of the frames that come to an end in `role` (RFC 6455 §5.1).
+pub(crate) fn peer_key(role: Role) -> Option<[u8; 4]> {
+    match role {
+        Role::Server => Some(wire::KEY),
+        Role::Client => None,
+    }
 }

@@ -4,9 +4,9 @@ use talkback_proto::handshake::{
     HandshakeError, HeadError, OriginPolicy, Refusal, ServerHandshake, encode_refusal,
     encode_response,
 };
+use talkback_testing::heap;
 
 use crate::head::{Plan, check_response, check_response_to_head};
-use crate::heap;
 
 /// With what a server refuses a request that it does not like.
 const STATUSES: [u16; 5] = [400, 405, 426, 431, 505];

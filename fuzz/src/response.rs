@@ -3,9 +3,9 @@
 use talkback_proto::handshake::{
     ClientHandshake, ClientOptions, HandshakeError, Negotiated, RefusedBody, WsUrl,
 };
+use talkback_testing::heap;
 
 use crate::head::Plan;
-use crate::heap;
 
 const SUBPROTOCOLS: [&str; 2] = ["chat", "superchat"];
 const EXTENSION: &str = "permessage-deflate";

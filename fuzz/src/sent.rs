@@ -1,10 +1,10 @@
 //! What an end may send in a session: whole frames by the rules, one close frame, one pong a ping.
 
 use talkback_proto::{CloseCause, Incoming, Role};
+use talkback_testing::wire::{self, CLOSE, FIN, Frame, PING, PONG, TEXT};
 
 use crate::plan::{Action, Plan, Writes};
 use crate::session::{Outcome, SENT};
-use crate::wire::{self, CLOSE, FIN, Frame, PING, PONG, TEXT};
 
 pub(crate) fn check(plan: &Plan, outcome: &Outcome) {
     let frames = wire::parse(&outcome.seen.output);

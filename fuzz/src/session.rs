@@ -7,10 +7,11 @@ use talkback_proto::{
     Assembly, CloseCause, CloseCode, CloseFrame, CloseInfo, Connection, Incoming, Message,
     READ_SIZE, Role,
 };
+use talkback_testing::{heap, wire};
 
-use crate::plan::{Action, Path, Plan, Writes};
+use crate::plan::{Action, Path, Plan, Writes, peer_key};
 use crate::reader::Reader;
-use crate::{cut, heap, sent, wire};
+use crate::{cut, sent};
 
 /// What a connection and its driver may take at a moment.
 #[derive(Clone, Copy, Debug)]
@@ -87,7 +88,7 @@ fn check_texts(incoming: &[Incoming]) {
 
 pub(crate) fn connection(plan: &Plan) -> Connection {
     match plan.role {
-        Role::Client => Connection::client(plan.limits.clone(), || wire::PEER_KEY),
+        Role::Client => Connection::client(plan.limits.clone(), || wire::KEY),
         Role::Server => Connection::server(plan.limits.clone()),
     }
 }
@@ -253,10 +254,15 @@ impl Session {
     fn end(mut self, role: Role) -> Outcome {
         if self.is_over() {
             let output_size = self.output_size;
+            let key = peer_key(role);
             let more = [
-                wire::peer_frame(role, wire::FIN | wire::TEXT, b"late"),
-                wire::peer_frame(role, wire::FIN | wire::PING, b"late"),
-                wire::peer_close(role, 1000, "late"),
+                wire::frame(wire::FIN | wire::TEXT, key, b"late"),
+                wire::frame(wire::FIN | wire::PING, key, b"late"),
+                wire::frame(
+                    wire::FIN | wire::CLOSE,
+                    key,
+                    &wire::close_body(1000, "late"),
+                ),
             ];
             self.feed(&more.concat());
             self.drain();

@@ -1,11 +1,12 @@
 //! The target `stream_receive`: messages that are read piece by piece, plain and compressed.
 
 use talkback_proto::{Connection, DeflateParameters, Incoming, READ_SIZE};
+use talkback_testing::heap;
 
+use crate::deflate;
 use crate::plan::{Path, Plan};
 use crate::reader::{self, Keeping, Reader};
 use crate::session::{self, Cost, Outcome, Seen, Session};
-use crate::{deflate, heap};
 
 /// Where this bit of the first byte stands, no compression was negotiated.
 const PLAIN: u8 = 0x10;

@@ -7,14 +7,17 @@ use talkback_proto::{
     CloseCause, CloseCode, CloseFrame, Compression, Connection, DeflateParameters, Fin, Incoming,
     Limits, Message, MessageKind, Role, SendError,
 };
+use talkback_testing::heap;
+use talkback_testing::reference::Reference;
+use talkback_testing::wire::{
+    self, BINARY, CLOSE, CONTINUATION, FIN, Frame, PING, PONG, RSV1, TEXT,
+};
 
+use crate::deflate;
 use crate::plan::{Action, Path, Plan, Writes};
 use crate::reader::{self, Keeping, Reader};
-use crate::reference::Reference;
 use crate::script::{self, Call};
 use crate::session::{Seen, Session};
-use crate::wire::{self, BINARY, CLOSE, CONTINUATION, FIN, Frame, PING, PONG, RSV1, TEXT};
-use crate::{deflate, heap};
 
 /// Where this bit of the first byte stands, no compression was negotiated.
 const PLAIN: u8 = 0x10;
@@ -128,7 +131,7 @@ fn message(kind: MessageKind, bytes: Vec<u8>) -> Message {
 
 fn end(role: Role, parameters: Option<&DeflateParameters>) -> Connection {
     let connection = match role {
-        Role::Client => Connection::client(Limits::default(), || wire::PEER_KEY),
+        Role::Client => Connection::client(Limits::default(), || wire::KEY),
         Role::Server => Connection::server(Limits::default()),
     };
     match parameters {

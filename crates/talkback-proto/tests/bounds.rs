@@ -2,9 +2,6 @@
 
 mod support;
 
-#[path = "support/heap.rs"]
-mod heap;
-
 use std::ops::Range;
 use std::time::Instant;
 
@@ -15,6 +12,7 @@ use support::wire::{
 };
 use support::{ROLES, assert_fails, assert_fails_after, binary, connection, drain, replay, text};
 use talkback_proto::{Connection, Incoming, Limits, Message, ProtocolError, READ_SIZE, Role};
+use talkback_testing::heap;
 
 /// What a connection may hold whatever the peer sends: headers, control frames, close information.
 const CONSTANT: usize = 4 * 1024;

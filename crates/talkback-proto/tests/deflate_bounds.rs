@@ -2,9 +2,6 @@
 
 mod support;
 
-#[path = "support/heap.rs"]
-mod heap;
-
 use bytes::BytesMut;
 use support::deflate::{PeerDeflater, compressing, deflated, no_takeover, noise, prose, takeover};
 use support::driver::Driver;
@@ -13,6 +10,7 @@ use support::{ROLES, assert_fails_on, binary, connection, drain, replay_on};
 use talkback_proto::{
     Connection, DeflateParameters, Delivery, Incoming, Limits, ProtocolError, READ_SIZE, Role,
 };
+use talkback_testing::heap;
 
 const MIB: usize = 1024 * 1024;
 

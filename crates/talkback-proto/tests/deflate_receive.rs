@@ -3,7 +3,6 @@
 mod support;
 
 use support::deflate::{PeerDeflater, compressing, deflated, no_takeover, noise, prose, takeover};
-use support::reference::Reference;
 use support::wire::{
     BINARY, CONTINUATION, FIN, PING, PONG, RSV1, RSV2, RSV3, TEXT, peer_close, peer_frame,
     peer_header,
@@ -14,6 +13,7 @@ use support::{
 use talkback_proto::{
     CloseCause, CloseCode, DeflateParameters, Incoming, Limits, Message, ProtocolError, Role,
 };
+use talkback_testing::reference::Reference;
 
 /// "Hello" in the forms of §7.2.3, and in others that a peer may choose.
 const HELLOS: [(&str, &[u8]); 7] = [

@@ -5,13 +5,13 @@ mod support;
 
 use bytes::{Buf, Bytes};
 use support::deflate::{PeerInflater, compressing, inflated, no_takeover, noise, prose, takeover};
-use support::reference::Reference;
 use support::wire::{BINARY, FIN, Frame, RSV1, TEXT, parse};
 use support::{ROLES, drain};
 use talkback_proto::{
     Bounded, Compression, Connection, DeflateParameters, DeflateTuning, Message, Role, SendError,
     WindowBits,
 };
+use talkback_testing::reference::Reference;
 
 /// The one frame that sending `message` queues.
 fn sent(connection: &mut Connection, message: impl Into<Message>) -> Frame {

@@ -8,8 +8,8 @@ use std::time::Instant;
 
 use bytes::Buf;
 use support::wire::{
-    BINARY, CLOSE, CONTINUATION, FIN, Frame, PEER_KEY, PING, PONG, RSV1, RSV2, RSV3, TEXT,
-    close_body, frame, header, parse, peer_close, peer_frame, peer_header,
+    BINARY, CLOSE, CONTINUATION, FIN, Frame, KEY, PING, PONG, RSV1, RSV2, RSV3, TEXT, close_body,
+    frame, header, parse, peer_close, peer_frame, peer_header,
 };
 use support::{
     ROLES, assert_brings, assert_fails, assert_fails_after, binary, connection, drain, ping, pong,
@@ -76,11 +76,7 @@ fn unmasked_and_masked() -> impl Iterator<Item = (u8, Vec<u8>, Vec<u8>)> {
     OPCODES.into_iter().flat_map(move |opcode| {
         payloads.map(|payload| {
             let unmasked = frame(FIN | opcode, None, payload);
-            (
-                opcode,
-                unmasked,
-                frame(FIN | opcode, Some(PEER_KEY), payload),
-            )
+            (opcode, unmasked, frame(FIN | opcode, Some(KEY), payload))
         })
     })
 }

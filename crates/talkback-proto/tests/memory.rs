@@ -2,13 +2,11 @@
 
 mod support;
 
-#[path = "support/heap.rs"]
-mod heap;
-
 use support::ROLES;
 use support::driver::Driver;
 use support::wire::{BINARY, FIN, TEXT, peer_frame, peer_header};
 use talkback_proto::{Incoming, Limits, READ_SIZE, Role};
+use talkback_testing::heap;
 
 const MIB: usize = 1024 * 1024;
 

@@ -6,7 +6,6 @@
 
 pub(crate) mod deflate;
 pub(crate) mod driver;
-pub(crate) mod reference;
 pub(crate) mod wire;
 
 use std::time::Instant;

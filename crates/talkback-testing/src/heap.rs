@@ -1,4 +1,6 @@
 //! Counts the heap of one thread, so that a bound on memory is a number and not a hope.
+//!
+//! A program that links this crate has its allocator.
 #![allow(unsafe_code, reason = "only an allocator sees the heap")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -18,18 +20,17 @@ thread_local! {
 
 /// What a piece of code did to the heap of its thread, in bytes.
 #[derive(Clone, Copy, Debug)]
-#[allow(dead_code, reason = "each test binary uses a part of it")]
-pub(crate) struct Heap {
+pub struct Heap {
     /// How much was allocated at the worst moment, on top of what was before.
-    pub(crate) peak: isize,
+    pub peak: isize,
     /// How much is still allocated at the end, on top of what was before.
-    pub(crate) left: isize,
+    pub left: isize,
     /// How much was allocated in all. A reallocation counts with its new size.
-    pub(crate) total: isize,
+    pub total: isize,
 }
 
 /// Runs `work` and says what it did to the heap.
-pub(crate) fn measure<T>(work: impl FnOnce() -> T) -> (T, Heap) {
+pub fn measure<T>(work: impl FnOnce() -> T) -> (T, Heap) {
     let (live, total) = (LIVE.get(), TOTAL.get());
     PEAK.set(live);
     let output = work();
@@ -39,6 +40,12 @@ pub(crate) fn measure<T>(work: impl FnOnce() -> T) -> (T, Heap) {
         total: TOTAL.get().wrapping_sub(total),
     };
     (output, heap)
+}
+
+/// The bytes that this thread has allocated and not freed; below zero if it freed more of what other
+/// threads had allocated.
+pub fn in_use() -> isize {
+    LIVE.get()
 }
 
 struct Counting;

@@ -39,14 +39,14 @@ const ORDER: [usize; 19] = [
 ];
 
 /// The peer's decompressor, whose context is taken over from message to message.
-#[derive(Default)]
-pub(crate) struct Reference {
+#[derive(Debug, Default)]
+pub struct Reference {
     /// All that ever came out.
     history: Vec<u8>,
     /// The largest distance that was ever looked back.
-    pub(crate) distance_max: usize,
+    pub distance_max: usize,
     /// How many blocks there were: stored, fixed and dynamic.
-    pub(crate) blocks: [usize; 3],
+    pub blocks: [usize; 3],
 }
 
 /// Bits, the lowest of a byte first.
@@ -109,7 +109,7 @@ impl Code {
 
 impl Reference {
     /// Decompresses a message's payload, or panics at the first thing that is wrong with it.
-    pub(crate) fn message(&mut self, payload: &[u8]) -> Vec<u8> {
+    pub fn message(&mut self, payload: &[u8]) -> Vec<u8> {
         let start = self.history.len();
         let bytes = [payload, &[0x00, 0x00, 0xFF, 0xFF]].concat();
         let mut bits = Bits {
@@ -127,7 +127,7 @@ impl Reference {
     }
 
     /// Forgets what came before.
-    pub(crate) fn reset(&mut self) {
+    pub fn reset(&mut self) {
         self.history.clear();
     }
 

@@ -1,0 +1,8 @@
+//! What the tests of several crates and the fuzz targets share.
+//!
+//! It depends on none of them, so that what is tested is not checked with itself. It is not
+//! published: a crate that is leaves its integration tests out of its archive.
+
+pub mod heap;
+pub mod reference;
+pub mod wire;

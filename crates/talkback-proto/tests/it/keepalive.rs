@@ -1,15 +1,14 @@
 //! Keepalive and deadlines of a connection, in virtual time (RFC 6455 §5.5.2, §7.1.1).
 
-mod support;
-
 use std::time::{Duration, Instant};
 
 use bytes::Buf;
-use support::wire::{CLOSE, FIN, PING, PONG, RSV1, TEXT, parse, peer_frame};
-use support::{END, ROLES, connection, drain, pong, receive, text};
 use talkback_proto::{
     CloseCause, CloseCode, CloseInfo, Connection, Initiator, Keepalive, Limits, Role,
 };
+
+use crate::support::wire::{CLOSE, FIN, PING, PONG, RSV1, TEXT, parse, peer_frame};
+use crate::support::{END, ROLES, connection, drain, pong, receive, text};
 
 /// The default of how long nothing may come, before the ping and behind it.
 const SILENCE: Duration = Duration::from_secs(20);

@@ -1,21 +1,20 @@
 //! What the closing lines of the requirements hold (RFC 6455 §5.5.1, §7).
 
-mod support;
-
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
-use support::wire::{
-    BINARY, CLOSE, CONTINUATION, FIN, PING, PONG, RSV1, TEXT, close_body, parse, peer_close,
-    peer_frame,
-};
-use support::{
-    END, ROLES, assert_fails, assert_fails_after, connection, drain, receive, replay, replay_after,
-    text,
-};
 use talkback_proto::{
     Assembly, CloseCause, CloseCode, CloseFrame, CloseFrameError, CloseInfo, Connection, Initiator,
     Limits, ProtocolError, Role, SendError,
+};
+
+use crate::support::wire::{
+    BINARY, CLOSE, CONTINUATION, FIN, PING, PONG, RSV1, TEXT, close_body, parse, peer_close,
+    peer_frame,
+};
+use crate::support::{
+    END, ROLES, assert_fails, assert_fails_after, connection, drain, receive, replay, replay_after,
+    text,
 };
 
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);

@@ -1,12 +1,11 @@
 //! What messages cost in memory and copies, once they are received.
 
-mod support;
-
-use support::ROLES;
-use support::driver::Driver;
-use support::wire::{BINARY, FIN, TEXT, peer_frame, peer_header};
 use talkback_proto::{Incoming, Limits, READ_SIZE, Role};
 use talkback_testing::heap;
+
+use crate::support::ROLES;
+use crate::support::driver::Driver;
+use crate::support::wire::{BINARY, FIN, TEXT, peer_frame, peer_header};
 
 const MIB: usize = 1024 * 1024;
 

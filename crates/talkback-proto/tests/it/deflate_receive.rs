@@ -1,19 +1,20 @@
 //! What the lines about receiving compressed messages hold (RFC 7692 §6, §7.2.2, §7.2.3).
 
-mod support;
-
-use support::deflate::{PeerDeflater, compressing, deflated, no_takeover, noise, prose, takeover};
-use support::wire::{
-    BINARY, CONTINUATION, FIN, PING, PONG, RSV1, RSV2, RSV3, TEXT, peer_close, peer_frame,
-    peer_header,
-};
-use support::{
-    ROLES, assert_brings_on, assert_fails_on, binary, connection, ping, pong, replay_on, text,
-};
 use talkback_proto::{
     CloseCause, CloseCode, DeflateParameters, Incoming, Limits, Message, ProtocolError, Role,
 };
 use talkback_testing::reference::Reference;
+
+use crate::support::deflate::{
+    PeerDeflater, compressing, deflated, no_takeover, noise, prose, takeover,
+};
+use crate::support::wire::{
+    BINARY, CONTINUATION, FIN, PING, PONG, RSV1, RSV2, RSV3, TEXT, peer_close, peer_frame,
+    peer_header,
+};
+use crate::support::{
+    ROLES, assert_brings_on, assert_fails_on, binary, connection, ping, pong, replay_on, text,
+};
 
 /// "Hello" in the forms of §7.2.3, and in others that a peer may choose.
 const HELLOS: [(&str, &[u8]); 7] = [
@@ -391,7 +392,7 @@ fn d22_a_stream_cut_anywhere_fails() {
                 let frame = compressed(role, BINARY, &payload[..size]);
                 let mut connection = compressing(role, parameters);
                 let now = std::time::Instant::now();
-                let incoming = support::receive(&mut connection, &frame, now);
+                let incoming = crate::support::receive(&mut connection, &frame, now);
                 assert_eq!((incoming, connection.is_open()), (vec![], false), "{size}");
             }
         }
@@ -423,7 +424,8 @@ fn messages_are_right_sized_and_own_their_bytes() {
             let message = prose(size);
             let frame = compressed(role, TEXT, &deflated(message.as_bytes()));
             let mut connection = compressing(role, parameters);
-            let incoming = support::receive(&mut connection, &frame, std::time::Instant::now());
+            let incoming =
+                crate::support::receive(&mut connection, &frame, std::time::Instant::now());
             assert_eq!(incoming, [text(&message)]);
             let Some(Incoming::Message(Message::Text(held))) = incoming.into_iter().next() else {
                 panic!("one message");

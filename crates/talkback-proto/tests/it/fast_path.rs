@@ -1,13 +1,12 @@
 //! The short ways: a message that arrives as one frame, and one that is sent from borrowed bytes.
 
-mod support;
-
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
-use support::wire::peer_frame as frame;
-use support::{ROLES, connection, drain};
 use talkback_proto::{Assembly, CloseCode, Keepalive, Limits, Message, Outgoing, READ_SIZE, Role};
+
+use crate::support::wire::peer_frame as frame;
+use crate::support::{ROLES, connection, drain};
 
 fn nobody_asks() -> Instant {
     panic!("nobody wants to know the time")

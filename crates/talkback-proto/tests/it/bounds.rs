@@ -1,18 +1,19 @@
 //! Attacks on memory and time: each sends the input and counts the heap and the work.
 
-mod support;
-
 use std::ops::Range;
 use std::time::Instant;
 
 use bytes::{Buf, BufMut};
-use support::driver::Driver;
-use support::wire::{
-    BINARY, CONTINUATION, FIN, PING, PONG, TEXT, parse, peer_close, peer_frame, peer_header,
-};
-use support::{ROLES, assert_fails, assert_fails_after, binary, connection, drain, replay, text};
 use talkback_proto::{Connection, Incoming, Limits, Message, ProtocolError, READ_SIZE, Role};
 use talkback_testing::heap;
+
+use crate::support::driver::Driver;
+use crate::support::wire::{
+    BINARY, CONTINUATION, FIN, PING, PONG, TEXT, parse, peer_close, peer_frame, peer_header,
+};
+use crate::support::{
+    ROLES, assert_fails, assert_fails_after, binary, connection, drain, replay, text,
+};
 
 /// What a connection may hold whatever the peer sends: headers, control frames, close information.
 const CONSTANT: usize = 4 * 1024;

@@ -1,15 +1,14 @@
 //! What a person reads: the words of codes, ends, refusals and messages.
 
-mod support;
-
 use bytes::Bytes;
 use http::header::LOCATION;
 use http::{HeaderValue, Response, StatusCode};
-use support::{ROLES, connection};
 use talkback_proto::handshake::{HandshakeError, Refusal};
 use talkback_proto::{
     CloseCause, CloseCode, CloseInfo, Initiator, Limits, Message, ProtocolError, Text,
 };
+
+use crate::support::{ROLES, connection};
 
 #[test]
 fn the_words_of_an_end_say_who_how_and_why() {

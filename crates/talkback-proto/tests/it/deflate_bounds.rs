@@ -1,16 +1,17 @@
 //! Limits on compressed messages, and what they cost: the heap is counted.
 
-mod support;
-
 use bytes::BytesMut;
-use support::deflate::{PeerDeflater, compressing, deflated, no_takeover, noise, prose, takeover};
-use support::driver::Driver;
-use support::wire::{BINARY, CONTINUATION, FIN, RSV1, TEXT, peer_frame, peer_header};
-use support::{ROLES, assert_fails_on, binary, connection, drain, replay_on};
 use talkback_proto::{
     Connection, DeflateParameters, Delivery, Incoming, Limits, ProtocolError, READ_SIZE, Role,
 };
 use talkback_testing::heap;
+
+use crate::support::deflate::{
+    PeerDeflater, compressing, deflated, no_takeover, noise, prose, takeover,
+};
+use crate::support::driver::Driver;
+use crate::support::wire::{BINARY, CONTINUATION, FIN, RSV1, TEXT, peer_frame, peer_header};
+use crate::support::{ROLES, assert_fails_on, binary, connection, drain, replay_on};
 
 const MIB: usize = 1024 * 1024;
 
@@ -316,12 +317,12 @@ fn the_pool_of_a_thread_is_bounded() {
                 for _ in 0..20 {
                     let mut connection = compressing(Role::Client, parameters);
                     connection.send(prose(2000)).unwrap();
-                    support::receive(&mut connection, &begun, std::time::Instant::now());
+                    crate::support::receive(&mut connection, &begun, std::time::Instant::now());
                     open.push(connection);
                 }
                 let end = peer_frame(Role::Client, FIN | CONTINUATION, b"\x00");
                 for connection in &mut open {
-                    support::receive(connection, &end, std::time::Instant::now());
+                    crate::support::receive(connection, &end, std::time::Instant::now());
                 }
             }
         });
@@ -337,16 +338,16 @@ fn a_failed_or_closed_connection_frees_its_contexts() {
         let begun = peer_frame(role, RSV1 | BINARY, &deflated(&noise(40_000)));
         let now = std::time::Instant::now();
         let ends: [&dyn Fn(&mut Connection); 3] = [
-            &|connection| drop(support::receive(connection, &bad, now)),
+            &|connection| drop(crate::support::receive(connection, &bad, now)),
             &|connection| connection.close(None, now),
             &|connection| connection.handle_end("gone"),
         ];
         for end in ends {
-            support::receive(&mut compressing(role, no_takeover()), &begun, now);
+            crate::support::receive(&mut compressing(role, no_takeover()), &begun, now);
             let (_held, heap) = heap::measure(|| {
                 let mut connection = compressing(role, takeover());
                 connection.send(prose(3000)).unwrap();
-                support::receive(&mut connection, &begun, now);
+                crate::support::receive(&mut connection, &begun, now);
                 end(&mut connection);
                 drain(&mut connection);
                 connection

@@ -1,8 +1,4 @@
 //! Replays what a peer sends, cut in every way and through both receive paths.
-#![allow(
-    dead_code,
-    reason = "each test binary compiles this module and uses a part of it"
-)]
 
 pub(crate) mod deflate;
 pub(crate) mod driver;

@@ -1,17 +1,18 @@
 //! What the lines about sending compressed messages hold (RFC 7692 §7.2.1), read by two other
 //! decompressors.
 
-mod support;
-
 use bytes::{Buf, Bytes};
-use support::deflate::{PeerInflater, compressing, inflated, no_takeover, noise, prose, takeover};
-use support::wire::{BINARY, FIN, Frame, RSV1, TEXT, parse};
-use support::{ROLES, drain};
 use talkback_proto::{
     Bounded, Compression, Connection, DeflateParameters, DeflateTuning, Message, Role, SendError,
     WindowBits,
 };
 use talkback_testing::reference::Reference;
+
+use crate::support::deflate::{
+    PeerInflater, compressing, inflated, no_takeover, noise, prose, takeover,
+};
+use crate::support::wire::{BINARY, FIN, Frame, RSV1, TEXT, parse};
+use crate::support::{ROLES, drain};
 
 /// The one frame that sending `message` queues.
 fn sent(connection: &mut Connection, message: impl Into<Message>) -> Frame {

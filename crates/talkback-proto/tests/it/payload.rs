@@ -1,19 +1,18 @@
 //! What the lines about payloads, pings and limits hold (RFC 6455 §5, §8.1).
 
-mod support;
-
 use std::time::Instant;
 
 use bytes::{Buf, Bytes, BytesMut};
-use support::wire::{
+use talkback_proto::{CloseCause, Connection, Limits, ProtocolError, Text};
+
+use crate::support::wire::{
     BINARY, CLOSE, CONTINUATION, FIN, PING, PONG, TEXT, close_body, parse, peer_close, peer_frame,
     peer_header,
 };
-use support::{
+use crate::support::{
     ROLES, assert_brings, assert_fails, assert_fails_after, binary, connection, drain, ping, pong,
     receive, replay, replay_after, text,
 };
-use talkback_proto::{CloseCause, Connection, Limits, ProtocolError, Text};
 
 /// A payload of this size rides along uncopied.
 const LARGE: usize = 100_000;

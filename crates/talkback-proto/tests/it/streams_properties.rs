@@ -1,18 +1,17 @@
 //! Properties of messages as streams: however they are cut, they are the same messages.
 
-mod support;
-
 use std::time::Instant;
 
 use bytes::BytesMut;
 use proptest::prelude::*;
-use support::deflate::{PeerInflater, compressing, no_takeover, takeover};
-use support::wire::{FIN, PING, parse};
-use support::{connection, drain};
 use talkback_proto::{
     Assembly, Bounded, Compression, Connection, DeflateParameters, Delivery, Fin, Incoming, Limits,
     Message, MessageKind, Role,
 };
+
+use crate::support::deflate::{PeerInflater, compressing, no_takeover, takeover};
+use crate::support::wire::{FIN, PING, parse};
+use crate::support::{connection, drain};
 
 /// How a piece goes into a message.
 #[derive(Clone, Copy, Debug)]
@@ -145,7 +144,7 @@ proptest! {
             let received = receive(&mut end(peer, deflate), &wire, &sizes);
             prop_assert!(received == expected, "in pieces");
             // Whole, by the path that knows nothing of pieces.
-            let whole = support::receive(&mut end(peer, deflate), &wire, Instant::now());
+            let whole = crate::support::receive(&mut end(peer, deflate), &wire, Instant::now());
             let whole: Vec<_> = whole.into_iter().filter_map(|next| match next {
                 Incoming::Message(message) => Some(message),
                 _ => None,

@@ -1,19 +1,18 @@
 //! Messages received in pieces: plain and compressed, cut in every way.
 
-mod support;
-
 use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
-use support::deflate::{PeerDeflater, compressing, deflated, prose, takeover};
-use support::wire::{
-    BINARY, CONTINUATION, FIN, PING, PONG, RSV1, TEXT, parse, peer_close, peer_frame,
-};
-use support::{ROLES, connection, drain, ping};
 use talkback_proto::{
     Assembly, CloseCause, Connection, Delivery, Incoming, Limits, Message, MessageKind, Piece,
     ProtocolError, Role,
 };
+
+use crate::support::deflate::{PeerDeflater, compressing, deflated, prose, takeover};
+use crate::support::wire::{
+    BINARY, CONTINUATION, FIN, PING, PONG, RSV1, TEXT, parse, peer_close, peer_frame,
+};
+use crate::support::{ROLES, connection, drain, ping};
 
 /// The most bytes of a piece that is decompressed.
 const PIECE_SIZE_MAX: usize = 16 * 1024;

@@ -1,19 +1,18 @@
 //! Messages sent in fragments (RFC 6455 §5.4, RFC 7692 §6.1).
 
-mod support;
-
 use std::time::Instant;
 
 use bytes::{Buf, BytesMut};
-use support::deflate::{PeerInflater, compressing, no_takeover, noise, prose, takeover};
-use support::wire::{
-    BINARY, CLOSE, CONTINUATION, FIN, Frame, PING, PONG, RSV1, TEXT, close_body, parse, peer_frame,
-};
-use support::{ROLES, connection, drain, receive};
 use talkback_proto::{
     Assembly, CloseCode, CloseFrame, Compression, Connection, Delivery, Fin, Incoming, Limits,
     MessageKind, Role, SendError,
 };
+
+use crate::support::deflate::{PeerInflater, compressing, no_takeover, noise, prose, takeover};
+use crate::support::wire::{
+    BINARY, CLOSE, CONTINUATION, FIN, Frame, PING, PONG, RSV1, TEXT, close_body, parse, peer_frame,
+};
+use crate::support::{ROLES, connection, drain, receive};
 
 const FRAGMENT_SIZE: usize = 16 * 1024;
 

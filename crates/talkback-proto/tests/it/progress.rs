@@ -1,13 +1,12 @@
 //! What a driver learns of a connection: how far its output has come, its bounds, its end.
 
-mod support;
-
 use std::time::{Duration, Instant};
 
 use bytes::Buf;
-use support::wire::{FIN, PING, TEXT, parse, peer_close, peer_frame};
-use support::{END, ROLES, connection, drain, receive};
 use talkback_proto::{Connection, Limits, Role};
+
+use crate::support::wire::{FIN, PING, TEXT, parse, peer_close, peer_frame};
+use crate::support::{END, ROLES, connection, drain, receive};
 
 fn open(role: Role) -> Connection {
     connection(role, &Limits::default())

@@ -1,21 +1,20 @@
 //! Properties with compression on: whatever is sent arrives, however it is cut; every first byte
 //! is decided by the rules; no bytes do harm.
 
-mod support;
-
 use std::time::Instant;
 
 use bytes::{BufMut, BytesMut};
 use proptest::prelude::*;
-use support::deflate::{PeerDeflater, compressing, no_takeover, takeover};
-use support::wire::{
-    BINARY, CLOSE, CONTINUATION, FIN, PING, RSV1, TEXT, close_body, frame, peer_frame, peer_key,
-};
-use support::{ROLES, binary, drain, ping, pong, replay_on, text};
 use talkback_proto::{
     Assembly, Bounded, CloseCause, CloseCode, Compression, Connection, DeflateParameters,
     DeflateTuning, Incoming, Message, READ_SIZE, Role,
 };
+
+use crate::support::deflate::{PeerDeflater, compressing, no_takeover, takeover};
+use crate::support::wire::{
+    BINARY, CLOSE, CONTINUATION, FIN, PING, RSV1, TEXT, close_body, frame, peer_frame, peer_key,
+};
+use crate::support::{ROLES, binary, drain, ping, pong, replay_on, text};
 
 // ── Whatever is sent arrives ─────────────────────────────────────────────────────────────────
 

@@ -1,19 +1,18 @@
 //! Properties: any chunking brings the same, and every first byte is decided by the rules.
 
-mod support;
-
 use std::time::Instant;
 
 use bytes::{BufMut, BytesMut};
 use proptest::prelude::*;
-use support::wire::{
-    BINARY, CLOSE, CONTINUATION, FIN, PING, PONG, TEXT, close_body, frame, parse, peer_frame,
-    peer_key,
-};
-use support::{ROLES, binary, connection, drain, ping, pong, replay, text};
 use talkback_proto::{
     Assembly, CloseCause, CloseCode, Connection, Incoming, Limits, Message, READ_SIZE, Role,
 };
+
+use crate::support::wire::{
+    BINARY, CLOSE, CONTINUATION, FIN, PING, PONG, TEXT, close_body, frame, parse, peer_frame,
+    peer_key,
+};
+use crate::support::{ROLES, binary, connection, drain, ping, pong, replay, text};
 
 // ── Any chunking brings the same ─────────────────────────────────────────────────────────────
 
@@ -299,7 +298,7 @@ fn a_frame_after_a_failure_of_any_kind_is_never_answered() {
             let tested = peer_frame(role, first, PAYLOAD);
             let behind = peer_frame(role, FIN | PING, b"are you there?");
             let mut connection: Connection = connection(role, &Limits::default());
-            support::receive(&mut connection, &[tested, behind].concat(), Instant::now());
+            crate::support::receive(&mut connection, &[tested, behind].concat(), Instant::now());
             let frames = parse(&drain(&mut connection));
             assert_eq!(frames.len(), 1);
             assert_eq!(frames[0].first, FIN | CLOSE);

@@ -1,23 +1,22 @@
 //! What the lines about frames and masking hold (RFC 6455 §5); `payload.rs` goes on.
 
-mod support;
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
 
 use bytes::Buf;
-use support::wire::{
-    BINARY, CLOSE, CONTINUATION, FIN, Frame, KEY, PING, PONG, RSV1, RSV2, RSV3, TEXT, close_body,
-    frame, header, parse, peer_close, peer_frame, peer_header,
-};
-use support::{
-    ROLES, assert_brings, assert_fails, assert_fails_after, binary, connection, drain, ping, pong,
-    receive, replay, text,
-};
 use talkback_proto::{
     CloseCode, CloseFrame, CloseFrameError, Connection, Limits, Message, ProtocolError, Role,
     SendError,
+};
+
+use crate::support::wire::{
+    BINARY, CLOSE, CONTINUATION, FIN, Frame, KEY, PING, PONG, RSV1, RSV2, RSV3, TEXT, close_body,
+    frame, header, parse, peer_close, peer_frame, peer_header,
+};
+use crate::support::{
+    ROLES, assert_brings, assert_fails, assert_fails_after, binary, connection, drain, ping, pong,
+    receive, replay, text,
 };
 
 const OPCODES: [u8; 6] = [CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG];

@@ -1,0 +1,22 @@
+//! The protocol core, tested with bytes and virtual time.
+
+mod bounds;
+mod close_info;
+mod closing;
+mod conversions;
+mod deflate_bounds;
+mod deflate_properties;
+mod deflate_receive;
+mod deflate_send;
+mod fast_path;
+mod framing;
+mod keepalive;
+mod memory;
+mod payload;
+mod progress;
+mod properties;
+mod streams_properties;
+mod streams_receive;
+mod streams_send;
+mod support;
+mod wording;

@@ -1,5 +1,8 @@
 //! The server's way to an open connection.
 
+#[cfg(feature = "upgrade")]
+pub(crate) mod upgrade;
+
 use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::io;

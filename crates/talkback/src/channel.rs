@@ -1,5 +1,16 @@
 //! The handle that an app holds.
 
+#[cfg(not(browser))]
+pub(crate) mod blocking;
+mod queue;
+pub(crate) mod receiver;
+pub(crate) mod sender;
+pub(crate) mod snapshot;
+pub(crate) mod state;
+pub(crate) mod sync;
+mod waiters;
+pub(crate) mod waiting;
+
 use std::fmt;
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -8,23 +19,15 @@ use std::time::Duration;
 
 use futures_core::Stream;
 use futures_sink::Sink;
-use talkback_proto::{CloseCode, CloseFrame, CloseInfo, Compression, Message};
-#[cfg(not(browser))]
-use tokio::io::{AsyncRead, AsyncWrite};
+use talkback_proto::{CloseCode, CloseInfo, Compression, Message};
 
-#[cfg(not(browser))]
-use crate::blocking;
-#[cfg(not(browser))]
-use crate::driver::drive;
+use crate::channel::receiver::Receiver;
+use crate::channel::sender::Sender;
+use crate::channel::snapshot::Snapshots;
+use crate::channel::state::{ChannelState, Reading, Shared, WaitKey};
+use crate::channel::sync::Arc;
+use crate::channel::waiting::{Closing, Ready, poll_room, poll_written};
 use crate::error::{Error, TrySendError};
-#[cfg(not(browser))]
-use crate::runtime;
-use crate::shared::{ChannelState, Reading, Shared, WaitKey};
-use crate::snapshot::Snapshots;
-use crate::sync::Arc;
-use crate::waits::{Closing, Ready, poll_room, poll_written};
-#[cfg(not(browser))]
-use crate::websocket::WebSocket;
 
 /// A channel to a WebSocket server: messages come as a stream, and go into a sink.
 ///
@@ -80,14 +83,6 @@ pub struct WebSocketChannel {
 }
 
 impl WebSocketChannel {
-    /// Opens a channel to a server: `ws://host:port/path?query`.
-    ///
-    /// It never fails here: [`ready`](Self::ready) and the stream tell what went wrong. For
-    /// subprotocols, headers and limits see [`connect`](crate::connect()).
-    pub fn connect(url: impl Into<String>) -> Self {
-        crate::connect(url).channel()
-    }
-
     pub(crate) fn new(shared: &Arc<Shared>) -> Self {
         let sender = Sender::new(Arc::clone(shared));
         let receiver = Receiver::new(Arc::clone(shared));
@@ -277,23 +272,6 @@ impl WebSocketChannel {
     }
 }
 
-/// A channel over a socket that is open, such as one that a server accepted. Its driver runs as that
-/// of a channel that connects; the keepalive is the socket's.
-#[cfg(not(browser))]
-impl<T> From<WebSocket<T>> for WebSocketChannel
-where
-    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    fn from(socket: WebSocket<T>) -> Self {
-        let shared = Shared::new();
-        let channel = Self::new(&shared);
-        let close_timeout = socket.limits().close_timeout;
-        shared.lock().open(socket.protocol());
-        runtime::spawn(drive(std::future::ready(Ok(socket)), shared, close_timeout));
-        channel
-    }
-}
-
 /// Shows no message: one may be a secret.
 impl fmt::Debug for WebSocketChannel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -362,212 +340,5 @@ impl Sink<Message> for WebSocketChannel {
         }
         state.wait_for_change(&mut channel.sink_key, cx);
         Poll::Pending
-    }
-}
-
-/// The sending half of a channel; cheap to clone. Dropping the last of all halves closes.
-pub struct Sender {
-    shared: Arc<Shared>,
-}
-
-impl Sender {
-    fn new(shared: Arc<Shared>) -> Self {
-        shared.lock().add_handle();
-        Self { shared }
-    }
-
-    /// Queues a message, at once or not at all; see [`WebSocketChannel::try_send`].
-    ///
-    /// # Errors
-    /// A full queue, or a channel that is closing or closed; either hands the message back.
-    pub fn try_send(&self, message: impl Into<Message>) -> Result<(), TrySendError> {
-        self.shared
-            .lock()
-            .try_send(message.into(), Compression::Auto)
-    }
-
-    /// Queues a message, and waits while the queue is full.
-    ///
-    /// # Errors
-    /// A channel that is closing or closed; it hands the message back.
-    ///
-    /// # Cancel safety
-    /// A dropped call has queued the whole message or nothing.
-    pub async fn send(&self, message: impl Into<Message>) -> Result<(), TrySendError> {
-        self.send_queued(message.into(), Compression::Auto).await
-    }
-
-    /// Queues a message, and says whether it may be compressed; see
-    /// [`WebSocketChannel::send_with`].
-    ///
-    /// # Errors
-    /// As [`send`](Self::send).
-    ///
-    /// # Cancel safety
-    /// As [`send`](Self::send).
-    #[cfg(not(browser))]
-    pub async fn send_with(
-        &self,
-        message: impl Into<Message>,
-        compression: Compression,
-    ) -> Result<(), TrySendError> {
-        self.send_queued(message.into(), compression).await
-    }
-
-    async fn send_queued(
-        &self,
-        message: Message,
-        compression: Compression,
-    ) -> Result<(), TrySendError> {
-        let mut waiting = Some(message);
-        let mut key = WaitKey::new(Arc::clone(&self.shared));
-        poll_fn(|cx| {
-            let message = waiting
-                .take()
-                .expect("a future is not polled after its end");
-            let mut state = self.shared.lock();
-            match state.try_send(message, compression) {
-                Err(TrySendError::Full(message)) => {
-                    waiting = Some(message);
-                    state.wait_to_send(&mut key, cx);
-                    Poll::Pending
-                }
-                outcome => Poll::Ready(outcome),
-            }
-        })
-        .await
-    }
-
-    /// Waits until everything that was queued before the call is written.
-    ///
-    /// # Errors
-    /// A channel that ended before that.
-    ///
-    /// # Cancel safety
-    /// A dropped call loses nothing.
-    pub async fn flush(&self) -> Result<(), Error> {
-        let mut key = WaitKey::new(Arc::clone(&self.shared));
-        let mut target = Some(self.shared.lock().progress().0);
-        poll_fn(|cx| poll_written(&self.shared, &mut target, &mut key, cx)).await
-    }
-
-    /// Begins to close with an empty close frame; see [`WebSocketChannel::close`].
-    pub fn close(&self) -> Closing {
-        self.shared.lock().close(None);
-        self.closed()
-    }
-
-    /// Begins to close with a code and a reason; see [`WebSocketChannel::close_with`].
-    ///
-    /// # Errors
-    /// A code or a reason that may not be sent, as [`CloseFrame::new`] says, comes out of the future;
-    /// nothing is closed then.
-    pub fn close_with(&self, code: CloseCode, reason: &str) -> Closing {
-        match CloseFrame::new(code, reason) {
-            Ok(_) if cfg!(browser) && code != CloseCode::NORMAL && code.number() < 3000 => {
-                return self.closed().refused(Error::CloseCodeInBrowser(code));
-            }
-            Ok(frame) => self.shared.lock().close(Some(frame)),
-            Err(error) => return self.closed().refused(error.into()),
-        }
-        self.closed()
-    }
-
-    /// Waits until the channel has ended, by whoever's doing.
-    pub fn closed(&self) -> Closing {
-        Closing::new(Arc::clone(&self.shared))
-    }
-
-    /// How far the channel has come.
-    pub fn state(&self) -> ChannelState {
-        self.shared.lock().connection()
-    }
-
-    /// How the channel ended, once it has.
-    pub fn close_info(&self) -> Option<CloseInfo> {
-        self.shared.lock().close_info().cloned()
-    }
-
-    /// How many bytes wait to be written.
-    pub fn buffered_amount(&self) -> usize {
-        self.shared.lock().buffered_amount()
-    }
-}
-
-impl Clone for Sender {
-    fn clone(&self) -> Self {
-        Self::new(Arc::clone(&self.shared))
-    }
-}
-
-impl Drop for Sender {
-    fn drop(&mut self) {
-        self.shared.lock().drop_handle();
-    }
-}
-
-impl fmt::Debug for Sender {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sender")
-            .field("state", &self.state())
-            .finish_non_exhaustive()
-    }
-}
-
-/// The receiving half of a channel: the one reader of its messages.
-///
-/// Dropping it discards what comes, so that the peer does not wait; the channel stays open for its
-/// [`Sender`]s.
-pub struct Receiver {
-    shared: Arc<Shared>,
-}
-
-impl Receiver {
-    fn new(shared: Arc<Shared>) -> Self {
-        shared.lock().add_handle();
-        Self { shared }
-    }
-
-    /// Waits for the next message; `None` after a normal close.
-    ///
-    /// # Errors
-    /// The one error of a channel that ended otherwise, once; then `None`.
-    ///
-    /// # Cancel safety
-    /// A dropped call loses nothing.
-    pub async fn recv(&mut self) -> Result<Option<Message>, Error> {
-        poll_fn(|cx| self.shared.lock().poll_receive(cx))
-            .await
-            .transpose()
-    }
-
-    /// How the channel ended, once it has.
-    pub fn close_info(&self) -> Option<CloseInfo> {
-        self.shared.lock().close_info().cloned()
-    }
-}
-
-impl Stream for Receiver {
-    type Item = Result<Message, Error>;
-
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.shared.lock().poll_receive(cx)
-    }
-}
-
-impl Drop for Receiver {
-    fn drop(&mut self) {
-        let mut state = self.shared.lock();
-        state.set_reading(Reading::Discard);
-        state.drop_handle();
-    }
-}
-
-impl fmt::Debug for Receiver {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let state = self.shared.lock().connection();
-        f.debug_struct("Receiver")
-            .field("state", &state)
-            .finish_non_exhaustive()
     }
 }

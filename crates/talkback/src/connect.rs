@@ -1,5 +1,18 @@
 //! What a client wants of a connection, on every platform.
 
+#[cfg(browser)]
+mod browser;
+#[cfg(not(browser))]
+mod dial;
+#[cfg(not(browser))]
+mod one_at_a_time;
+#[cfg(not(browser))]
+mod open;
+#[cfg(all(feature = "tls", not(browser)))]
+mod tls;
+#[cfg(not(browser))]
+pub(crate) mod transport;
+
 use std::fmt;
 use std::time::Duration;
 
@@ -8,9 +21,9 @@ use talkback_proto::handshake::{ClientOptions, DeflateOffer, HeadLimits};
 use talkback_proto::{Keepalive, Limits};
 
 use crate::channel::WebSocketChannel;
-use crate::shared::Shared;
+use crate::channel::state::Shared;
 #[cfg(all(feature = "tls", not(browser)))]
-use crate::tls::{TlsOptions, Trust};
+use crate::connect::tls::{TlsOptions, Trust};
 
 /// The default connect timeout.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -196,6 +209,16 @@ impl Connect {
         let channel = WebSocketChannel::new(&shared);
         self.drive(shared);
         channel
+    }
+}
+
+impl WebSocketChannel {
+    /// Opens a channel to a server: `ws://host:port/path?query`.
+    ///
+    /// It never fails here: [`ready`](Self::ready) and the stream tell what went wrong. For
+    /// subprotocols, headers and limits see [`connect`](crate::connect()).
+    pub fn connect(url: impl Into<String>) -> Self {
+        connect(url).channel()
     }
 }
 

@@ -13,7 +13,7 @@ use talkback_proto::handshake::{HeadError, HeadLimits, HeadReader, RefusedBody};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
 
-use crate::buffers;
+use crate::websocket::buffers;
 
 /// How much of an answer has to leave in one patience.
 pub(crate) const PART_SIZE: usize = 64 * 1024;

@@ -48,77 +48,48 @@
 //! - A server cannot be made to wait for a program that does not read: beyond the message limit, the
 //!   channel ends with [`CloseCause::Overflow`].
 
-// On every platform.
-mod channel;
-mod connect;
-mod error;
-mod queue;
-mod shared;
-mod snapshot;
-mod sync;
-mod waiters;
-mod waits;
-
-// In a browser.
-#[cfg(browser)]
-mod browser;
-
-// Everywhere else.
 #[cfg(not(browser))]
 mod accept;
-#[cfg(all(feature = "tls", not(browser)))]
-mod any_certificate;
-#[cfg(not(browser))]
-mod blocking;
-#[cfg(not(browser))]
-mod buffers;
-#[cfg(not(browser))]
-mod dial;
-#[cfg(not(browser))]
+mod channel;
+mod connect;
 mod driver;
+mod error;
 #[cfg(not(browser))]
 mod http_io;
-#[cfg(not(browser))]
-mod keys;
-#[cfg(not(browser))]
-mod open;
 #[cfg(not(browser))]
 mod pair;
 #[cfg(not(browser))]
 mod runtime;
-#[cfg(all(feature = "tls", not(browser)))]
-mod tls;
-#[cfg(not(browser))]
-mod transport;
-#[cfg(not(browser))]
-mod turns;
-#[cfg(all(feature = "upgrade", not(browser)))]
-mod upgrade;
-#[cfg(not(browser))]
-mod wakers;
 #[cfg(not(browser))]
 mod websocket;
 
-pub use channel::{Receiver, Sender, WebSocketChannel};
+pub use channel::WebSocketChannel;
+pub use channel::receiver::Receiver;
+pub use channel::sender::Sender;
+pub use channel::snapshot::{Snapshot, SnapshotState, Snapshots};
+pub use channel::state::ChannelState;
+pub use channel::waiting::{Closing, Ready};
 pub use connect::{Connect, connect};
 pub use error::{ConnectError, Error, Stage, TrySendError};
-pub use shared::ChannelState;
-pub use snapshot::{Snapshot, SnapshotState, Snapshots};
 
+#[cfg(all(feature = "upgrade", not(browser)))]
+pub use accept::upgrade::body::UpgradeBody;
+#[cfg(all(feature = "upgrade", not(browser)))]
+pub use accept::upgrade::{Upgrade, Upgraded, Upgrading, upgrade};
 #[cfg(not(browser))]
 pub use accept::{Accept, accept};
+#[cfg(not(browser))]
+pub use connect::transport::Transport;
 #[cfg(not(browser))]
 pub use error::AcceptError;
 #[cfg(not(browser))]
 pub use pair::pair;
 #[cfg(not(browser))]
-pub use transport::Transport;
-#[cfg(all(feature = "upgrade", not(browser)))]
-pub use upgrade::{Upgrade, UpgradeBody, Upgraded, Upgrading, upgrade};
-pub use waits::{Closing, Ready};
-
+pub use websocket::WebSocket;
 #[cfg(not(browser))]
-pub use websocket::{MessageReader, MessageWriter, WebSocket};
+pub use websocket::reader::MessageReader;
+#[cfg(not(browser))]
+pub use websocket::writer::MessageWriter;
 
 /// The types that requests, responses and payloads are made of.
 pub use {bytes, http};

@@ -1,13 +1,15 @@
 //! An open connection over any transport, polled in place: no task, no queue.
 
+pub(crate) mod buffers;
 mod compression;
-mod reader;
-mod transport;
-mod writer;
+mod io;
+pub(crate) mod keys;
+pub(crate) mod reader;
+mod wakers;
+pub(crate) mod writer;
 
 use std::fmt;
 use std::future::poll_fn;
-use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -17,21 +19,15 @@ use bytes::{Bytes, BytesMut};
 use futures_core::Stream;
 use futures_sink::Sink;
 use talkback_proto::{
-    Assembly, CloseCode, CloseFrame, CloseInfo, Compression, Connection, Delivery, Incoming,
-    Keepalive, Limits, Message, Outgoing, Role, SendError,
+    Assembly, CloseCode, CloseFrame, CloseInfo, Compression, Connection, Keepalive, Limits,
+    Message, Outgoing, Role, SendError,
 };
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Sleep;
 
-use crate::buffers;
 use crate::error::Error;
-use crate::keys::ConnectionKeys;
-use crate::wakers::{Half, Wakers};
-
-use transport::Progress;
-
-pub use reader::MessageReader;
-pub use writer::MessageWriter;
+use crate::websocket::keys::ConnectionKeys;
+use crate::websocket::wakers::Wakers;
 
 /// An open WebSocket connection over `T`, for either role.
 ///
@@ -52,7 +48,7 @@ pub struct WebSocket<T> {
     /// Whether the transport has taken bytes that it may still hold.
     needs_flush: bool,
     /// What the transport said when it took no more bytes.
-    write_error: Option<Arc<io::Error>>,
+    write_error: Option<Arc<std::io::Error>>,
     is_end_reported: bool,
     timer: Option<Pin<Box<Sleep>>>,
     wakers: Wakers,
@@ -304,112 +300,6 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
 
     pub(crate) fn begin_close(&mut self, frame: Option<CloseFrame>) {
         self.connection.close(frame, now());
-    }
-
-    // ── Polling ──────────────────────────────────────────────────────────────────────────────
-
-    pub(crate) fn poll_recv(
-        &mut self,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<Option<Message>, Error>> {
-        self.assembly.set_delivery(Delivery::Whole);
-        loop {
-            if let Some(message) = self.take_whole() {
-                return Poll::Ready(Ok(Some(message)));
-            }
-            while let Some(incoming) = self.next_buffered() {
-                if let Incoming::Message(message) = incoming {
-                    return Poll::Ready(Ok(Some(message)));
-                }
-            }
-            match ready!(self.poll_transport(cx, Half::Receiver)) {
-                Progress::Input => {}
-                Progress::Message(message) => return Poll::Ready(Ok(Some(message))),
-                Progress::End => return Poll::Ready(self.report_end().map_or(Ok(None), Err)),
-            }
-        }
-    }
-
-    /// The one error of an abnormal end, the first time only.
-    fn report_end(&mut self) -> Option<Error> {
-        let info = self.connection.close_info()?;
-        let is_first = !std::mem::replace(&mut self.is_end_reported, true);
-        (is_first && !info.is_normal()).then(|| Error::Closed(info.clone()))
-    }
-
-    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<CloseInfo> {
-        loop {
-            // After a local close nothing is given out, so this only drives.
-            if ready!(self.poll_incoming(cx, Half::Sender)).is_none() {
-                let info = self
-                    .connection
-                    .close_info()
-                    .expect("the connection has ended");
-                return Poll::Ready(info.clone());
-            }
-        }
-    }
-
-    fn poll_send_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        if !self.connection.is_open() {
-            return Poll::Ready(Err(SendError::Closed.into()));
-        }
-        if self.connection.buffered() > self.connection.limits().write_buffer_max {
-            ready!(self.poll_flush_output(cx))?;
-        }
-        Poll::Ready(Ok(()))
-    }
-
-    /// The next thing that the peer sent; `None` once the connection has ended.
-    ///
-    /// What is buffered is given out before anything is written, so that a caller that feeds
-    /// answers gathers them; and everything is written before more is read, so that a ping is
-    /// answered before the frame behind it is waited for.
-    fn poll_incoming(&mut self, cx: &mut Context<'_>, half: Half) -> Poll<Option<Incoming>> {
-        loop {
-            if let Some(incoming) = self.next_buffered() {
-                return Poll::Ready(Some(incoming));
-            }
-            match ready!(self.poll_transport(cx, half)) {
-                Progress::Input => {}
-                Progress::Message(message) => {
-                    return Poll::Ready(Some(Incoming::Message(message)));
-                }
-                Progress::End => return Poll::Ready(None),
-            }
-        }
-    }
-
-    /// The next message out of what was read, if it is whole, as most are.
-    #[inline(always)]
-    fn take_whole(&mut self) -> Option<Message> {
-        if self.input.is_empty() {
-            return None;
-        }
-        let message = self
-            .assembly
-            .take_whole(&mut self.connection, &mut self.input, now)?;
-        self.release_used_input();
-        Some(message)
-    }
-
-    /// The next thing out of what was read, without touching the transport.
-    fn next_buffered(&mut self) -> Option<Incoming> {
-        if self.input.is_empty() && !self.connection.has_pieces() {
-            return None;
-        }
-        let incoming = self
-            .assembly
-            .next(&mut self.connection, &mut self.input, now());
-        self.release_used_input();
-        incoming
-    }
-
-    #[inline]
-    fn release_used_input(&mut self) {
-        if self.input.is_empty() {
-            buffers::give_back(std::mem::take(&mut self.input));
-        }
     }
 }
 

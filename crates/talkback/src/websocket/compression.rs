@@ -5,8 +5,8 @@ use std::future::poll_fn;
 use talkback_proto::{Compression, DeflateParameters, Outgoing};
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::WebSocket;
 use crate::error::Error;
+use crate::websocket::WebSocket;
 
 impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
     /// Compresses messages as an opening handshake agreed on that somebody else has done, or with

@@ -10,9 +10,9 @@ use bytes::Bytes;
 use talkback_proto::{Delivery, Incoming, MessageKind, Piece};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::WebSocket;
 use crate::error::Error;
-use crate::wakers::Half;
+use crate::websocket::WebSocket;
+use crate::websocket::wakers::Half;
 
 impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
     /// Waits for the beginning of the next message, to be read piece by piece; `None` after a

@@ -10,8 +10,8 @@ use bytes::Bytes;
 use talkback_proto::{CloseCode, CloseFrame, Compression, Fin, Message, MessageKind};
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::WebSocket;
 use crate::error::Error;
+use crate::websocket::{WebSocket, now};
 
 /// The most bytes that one `poll_write` takes.
 const WRITE_SIZE_MAX: usize = 64 * 1024;
@@ -209,7 +209,7 @@ impl<T> Drop for MessageWriter<'_, T> {
     fn drop(&mut self) {
         if !self.is_finished {
             let frame = CloseFrame::new(CloseCode::INTERNAL_ERROR, "").ok();
-            self.socket.connection.close(frame, super::now());
+            self.socket.connection.close(frame, now());
         }
     }
 }

@@ -6,14 +6,14 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, BufMut};
-use talkback_proto::{Assembly, Message, Output};
+use talkback_proto::{Assembly, CloseInfo, Delivery, Incoming, Message, Output, SendError};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::io::{poll_read_buf, poll_write_buf};
 
-use super::{WebSocket, now};
-use crate::buffers;
 use crate::error::Error;
-use crate::wakers::Half;
+use crate::websocket::buffers;
+use crate::websocket::wakers::Half;
+use crate::websocket::{WebSocket, now};
 
 const ENDED: &str = "the peer ended the connection";
 
@@ -21,7 +21,7 @@ const ENDED: &str = "the peer ended the connection";
 const LIFE_SIZE: usize = 64;
 
 /// What polling the transport has brought.
-pub(super) enum Progress {
+enum Progress {
     /// Bytes in the input.
     Input,
     /// A large message, whose end was read into it.
@@ -31,6 +31,114 @@ pub(super) enum Progress {
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
+    pub(crate) fn poll_recv(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Option<Message>, Error>> {
+        self.assembly.set_delivery(Delivery::Whole);
+        loop {
+            if let Some(message) = self.take_whole() {
+                return Poll::Ready(Ok(Some(message)));
+            }
+            while let Some(incoming) = self.next_buffered() {
+                if let Incoming::Message(message) = incoming {
+                    return Poll::Ready(Ok(Some(message)));
+                }
+            }
+            match ready!(self.poll_transport(cx, Half::Receiver)) {
+                Progress::Input => {}
+                Progress::Message(message) => return Poll::Ready(Ok(Some(message))),
+                Progress::End => return Poll::Ready(self.report_end().map_or(Ok(None), Err)),
+            }
+        }
+    }
+
+    /// The one error of an abnormal end, the first time only.
+    pub(super) fn report_end(&mut self) -> Option<Error> {
+        let info = self.connection.close_info()?;
+        let is_first = !std::mem::replace(&mut self.is_end_reported, true);
+        (is_first && !info.is_normal()).then(|| Error::Closed(info.clone()))
+    }
+
+    pub(super) fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<CloseInfo> {
+        loop {
+            // After a local close nothing is given out, so this only drives.
+            if ready!(self.poll_incoming(cx, Half::Sender)).is_none() {
+                let info = self
+                    .connection
+                    .close_info()
+                    .expect("the connection has ended");
+                return Poll::Ready(info.clone());
+            }
+        }
+    }
+
+    pub(super) fn poll_send_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        if !self.connection.is_open() {
+            return Poll::Ready(Err(SendError::Closed.into()));
+        }
+        if self.connection.buffered() > self.connection.limits().write_buffer_max {
+            ready!(self.poll_flush_output(cx))?;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// The next thing that the peer sent; `None` once the connection has ended.
+    ///
+    /// What is buffered is given out before anything is written, so that a caller that feeds
+    /// answers gathers them; and everything is written before more is read, so that a ping is
+    /// answered before the frame behind it is waited for.
+    pub(super) fn poll_incoming(
+        &mut self,
+        cx: &mut Context<'_>,
+        half: Half,
+    ) -> Poll<Option<Incoming>> {
+        loop {
+            if let Some(incoming) = self.next_buffered() {
+                return Poll::Ready(Some(incoming));
+            }
+            match ready!(self.poll_transport(cx, half)) {
+                Progress::Input => {}
+                Progress::Message(message) => {
+                    return Poll::Ready(Some(Incoming::Message(message)));
+                }
+                Progress::End => return Poll::Ready(None),
+            }
+        }
+    }
+
+    /// The next message out of what was read, if it is whole, as most are.
+    #[inline(always)]
+    fn take_whole(&mut self) -> Option<Message> {
+        if self.input.is_empty() {
+            return None;
+        }
+        let message = self
+            .assembly
+            .take_whole(&mut self.connection, &mut self.input, now)?;
+        self.release_used_input();
+        Some(message)
+    }
+
+    /// The next thing out of what was read, without touching the transport.
+    fn next_buffered(&mut self) -> Option<Incoming> {
+        if self.input.is_empty() && !self.connection.has_pieces() {
+            return None;
+        }
+        let incoming = self
+            .assembly
+            .next(&mut self.connection, &mut self.input, now());
+        self.release_used_input();
+        incoming
+    }
+
+    #[inline]
+    fn release_used_input(&mut self) {
+        if self.input.is_empty() {
+            buffers::give_back(std::mem::take(&mut self.input));
+        }
+    }
+
     /// Writes everything that is queued. While the transport takes nothing, the timeouts go on.
     pub(crate) fn poll_flush_output(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         let waker = self.wakers.lend(Half::Sender, cx);
@@ -58,7 +166,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
     }
 
     /// Writes, reads and waits, until something was read or the connection has ended.
-    pub(super) fn poll_transport(&mut self, cx: &mut Context<'_>, half: Half) -> Poll<Progress> {
+    fn poll_transport(&mut self, cx: &mut Context<'_>, half: Half) -> Poll<Progress> {
         let waker = self.wakers.lend(half, cx);
         let progress = match &waker {
             Some(waker) => self.poll_progress(&mut Context::from_waker(waker)),

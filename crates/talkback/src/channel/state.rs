@@ -10,11 +10,10 @@ use talkback_proto::{
     CloseCause, CloseCode, CloseFrame, CloseInfo, Compression, Initiator, Message,
 };
 
+use crate::channel::queue::Queue;
+use crate::channel::sync::{Arc, Mutex, MutexGuard};
+use crate::channel::waiters::Waiters;
 use crate::error::{Error, TrySendError};
-use crate::queue::Queue;
-use crate::snapshot::{Snapshot, SnapshotState};
-use crate::sync::{Arc, Mutex, MutexGuard};
-use crate::waiters::Waiters;
 
 /// How far a channel has come.
 ///
@@ -526,18 +525,18 @@ impl State {
         self.version
     }
 
-    pub(crate) fn snapshot(&self) -> Snapshot {
-        let state = match (&self.end, self.has_data) {
-            (Some(_), _) => SnapshotState::Done,
-            (None, true) => SnapshotState::Active,
-            (None, false) => SnapshotState::Waiting,
-        };
-        Snapshot {
-            state,
-            data: self.latest.clone(),
-            error: self.error.clone(),
-            close: self.end.clone(),
-        }
+    pub(crate) fn has_data(&self) -> bool {
+        self.has_data
+    }
+
+    /// The newest message, while somebody looks at snapshots.
+    pub(crate) fn latest(&self) -> Option<&Message> {
+        self.latest.as_ref()
+    }
+
+    /// What went wrong, if something did.
+    pub(crate) fn error(&self) -> Option<&Error> {
+        self.error.as_ref()
     }
 
     pub(crate) fn wait_for_change(&mut self, key: &mut WaitKey, cx: &Context<'_>) {

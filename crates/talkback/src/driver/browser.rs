@@ -28,17 +28,17 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use gloo_timers::future::TimeoutFuture;
-use talkback_proto::handshake::{WsUrl, check_subprotocols};
+use talkback_proto::handshake::WsUrl;
 use talkback_proto::{
     CloseCause, CloseCode, CloseFrame, CloseInfo, Initiator, Limits, ProtocolError,
 };
 use wasm_bindgen_futures::spawn_local;
 
+use self::inbox::Closed;
 use self::socket::Socket;
-use crate::connect::Connect;
+use crate::channel::state::{Order, Shared};
+use crate::channel::sync::Arc;
 use crate::error::{ConnectError, Error, Stage};
-use crate::shared::{Order, Shared};
-use crate::sync::Arc;
 
 /// How long after the last look `bufferedAmount` is looked at again, in milliseconds: twice as long
 /// each time that nothing has left since.
@@ -55,65 +55,22 @@ const TOO_BIG: u16 = 4009;
 type Timer = Pin<Box<TimeoutFuture>>;
 
 /// A connection to be made by the browser.
-struct Opening {
-    url: WsUrl,
-    subprotocols: Vec<String>,
-    limits: Limits,
-    timeout: Duration,
+pub(crate) struct Opening {
+    pub(crate) url: WsUrl,
+    pub(crate) subprotocols: Vec<String>,
+    pub(crate) limits: Limits,
+    pub(crate) timeout: Duration,
 }
 
-impl Connect {
-    /// Opens the connection and pumps it until its end, in a task of this thread.
-    pub(crate) fn drive(self, shared: Arc<Shared>) {
-        spawn_local(async move {
-            let opened = match self.opening() {
-                Ok(opening) => open(opening, &shared).await,
-                Err(error) => Err(Some(error)),
-            };
-            pump(opened, &shared).await;
-        });
-    }
-
-    /// Holds the options against what a browser can do.
-    fn opening(self) -> Result<Opening, ConnectError> {
-        let not_here = |option, instead| Err(ConnectError::NotInBrowser { option, instead });
-        let url = WsUrl::parse(&self.url)?;
-        if self.bad_header.is_some() || !self.options.headers.is_empty() {
-            return not_here(
-                "header",
-                "send a token as a subprotocol, in the query, or in a first message",
-            );
-        }
-        if self.options.origin.is_some() {
-            return not_here("origin", "the browser sends the page's own");
-        }
-        if url.basic_auth().is_some() {
-            return not_here(
-                "user name and password in the URL",
-                "send a token as a subprotocol, in the query, or in a first message",
-            );
-        }
-        if self.keepalive.flatten().is_some() {
-            return not_here(
-                "keepalive",
-                "the browser keeps the connection alive; for a sign of life, send a message of your own now and then",
-            );
-        }
-        if self.compression.is_some() {
-            return not_here("compression", "the browser offers it by itself");
-        }
-        let subprotocols = self.options.subprotocols;
-        check_subprotocols(&subprotocols).map_err(|error| ConnectError::Handshake {
-            url: url.to_string(),
-            error,
-        })?;
-        Ok(Opening {
-            url,
-            subprotocols,
-            limits: self.limits,
-            timeout: self.timeout,
-        })
-    }
+/// Opens the connection and pumps it until its end, in a task of this thread.
+pub(crate) fn drive(opening: Result<Opening, ConnectError>, shared: Arc<Shared>) {
+    spawn_local(async move {
+        let opened = match opening {
+            Ok(opening) => open(opening, &shared).await,
+            Err(error) => Err(Some(error)),
+        };
+        pump(opened, &shared).await;
+    });
 }
 
 /// Pumps a socket until its end, or tells that there is none.
@@ -132,7 +89,7 @@ async fn pump(opened: Result<Pump, Option<ConnectError>>, shared: &Shared) {
 /// Waits until the socket is open; `None` is a channel that was closed meanwhile.
 async fn open(opening: Opening, shared: &Shared) -> Result<Pump, Option<ConnectError>> {
     let shown = opening.url.to_string();
-    let socket = Socket::open(&opening).map_err(Some)?;
+    let socket = Socket::open(&opening.url, &opening.subprotocols).map_err(Some)?;
     let mut patience = timer(opening.timeout);
     let mut close_patience = None;
     poll_fn(|cx| {
@@ -364,7 +321,7 @@ impl Pump {
     }
 
     /// The end as far as a browser tells it.
-    fn info(&mut self, event: &socket::Closed) -> CloseInfo {
+    fn info(&mut self, event: &Closed) -> CloseInfo {
         let code = CloseCode::new(event.code);
         let failure = self.failure.take().or_else(|| failure(event, code));
         let initiator = if self.is_closing || event.is_failed || failure.is_some() {
@@ -389,14 +346,14 @@ impl Pump {
 
 /// What the browser let pass: Chromium takes 1004 and other codes that must not be sent (RFC 6455
 /// §7.4). 1005 is what it tells of a close frame without a code.
-fn failure(event: &socket::Closed, code: CloseCode) -> Option<CloseCause> {
+fn failure(event: &Closed, code: CloseCode) -> Option<CloseCause> {
     let is_allowed = code.is_sendable() || code == CloseCode::NO_CODE;
     let is_wrong = event.was_clean && !is_allowed;
     is_wrong.then(|| CloseCause::Protocol(ProtocolError::InvalidCloseCode(event.code)))
 }
 
 /// How a connection ended without the closing handshake.
-fn lost(event: &socket::Closed) -> CloseCause {
+fn lost(event: &Closed) -> CloseCause {
     let what = if event.is_failed {
         "the browser gave the connection up, and tells only its console why"
     } else {

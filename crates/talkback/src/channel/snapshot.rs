@@ -6,10 +6,10 @@ use std::task::{Context, Poll};
 use futures_core::Stream;
 use talkback_proto::{CloseInfo, Message};
 
-use crate::channel::Receiver;
+use crate::channel::receiver::Receiver;
+use crate::channel::state::{Shared, State, WaitKey};
+use crate::channel::sync::Arc;
 use crate::error::Error;
-use crate::shared::{Shared, WaitKey};
-use crate::sync::Arc;
 
 /// How far a channel has come, as a widget sees it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -47,6 +47,20 @@ impl Snapshot {
     pub fn text(&self) -> &str {
         self.data.as_ref().and_then(Message::as_text).unwrap_or("")
     }
+
+    fn of(channel: &State) -> Self {
+        let state = match (channel.is_ended(), channel.has_data()) {
+            (true, _) => SnapshotState::Done,
+            (false, true) => SnapshotState::Active,
+            (false, false) => SnapshotState::Waiting,
+        };
+        Self {
+            state,
+            data: channel.latest().cloned(),
+            error: channel.error().cloned(),
+            close: channel.close_info().cloned(),
+        }
+    }
 }
 
 /// The snapshots of a channel, the newest each time: what came between is passed over.
@@ -77,7 +91,7 @@ impl Snapshots {
 
     /// The newest snapshot, at once.
     pub fn latest(&self) -> Snapshot {
-        self.shared.lock().snapshot()
+        Snapshot::of(&self.shared.lock())
     }
 
     /// Whether [`latest`](Self::latest) gives something else than this gave last.
@@ -100,7 +114,7 @@ impl Stream for Snapshots {
         let mut state = snapshots.shared.lock();
         if snapshots.seen != Some(state.version()) {
             snapshots.seen = Some(state.version());
-            return Poll::Ready(Some(state.snapshot()));
+            return Poll::Ready(Some(Snapshot::of(&state)));
         }
         if state.is_ended() {
             return Poll::Ready(None);

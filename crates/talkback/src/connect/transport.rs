@@ -78,7 +78,7 @@ impl AsyncRead for Transport {
             #[cfg(feature = "tls")]
             Inner::Tls(stream) => {
                 let outcome = Pin::new(stream).poll_read(cx, buf);
-                outcome.map_err(crate::tls::read_error)
+                outcome.map_err(crate::connect::tls::read_error)
             }
         }
     }

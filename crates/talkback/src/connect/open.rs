@@ -17,26 +17,26 @@ use talkback_proto::{Keepalive, Role};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
+use crate::channel::state::Shared;
 use crate::connect::Connect;
-use crate::dial::dial;
-use crate::driver::drive;
+use crate::connect::dial::dial;
+use crate::connect::one_at_a_time;
+#[cfg(feature = "tls")]
+use crate::connect::tls::{self, TlsOptions};
+use crate::connect::transport::Transport;
+use crate::driver::native::drive;
 use crate::error::{ConnectError, Stage};
 use crate::http_io::{ReadHeadError, read_body, read_response, write_all};
-use crate::keys::random;
 use crate::runtime;
-use crate::shared::Shared;
-#[cfg(feature = "tls")]
-use crate::tls::{self, TlsOptions};
-use crate::transport::Transport;
-use crate::turns;
 use crate::websocket::WebSocket;
+use crate::websocket::keys::random;
 
 /// How long the body of a refusal is waited for; what has come by then is kept.
 const BODY_TIMEOUT: Duration = Duration::from_secs(2);
 
 impl Connect {
     /// Starts the driver of a channel.
-    pub(crate) fn drive(mut self, shared: crate::sync::Arc<Shared>) {
+    pub(crate) fn drive(mut self, shared: crate::channel::sync::Arc<Shared>) {
         self.keepalive.get_or_insert(Some(Keepalive::default()));
         let close_timeout = self.limits.close_timeout;
         // In a box of its own, which is freed once the channel is open.
@@ -70,7 +70,7 @@ impl Connect {
             stage = Stage::Tcp;
             // Held until the opening handshake is over, well or not.
             let _turn = match self.is_in_turn {
-                true => Some(turns::wait(addresses.clone()).await),
+                true => Some(one_at_a_time::wait(addresses.clone()).await),
                 false => None,
             };
             let stream = connect_tcp(addresses, &url).await?;

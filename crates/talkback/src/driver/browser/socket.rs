@@ -7,13 +7,12 @@ use std::task::Context;
 use bytes::Bytes;
 use js_sys::{Array, ArrayBuffer, JsString, Uint8Array};
 use talkback_proto::Message;
+use talkback_proto::handshake::WsUrl;
 use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{BinaryType, CloseEvent, Event, EventTarget, MessageEvent, WebSocket};
 
-use super::Opening;
-pub(super) use super::inbox::Closed;
-use super::inbox::Inbox;
+use crate::driver::browser::inbox::{Closed, Inbox};
 use crate::error::ConnectError;
 
 /// What a browser forbids when it throws a `SecurityError`.
@@ -35,21 +34,21 @@ pub(super) struct Socket {
 
 impl Socket {
     /// Asks the browser for a connection.
-    pub(super) fn open(opening: &Opening) -> Result<Self, ConnectError> {
+    pub(super) fn open(server: &WsUrl, subprotocols: &[String]) -> Result<Self, ConnectError> {
         let protocols = Array::new();
-        for name in &opening.subprotocols {
+        for name in subprotocols {
             protocols.push(&JsValue::from_str(name));
         }
-        let url = &opening.url;
-        let scheme = if url.is_secure() { "wss" } else { "ws" };
-        let url = format!("{scheme}://{}{}", url.host_header(), url.request_target());
+        let scheme = if server.is_secure() { "wss" } else { "ws" };
+        let (host, target) = (server.host_header(), server.request_target());
+        let url = format!("{scheme}://{host}{target}");
         let socket = WebSocket::new_with_str_sequence(&url, &protocols).map_err(|error| {
             let advice = match error.dyn_ref::<js_sys::Error>() {
                 Some(error) if error.name() == "SecurityError" => FORBIDDEN,
                 _ => "Check the URL and the subprotocols",
             };
             ConnectError::BrowserRefused {
-                url: opening.url.to_string(),
+                url: server.to_string(),
                 error: text_of(&error),
                 advice,
             }

@@ -1,7 +1,7 @@
 //! The server's way to an open connection where an HTTP server has read the request: hyper 1 and
 //! what is built on it.
 
-mod body;
+pub(crate) mod body;
 
 use std::future::Future;
 use std::io::{self, IoSlice};
@@ -24,8 +24,7 @@ use crate::accept::{Agreed, answer};
 use crate::error::AcceptError;
 use crate::websocket::WebSocket;
 
-use self::body::Sent;
-pub use self::body::UpgradeBody;
+use self::body::{Sent, UpgradeBody};
 
 /// Accepts a WebSocket on a request that an HTTP server has read (RFC 6455 §4.2).
 ///

@@ -7,10 +7,10 @@ use std::task::{Context, Poll};
 use talkback_proto::CloseInfo;
 
 #[cfg(not(browser))]
-use crate::blocking;
+use crate::channel::blocking;
+use crate::channel::state::{Shared, WaitKey};
+use crate::channel::sync::Arc;
 use crate::error::Error;
-use crate::shared::{Shared, WaitKey};
-use crate::sync::Arc;
 
 /// Waits until a channel is open; see [`WebSocketChannel::ready`](crate::WebSocketChannel::ready).
 #[derive(Debug)]

@@ -1,5 +1,7 @@
 //! TLS for `wss://`: rustls with ring, the platform's roots or one's own.
 
+mod any_certificate;
+
 use std::fmt;
 use std::io;
 use std::sync::{Arc, OnceLock};
@@ -17,7 +19,7 @@ use tokio_rustls::rustls::{
     WantsVerifier, client::WantsClientCert,
 };
 
-use crate::any_certificate::AnyCertificate;
+use crate::connect::tls::any_certificate::AnyCertificate;
 use crate::error::ConnectError;
 
 /// What a client wants of TLS; the default trusts what the platform trusts.

@@ -1,0 +1,57 @@
+//! wasm: what a channel asks of the browser.
+
+use talkback_proto::handshake::{WsUrl, check_subprotocols};
+
+use crate::channel::state::Shared;
+use crate::channel::sync::Arc;
+use crate::connect::Connect;
+use crate::driver::browser::{Opening, drive};
+use crate::error::ConnectError;
+
+impl Connect {
+    /// Starts the driver of a channel.
+    pub(crate) fn drive(self, shared: Arc<Shared>) {
+        drive(self.opening(), shared);
+    }
+
+    /// Holds the options against what a browser can do.
+    fn opening(self) -> Result<Opening, ConnectError> {
+        let not_here = |option, instead| Err(ConnectError::NotInBrowser { option, instead });
+        let url = WsUrl::parse(&self.url)?;
+        if self.bad_header.is_some() || !self.options.headers.is_empty() {
+            return not_here(
+                "header",
+                "send a token as a subprotocol, in the query, or in a first message",
+            );
+        }
+        if self.options.origin.is_some() {
+            return not_here("origin", "the browser sends the page's own");
+        }
+        if url.basic_auth().is_some() {
+            return not_here(
+                "user name and password in the URL",
+                "send a token as a subprotocol, in the query, or in a first message",
+            );
+        }
+        if self.keepalive.flatten().is_some() {
+            return not_here(
+                "keepalive",
+                "the browser keeps the connection alive; for a sign of life, send a message of your own now and then",
+            );
+        }
+        if self.compression.is_some() {
+            return not_here("compression", "the browser offers it by itself");
+        }
+        let subprotocols = self.options.subprotocols;
+        check_subprotocols(&subprotocols).map_err(|error| ConnectError::Handshake {
+            url: url.to_string(),
+            error,
+        })?;
+        Ok(Opening {
+            url,
+            subprotocols,
+            limits: self.limits,
+            timeout: self.timeout,
+        })
+    }
+}

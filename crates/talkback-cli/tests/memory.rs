@@ -1,6 +1,6 @@
 //! What an idle connection costs `talkback echo`, counted by the allocator.
 
-#[path = "../../talkback/tests/support/heap.rs"]
+#[path = "../../talkback/tests/it/support/heap.rs"]
 mod heap;
 
 use std::io::{Read, Write};

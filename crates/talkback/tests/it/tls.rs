@@ -1,23 +1,18 @@
 //! `wss://`: what is on the wire, ports that speak something else, and TLS that is cut.
 
-#[path = "support/certificates.rs"]
-mod certificates;
-#[path = "support/cut.rs"]
-mod cut;
-mod support;
-
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use certificates::{Authority, connect_to, echo, say_hello, serve};
-use cut::{CutServer, End};
-use support::{Fin, plain};
 use talkback::{AcceptError, CloseCode, ConnectError, Error, HandshakeError, Message, connect};
 use talkback_proto::Opcode;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::rustls::server::Acceptor;
+
+use crate::support::certificates::{Authority, connect_to, echo, say_hello, serve};
+use crate::support::cut::{CutServer, End};
+use crate::support::{Fin, plain};
 
 async fn listen() -> (TcpListener, SocketAddr) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -1,21 +1,18 @@
 //! V54 with a peer that sends fragments: exactly the messages that were whole are delivered, in both
 //! roles, wherever the connection is cut.
 
-#[path = "support/fault_proxy.rs"]
-mod fault_proxy;
-mod support;
-
 use std::sync::Arc;
 use std::time::Duration;
 
-use fault_proxy::{Chance, Direction, End, FaultProxy, Plan};
-use support::{Fin, masked, plain};
 use talkback::{CloseCause, CloseCode, CloseInfo, Initiator, Limits, Message, Role, WebSocket};
 use talkback_proto::Opcode;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
+
+use crate::support::fault_proxy::{Chance, Direction, End, FaultProxy, Plan};
+use crate::support::{Fin, masked, plain};
 
 /// No session takes this long unless it hangs.
 const LIMIT: Duration = Duration::from_secs(30);

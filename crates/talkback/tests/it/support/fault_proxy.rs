@@ -1,6 +1,5 @@
 //! A proxy between a client and a server that does what networks do: it cuts, splits, merges,
 //! delays and stops. What it does follows from its plan, and a seed where chance plays a part.
-#![allow(dead_code, reason = "each test file uses its part")]
 
 use std::io;
 use std::net::SocketAddr;

@@ -3,7 +3,6 @@
 //! Each schedule runs the shipped `channel.rs`, `shared.rs` and `driver.rs` over a pair in memory;
 //! every lock is a point at which another task may run. A lost wake-up is a deadlock, which the
 //! checker reports.
-#![cfg(shuttle)]
 
 use shuttle::future::{block_on, spawn};
 use shuttle::scheduler::RandomScheduler;

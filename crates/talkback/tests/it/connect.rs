@@ -1,16 +1,16 @@
 //! `connect` over real sockets: addresses, stages, and what an answer leads to.
 
-#[path = "support/answers.rs"]
-mod answers;
-
 use std::future::IntoFuture;
 use std::io::ErrorKind;
 use std::time::Duration;
 
-use answers::{answer, assert_nobody_came, failure, failure_with, listen, read_request, refused};
 use talkback::{Connect, ConnectError, HandshakeError, Stage, accept, connect};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
+
+use crate::support::answers::{
+    answer, assert_nobody_came, failure, failure_with, listen, read_request, refused,
+};
 
 // ── Addresses ────────────────────────────────────────────────────────────────────────────────
 

@@ -1,5 +1,13 @@
-//! A scripted transport and frames written by hand.
-#![allow(dead_code, reason = "each test file uses its part")]
+//! A scripted transport and frames written by hand; and, below, what other tests share.
+
+pub(crate) mod answers;
+#[cfg(feature = "tls")]
+pub(crate) mod certificates;
+#[cfg(feature = "tls")]
+pub(crate) mod cut;
+pub(crate) mod fault_proxy;
+pub(crate) mod fault_session;
+pub(crate) mod heap;
 
 use std::collections::VecDeque;
 use std::io;

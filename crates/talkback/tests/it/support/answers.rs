@@ -1,5 +1,4 @@
 //! Servers that answer an opening handshake in their own way, and what a client makes of it.
-#![allow(dead_code, reason = "each test file uses its part")]
 
 use std::future::Future;
 use std::io::ErrorKind;

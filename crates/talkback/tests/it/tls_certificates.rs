@@ -1,13 +1,11 @@
 //! C6: a certificate that is not right fails the connect, and the error says why and what to do.
 
-#[path = "support/certificates.rs"]
-mod certificates;
-
 use std::process::Stdio;
 
-use certificates::{Authority, Identity, VERSIONS, connect_to, say_hello, serve};
 use rcgen::date_time_ymd;
 use talkback::{Connect, ConnectError};
+
+use crate::support::certificates::{Authority, Identity, VERSIONS, connect_to, say_hello, serve};
 
 /// The error of TLS that a connect fails with, on one line.
 async fn tls_failure(connecting: Connect) -> String {
@@ -254,7 +252,7 @@ async fn outcome_in_child(url: &str, roots: &str) -> String {
     std::fs::write(&path, roots).unwrap();
     let child = tokio::process::Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "--nocapture"])
-        .arg("c6_the_platforms_roots_are_trusted_by_default")
+        .arg("tls_certificates::c6_the_platforms_roots_are_trusted_by_default")
         .env(CHILD_URL, url)
         .env("SSL_CERT_FILE", &path)
         .env_remove("SSL_CERT_DIR")

@@ -1,18 +1,17 @@
 //! Messages as streams over a transport in memory.
 
-mod support;
-
 use std::io::ErrorKind;
 use std::time::Duration;
 
 use bytes::Bytes;
-use support::{Fin, Happened, Script, masked, plain, server, written};
 use talkback::{
     CloseCause, CloseCode, Compression, DeflateParameters, DeflateTuning, Error, Initiator, Limits,
     MessageKind, Role, SendError, WebSocket,
 };
 use talkback_proto::Opcode;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+
+use crate::support::{Fin, Happened, Script, masked, plain, server, written};
 
 /// Both contexts are taken over, and every message is compressed.
 fn deflate() -> DeflateParameters {

@@ -1,26 +1,20 @@
 //! V54 within TLS: a session that is cut without close_notify, by FIN and by RST, and one over a slow
 //! network.
 
-#[path = "support/certificates.rs"]
-mod certificates;
-#[path = "support/fault_proxy.rs"]
-mod fault_proxy;
-#[path = "support/fault_session.rs"]
-mod fault_session;
-
 use std::sync::Arc;
 use std::time::Duration;
 
-use certificates::Authority;
-use fault_proxy::{Chance, Direction, End, Pace, Plan, pass};
-use fault_session::{
-    Opening, Outcome, Session, accept_on, ask, cut_after, echo, every_message,
-    every_message_agreed, run,
-};
 use talkback::{DeflateOffer, DeflatePolicy, Role, WebSocket, connect};
 use tokio::io::{AsyncRead, AsyncWrite, duplex};
 use tokio::time::{Instant, timeout};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
+
+use crate::support::certificates::Authority;
+use crate::support::fault_proxy::{Chance, Direction, End, Pace, Plan, pass};
+use crate::support::fault_session::{
+    Opening, Outcome, Session, accept_on, ask, cut_after, echo, every_message,
+    every_message_agreed, run,
+};
 
 /// Both ends within TLS; every message is compressed, or none is.
 fn secured(compression: Option<(DeflateOffer, DeflatePolicy)>) -> Opening {

@@ -1,8 +1,5 @@
 //! `upgrade` on hyper 1 and axum 0.8: the same handshake, and nothing read with the request is lost.
 
-#[path = "support/mod.rs"]
-mod support;
-
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
@@ -16,7 +13,6 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use support::{Fin, masked};
 use talkback::{
     AcceptError, CloseCode, ConnectError, HandshakeError, Limits, OriginPolicy, Refused, Upgrade,
     UpgradeBody, Upgraded, Upgrading, WebSocket, connect,
@@ -25,6 +21,8 @@ use talkback_proto::Opcode;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, duplex};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
+
+use crate::support::{Fin, masked};
 
 type Options = fn(Upgrade) -> Upgrade;
 type Outcomes = mpsc::UnboundedReceiver<Result<WebSocket<Upgraded>, AcceptError>>;

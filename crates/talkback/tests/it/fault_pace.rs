@@ -1,20 +1,16 @@
 //! V15, V51, V54 and V55: networks that are slow, that hold back and that stop, in virtual time.
 
-#[path = "support/fault_proxy.rs"]
-mod fault_proxy;
-#[path = "support/fault_session.rs"]
-mod fault_session;
-
 use std::time::Duration;
 
-use fault_proxy::{Pace, Plan, pass};
-use fault_session::{Outcome, Session, ask, echo, every_message_agreed};
 use talkback::{
     AcceptError, CloseCause, CloseCode, DeflateParameters, Error, Keepalive, Limits, Role,
     WebSocket, accept,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::time::{Instant, timeout};
+
+use crate::support::fault_proxy::{FaultProxy, Pace, Plan, pass};
+use crate::support::fault_session::{Outcome, Session, ask, echo, every_message_agreed};
 
 /// The buffer of each transport: what a kernel would take.
 const BUFFER: usize = 4096;
@@ -180,7 +176,7 @@ async fn v55_a_window_that_closes_after_any_byte_is_found_dead() {
 async fn v51_a_zero_window_holds_back_the_sender_and_close_ends_it() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let proxy = fault_proxy::FaultProxy::listen().await;
+    let proxy = FaultProxy::listen().await;
     let plan = Plan::pace(Pace::StopsAfter(1_000));
     let front = proxy.address();
     let passing = tokio::spawn(async move { proxy.run(address, plan).await });

@@ -1,7 +1,5 @@
 //! What an attack on the channel and the socket has found, in virtual time.
 
-mod support;
-
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,7 +7,6 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use futures_util::{FutureExt, SinkExt, StreamExt};
-use support::{Fin, Read, Script, end, plain};
 use talkback::{
     ChannelState, CloseCause, Error, Initiator, Keepalive, Limits, Message, Role, WebSocket,
     WebSocketChannel,
@@ -17,6 +14,8 @@ use talkback::{
 use talkback_proto::Opcode;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::time::{Instant, sleep, timeout};
+
+use crate::support::{Fin, Read, Script, end, plain};
 
 fn client(io: DuplexStream) -> WebSocket<DuplexStream> {
     WebSocket::from_upgraded(io, &b""[..], Role::Client, Limits::default())

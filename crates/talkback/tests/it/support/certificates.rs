@@ -1,5 +1,4 @@
 //! Certificates made at run time, and TLS servers that show them.
-#![allow(dead_code, reason = "each test file uses its part")]
 
 use std::net::SocketAddr;
 use std::sync::Arc;

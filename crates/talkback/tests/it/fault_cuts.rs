@@ -1,13 +1,9 @@
 //! V54: a session that is cut after every byte, by FIN, by RST and by a FIN in one direction alone.
 
-#[path = "support/fault_proxy.rs"]
-mod fault_proxy;
-#[path = "support/fault_session.rs"]
-mod fault_session;
-
-use fault_proxy::{Chance, Direction, End, Pace, Plan};
-use fault_session::{Opening, Session, cut_after, run};
 use std::time::Duration;
+
+use crate::support::fault_proxy::{Chance, Direction, End, Pace, Plan};
+use crate::support::fault_session::{Opening, Session, cut_after, run};
 
 /// Both directions, and how many bytes go in each.
 async fn sizes(session: &Session, opening: &Opening) -> [(Direction, usize); 2] {

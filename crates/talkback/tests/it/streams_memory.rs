@@ -1,10 +1,9 @@
 //! What a long message costs as a stream, counted by the allocator.
 
-#[path = "support/heap.rs"]
-mod heap;
-
 use talkback::{DeflateParameters, Limits, MessageKind, Role, WebSocket};
 use tokio::io::{AsyncReadExt, duplex};
+
+use crate::support::heap;
 
 const SIZE: u64 = 64 * 1024 * 1024;
 

@@ -1,19 +1,18 @@
 //! V52: every future dropped at every poll gives the same events as an uninterrupted run.
 
-mod support;
-
 use std::future::{Future, IntoFuture, poll_fn};
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use support::{Fin, Log, Script, masked, server, written};
 use talkback::{CloseInfo, Message, WebSocket};
 use talkback_proto::{Header, Opcode};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+
+use crate::support::{Fin, Happened, Log, Script, masked, server, written};
 
 /// When a future that is not ready is dropped and made anew.
 #[derive(Clone, Copy, Debug)]
@@ -279,10 +278,6 @@ async fn v52_accepting_dropped_at_any_poll_closes_the_transport() {
         let accepted = Runner::new(Cut::At(poll)).try_run(talkback::accept(script).into_future());
         assert!(accepted.is_none());
         let last = log.lock().unwrap().last().cloned();
-        assert_eq!(
-            last,
-            Some(support::Happened::Dropped),
-            "dropped at poll {poll}"
-        );
+        assert_eq!(last, Some(Happened::Dropped), "dropped at poll {poll}");
     }
 }

@@ -1,19 +1,17 @@
 //! Compression on the way through sockets and channels (RFC 7692).
 
-#[path = "support/fault_proxy.rs"]
-mod fault_proxy;
-
 use std::future::Future;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
-use fault_proxy::Chance;
 use talkback::{
     CloseCause, CloseCode, Compression, DeflateOffer, DeflateParameters, DeflatePolicy, Error,
     Limits, Message, ProtocolError, Role, WebSocket, WebSocketChannel,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::net::{TcpListener, TcpStream};
+
+use crate::support::fault_proxy::Chance;
 
 /// Text that compresses to a tenth.
 fn json() -> String {

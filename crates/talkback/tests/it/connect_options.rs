@@ -1,10 +1,8 @@
 //! What a caller asks `connect` for: mistakes are named before a byte is written, secrets never shown.
 
-#[path = "support/answers.rs"]
-mod answers;
-
-use answers::{answer, assert_nobody_came, failure, listen};
 use talkback::{Connect, ConnectError, UrlError, WebSocketChannel, accept, connect};
+
+use crate::support::answers::{answer, assert_nobody_came, failure, listen};
 
 // ── The caller's mistakes ────────────────────────────────────────────────────────────────────
 

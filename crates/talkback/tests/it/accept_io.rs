@@ -1,17 +1,16 @@
 //! What a transport and a slow client do to an accept, in virtual time.
 
-mod support;
-
 use std::future::IntoFuture;
 use std::io;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::Response;
-use support::{Read, Script, written};
 use talkback::{AcceptError, accept};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::time::{Instant, sleep, timeout};
+
+use crate::support::{Read, Script, written};
 
 const REQUEST: &str = "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";

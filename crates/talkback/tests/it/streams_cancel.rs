@@ -1,14 +1,13 @@
 //! V52 for messages as streams: every future dropped at every poll gives the same bytes.
 
-mod support;
-
 use std::future::Future;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
-use support::{Fin, Script, masked, server, written};
 use talkback::{DeflateParameters, MessageKind};
 use talkback_proto::Opcode;
+
+use crate::support::{Fin, Script, masked, server, written};
 
 /// When a future that is not ready is dropped and made anew.
 #[derive(Clone, Copy, Debug)]

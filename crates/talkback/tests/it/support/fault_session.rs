@@ -1,6 +1,5 @@
 //! A session of 20 messages and its echoes between two ends of talkback, and what may become of it
 //! when the network fails.
-#![allow(dead_code, reason = "each test file uses its part")]
 
 use std::future::Future;
 use std::io::ErrorKind;
@@ -21,7 +20,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
-use super::fault_proxy::{Cut, Direction, End, FaultProxy, Passed, Plan};
+use crate::support::fault_proxy::{Cut, Direction, End, FaultProxy, Passed, Plan};
 
 /// No session takes this long unless it hangs.
 const LIMIT: Duration = Duration::from_secs(30);

@@ -1,13 +1,12 @@
 //! The path of a received byte: what is copied, what is answered when, what is lost when.
 
-mod support;
-
 use std::io;
 
 use bytes::Bytes;
-use support::{Fin, Happened, Log, Read, Script, end, masked, plain, server, written};
 use talkback::{CloseCause, CloseCode, Error, Initiator, Message, Role, WebSocket};
 use talkback_proto::{Opcode, READ_SIZE};
+
+use crate::support::{Fin, Happened, Log, Read, Script, end, masked, plain, server, written};
 
 const MIB: usize = 1024 * 1024;
 

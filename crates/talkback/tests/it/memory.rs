@@ -1,13 +1,12 @@
 //! What an idle connection costs, counted by the allocator.
 
-#[path = "support/heap.rs"]
-mod heap;
-
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
 use talkback::{Message, WebSocketChannel};
 use tokio::net::TcpListener;
+
+use crate::support::heap;
 
 const CONNECTIONS: usize = 200;
 

@@ -1,7 +1,5 @@
 //! X12, X13, V53: close never hangs and is idempotent, whatever the peer does.
 
-mod support;
-
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -10,7 +8,6 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
-use support::{Fin, Happened, Read, Script, end, masked, plain, written};
 use talkback::{
     CloseCause, CloseCode, Error, Initiator, Limits, Message, ProtocolError, Role, SendError,
     WebSocket,
@@ -20,6 +17,8 @@ use tokio::io::{AsyncReadExt, DuplexStream, duplex};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
+
+use crate::support::{Fin, Happened, Read, Script, end, masked, plain, written};
 
 fn pair(buffer: usize) -> (WebSocket<DuplexStream>, WebSocket<DuplexStream>) {
     let (client, server) = duplex(buffer);
@@ -149,11 +148,7 @@ async fn x12_a_peer_that_never_ends_tcp_costs_the_client_the_close_timeout() {
     let info = socket.close().await;
     // Both close frames were exchanged, so the close is clean all the same (§7.1.4).
     assert_eq!((info.code, info.clean), (CloseCode::NORMAL, true));
-    assert_eq!(
-        log.lock().unwrap().last(),
-        Some(&support::Happened::Dropped),
-        "V53"
-    );
+    assert_eq!(log.lock().unwrap().last(), Some(&Happened::Dropped), "V53");
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,0 +1,54 @@
+//! The library over transports in memory and on loopback, with and without TLS and hyper.
+//!
+//! Under `--cfg shuttle` it is the channel under random schedules, and nothing else.
+
+#[cfg(not(shuttle))]
+mod accept_io;
+#[cfg(not(shuttle))]
+mod cancel;
+#[cfg(not(shuttle))]
+mod channel;
+#[cfg(not(shuttle))]
+mod channel_cancel;
+#[cfg(not(shuttle))]
+mod channel_driver;
+#[cfg(not(shuttle))]
+mod closing;
+#[cfg(not(shuttle))]
+mod compression;
+#[cfg(not(shuttle))]
+mod connect;
+#[cfg(not(shuttle))]
+mod connect_options;
+#[cfg(not(shuttle))]
+mod fault_cuts;
+#[cfg(not(shuttle))]
+mod fault_fragments;
+#[cfg(not(shuttle))]
+mod fault_pace;
+#[cfg(all(feature = "tls", not(shuttle)))]
+mod fault_tls;
+#[cfg(not(shuttle))]
+mod hostile_peers;
+#[cfg(not(shuttle))]
+mod memory;
+#[cfg(not(shuttle))]
+mod receive_path;
+#[cfg(shuttle)]
+mod schedules;
+#[cfg(not(shuttle))]
+mod streams;
+#[cfg(not(shuttle))]
+mod streams_cancel;
+#[cfg(not(shuttle))]
+mod streams_memory;
+#[cfg(not(shuttle))]
+mod support;
+#[cfg(all(feature = "tls", not(shuttle)))]
+mod tls;
+#[cfg(all(feature = "tls", not(shuttle)))]
+mod tls_certificates;
+#[cfg(all(feature = "upgrade", not(shuttle)))]
+mod upgrade;
+#[cfg(all(feature = "upgrade", not(shuttle)))]
+mod upgrade_unsent;

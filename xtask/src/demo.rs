@@ -24,7 +24,7 @@ struct View {
 const TERMINAL: View = View {
     name: "terminal demo",
     feature: None,
-    library: "libtalkback_cli-",
+    library: "libtalkback_terminal-",
     build_time_cold: "about a minute",
 };
 

@@ -1,299 +1,186 @@
-//! The echo server: it sends back every message as it came.
-//!
-//! A client has 10 s until its WebSocket is open, TLS included. After an accept that failed, as when
-//! descriptors are short, the server pauses, for 50 ms to 1 s.
+//! `talkback echo`.
 
-mod backoff;
-mod connection;
-mod http;
-#[cfg(feature = "tls")]
-mod tls;
-mod web;
-
-use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::Arc;
+use std::io::{self, Write as _};
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::process::ExitCode;
 use std::time::Duration;
 
-use talkback::{DeflatePolicy, Limits, OriginPolicy};
-use tokio::net::{TcpListener, TcpSocket};
-use tokio::sync::{oneshot, watch};
-use tokio::task::JoinHandle;
+use talkback::DeflatePolicy;
+use talkback_echo::{EchoOptions, EchoServer, Identity};
+use talkback_terminal::explain::without_numbers;
+use talkback_terminal::signals::Signals;
+use tokio::sync::oneshot;
 use tokio::time::timeout;
-use tracing::{debug, warn};
 
-use self::backoff::Backoff;
-#[cfg(feature = "tls")]
-pub use self::tls::{Identity, IdentityError};
-pub use self::web::WebFiles;
+use crate::args::EchoArgs;
+use crate::exit::{self, Failure, tell};
+use crate::{files, tls};
 
-/// How many clients may wait to be accepted; the operating system may allow fewer.
-const BACKLOG: u32 = 4096;
-
-/// How an echo server listens and what it accepts.
-#[derive(Clone, Debug)]
-pub struct EchoOptions {
-    /// The address to listen on; port 0 takes a free one. 127.0.0.1:9001 by default.
-    pub listen: SocketAddr,
-    /// The subprotocols that it speaks; none by default.
-    pub subprotocols: Vec<String>,
-    /// The origins of the web pages that may connect; every page may if there are none, as by
-    /// default: an echo server has no secrets.
-    pub origins: Vec<String>,
-    /// The largest message in bytes; 16 MiB by default.
-    pub message_size_max: u64,
-    /// How compression is agreed on, or `None` to decline it; by default an offer is accepted so
-    /// that neither end keeps a context between messages.
-    pub compression: Option<DeflatePolicy>,
-    /// How long open connections may take to close when the server stops; 5 s by default.
-    pub drain_timeout: Duration,
-    /// What lies at `/demo/`; nothing by default.
-    pub web: Option<WebFiles>,
-    /// Who it is by TLS: with it the server speaks `wss://` and `https://` only; none by default.
-    #[cfg(feature = "tls")]
-    pub tls: Option<Identity>,
+/// The page that a person is sent to.
+#[derive(Clone, Copy, Debug)]
+enum Page {
+    /// The one that every echo server brings.
+    Test,
+    /// The one of `--web`.
+    Demo,
 }
 
-impl Default for EchoOptions {
-    fn default() -> Self {
-        Self {
-            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 9001)),
-            subprotocols: Vec::new(),
-            origins: Vec::new(),
-            message_size_max: Limits::default().message_size_max,
-            compression: Some(DeflatePolicy::default()),
-            drain_timeout: Duration::from_secs(5),
-            web: None,
-            #[cfg(feature = "tls")]
-            tls: None,
-        }
-    }
+/// How long a line on standard error may wait for its reader.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Runs the server until a signal ends it.
+pub(crate) fn run(args: EchoArgs) -> Result<ExitCode, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build();
+    let runtime = runtime.map_err(|error| {
+        Failure::new(exit::OTHER, format!("could not start the server: {error}"))
+    })?;
+    let outcome = runtime.block_on(serve(args));
+    runtime.shutdown_background();
+    outcome
 }
 
-/// What all connections of a server share.
-#[derive(Debug)]
-struct Settings {
-    subprotocols: Vec<String>,
-    origin_policy: OriginPolicy,
-    limits: Limits,
-    compression: Option<DeflatePolicy>,
-    drain_timeout: Duration,
-    web: Option<WebFiles>,
-    #[cfg(feature = "tls")]
-    tls: Option<Identity>,
-}
-
-impl Settings {
-    fn scheme(&self) -> &'static str {
-        #[cfg(feature = "tls")]
-        if self.tls.is_some() {
-            return "wss";
-        }
-        "ws"
-    }
-}
-
-impl From<EchoOptions> for Settings {
-    fn from(options: EchoOptions) -> Self {
-        Self {
-            subprotocols: options.subprotocols,
-            origin_policy: match options.origins.is_empty() {
-                true => OriginPolicy::Any,
-                false => OriginPolicy::List(options.origins),
-            },
-            limits: Limits {
-                message_size_max: options.message_size_max,
-                ..Limits::default()
-            },
-            compression: options.compression,
-            drain_timeout: options.drain_timeout,
-            web: options.web,
-            #[cfg(feature = "tls")]
-            tls: options.tls,
-        }
-    }
-}
-
-/// An echo server that listens and does not accept yet: [run](Self::run) or [spawn](Self::spawn)
-/// it.
-///
-/// A WebSocket on any path is echoed. An ordinary `GET /` is answered with a page to try it with,
-/// `GET /health` with `ok`, `GET /demo/` with the page that it was given.
-#[derive(Debug)]
-pub struct EchoServer {
-    listener: TcpListener,
-    local_addr: SocketAddr,
-    settings: Arc<Settings>,
-    /// Each connection holds a receiver: it learns from it that the server stops, and the last one
-    /// to be dropped tells the server that all are gone.
-    stopping: watch::Sender<()>,
-}
-
-/// How many connections a server has, also while it runs.
-#[derive(Clone, Debug)]
-pub struct ConnectionCount {
-    stopping: watch::Sender<()>,
-}
-
-impl ConnectionCount {
-    /// The connections that are open now, those that are no WebSocket yet among them.
-    pub fn now(&self) -> usize {
-        self.stopping.receiver_count()
-    }
-}
-
-impl EchoServer {
-    /// Listens.
-    ///
-    /// # Errors
-    /// The operating system's, if the address is in use or not this machine's.
-    ///
-    /// # Cancel safety
-    /// A dropped call listens on nothing.
-    pub async fn bind(options: EchoOptions) -> io::Result<Self> {
-        let listener = listen(options.listen)?;
-        Ok(Self {
-            local_addr: listener.local_addr()?,
-            listener,
-            settings: Arc::new(options.into()),
-            stopping: watch::Sender::new(()),
-        })
-    }
-
-    /// Counts its connections; for as long as the caller wants.
-    pub fn connection_count(&self) -> ConnectionCount {
-        let stopping = self.stopping.clone();
-        ConnectionCount { stopping }
-    }
-
-    /// The address that it listens on, with the port that it really got.
-    pub fn local_addr(&self) -> SocketAddr {
-        self.local_addr
-    }
-
-    /// The URL for clients on this machine.
-    pub fn url(&self) -> String {
-        url(self.settings.scheme(), self.local_addr)
-    }
-
-    /// Serves until `shutdown` is ready, and then drains: it stops accepting and closes each
-    /// connection with 1001, within [`EchoOptions::drain_timeout`].
-    ///
-    /// # Cancel safety
-    /// A dropped call stops accepting and leaves the closing to the connections' own tasks.
-    pub async fn run(self, shutdown: impl Future<Output = ()>) {
-        let stopping = self.stopping;
-        tokio::select! {
-            biased;
-            () = shutdown => {}
-            () = accept_all(&self.listener, &self.settings, &stopping) => {}
-        }
-        drop(self.listener);
-        debug!(connections = stopping.receiver_count(), "draining");
-        stopping.send_replace(());
-        let drained = timeout(self.settings.drain_timeout, stopping.closed()).await;
-        if drained.is_err() {
-            let connections = stopping.receiver_count();
-            warn!(
-                connections,
-                "the drain timeout is over: cutting what is left"
-            );
-        }
-    }
-
-    /// Serves in a task of the current tokio runtime.
-    pub fn spawn(self) -> EchoHandle {
-        let (stop, stopped) = oneshot::channel();
-        EchoHandle {
-            local_addr: self.local_addr,
-            url: self.url(),
-            stop,
-            task: tokio::spawn(self.run(async {
-                // A handle that was dropped stops the server, too.
-                let _ = stopped.await;
-            })),
-        }
-    }
-}
-
-/// Listens, with room for a burst of clients: whoever finds none tries again a second later.
-fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = match address {
-        SocketAddr::V4(_) => TcpSocket::new_v4()?,
-        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+async fn serve(args: EchoArgs) -> Result<ExitCode, Failure> {
+    let listen = args.listen;
+    let identity = tls::identity(&args.tls, &addresses(listen))?;
+    let web = args.web.as_deref();
+    let web = web.map(|folder| files::read_web("--web", folder));
+    let web = web.transpose()?;
+    let page = match web {
+        Some(_) => Page::Demo,
+        None => Page::Test,
     };
-    // Elsewhere it would let other programs listen on the same port.
-    if cfg!(unix) {
-        socket.set_reuseaddr(true)?;
+    let options = EchoOptions {
+        listen,
+        subprotocols: args.subprotocols,
+        origins: args.origins,
+        message_size_max: args.max_message,
+        compression: (!args.no_compression).then(DeflatePolicy::default),
+        web,
+        tls: identity.clone(),
+        ..EchoOptions::default()
+    };
+    let mut signals = Signals::new()
+        .map_err(|error| Failure::new(exit::OTHER, format!("could not handle signals: {error}")))?;
+    let server = EchoServer::bind(options)
+        .await
+        .map_err(|error| Failure::new(exit::OTHER, listen_error(&listen, &error)))?;
+    if let Some(identity) = &identity {
+        // Not before the address is its own: another server may have written that file.
+        tls::write_certificate(&args.tls, identity)?;
     }
-    socket.bind(address)?;
-    socket.listen(BACKLOG)
+    announce(server.local_addr(), identity.as_ref(), page);
+    let connections = server.connection_count();
+
+    let (stop, stopped) = oneshot::channel();
+    let mut running = pin!(server.run(async {
+        let _ = stopped.await;
+    }));
+    tokio::select! {
+        () = &mut running => {}
+        _ = signals.next() => say_goodbye(connections.now()).await,
+    }
+    let _ = stop.send(());
+    let code = tokio::select! {
+        () = &mut running => exit::NORMAL,
+        signal = signals.next() => signal.exit_code(),
+    };
+    Ok(ExitCode::from(code))
 }
 
-/// An echo server that runs in a task of its own; dropping this stops it in the background.
-#[derive(Debug)]
-pub struct EchoHandle {
-    local_addr: SocketAddr,
-    url: String,
-    stop: oneshot::Sender<()>,
-    task: JoinHandle<()>,
+/// Tells that the server stops, but does not wait for long for somebody to read it.
+async fn say_goodbye(connections: usize) {
+    let telling = tokio::task::spawn_blocking(move || tell(goodbye(connections)));
+    let _ = timeout(PATIENCE, telling).await;
 }
 
-impl EchoHandle {
-    /// The address that it listens on.
-    pub fn local_addr(&self) -> SocketAddr {
-        self.local_addr
+/// Tells where the server is. Whoever started it may wait for that line, so it is flushed; and if
+/// nobody reads it, the server runs all the same.
+fn announce(address: SocketAddr, identity: Option<&Identity>, page: Page) {
+    let mut stdout = io::stdout().lock();
+    let fingerprint = identity.map(Identity::fingerprint);
+    for line in greeting(&addresses(address), fingerprint, page) {
+        let _ = writeln!(stdout, "{line}");
     }
+    let _ = stdout.flush();
+}
 
-    /// The URL for clients on this machine.
-    pub fn url(&self) -> String {
-        self.url.clone()
+/// The addresses that lead to a listening one: for "every interface" each of theirs, the loopback
+/// first.
+fn addresses(listening: SocketAddr) -> Vec<SocketAddr> {
+    if !listening.ip().is_unspecified() {
+        return vec![listening];
     }
-
-    /// Drains the server, as [`EchoServer::run`] says, and waits until it has ended.
-    ///
-    /// # Cancel safety
-    /// A dropped call leaves the draining to the background.
-    pub async fn shutdown(self) {
-        // Either fails only if the task has ended already.
-        let _ = self.stop.send(());
-        let _ = self.task.await;
+    let mut ips: Vec<_> = if_addrs::get_if_addrs()
+        .unwrap_or_default()
+        .iter()
+        .filter(|interface| !interface.is_link_local())
+        .map(if_addrs::Interface::ip)
+        .filter(|ip| ip.is_ipv4() || listening.is_ipv6())
+        .collect();
+    ips.sort_by_key(|ip| (!ip.is_loopback(), ip.is_ipv6()));
+    ips.dedup();
+    let port = listening.port();
+    let found: Vec<_> = ips.iter().map(|ip| SocketAddr::new(*ip, port)).collect();
+    match found.is_empty() {
+        true => vec![listening],
+        false => found,
     }
 }
 
-/// Accepts as long as it is polled.
-async fn accept_all(
-    listener: &TcpListener,
-    settings: &Arc<Settings>,
-    stopping: &watch::Sender<()>,
-) {
-    let mut backoff = Backoff::default();
-    loop {
-        match listener.accept().await {
-            Ok((stream, peer)) => {
-                backoff.reset();
-                connection::spawn(stream, peer, Arc::clone(settings), stopping.subscribe());
-            }
-            Err(error) => {
-                let pause = backoff.after(&error);
-                if !pause.is_zero() {
-                    warn!(%error, ?pause, "could not accept a connection: trying again");
-                    tokio::time::sleep(pause).await;
-                }
-            }
+/// The lines to begin with; the fingerprint is that of the certificate of a server with TLS.
+fn greeting(addresses: &[SocketAddr], fingerprint: Option<&str>, page: Page) -> Vec<String> {
+    let (ws, http) = match fingerprint {
+        Some(_) => ("wss", "https"),
+        None => ("ws", "http"),
+    };
+    let (page, path) = match page {
+        Page::Test => ("test page", "/"),
+        Page::Demo => ("demo", "/demo/"),
+    };
+    let mut lines = Vec::new();
+    for address in addresses {
+        let whose = match address.ip().is_loopback() || addresses.len() == 1 {
+            true => "Echoing at",
+            false => "From other devices:",
+        };
+        lines.push(format!(
+            "{whose} {ws}://{address}/ ({page}: {http}://{address}{path})"
+        ));
+    }
+    if let Some(last) = lines.last_mut() {
+        last.push_str(". Ctrl-C stops it.");
+    }
+    lines.extend(fingerprint.map(|text| format!("The certificate's SHA-256 fingerprint: {text}")));
+    lines
+}
+
+/// What a server says that was told to stop.
+fn goodbye(connections: usize) -> String {
+    match connections {
+        0 => "stopping".to_owned(),
+        1 => "stopping: closing 1 connection".to_owned(),
+        count => format!("stopping: closing {count} connections"),
+    }
+}
+
+/// Why an address cannot be listened on.
+fn listen_error(address: &SocketAddr, error: &io::Error) -> String {
+    let advice = match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            "Another program listens there: stop it, or choose another port with --listen; port 0 takes a free one."
         }
-    }
-}
-
-/// The URL of a listening address; that of every interface is reached over the loopback.
-fn url(scheme: &str, mut address: SocketAddr) -> String {
-    if address.ip().is_unspecified() {
-        match address.is_ipv4() {
-            true => address.set_ip(Ipv4Addr::LOCALHOST.into()),
-            false => address.set_ip(Ipv6Addr::LOCALHOST.into()),
+        io::ErrorKind::AddrNotAvailable => {
+            "It is not an address of this machine: choose one with --listen, such as 127.0.0.1:9001 or 0.0.0.0:9001."
         }
-    }
-    format!("{scheme}://{address}/")
+        io::ErrorKind::PermissionDenied => {
+            "Low ports take rights of their own: choose a higher one with --listen."
+        }
+        _ => "Choose another address with --listen.",
+    };
+    without_numbers(&format!("could not listen on {address}: {error}. {advice}"))
 }
 
 #[cfg(test)]
@@ -301,30 +188,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_url_of_every_interface_is_that_of_the_loopback() {
-        let urls = ["127.0.0.1:80", "0.0.0.0:80", "[::]:80", "[fe80::1]:80"]
-            .map(|address| url("ws", address.parse().unwrap()));
-        assert_eq!(
-            urls,
-            [
-                "ws://127.0.0.1:80/",
-                "ws://127.0.0.1:80/",
-                "ws://[::1]:80/",
-                "ws://[fe80::1]:80/"
-            ]
-        );
+    fn every_interface_is_told_with_the_loopback_first() {
+        let found = addresses("0.0.0.0:9001".parse().unwrap());
+        assert_eq!(found.first().unwrap().to_string(), "127.0.0.1:9001");
+        assert!(found.iter().all(SocketAddr::is_ipv4));
+        let one = addresses("127.0.0.1:80".parse().unwrap());
+        assert_eq!(one.len(), 1);
     }
 
-    #[tokio::test]
-    async fn a_dropped_handle_stops_the_server() {
-        let options = EchoOptions {
-            listen: "127.0.0.1:0".parse().unwrap(),
-            ..EchoOptions::default()
-        };
-        let server = EchoServer::bind(options).await.unwrap().spawn();
-        let mut socket = talkback::connect(server.url()).await.unwrap();
-        drop(server);
-        assert_eq!(socket.recv().await.unwrap(), None);
-        assert_eq!(socket.close_info().unwrap().code, 1001);
+    #[test]
+    fn the_greeting_names_url_and_page() {
+        let addresses = ["127.0.0.1:80", "192.0.2.7:80"].map(|text| text.parse().unwrap());
+        assert_eq!(
+            greeting(&addresses, None, Page::Test),
+            [
+                "Echoing at ws://127.0.0.1:80/ (test page: http://127.0.0.1:80/)",
+                "From other devices: ws://192.0.2.7:80/ (test page: http://192.0.2.7:80/). Ctrl-C stops it.",
+            ]
+        );
+        assert_eq!(
+            greeting(&addresses[..1], Some("A1:B2"), Page::Demo),
+            [
+                "Echoing at wss://127.0.0.1:80/ (demo: https://127.0.0.1:80/demo/). Ctrl-C stops it.",
+                "The certificate's SHA-256 fingerprint: A1:B2",
+            ]
+        );
     }
 }

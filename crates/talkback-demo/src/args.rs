@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::time::Duration;
 
 use lexopt::Arg;
-use talkback_cli::show::escaped;
+use talkback_terminal::show::escaped;
 
 const HELP: &str = "\
 Send a message, and see what a WebSocket server sends back.

@@ -11,7 +11,7 @@ use std::io::{self, Write as _};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
 
-use talkback_cli::echo::{EchoHandle, EchoOptions, EchoServer};
+use talkback_echo::{EchoHandle, EchoOptions, EchoServer};
 
 use self::args::{Args, Request, View};
 

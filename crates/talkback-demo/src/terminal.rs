@@ -11,12 +11,12 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use talkback::{Error, Message, WebSocketChannel};
-use talkback_cli::exchange::{self, Duplex, Step};
-use talkback_cli::input::Lines;
-use talkback_cli::screen::{Output, Screen};
-use talkback_cli::signals::{Signals, Stop};
-use talkback_cli::{explain, show};
 use talkback_demo::state::{Page, Sending, TITLE};
+use talkback_terminal::exchange::{self, Duplex, Step};
+use talkback_terminal::input::Lines;
+use talkback_terminal::screen::{Output, Screen};
+use talkback_terminal::signals::{Signals, Stop};
+use talkback_terminal::{explain, show};
 use tokio::time::{Instant, sleep_until};
 
 use self::answers::{Answers, Awaited, Kind};

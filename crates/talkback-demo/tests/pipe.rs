@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use talkback::{CloseCode, WebSocket};
-use talkback_cli::echo::{EchoOptions, EchoServer};
+use talkback_echo::{EchoOptions, EchoServer};
 use tokio::net::{TcpListener, TcpStream};
 
 const LIMIT: Duration = Duration::from_secs(20);

@@ -10,9 +10,9 @@ use eframe::egui::{Event, ImeEvent, Key, Theme};
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable as _;
 use talkback::WebSocketChannel;
-use talkback_cli::echo::{EchoHandle, EchoOptions, EchoServer};
 use talkback_demo::state::{Direction, Page, TITLE};
 use talkback_demo::window::{Window, theme};
+use talkback_echo::{EchoHandle, EchoOptions, EchoServer};
 use tokio::runtime::Runtime;
 
 const LIMIT: Duration = Duration::from_secs(20);

@@ -6,7 +6,7 @@ mod heap;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
-use talkback_cli::echo::{EchoOptions, EchoServer};
+use talkback_echo::{EchoOptions, EchoServer};
 
 const CONNECTIONS: usize = 500;
 

@@ -26,9 +26,9 @@ pub struct WebFiles(Arc<BTreeMap<String, WebFile>>);
 
 /// A file, and what its content is.
 #[derive(Clone, Debug)]
-pub(super) struct WebFile {
-    pub(super) kind: &'static str,
-    pub(super) content: Bytes,
+pub(crate) struct WebFile {
+    pub(crate) kind: &'static str,
+    pub(crate) content: Bytes,
 }
 
 impl WebFiles {
@@ -58,7 +58,7 @@ impl WebFiles {
     }
 
     /// The file of this name; that of the empty name is `index.html`.
-    pub(super) fn find(&self, name: &str) -> Option<&WebFile> {
+    pub(crate) fn find(&self, name: &str) -> Option<&WebFile> {
         self.0.get(if name.is_empty() { INDEX } else { name })
     }
 }

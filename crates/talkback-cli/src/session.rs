@@ -5,11 +5,11 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use talkback::{CloseCode, CloseInfo, Transport, WebSocket};
-use talkback_cli::exchange::{self, Step};
-use talkback_cli::explain;
-use talkback_cli::input::Lines;
-use talkback_cli::screen::{Output, Screen};
-use talkback_cli::signals::{Signals, Stop};
+use talkback_terminal::exchange::{self, Step};
+use talkback_terminal::explain;
+use talkback_terminal::input::Lines;
+use talkback_terminal::screen::{Output, Screen};
+use talkback_terminal::signals::{Signals, Stop};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::exit::{self, Failure, tell};

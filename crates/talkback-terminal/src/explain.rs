@@ -66,7 +66,7 @@ pub fn end(info: &CloseInfo) -> String {
 ///
 /// ```
 /// let text = "could not write: Broken pipe (os error 32). Try again.";
-/// let plain = talkback_cli::explain::without_numbers(text);
+/// let plain = talkback_terminal::explain::without_numbers(text);
 /// assert_eq!(plain, "could not write: Broken pipe. Try again.");
 /// ```
 pub fn without_numbers(text: &str) -> String {

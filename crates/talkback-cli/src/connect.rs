@@ -3,9 +3,9 @@
 use std::process::ExitCode;
 
 use talkback::{Connect, ConnectError, HandshakeError, Keepalive, Transport, WebSocket, WsUrl};
-use talkback_cli::explain;
-use talkback_cli::show::escaped;
-use talkback_cli::signals::Signals;
+use talkback_terminal::explain;
+use talkback_terminal::show::escaped;
+use talkback_terminal::signals::Signals;
 
 use crate::args::ConnectArgs;
 use crate::exit::{self, Failure, tell};

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use talkback::{Connect, ConnectError};
-use talkback_cli::echo::{Identity, IdentityError};
+use talkback_echo::{Identity, IdentityError};
 
 use crate::args::{ClientTlsArgs, ServerTlsArgs};
 use crate::exit::{self, Failure};

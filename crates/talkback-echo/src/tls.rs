@@ -14,7 +14,7 @@ use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::server::TlsStream;
 
-use super::connection::Transport;
+use crate::connection::Transport;
 
 /// A client's clock may be behind by as much.
 const VALID_BEFORE: Duration = Duration::from_secs(24 * 60 * 60);
@@ -25,7 +25,7 @@ const VALID_AFTER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 /// Who a `wss://` server says it is: a certificate chain and its private key.
 ///
 /// ```
-/// use talkback_cli::echo::{EchoOptions, EchoServer, Identity};
+/// use talkback_echo::{EchoOptions, EchoServer, Identity};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -131,7 +131,7 @@ impl Identity {
     }
 
     /// The TLS handshake.
-    pub(super) fn accept<T: Transport>(
+    pub(crate) fn accept<T: Transport>(
         &self,
         stream: T,
     ) -> impl Future<Output = io::Result<TlsStream<T>>> + Send + use<T> {
@@ -167,7 +167,8 @@ mod tests {
     use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
     use super::*;
-    use crate::echo::{EchoOptions, connection};
+    use crate::connection;
+    use crate::server::EchoOptions;
 
     fn identity() -> Identity {
         Identity::self_signed(["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap()

@@ -3,9 +3,9 @@
 use std::fmt;
 use std::path::Path;
 
-use talkback_cli::echo::WebFiles;
-use talkback_cli::explain::without_numbers;
-use talkback_cli::show::escaped;
+use talkback_echo::WebFiles;
+use talkback_terminal::explain::without_numbers;
+use talkback_terminal::show::escaped;
 
 use crate::exit::{self, Failure};
 

@@ -1,13 +1,13 @@
 //! The echo server's answers to ordinary HTTP requests.
 
-use bytes::Bytes;
-use http::header::{
+use ::http::header::{
     ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION,
     X_CONTENT_TYPE_OPTIONS,
 };
-use http::{HeaderValue, Method, Request, Response, StatusCode};
+use ::http::{HeaderValue, Method, Request, Response, StatusCode};
+use bytes::Bytes;
 
-use super::web::{WebFile, WebFiles};
+use crate::web::{WebFile, WebFiles};
 
 /// The page to try the server with.
 const PAGE: &str = include_str!("page.html");
@@ -30,7 +30,7 @@ const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
 
 /// Answers a request that does not ask for a WebSocket; `web` is what lies at `/demo/`.
-pub(super) fn answer(request: &Request<()>, web: Option<&WebFiles>) -> Response<Bytes> {
+pub(crate) fn answer(request: &Request<()>, web: Option<&WebFiles>) -> Response<Bytes> {
     let mut response = match (request.uri().path(), web) {
         ("/", _) => page(),
         ("/health", _) => text(StatusCode::OK, "ok\n"),

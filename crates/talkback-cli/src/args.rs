@@ -10,7 +10,7 @@ use std::time::Duration;
 use clap::error::{ContextKind, ErrorKind};
 use clap::{Parser, Subcommand};
 
-use talkback_cli::show::escaped;
+use talkback_terminal::show::escaped;
 
 use crate::{exit, values};
 

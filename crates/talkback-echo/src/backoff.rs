@@ -11,13 +11,13 @@ const PAUSE_MAX: Duration = Duration::from_secs(1);
 /// A process that has run out of descriptors fails to accept until it closes one, and the
 /// connection stays acceptable: without a pause it would spin.
 #[derive(Debug, Default)]
-pub(super) struct Backoff {
+pub(crate) struct Backoff {
     pause: Duration,
 }
 
 impl Backoff {
     /// The pause after this error; zero if only that one connection is lost.
-    pub(super) fn after(&mut self, error: &io::Error) -> Duration {
+    pub(crate) fn after(&mut self, error: &io::Error) -> Duration {
         use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
         let is_of_one_connection = matches!(
             error.kind(),
@@ -31,7 +31,7 @@ impl Backoff {
     }
 
     /// Begins anew, as a connection was accepted.
-    pub(super) fn reset(&mut self) {
+    pub(crate) fn reset(&mut self) {
         self.pause = Duration::ZERO;
     }
 }

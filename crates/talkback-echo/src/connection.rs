@@ -18,8 +18,8 @@ use tokio::task::block_in_place;
 use tokio::time::{Instant, timeout, timeout_at};
 use tracing::{debug, info};
 
-use super::Settings;
-use super::http;
+use crate::http;
+use crate::server::Settings;
 
 /// How long a client may take until its WebSocket is open, TLS included.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -34,12 +34,12 @@ static COMPRESSING: LazyLock<Semaphore> =
 const DRAIN_REASON: &str = "the server stops";
 
 /// What a WebSocket is spoken over: TCP, or TLS.
-pub(super) trait Transport: AsyncRead + AsyncWrite + Unpin + Send + 'static {}
+pub(crate) trait Transport: AsyncRead + AsyncWrite + Unpin + Send + 'static {}
 
 impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Transport for T {}
 
 /// Serves a client in a task of its own, so that one that stalls holds up nobody else.
-pub(super) fn spawn(
+pub(crate) fn spawn(
     stream: TcpStream,
     peer: SocketAddr,
     settings: Arc<Settings>,
@@ -62,7 +62,7 @@ pub(super) fn spawn(
 ///
 /// There is one such future for each open connection, so it stays small: what is only needed at
 /// its beginning and its end is boxed.
-pub(super) async fn serve<T: Transport>(
+pub(crate) async fn serve<T: Transport>(
     securing: impl Future<Output = io::Result<T>>,
     peer: SocketAddr,
     settings: Arc<Settings>,
@@ -186,7 +186,7 @@ mod tests {
     use tokio::net::TcpListener;
 
     use super::*;
-    use crate::echo::EchoOptions;
+    use crate::server::EchoOptions;
 
     #[tokio::test]
     async fn an_open_connection_holds_a_small_future() {

@@ -17,7 +17,7 @@ const PART_SIZE: usize = 64 * 1024;
 /// the first 32 bytes are shown.
 ///
 /// ```
-/// use talkback_cli::show::line;
+/// use talkback_terminal::show::line;
 /// assert_eq!(line(&"안녕\n하세요".into()), r"안녕\n하세요");
 /// assert_eq!(line(&vec![0xca, 0xfe].into()), "[binary, 2 bytes] ca fe");
 /// ```

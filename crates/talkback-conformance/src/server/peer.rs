@@ -6,8 +6,6 @@ use bytes::{Buf, BytesMut};
 use talkback_proto::{Header, Opcode, ProtocolError, mask};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
-use super::read_away;
-
 /// The largest payload of a frame in bytes that the server takes.
 const PAYLOAD_SIZE_MAX: u64 = 64 * 1024 * 1024;
 
@@ -132,6 +130,15 @@ pub(super) fn encode_frame(fin: bool, opcode: Opcode, payload: &[u8]) -> Vec<u8>
         payload_size: payload.len() as u64,
     };
     [header.encode().as_ref(), payload].concat()
+}
+
+/// Reads until the client ends its side: closing TCP over unread bytes would reset it.
+pub(super) async fn read_away<T: AsyncRead + Unpin>(io: &mut T) -> io::Result<()> {
+    let mut bytes = BytesMut::new();
+    while io.read_buf(&mut bytes).await? > 0 {
+        bytes.clear();
+    }
+    Ok(())
 }
 
 fn broken(error: ProtocolError) -> io::Error {

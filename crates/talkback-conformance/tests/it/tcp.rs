@@ -1,12 +1,9 @@
 //! The scenarios over TCP.
 
-#![cfg(not(target_arch = "wasm32"))]
-
-mod support;
-
-use support::ByUrl;
 use talkback_conformance::server::Server;
 use talkback_conformance::{check_exceptions, for_each_scenario, run_named};
+
+use crate::by_url::ByUrl;
 
 async fn backend() -> ByUrl {
     let address = Server::default().listen().await.unwrap();

@@ -1,7 +1,5 @@
 //! The scenarios in memory: everything but the network and the opening handshake is real.
 
-#![cfg(not(target_arch = "wasm32"))]
-
 use std::time::Duration;
 
 use futures_util::future::{BoxFuture, LocalBoxFuture};
@@ -136,8 +134,8 @@ macro_rules! tests {
         #[tokio::test]
         async fn $name() {
             let path = concat!(stringify!($module), "::", stringify!($name));
-            let backend = crate::InMemory::default();
-            crate::run_named(&backend, path).await.unwrap();
+            let backend = super::InMemory::default();
+            super::run_named(&backend, path).await.unwrap();
         }
     };
     (@one $module:ident $name:ident [BACKPRESSURE]) => {

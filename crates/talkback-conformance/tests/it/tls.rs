@@ -1,14 +1,9 @@
 //! The scenarios over TLS: the same server behind a front that ends TLS. Here the driver, the server
 //! and the scenario run on threads of their own.
 
-#![cfg(not(target_arch = "wasm32"))]
-
-mod support;
-
 use std::sync::Arc;
 
 use rcgen::{CertifiedKey, generate_simple_self_signed};
-use support::ByUrl;
 use talkback_conformance::server::{Server, reset};
 use talkback_conformance::{check_exceptions, for_each_scenario, run_named};
 use tokio::net::TcpListener;
@@ -16,6 +11,8 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
+
+use crate::by_url::ByUrl;
 
 async fn backend() -> ByUrl {
     let identity = generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();

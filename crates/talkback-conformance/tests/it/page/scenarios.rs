@@ -1,16 +1,10 @@
 //! The scenarios on a page in a browser; `cargo xtask test browser` starts the server and the
 //! browser.
 
-#![cfg(target_arch = "wasm32")]
-
-#[path = "support/page.rs"]
-mod page;
-
-use page::Page;
 use talkback_conformance::{check_exceptions, for_each_scenario, run_named};
-use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
+use wasm_bindgen_test::wasm_bindgen_test;
 
-wasm_bindgen_test_configure!(run_in_browser);
+use crate::browser::Page;
 
 /// A test for each scenario that needs nothing but an opening handshake; the others are exceptions.
 macro_rules! tests {
@@ -23,7 +17,7 @@ macro_rules! tests {
         #[wasm_bindgen_test::wasm_bindgen_test]
         async fn $name() {
             let path = concat!(stringify!($module), "::", stringify!($name));
-            crate::run_named(&crate::Page, path).await.unwrap();
+            super::run_named(&super::Page, path).await.unwrap();
         }
     };
     (@one $module:ident $name:ident [CONNECT]) => {

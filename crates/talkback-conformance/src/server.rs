@@ -23,7 +23,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::behaviour::Behaviour;
 use notes::Notes;
-use peer::{Peer, encode_frame};
+use peer::{Peer, encode_frame, read_away};
 use play::play;
 
 /// The largest head of a request in bytes; a behaviour's bytes are part of it.
@@ -173,13 +173,4 @@ where
     io.write_all(&encode_refusal(refusal)).await?;
     io.shutdown().await?;
     read_away(&mut io).await
-}
-
-/// Reads until the client ends its side: closing TCP over unread bytes would reset it.
-async fn read_away<T: AsyncRead + Unpin>(io: &mut T) -> io::Result<()> {
-    let mut bytes = BytesMut::new();
-    while io.read_buf(&mut bytes).await? > 0 {
-        bytes.clear();
-    }
-    Ok(())
 }

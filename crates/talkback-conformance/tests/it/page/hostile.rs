@@ -1,22 +1,16 @@
 //! What a page must survive: servers, programs and browsers that do not do as hoped.
 
-#![cfg(target_arch = "wasm32")]
-
-#[path = "support/page.rs"]
-mod page;
-
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use page::Page;
 use talkback::{
     ChannelState, CloseCause, CloseCode, ConnectError, Error, Initiator, Limits, ProtocolError,
     TrySendError,
 };
 use talkback_conformance::{Backend, Behaviour, When};
-use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
+use wasm_bindgen_test::wasm_bindgen_test;
 
-wasm_bindgen_test_configure!(run_in_browser);
+use crate::browser::Page;
 
 #[wasm_bindgen_test]
 async fn an_end_is_told_to_one_who_does_not_read() {

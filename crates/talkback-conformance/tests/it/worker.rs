@@ -1,16 +1,10 @@
 //! The channel in a worker, which has no window and no document.
 
-#![cfg(target_arch = "wasm32")]
-
-#[path = "support/page.rs"]
-mod page;
-
-use page::Page;
 use talkback::{ConnectError, Error, WebSocketChannel};
 use talkback_conformance::{Backend, Behaviour, Options, check_exceptions};
-use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
+use wasm_bindgen_test::wasm_bindgen_test;
 
-wasm_bindgen_test_configure!(run_in_dedicated_worker);
+use crate::browser::Page;
 
 #[wasm_bindgen_test]
 async fn messages_come_and_go() {

@@ -1,24 +1,18 @@
 //! What holds on a page in a browser only: nothing is left behind there, and what a page cannot do
 //! is said.
 
-#![cfg(target_arch = "wasm32")]
-
-#[path = "support/page.rs"]
-mod page;
-
 use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::future::join;
-use page::Page;
 use talkback::{
     ChannelState, CloseCause, CloseCode, Connect, ConnectError, Error, Initiator, Keepalive,
     Message, Sender, Snapshots, WebSocketChannel,
 };
 use talkback_conformance::{Backend, Behaviour};
-use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
+use wasm_bindgen_test::wasm_bindgen_test;
 
-wasm_bindgen_test_configure!(run_in_browser);
+use crate::browser::Page;
 
 /// How long the server may take to see that connections have ended.
 const GONE_LIMIT: usize = 100;

@@ -1,0 +1,21 @@
+//! The scenarios on every backend: over TCP, over TLS, in memory, and in a browser, on a page and in a
+//! worker; and what only a browser does.
+//!
+//! `cargo xtask test browser` starts the server and the browser. Which of the two it is, page or
+//! worker, the runner reads from its environment: `page::` and `worker::` run apart.
+
+#[cfg(not(target_arch = "wasm32"))]
+mod by_url;
+#[cfg(not(target_arch = "wasm32"))]
+mod pair;
+#[cfg(not(target_arch = "wasm32"))]
+mod tcp;
+#[cfg(not(target_arch = "wasm32"))]
+mod tls;
+
+#[cfg(target_arch = "wasm32")]
+mod browser;
+#[cfg(target_arch = "wasm32")]
+mod page;
+#[cfg(target_arch = "wasm32")]
+mod worker;

@@ -1,0 +1,5 @@
+//! On a page, which has a window and a document.
+
+mod hostile;
+mod resources;
+mod scenarios;

@@ -1,5 +1,6 @@
 //! `cargo xtask fuzz` and the step `fuzz`: the targets of `fuzz/`, and the differential run.
 
+mod corpus;
 mod told;
 
 use std::ffi::OsString;
@@ -27,7 +28,9 @@ const HELP: &str = "\
 Looks for inputs that break what the targets of fuzz/ hold.
 
 Usage:
-  cargo xtask fuzz [--minutes N] [TARGET]...   run every target, or those named (10 minutes each)
+  cargo xtask fuzz [--minutes N] [--keep] [TARGET]...   run every target, or those named (10 minutes each)
+
+With --keep, what covers more of the code goes into fuzz/corpus.
 ";
 
 #[derive(Debug)]
@@ -73,7 +76,7 @@ pub(crate) fn step() -> Result<Tally> {
 /// `cargo xtask fuzz`.
 pub(crate) fn start(arguments: &[OsString]) -> Result<ExitCode> {
     let arguments: Vec<_> = arguments.iter().map(|a| a.to_string_lossy()).collect();
-    let (mut minutes, mut targets) = (USUAL_MINUTES, Vec::new());
+    let (mut minutes, mut keeps, mut targets) = (USUAL_MINUTES, false, Vec::new());
     let mut arguments = arguments.iter().map(AsRef::as_ref);
     while let Some(argument) = arguments.next() {
         match argument {
@@ -85,6 +88,7 @@ pub(crate) fn start(arguments: &[OsString]) -> Result<ExitCode> {
                 let number = arguments.next().and_then(|number| number.parse().ok());
                 minutes = number.ok_or("--minutes wants a whole number")?;
             }
+            "--keep" => keeps = true,
             name => targets.push(find(name)?),
         }
     }
@@ -93,11 +97,13 @@ pub(crate) fn start(arguments: &[OsString]) -> Result<ExitCode> {
     }
     let scratch = cargo::scratch("fuzz/found")?;
     let tally = run(&targets, Duration::from_secs(60 * minutes), &scratch)?;
-    println!("  what covers more of the code is kept with:");
-    let found = scratch.display();
-    println!(
-        "  cargo fuzz run TARGET fuzz/corpus/TARGET {found}/TARGET -- -merge=1 -use_counters=0 -use_cmp=0"
-    );
+    if keeps {
+        let toolchain = prepare()?;
+        for Target { name, .. } in targets {
+            let merge = cargo_fuzz(toolchain, &["run", name])?;
+            corpus::keep(name, merge, &scratch.join(name))?;
+        }
+    }
     println!("{tally}");
     Ok(ExitCode::from(u8::from(tally.failed > 0)))
 }
@@ -119,6 +125,7 @@ fn run(targets: &[&Target], time: Duration, scratch: &Path) -> Result<Tally> {
     let mut tally = Tally::default();
     for target in targets {
         std::fs::create_dir_all(scratch.join(target.name))?;
+        corpus::unpack(target.name)?;
         let mut build = cargo_fuzz(toolchain, &["build", target.name])?;
         let built = process::run(&mut build, Input::Nothing, Stderr::Kept, BUILD_LIMIT)?;
         built.expect("the target builds", Finished::success)?;
@@ -155,7 +162,7 @@ fn run_one(
     let mut command = cargo_fuzz(toolchain, &["run", target.name]).map_err(in_words)?;
     // What is new goes to the first folder.
     command.arg(scratch.join(target.name));
-    command.arg(format!("fuzz/corpus/{}", target.name));
+    command.arg(corpus::folder(target.name).map_err(in_words)?);
     command.args(["--", &dictionary, &seconds, "-timeout=120"]);
     let finished = process::run(&mut command, Input::Nothing, Stderr::Kept, time + GRACE);
     let finished = finished.map_err(in_words)?;
@@ -249,7 +256,7 @@ mod tests {
             let fuzz = cargo::root().join("fuzz");
             let file = format!("fuzz_targets/{}.rs", target.name);
             assert!(fuzz.join(file).is_file(), "{target:?}");
-            assert!(fuzz.join("corpus").join(target.name).is_dir(), "{target:?}");
+            assert!(corpus::archive(target.name).is_file(), "{target:?}");
         }
     }
 }

@@ -1,0 +1,3 @@
+//! What the repository says about itself is so.
+
+mod rules;

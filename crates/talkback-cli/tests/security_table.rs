@@ -97,7 +97,7 @@ fn the_limits_told_are_the_defaults() {
             &[&head_size, &headers],
         ),
         (
-            "crates/talkback-proto/src/keepalive.rs",
+            "crates/talkback-proto/src/connection/keepalive.rs",
             &[&interval, &timeout],
         ),
         ("crates/talkback/src/accept.rs", &[&handshake]),

@@ -1,7 +1,12 @@
 //! The state machine of an open connection (RFC 6455 §5.5, §7).
 
-mod receiving;
+pub(crate) mod assembly;
+mod closing;
+mod fast_path;
+pub(crate) mod keepalive;
+pub(crate) mod receiving;
 mod sending;
+mod unfinished;
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,18 +14,20 @@ use std::time::{Duration, Instant};
 
 use bytes::{Buf, Bytes};
 
-use crate::close::{CloseCause, CloseCode, CloseFrame, CloseInfo, Initiator};
-use crate::deflate::{Deflate, DeflateParameters};
+use crate::close::{CloseFrame, CloseInfo, Initiator};
+use crate::connection::fast_path::Whole;
+use crate::connection::keepalive::{Keepalive, Watch};
+use crate::connection::receiving::{DataFrame, Item, Payload, Progress, Receiver};
+use crate::connection::unfinished::Unfinished;
+use crate::deflate::Deflate;
+use crate::deflate::parameters::DeflateParameters;
 use crate::error::ProtocolError;
-use crate::event::Delivery;
+use crate::event::{Delivery, Event, Step};
 use crate::frame::{Header, Opcode};
-use crate::keepalive::{Due, Keepalive, Watch};
 use crate::limits::Limits;
-use crate::message::Outgoing;
+use crate::message::{Message, Outgoing};
 use crate::output::{MaskingKeys, Output};
-use crate::receive::Receiver;
 use crate::role::Role;
-use sending::Unfinished;
 
 /// How many pongs may wait to be written; of further pings only the latest is answered.
 const PONGS_MAX: u8 = 12;
@@ -182,79 +189,170 @@ impl Connection {
     pub fn close_info(&self) -> Option<&CloseInfo> {
         self.info.as_ref()
     }
+}
 
-    // ── Closing and failing ──────────────────────────────────────────────────────────────────
-
-    /// The peer's close frame. If ours is not out yet, it is answered with the same body (§5.5.1).
-    fn handle_close(&mut self, frame: Option<CloseFrame>, body: Bytes, now: Instant) {
-        self.close_received = Some(frame);
-        // No pong is due after a close frame (§5.5.2).
-        self.pong = None;
-        if !self.close_sent {
-            self.initiator = Some(Initiator::Remote);
-            self.send_close(body, now);
-        }
-        self.state = State::Draining;
-        self.end_messages();
-    }
-
-    /// Fails the connection (§7.1.7): the one way to do so.
-    fn fail(&mut self, error: ProtocolError, now: Instant) {
-        self.pong = None;
-        self.initiator.get_or_insert(Initiator::Local);
-        if !self.close_sent {
-            let frame = CloseFrame::without_reason(error.close_code());
-            self.send_close(frame.encode().into(), now);
-        }
-        self.failure = Some(error);
-        self.state = State::Draining;
-        self.end_messages();
-    }
-
-    /// Frees what only passing messages needs.
-    fn end_messages(&mut self) {
-        self.deflate = None;
-        self.unfinished = None;
-    }
-
-    // ── Sending ──────────────────────────────────────────────────────────────────────────────
-
-    /// Begins the closing handshake with `frame`, or with an empty close frame (RFC 6455 §7.1.2).
+impl Connection {
+    /// Takes bytes that arrived, up to the next event.
     ///
-    /// From now on nothing can be sent, and data that arrives is discarded. If the peer does not
-    /// answer within the close timeout, the connection ends without it. A second call, or one
-    /// after the peer's close frame, changes nothing.
-    pub fn close(&mut self, frame: Option<CloseFrame>, now: Instant) {
-        if self.state != State::Open {
-            return;
+    /// Payload is unmasked where it lies. Call again with the bytes behind
+    /// [`consumed`](Step::consumed) until all are used and no piece is [left](Self::has_pieces).
+    /// After the connection has failed or the closing handshake is done, all bytes are used and
+    /// bring nothing (RFC 6455 §7.1.7).
+    pub fn handle_bytes(&mut self, bytes: &mut [u8], now: Instant) -> Step {
+        if matches!(self.state, State::Draining | State::Ended) {
+            return Step {
+                consumed: bytes.len(),
+                event: None,
+            };
         }
-        // A ping that came before is answered before.
-        self.push_pong();
-        self.initiator = Some(Initiator::Local);
-        let body = frame.map_or_else(Bytes::new, |frame| frame.encode().into());
-        self.send_close(body, now);
-        self.state = State::Closing;
-        self.end_messages();
-    }
-
-    /// Starts the close timeout, unless it runs: for a caller that has more to send before it
-    /// [`close`](Self::close)s, and wants the end by then.
-    pub fn start_close_timeout(&mut self, now: Instant) {
-        if let Some(deadline) = now.checked_add(self.limits.close_timeout) {
-            self.set_close_deadline(deadline);
+        if self.has_pieces() {
+            return Step {
+                consumed: 0,
+                event: self.inflate_more(now),
+            };
+        }
+        if let Some(keepalive) = &mut self.keepalive {
+            keepalive.hear(now);
+        }
+        match self.receiver.handle(bytes) {
+            Ok(Progress { consumed, item }) => Step {
+                consumed,
+                event: item.and_then(|item| self.handle_item(item, bytes, now)),
+            },
+            Err(error) => {
+                self.fail(error, now);
+                Step {
+                    consumed: bytes.len(),
+                    event: None,
+                }
+            }
         }
     }
 
-    /// Ends the connection at `deadline` if it has not ended by then; the first such call counts.
-    pub fn set_close_deadline(&mut self, deadline: Instant) {
-        self.deadline.get_or_insert(deadline);
+    /// Takes a message that is one frame and lies at the beginning of `bytes`; `None`, and nothing
+    /// has happened, for whatever else [`handle_bytes`](Self::handle_bytes) is to take.
+    ///
+    /// Its text is yet to be validated.
+    #[inline]
+    pub(crate) fn take_whole(
+        &mut self,
+        bytes: &mut [u8],
+        now: impl FnOnce() -> Instant,
+    ) -> Option<Whole> {
+        if self.state != State::Open || self.has_pieces() {
+            return None;
+        }
+        let whole = self.receiver.take_whole(bytes)?;
+        if let Some(keepalive) = &mut self.keepalive {
+            keepalive.hear(now());
+        }
+        Some(whole)
     }
 
-    /// Whether the close timeout runs.
-    pub fn has_close_deadline(&self) -> bool {
-        self.deadline.is_some()
+    /// The text of a message that was taken whole is not valid.
+    pub(crate) fn fail_text(&mut self, now: Instant) {
+        self.fail(ProtocolError::InvalidUtf8, now);
     }
 
+    /// Whether a compressed message that is given out in pieces has more of them, out of bytes that
+    /// were used already: the next calls of [`handle_bytes`](Self::handle_bytes), even without
+    /// bytes, bring them.
+    pub fn has_pieces(&self) -> bool {
+        self.deflate
+            .as_ref()
+            .is_some_and(|deflate| deflate.inflater.has_more())
+    }
+
+    /// Says how compressed messages are given out, from what comes of one next; one of which pieces
+    /// were given out already goes on so.
+    pub fn set_delivery(&mut self, delivery: Delivery) {
+        self.delivery = delivery;
+    }
+
+    /// The data frame whose payload is arriving.
+    ///
+    /// `None` between frames, in a control frame, in a compressed message, and when data is
+    /// discarded.
+    pub fn data_frame(&self) -> Option<DataFrame> {
+        self.is_receiving()
+            .then(|| self.receiver.data_frame())
+            .flatten()
+    }
+
+    /// Whether data that arrives is given out, and not discarded: until either end has closed, also
+    /// where nothing can be written any more.
+    pub fn is_receiving(&self) -> bool {
+        self.state == State::Open
+    }
+
+    fn handle_item(&mut self, item: Item, bytes: &[u8], now: Instant) -> Option<Event> {
+        match item {
+            Item::Control(Opcode::Close, payload) => {
+                match CloseFrame::decode(&payload) {
+                    Ok(frame) => self.handle_close(frame, payload, now),
+                    Err(error) => self.fail(error, now),
+                }
+                None
+            }
+            // A pong MUST be sent unless a close frame was received (§5.5.2): ours does not matter.
+            Item::Control(Opcode::Ping, payload) => {
+                self.pong = Some(payload.clone());
+                // At once, so that it goes before what is sent from now on.
+                self.push_pong();
+                Some(Event::Ping(payload))
+            }
+            // What else comes after our close frame is discarded.
+            _ if self.state != State::Open => None,
+            Item::Payload(payload) if payload.is_compressed => self.inflate(bytes, &payload, now),
+            Item::Payload(payload) => Some(Event::Payload(payload)),
+            Item::Control(_, payload) => {
+                if let Some(keepalive) = &mut self.keepalive {
+                    keepalive.take_pong(&payload, now);
+                }
+                Some(Event::Pong(payload))
+            }
+        }
+    }
+
+    /// Decompresses a piece of a message, which is given out when it is whole, or in pieces.
+    fn inflate(&mut self, bytes: &[u8], payload: &Payload, now: Instant) -> Option<Event> {
+        let Payload {
+            kind, range, last, ..
+        } = payload;
+        let inflater = &mut self.deflate.as_mut()?.inflater;
+        let (piece, size_max) = (&bytes[range.clone()], self.limits.size_max());
+        let outcome = if self.delivery == Delivery::Pieces || inflater.is_in_pieces() {
+            let next = inflater.take_in_pieces(piece, *kind, *last, size_max);
+            next.map(|next| next.map(Event::Piece))
+        } else {
+            let whole = inflater.take(piece, *kind, *last, size_max);
+            let message = |bytes| Event::Message(Message::from_validated(*kind, bytes));
+            whole.map(|whole| whole.map(message))
+        };
+        self.event_or_fail(outcome, now)
+    }
+
+    /// The next piece out of what was used already.
+    fn inflate_more(&mut self, now: Instant) -> Option<Event> {
+        let inflater = &mut self.deflate.as_mut()?.inflater;
+        let next = inflater.next_piece(self.limits.size_max());
+        let outcome = next.map(|next| next.map(Event::Piece));
+        self.event_or_fail(outcome, now)
+    }
+
+    fn event_or_fail(
+        &mut self,
+        outcome: Result<Option<Event>, ProtocolError>,
+        now: Instant,
+    ) -> Option<Event> {
+        outcome.unwrap_or_else(|error| {
+            self.fail(error, now);
+            None
+        })
+    }
+}
+
+impl Connection {
     /// The bytes to be written, in order; advance it by what was taken.
     #[inline]
     pub fn output(&mut self) -> &mut Output {
@@ -286,12 +384,6 @@ impl Connection {
     /// How many bytes wait to be written.
     pub fn buffered(&self) -> usize {
         self.output.remaining()
-    }
-
-    fn send_close(&mut self, body: Bytes, now: Instant) {
-        self.push(Opcode::Close, body);
-        self.close_sent = true;
-        self.start_close_timeout(now);
     }
 
     /// Queues the pending pong, unless too many wait to be written: a peer that never reads costs
@@ -327,86 +419,6 @@ impl Connection {
     fn push_data(&mut self, opcode: Opcode, payload: Outgoing<'_>) {
         let key = self.keys.as_mut().map(|keys| keys.next_key());
         self.output.push_plain(Header::whole(opcode, key), payload);
-    }
-
-    // ── Ending ───────────────────────────────────────────────────────────────────────────────
-
-    /// Whether the transport is to be read: until the end, but for a server that has closed.
-    pub fn wants_read(&self) -> bool {
-        match self.state {
-            State::Open | State::Closing => true,
-            // The client waits for the server to end TCP (§7.1.1); after a failure the peer's
-            // bytes are read away, so that a reset does not overtake our close frame.
-            State::Draining => self.role == Role::Client || self.failure.is_some(),
-            State::Ended => false,
-        }
-    }
-
-    /// Whether the writing side is to be shut down once the output is written.
-    pub fn wants_shutdown(&self) -> bool {
-        self.state == State::Draining
-            && !self.is_shut_down
-            && (self.role == Role::Server || self.failure.is_some())
-    }
-
-    /// The writing side was shut down after all output had been written. A server ends here.
-    pub fn handle_shutdown(&mut self) {
-        self.is_shut_down = true;
-        if self.state == State::Draining && self.role == Role::Server && self.failure.is_none() {
-            self.end(CloseCause::ClosingHandshake);
-        }
-    }
-
-    /// The transport takes no more bytes; `what` says why, for a person.
-    ///
-    /// The peer may have said why it went, so what it sent is still read, for at most the close
-    /// timeout.
-    pub fn handle_write_error(&mut self, what: &str, now: Instant) {
-        self.write_error.get_or_insert_with(|| what.into());
-        self.pong = None;
-        self.is_output_lost = true;
-        self.output.clear();
-        self.start_close_timeout(now);
-    }
-
-    /// The transport has ended; `what` says how, for a person: "the peer ended the connection",
-    /// "connection reset".
-    pub fn handle_end(&mut self, what: &str) {
-        self.end(CloseCause::Transport(what.into()));
-    }
-
-    /// When [`handle_timeout`](Self::handle_timeout) is to be called. It may change with every
-    /// other call.
-    pub fn poll_timeout(&self) -> Option<Instant> {
-        if self.info.is_some() {
-            return None;
-        }
-        let keepalive = self.keepalive.as_ref().filter(|_| self.is_open());
-        let keepalive = keepalive.and_then(Watch::deadline);
-        self.deadline.into_iter().chain(keepalive).min()
-    }
-
-    /// Time has come to `now`. Past the close timeout the connection ends (RFC 6455 §7.1.1); after
-    /// silence a ping is queued, and after more silence the connection ends.
-    pub fn handle_timeout(&mut self, now: Instant) {
-        if self.deadline.is_some_and(|deadline| deadline <= now) {
-            self.initiator.get_or_insert(Initiator::Local);
-            self.end(CloseCause::CloseTimeout);
-        }
-        if !self.is_open() {
-            return;
-        }
-        match self.keepalive.as_mut().map(|keepalive| keepalive.due(now)) {
-            Some(Due::Ping(payload)) => {
-                self.push(Opcode::Ping, payload);
-                self.ping_end = self.output.end();
-            }
-            Some(Due::Dead) => {
-                self.initiator.get_or_insert(Initiator::Local);
-                self.end(CloseCause::KeepaliveTimeout);
-            }
-            _ => {}
-        }
     }
 
     /// Whether [`handle_timeout`](Self::handle_timeout) is about to end the connection because the
@@ -455,39 +467,6 @@ impl Connection {
     /// How long the keepalive's last ping took to be answered.
     pub fn latency(&self) -> Option<Duration> {
         self.keepalive.as_ref().and_then(Watch::latency)
-    }
-
-    /// Ends the connection; `lost` is the cause unless the protocol gave one before.
-    fn end(&mut self, lost: CloseCause) {
-        if self.info.is_some() {
-            return;
-        }
-        let written = !self.output.has_remaining() && self.write_error.is_none();
-        self.is_output_lost |= !written;
-        let clean =
-            self.close_received.is_some() && self.close_sent && self.failure.is_none() && written;
-        let (code, reason) = match self.close_received.take() {
-            Some(Some(frame)) => (frame.code(), frame.reason().to_owned()),
-            Some(None) => (CloseCode::NO_CODE, String::new()),
-            None => (CloseCode::ABNORMAL, String::new()),
-        };
-        let cause = match self.failure.take() {
-            Some(error) => CloseCause::Protocol(error),
-            None if clean => CloseCause::ClosingHandshake,
-            None => self.write_error.take().map_or(lost, CloseCause::Transport),
-        };
-        let initiator = self.initiator.unwrap_or(Initiator::Remote);
-        self.info = Some(CloseInfo {
-            code,
-            reason,
-            initiator,
-            clean,
-            cause,
-        });
-        self.state = State::Ended;
-        self.end_messages();
-        self.pong = None;
-        self.output.clear();
     }
 }
 

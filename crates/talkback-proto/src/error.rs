@@ -1,6 +1,6 @@
 //! What can go wrong in the protocol, by whose fault.
 
-use crate::close::CloseCode;
+use crate::close_code::CloseCode;
 
 /// The peer broke the protocol or a limit; the connection has failed (RFC 6455 §7.1.7).
 ///

@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 
-use crate::message::Message;
-use crate::receive::{MessageKind, Payload};
+use crate::connection::receiving::Payload;
+use crate::message::{Message, MessageKind};
 
 /// Something that the peer sent.
 #[derive(Clone, Debug, PartialEq, Eq)]

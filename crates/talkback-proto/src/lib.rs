@@ -27,41 +27,37 @@
 //! # Ok::<(), talkback_proto::SendError>(())
 //! ```
 
-mod assembly;
 mod close;
+mod close_code;
 mod connection;
 mod deflate;
 mod error;
 mod event;
 mod frame;
 pub mod handshake;
-mod keepalive;
 mod limits;
 mod mask;
 mod message;
 mod output;
-mod receive;
 mod role;
 mod utf8;
-mod whole;
 
-pub use assembly::{Assembly, Incoming, READ_SIZE};
-pub use close::{
-    CloseCause, CloseCode, CloseFrame, CloseFrameError, CloseInfo, Initiator, REASON_SIZE_MAX,
-};
+pub use close::{CloseCause, CloseFrame, CloseFrameError, CloseInfo, Initiator, REASON_SIZE_MAX};
+pub use close_code::CloseCode;
 pub use connection::Connection;
-pub use deflate::{
+pub use connection::assembly::{Assembly, Incoming, READ_SIZE};
+pub use connection::keepalive::Keepalive;
+pub use connection::receiving::{DataFrame, Payload};
+pub use deflate::parameters::{
     Bounded, Compression, CompressionLevel, DeflateParameters, DeflateTuning, MemoryLevel,
     WindowBits,
 };
 pub use error::{ProtocolError, SendError};
 pub use event::{Delivery, Event, Piece, Step};
 pub use frame::{CONTROL_SIZE_MAX, EncodedHeader, Fin, HEADER_SIZE_MAX, Header, Opcode};
-pub use keepalive::Keepalive;
 pub use limits::Limits;
 pub use mask::mask;
-pub use message::{Message, Outgoing, Text};
+pub use message::{Message, MessageKind, Outgoing, Text};
 pub use output::{MaskingKeys, Output};
-pub use receive::{DataFrame, MessageKind, Payload};
 pub use role::Role;
 pub use utf8::{Utf8Error, Utf8Validator};

@@ -10,8 +10,6 @@ use bytes::Bytes;
 use bytestring::ByteString;
 use yoke::Yoke;
 
-use crate::receive::MessageKind;
-
 /// Bytes that are known to be UTF-8; cheap to clone.
 #[derive(Clone)]
 pub struct Text(Proof);
@@ -172,6 +170,15 @@ impl From<String> for Text {
     fn from(text: String) -> Self {
         Self(Proof::Copied(text.into()))
     }
+}
+
+/// What a data message is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum MessageKind {
+    /// Text in UTF-8.
+    Text,
+    /// Any bytes.
+    Binary,
 }
 
 /// A data message (RFC 6455 §5.6).

@@ -6,7 +6,7 @@ use std::io::IoSlice;
 
 use bytes::{Buf, Bytes};
 
-use crate::deflate::Compressed;
+use crate::deflate::compress::Compressed;
 use crate::frame::{EncodedHeader, HEADER_SIZE_MAX, Header};
 use crate::mask::mask;
 use crate::message::Outgoing;

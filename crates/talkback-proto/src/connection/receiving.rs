@@ -1,173 +1,334 @@
-//! What a connection makes of the bytes that arrive.
+//! Frames in, payload out: every rule of RFC 6455 §5 that needs the context of a connection.
 
-use std::time::Instant;
+use std::ops::Range;
 
-use super::{Connection, State};
-use crate::close::CloseFrame;
+use bytes::Bytes;
+
+use crate::connection::fast_path::Whole;
 use crate::error::ProtocolError;
-use crate::event::{Delivery, Event, Step};
-use crate::frame::Opcode;
-use crate::message::Message;
-use crate::receive::{DataFrame, Item, Payload, Progress};
-use crate::whole::Whole;
+use crate::frame::{HEADER_SIZE_MAX, Header, Opcode};
+use crate::limits::Limits;
+use crate::mask::mask;
+use crate::message::MessageKind;
+use crate::role::Role;
+use crate::utf8::Utf8Validator;
 
-impl Connection {
-    /// Takes bytes that arrived, up to the next event.
-    ///
-    /// Payload is unmasked where it lies. Call again with the bytes behind
-    /// [`consumed`](Step::consumed) until all are used and no piece is [left](Self::has_pieces).
-    /// After the connection has failed or the closing handshake is done, all bytes are used and
-    /// bring nothing (RFC 6455 §7.1.7).
-    pub fn handle_bytes(&mut self, bytes: &mut [u8], now: Instant) -> Step {
-        if matches!(self.state, State::Draining | State::Ended) {
-            return Step {
-                consumed: bytes.len(),
-                event: None,
-            };
+/// A piece of a data message's payload: unmasked, and as far as it is text, validated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Payload {
+    /// What the message is made of.
+    pub kind: MessageKind,
+    /// Where the piece lies in the bytes that were handed in.
+    pub range: Range<usize>,
+    /// Whether the message begins with this piece.
+    pub first: bool,
+    /// Whether the message ends with this piece.
+    pub last: bool,
+    /// Whether it is compressed (RFC 7692 §6), and then not validated.
+    pub(crate) is_compressed: bool,
+}
+
+/// A data frame whose payload is arriving; sizes in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DataFrame {
+    /// The size of its header.
+    pub header_size: usize,
+    /// The size of its whole payload.
+    pub payload_size: u64,
+    /// How much of the payload is still to come.
+    pub remaining: u64,
+}
+
+/// What the engine found next.
+#[derive(Debug)]
+pub(crate) enum Item {
+    Payload(Payload),
+    Control(Opcode, Bytes),
+}
+
+/// How far the engine came: it has used `consumed` bytes, a payload's included.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    pub(crate) consumed: usize,
+    pub(crate) item: Option<Item>,
+}
+
+/// The frame whose payload is arriving.
+#[derive(Debug)]
+struct Frame {
+    header: Header,
+    remaining: u64,
+    /// Rotated, so that it fits the next byte.
+    key: Option<[u8; 4]>,
+}
+
+/// The message whose fragments are arriving.
+#[derive(Debug)]
+struct Fragments {
+    kind: MessageKind,
+    is_compressed: bool,
+    size: u64,
+    count: u32,
+    /// Whether a piece of it has been handed out.
+    begun: bool,
+}
+
+/// The parse state of one direction. Nothing of it lives on a caller's stack.
+#[derive(Debug)]
+pub(crate) struct Receiver {
+    role: Role,
+    limits: Limits,
+    /// Whether permessage-deflate was negotiated.
+    has_deflate: bool,
+    /// A header of which a part has arrived.
+    header: [u8; HEADER_SIZE_MAX],
+    header_size: usize,
+    frame: Option<Frame>,
+    message: Option<Fragments>,
+    utf8: Utf8Validator,
+    /// A control frame's payload so far, at most 125 bytes.
+    control: Vec<u8>,
+}
+
+impl Receiver {
+    pub(crate) fn new(role: Role, limits: Limits) -> Self {
+        Self {
+            role,
+            limits,
+            has_deflate: false,
+            header: [0; HEADER_SIZE_MAX],
+            header_size: 0,
+            frame: None,
+            message: None,
+            utf8: Utf8Validator::default(),
+            control: Vec::new(),
         }
-        if self.has_pieces() {
-            return Step {
-                consumed: 0,
-                event: self.inflate_more(now),
-            };
-        }
-        if let Some(keepalive) = &mut self.keepalive {
-            keepalive.hear(now);
-        }
-        match self.receiver.handle(bytes) {
-            Ok(Progress { consumed, item }) => Step {
-                consumed,
-                event: item.and_then(|item| self.handle_item(item, bytes, now)),
-            },
-            Err(error) => {
-                self.fail(error, now);
-                Step {
-                    consumed: bytes.len(),
-                    event: None,
-                }
-            }
-        }
+    }
+
+    /// Permessage-deflate was negotiated: RSV1 means that a message is compressed.
+    pub(crate) fn enable_deflate(&mut self) {
+        self.has_deflate = true;
+    }
+
+    /// The data frame whose payload is arriving, if one is and it is not compressed.
+    pub(crate) fn data_frame(&self) -> Option<DataFrame> {
+        let Frame {
+            header, remaining, ..
+        } = self.frame.as_ref()?;
+        let is_compressed = self.message.as_ref().is_some_and(|m| m.is_compressed);
+        (!header.opcode.is_control() && !is_compressed).then(|| DataFrame {
+            header_size: header.encode().as_ref().len(),
+            payload_size: header.payload_size,
+            remaining: *remaining,
+        })
+    }
+
+    /// Whether a frame or a message has begun and not ended.
+    pub(crate) fn is_in_message(&self) -> bool {
+        self.message.is_some() || self.frame.is_some() || self.header_size > 0
     }
 
     /// Takes a message that is one frame and lies at the beginning of `bytes`; `None`, and nothing
-    /// has happened, for whatever else [`handle_bytes`](Self::handle_bytes) is to take.
-    ///
-    /// Its text is yet to be validated.
+    /// has happened, for whatever else [`handle`](Self::handle) is to take.
     #[inline]
-    pub(crate) fn take_whole(
-        &mut self,
-        bytes: &mut [u8],
-        now: impl FnOnce() -> Instant,
-    ) -> Option<Whole> {
-        if self.state != State::Open || self.has_pieces() {
+    pub(crate) fn take_whole(&mut self, bytes: &mut [u8]) -> Option<Whole> {
+        if self.is_in_message() {
             return None;
         }
-        let whole = self.receiver.take_whole(bytes)?;
-        if let Some(keepalive) = &mut self.keepalive {
-            keepalive.hear(now());
-        }
-        Some(whole)
+        Whole::take(bytes, self.role, &self.limits)
     }
 
-    /// The text of a message that was taken whole is not valid.
-    pub(crate) fn fail_text(&mut self, now: Instant) {
-        self.fail(ProtocolError::InvalidUtf8, now);
-    }
-
-    /// Whether a compressed message that is given out in pieces has more of them, out of bytes that
-    /// were used already: the next calls of [`handle_bytes`](Self::handle_bytes), even without
-    /// bytes, bring them.
-    pub fn has_pieces(&self) -> bool {
-        self.deflate
-            .as_ref()
-            .is_some_and(|deflate| deflate.inflater.has_more())
-    }
-
-    /// Says how compressed messages are given out, from what comes of one next; one of which pieces
-    /// were given out already goes on so.
-    pub fn set_delivery(&mut self, delivery: Delivery) {
-        self.delivery = delivery;
-    }
-
-    /// The data frame whose payload is arriving.
-    ///
-    /// `None` between frames, in a control frame, in a compressed message, and when data is
-    /// discarded.
-    pub fn data_frame(&self) -> Option<DataFrame> {
-        self.is_receiving()
-            .then(|| self.receiver.data_frame())
-            .flatten()
-    }
-
-    /// Whether data that arrives is given out, and not discarded: until either end has closed, also
-    /// where nothing can be written any more.
-    pub fn is_receiving(&self) -> bool {
-        self.state == State::Open
-    }
-
-    fn handle_item(&mut self, item: Item, bytes: &[u8], now: Instant) -> Option<Event> {
-        match item {
-            Item::Control(Opcode::Close, payload) => {
-                match CloseFrame::decode(&payload) {
-                    Ok(frame) => self.handle_close(frame, payload, now),
-                    Err(error) => self.fail(error, now),
-                }
-                None
+    /// Takes bytes up to the next item, unmasking payload where it lies.
+    pub(crate) fn handle(&mut self, bytes: &mut [u8]) -> Result<Progress, ProtocolError> {
+        let mut at = 0;
+        loop {
+            if self.frame.is_none() {
+                let Some((header, used)) = self.take_header(&bytes[at..])? else {
+                    return Ok(Progress {
+                        consumed: bytes.len(),
+                        item: None,
+                    });
+                };
+                at += used;
+                self.begin_frame(header)?;
             }
-            // A pong MUST be sent unless a close frame was received (§5.5.2): ours does not matter.
-            Item::Control(Opcode::Ping, payload) => {
-                self.pong = Some(payload.clone());
-                // At once, so that it goes before what is sent from now on.
-                self.push_pong();
-                Some(Event::Ping(payload))
+            let Some(frame) = &mut self.frame else {
+                continue;
+            };
+            let available = bytes.len() - at;
+            let size = usize::try_from(frame.remaining).map_or(available, |r| r.min(available));
+            if size == 0 && frame.remaining > 0 {
+                return Ok(Progress {
+                    consumed: at,
+                    item: None,
+                });
             }
-            // What else comes after our close frame is discarded.
-            _ if self.state != State::Open => None,
-            Item::Payload(payload) if payload.is_compressed => self.inflate(bytes, &payload, now),
-            Item::Payload(payload) => Some(Event::Payload(payload)),
-            Item::Control(_, payload) => {
-                if let Some(keepalive) = &mut self.keepalive {
-                    keepalive.take_pong(&payload, now);
-                }
-                Some(Event::Pong(payload))
+            let range = at..at + size;
+            if let Some(key) = &mut frame.key {
+                *key = mask(&mut bytes[range.clone()], *key);
+            }
+            frame.remaining -= size as u64;
+            let (opcode, ended) = (frame.header.opcode, frame.remaining == 0);
+            at += size;
+            let item = if opcode.is_control() {
+                self.take_control(opcode, &bytes[range], ended)
+            } else {
+                self.take_data(&bytes[range.clone()], range, ended)?
+                    .map(Item::Payload)
+            };
+            if item.is_some() {
+                return Ok(Progress { consumed: at, item });
             }
         }
     }
 
-    /// Decompresses a piece of a message, which is given out when it is whole, or in pieces.
-    fn inflate(&mut self, bytes: &[u8], payload: &Payload, now: Instant) -> Option<Event> {
-        let Payload {
-            kind, range, last, ..
-        } = payload;
-        let inflater = &mut self.deflate.as_mut()?.inflater;
-        let (piece, size_max) = (&bytes[range.clone()], self.limits.size_max());
-        let outcome = if self.delivery == Delivery::Pieces || inflater.is_in_pieces() {
-            let next = inflater.take_in_pieces(piece, *kind, *last, size_max);
-            next.map(|next| next.map(Event::Piece))
-        } else {
-            let whole = inflater.take(piece, *kind, *last, size_max);
-            let message = |bytes| Event::Message(Message::from_validated(*kind, bytes));
-            whole.map(|whole| whole.map(message))
-        };
-        self.event_or_fail(outcome, now)
+    /// The next header, if it is complete; else its bytes are kept.
+    fn take_header(&mut self, bytes: &[u8]) -> Result<Option<(Header, usize)>, ProtocolError> {
+        if self.header_size == 0 {
+            let decoded = Header::decode(bytes)?;
+            if decoded.is_none() {
+                self.header[..bytes.len()].copy_from_slice(bytes);
+                self.header_size = bytes.len();
+            }
+            return Ok(decoded);
+        }
+        let kept = self.header_size;
+        let added = bytes.len().min(HEADER_SIZE_MAX - kept);
+        self.header[kept..kept + added].copy_from_slice(&bytes[..added]);
+        match Header::decode(&self.header[..kept + added])? {
+            Some((header, size)) => {
+                self.header_size = 0;
+                Ok(Some((header, size - kept)))
+            }
+            None => {
+                self.header_size += added;
+                Ok(None)
+            }
+        }
     }
 
-    /// The next piece out of what was used already.
-    fn inflate_more(&mut self, now: Instant) -> Option<Event> {
-        let inflater = &mut self.deflate.as_mut()?.inflater;
-        let next = inflater.next_piece(self.limits.size_max());
-        let outcome = next.map(|next| next.map(Event::Piece));
-        self.event_or_fail(outcome, now)
+    /// Holds a header against role, message in progress and limits.
+    fn begin_frame(&mut self, header: Header) -> Result<(), ProtocolError> {
+        // RSV1 is for extensions (§5.2). With permessage-deflate it stands on the first frame of a
+        // message and MUST NOT be set on the others, nor on control frames (RFC 7692 §6.1).
+        if header.rsv1 {
+            let begins_message = matches!(header.opcode, Opcode::Text | Opcode::Binary);
+            if !(self.has_deflate && begins_message) {
+                return Err(ProtocolError::ReservedBits);
+            }
+        }
+        match (self.role, header.mask) {
+            // A server MUST close the connection upon a frame that is not masked (§5.1).
+            (Role::Server, None) => return Err(ProtocolError::NotMasked),
+            // A client MUST close a connection if it detects a masked frame (§5.1).
+            (Role::Client, Some(_)) => return Err(ProtocolError::Masked),
+            _ => {}
+        }
+        match header.opcode {
+            Opcode::Text => self.begin_message(MessageKind::Text, header.rsv1)?,
+            Opcode::Binary => self.begin_message(MessageKind::Binary, header.rsv1)?,
+            _ => {}
+        }
+        if !header.opcode.is_control() {
+            self.count_fragment(header.payload_size)?;
+        }
+        self.frame = Some(Frame {
+            header,
+            remaining: header.payload_size,
+            key: header.mask,
+        });
+        Ok(())
     }
 
-    fn event_or_fail(
+    fn begin_message(
         &mut self,
-        outcome: Result<Option<Event>, ProtocolError>,
-        now: Instant,
-    ) -> Option<Event> {
-        outcome.unwrap_or_else(|error| {
-            self.fail(error, now);
-            None
-        })
+        kind: MessageKind,
+        is_compressed: bool,
+    ) -> Result<(), ProtocolError> {
+        // The fragments of one message MUST NOT be interleaved with those of another (§5.4).
+        if self.message.is_some() {
+            return Err(ProtocolError::InterleavedMessage);
+        }
+        self.message = Some(Fragments {
+            kind,
+            is_compressed,
+            size: 0,
+            count: 0,
+            begun: false,
+        });
+        Ok(())
+    }
+
+    /// Counts a frame into the message in progress, before any of its payload is taken (§10.4).
+    fn count_fragment(&mut self, payload_size: u64) -> Result<(), ProtocolError> {
+        let Some(message) = &mut self.message else {
+            return Err(ProtocolError::UnexpectedContinuation);
+        };
+        message.count = message.count.saturating_add(1);
+        if message.count > self.limits.fragments_max {
+            return Err(ProtocolError::TooManyFragments(self.limits.fragments_max));
+        }
+        let size = message.size.saturating_add(payload_size);
+        let size_max = self.limits.size_max();
+        if size > size_max && size > self.limits.wire_size_max(message.is_compressed) {
+            return Err(ProtocolError::MessageTooBig { size, size_max });
+        }
+        message.size = size;
+        Ok(())
+    }
+
+    fn take_control(&mut self, opcode: Opcode, bytes: &[u8], ended: bool) -> Option<Item> {
+        if !ended {
+            self.control.extend_from_slice(bytes);
+            return None;
+        }
+        self.frame = None;
+        let payload = if self.control.is_empty() {
+            Bytes::copy_from_slice(bytes)
+        } else {
+            self.control.extend_from_slice(bytes);
+            Bytes::from(std::mem::take(&mut self.control))
+        };
+        Some(Item::Control(opcode, payload))
+    }
+
+    /// A piece of a data frame; an empty one matters only if the message ends with it.
+    fn take_data(
+        &mut self,
+        bytes: &[u8],
+        range: Range<usize>,
+        ended: bool,
+    ) -> Result<Option<Payload>, ProtocolError> {
+        let message = self
+            .message
+            .as_mut()
+            .expect("a data frame is part of a message");
+        let frame = self.frame.as_ref().expect("payload is part of a frame");
+        let (kind, last) = (message.kind, ended && frame.header.fin);
+        let is_compressed = message.is_compressed;
+        let first = !message.begun;
+        if ended {
+            self.frame = None;
+        }
+        if kind == MessageKind::Text && !is_compressed {
+            self.utf8
+                .feed(bytes)
+                .map_err(|_| ProtocolError::InvalidUtf8)?;
+        }
+        if last {
+            self.message = None;
+            self.utf8.finish().map_err(|_| ProtocolError::InvalidUtf8)?;
+        } else if bytes.is_empty() {
+            return Ok(None);
+        } else {
+            message.begun = true;
+        }
+        Ok(Some(Payload {
+            kind,
+            range,
+            first,
+            last,
+            is_compressed,
+        }))
     }
 }

@@ -2,12 +2,12 @@
 
 use bytes::{Bytes, BytesMut};
 
-use super::Connection;
-use crate::deflate::Compression;
+use crate::connection::Connection;
+use crate::connection::unfinished::Unfinished;
+use crate::deflate::parameters::Compression;
 use crate::error::SendError;
 use crate::frame::{CONTROL_SIZE_MAX, Fin, Header, Opcode};
-use crate::message::{Message, Outgoing};
-use crate::receive::MessageKind;
+use crate::message::{Message, MessageKind, Outgoing};
 use crate::utf8::Utf8Validator;
 
 /// How many bytes [`Connection::gather`] makes a fragment of: enough that its header and the end of
@@ -16,34 +16,6 @@ const FRAGMENT_SIZE: usize = 16 * 1024;
 
 /// Up to this size in bytes, a payload is copied behind what was gathered.
 const JOINED_SIZE_MAX: usize = 4 * 1024;
-
-/// The message that is sent in fragments.
-pub(super) struct Unfinished {
-    kind: MessageKind,
-    compression: Compression,
-    /// Whether a fragment of it was queued.
-    is_begun: bool,
-    utf8: Utf8Validator,
-    /// What the next fragment begins with; validated.
-    gathered: BytesMut,
-}
-
-impl Unfinished {
-    /// Holds that what was sent so far and `piece` can be, or at the end is, valid text.
-    fn validate(&mut self, piece: &[u8], fin: Fin) -> Result<(), SendError> {
-        if self.kind == MessageKind::Text {
-            let mut utf8 = self.utf8;
-            let fed = utf8.feed(piece);
-            let ended = match fin {
-                Fin::More => Ok(()),
-                Fin::Last => utf8.finish(),
-            };
-            fed.and(ended).map_err(|_| SendError::InvalidUtf8)?;
-            self.utf8 = utf8;
-        }
-        Ok(())
-    }
-}
 
 impl Connection {
     /// Queues a message as one frame, compressed if that was negotiated and is worth it.

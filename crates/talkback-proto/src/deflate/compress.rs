@@ -1,10 +1,12 @@
 //! Compression of messages as they are queued (RFC 7692 §7.2.1).
 
 use bytes::Bytes;
-use zlib_rs::{Deflate, DeflateConfig, DeflateFlush};
+use zlib_rs::{Deflate, DeflateFlush};
 
-use super::pool::{SCRATCH_SIZE, give_back_deflater, take_deflater, with_scratch};
-use super::{CompressionLevel, DeflateTuning, MemoryLevel, Takeover, WindowBits};
+use crate::deflate::parameters::{DeflateTuning, WindowBits};
+use crate::deflate::pool::{SCRATCH_SIZE, give_back_deflater, take_deflater, with_scratch};
+use crate::deflate::settings::Settings;
+use crate::deflate::takeover::Takeover;
 use crate::frame::Fin;
 
 /// What is taken away from the end of each message (§7.2.1).
@@ -15,26 +17,6 @@ const EMPTY: [u8; 1] = [0x00];
 
 /// The most bytes that are handed to zlib at a time: it counts them in 32 bits.
 const PART_SIZE_MAX: usize = 1 << 30;
-
-/// What makes one context unlike another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Settings {
-    window_bits: WindowBits,
-    level: CompressionLevel,
-    memory_level: MemoryLevel,
-}
-
-impl From<Settings> for DeflateConfig {
-    fn from(settings: Settings) -> Self {
-        Self {
-            level: settings.level.get().into(),
-            mem_level: settings.memory_level.get().into(),
-            // Below zero: without the header of zlib.
-            window_bits: -i32::from(settings.window_bits.get()),
-            ..Self::default()
-        }
-    }
-}
 
 /// A compressed message.
 #[derive(Debug)]

@@ -3,12 +3,11 @@
 use bytes::Bytes;
 use zlib_rs::{Inflate, InflateFlush, Status};
 
-use super::Takeover;
-use super::compress::TAIL;
-use super::pieces::Progress;
-use super::pool::{SCRATCH_SIZE, give_back_inflater, take_inflater, with_scratch};
+use crate::deflate::compress::TAIL;
+use crate::deflate::pool::{SCRATCH_SIZE, give_back_inflater, take_inflater, with_scratch};
+use crate::deflate::takeover::Takeover;
 use crate::error::ProtocolError;
-use crate::receive::MessageKind;
+use crate::message::MessageKind;
 use crate::utf8::Utf8Validator;
 
 /// What the sender took away from the end of a message (§7.2.1), 00 00 FF FF, and an empty block
@@ -35,6 +34,23 @@ pub(crate) struct Inflater {
     /// How far the message is, if it is given out in pieces.
     pub(super) progress: Progress,
     utf8: Utf8Validator,
+}
+
+/// How far a message is that is given out in pieces.
+#[derive(Debug, Default)]
+pub(super) struct Progress {
+    /// How many bytes of it were given out.
+    pub(super) size: usize,
+    pub(super) is_begun: bool,
+    /// Payload that was taken, and out of which more may come.
+    pub(super) rest: Option<Rest>,
+}
+
+#[derive(Debug)]
+pub(super) struct Rest {
+    pub(super) payload: Bytes,
+    pub(super) kind: MessageKind,
+    pub(super) is_last: bool,
 }
 
 impl Inflater {

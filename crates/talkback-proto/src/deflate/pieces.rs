@@ -2,28 +2,11 @@
 
 use bytes::{Buf, Bytes};
 
-use super::Inflater;
-use super::pool::{SCRATCH_SIZE, with_scratch};
+use crate::deflate::inflate::{Inflater, Progress, Rest};
+use crate::deflate::pool::{SCRATCH_SIZE, with_scratch};
 use crate::error::ProtocolError;
 use crate::event::Piece;
-use crate::receive::MessageKind;
-
-/// How far a message is that is given out in pieces.
-#[derive(Debug, Default)]
-pub(super) struct Progress {
-    /// How many bytes of it were given out.
-    size: usize,
-    is_begun: bool,
-    /// Payload that was taken, and out of which more may come.
-    rest: Option<Rest>,
-}
-
-#[derive(Debug)]
-struct Rest {
-    payload: Bytes,
-    kind: MessageKind,
-    is_last: bool,
-}
+use crate::message::MessageKind;
 
 impl Inflater {
     /// Whether more may come out of payload that was taken already.

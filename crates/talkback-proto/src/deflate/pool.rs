@@ -4,7 +4,7 @@ use std::cell::RefCell;
 
 use zlib_rs::{Deflate, Inflate};
 
-use super::compress::Settings;
+use crate::deflate::settings::Settings;
 
 /// How many idle contexts of either kind a thread keeps: 48 KiB for each that decompresses, up to
 /// 490 KiB for each that compresses. Of these a thread uses one at a time.

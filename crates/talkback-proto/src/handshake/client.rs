@@ -13,14 +13,15 @@ use http::header::{
 };
 use http::{Method, Request, Response, StatusCode, Uri, Version};
 
-use super::accept_key;
-use super::deflate::{self, DeflateError, DeflateOffer};
+use super::accept_key::accept_key;
+use super::deflate::{self, DeflateOffer};
+use super::deflate_error::DeflateError;
 use super::error::HandshakeError;
 use super::grammar::{
     ExtensionOffer, Occurrence, extension_list, is_token, protocol_list, single, token_list,
 };
 use super::url::WsUrl;
-use crate::deflate::DeflateParameters;
+use crate::deflate::parameters::DeflateParameters;
 
 /// What a client asks for beside the URL; the default asks for nothing.
 #[derive(Clone, Default)]

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::header::{HeaderMap, HeaderName, LOCATION, SET_COOKIE};
 use http::{Response, StatusCode, Version};
 
-use super::deflate::DeflateError;
+use super::deflate_error::DeflateError;
 
 /// The caller's URL does not name a WebSocket server (RFC 6455 §3).
 ///

@@ -12,12 +12,12 @@ use http::header::{
 };
 use http::{Method, Request, Response, StatusCode, Uri, Version};
 
-use super::accept_key;
+use super::accept_key::accept_key;
 use super::error::HandshakeError;
 use super::grammar::{
     ExtensionOffer, Malformed, Occurrence, extension_list, protocol_list, single, token_list,
 };
-use super::origin::{OriginHeader, is_origin_of};
+use super::origin_header::{OriginHeader, is_origin_of};
 use super::refusal::Refusal;
 use super::url::HostPort;
 

@@ -5,7 +5,7 @@ use super::super::{
     DeflateAnswer, DeflateError, DeflateOffer, DeflatePolicy, ExtensionOffer, encode_request,
 };
 use super::*;
-use crate::deflate::{Bounded, DeflateParameters, WindowBits};
+use crate::deflate::parameters::{Bounded, DeflateParameters, WindowBits};
 
 const HEADER: &str = "Sec-WebSocket-Extensions";
 

@@ -24,12 +24,15 @@
 //! and what stands behind it is the beginning of the frames. After a refusal it is nothing, and
 //! must not be read as frames.
 
+mod accept_key;
 mod client;
 mod deflate;
+mod deflate_error;
 mod error;
 mod grammar;
 mod http1;
 mod origin;
+mod origin_header;
 mod refusal;
 mod refused_body;
 mod server;
@@ -38,8 +41,10 @@ mod url;
 #[cfg(test)]
 mod tests;
 
+pub use accept_key::accept_key;
 pub use client::{ClientHandshake, ClientOptions, Negotiated, check_subprotocols};
-pub use deflate::{DeflateAnswer, DeflateError, DeflateOffer, DeflatePolicy};
+pub use deflate::{DeflateAnswer, DeflateOffer, DeflatePolicy};
+pub use deflate_error::DeflateError;
 pub use error::{HandshakeError, HeadError, Refused, UrlError};
 pub use grammar::ExtensionOffer;
 pub use http1::{HeadLimits, HeadReader, encode_refusal, encode_request, encode_response};
@@ -48,29 +53,3 @@ pub use refusal::Refusal;
 pub use refused_body::RefusedBody;
 pub use server::ServerHandshake;
 pub use url::WsUrl;
-
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use sha1::{Digest as _, Sha1};
-
-/// The string that a server appends to the client's key (RFC 6455 §1.3).
-const KEY_GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
-
-/// Computes the `Sec-WebSocket-Accept` value for a `Sec-WebSocket-Key` (RFC 6455 §4.2.2).
-///
-/// `key` is the header's value without white space around it: 24 bytes of base64. The result is
-/// the base64 of SHA-1 over the key and the protocol's fixed GUID: 28 bytes.
-///
-/// ```
-/// use talkback_proto::handshake::accept_key;
-///
-/// assert_eq!(accept_key("dGhlIHNhbXBsZSBub25jZQ=="), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
-/// ```
-#[must_use]
-pub fn accept_key(key: &str) -> String {
-    let digest = Sha1::new()
-        .chain_update(key.as_bytes())
-        .chain_update(KEY_GUID)
-        .finalize();
-    STANDARD.encode(digest)
-}

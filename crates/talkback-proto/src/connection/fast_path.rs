@@ -3,14 +3,14 @@
 //! Whatever else stands in the bytes, or is wrong with them, is left to [`Receiver`], which knows
 //! every rule. A property test holds the two ways to the same events.
 //!
-//! [`Receiver`]: crate::receive::Receiver
+//! [`Receiver`]: crate::connection::receiving::Receiver
 
 use std::ops::Range;
 
 use crate::frame::Header;
 use crate::limits::Limits;
 use crate::mask::mask;
-use crate::receive::MessageKind;
+use crate::message::MessageKind;
 use crate::role::Role;
 
 /// A message whose only frame lies at the beginning of the bytes at hand, unmasked.

@@ -13,19 +13,18 @@
 //! With context takeover a connection owns a context for that direction from the first compressed
 //! message on. Without, it borrows one from its thread for as long as a message takes.
 
-mod compress;
-mod inflate;
-mod parameters;
+pub(crate) mod compress;
+pub(crate) mod inflate;
+pub(crate) mod parameters;
 mod pieces;
 mod pool;
+mod settings;
+mod takeover;
 
-pub(crate) use compress::{Compressed, Deflater};
-pub(crate) use inflate::Inflater;
-pub use parameters::{
-    Bounded, Compression, CompressionLevel, DeflateParameters, DeflateTuning, MemoryLevel,
-    WindowBits,
-};
-
+use crate::deflate::compress::Deflater;
+use crate::deflate::inflate::Inflater;
+use crate::deflate::parameters::DeflateParameters;
+use crate::deflate::takeover::Takeover;
 use crate::role::Role;
 
 /// Both directions of a connection that negotiated permessage-deflate.
@@ -51,23 +50,6 @@ impl Deflate {
         Self {
             inflater: Inflater::new(Takeover::unless(theirs_alone)),
             deflater: Deflater::new(Takeover::unless(ours_alone), window_bits, parameters.tuning),
-        }
-    }
-}
-
-/// Whether the LZ77 sliding window of one message serves the next (RFC 7692 §7.1.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Takeover {
-    Kept,
-    None,
-}
-
-impl Takeover {
-    fn unless(no_context_takeover: bool) -> Self {
-        if no_context_takeover {
-            Self::None
-        } else {
-            Self::Kept
         }
     }
 }

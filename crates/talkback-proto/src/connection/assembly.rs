@@ -8,10 +8,10 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 use simdutf8::basic::{Utf8Error, from_utf8};
 
 use crate::connection::Connection;
+use crate::connection::fast_path::Whole;
+use crate::connection::receiving::{DataFrame, Payload};
 use crate::event::{Delivery, Event, Piece};
-use crate::message::{Message, Text};
-use crate::receive::{DataFrame, MessageKind, Payload};
-use crate::whole::Whole;
+use crate::message::{Message, MessageKind, Text};
 
 /// The size in bytes of the buffer that a driver should read into.
 pub const READ_SIZE: usize = 64 * 1024;

@@ -52,16 +52,18 @@ async fn serve(args: EchoArgs) -> Result<ExitCode, Failure> {
         Some(_) => Page::Demo,
         None => Page::Test,
     };
-    let options = EchoOptions {
-        listen,
-        subprotocols: args.subprotocols,
-        origins: args.origins,
-        message_size_max: args.max_message,
-        compression: (!args.no_compression).then(DeflatePolicy::default),
-        web,
-        tls: identity.clone(),
-        ..EchoOptions::default()
-    };
+    let mut options = EchoOptions::default()
+        .listen(listen)
+        .subprotocols(args.subprotocols)
+        .origins(args.origins)
+        .message_size_max(args.max_message)
+        .compression((!args.no_compression).then(DeflatePolicy::default));
+    if let Some(web) = web {
+        options = options.web(web);
+    }
+    if let Some(identity) = &identity {
+        options = options.tls(identity.clone());
+    }
     let mut signals = Signals::new()
         .map_err(|error| Failure::new(exit::OTHER, format!("could not handle signals: {error}")))?;
     let server = EchoServer::bind(options)

@@ -8,10 +8,9 @@ mod choice;
 mod terminal;
 
 use std::io::{self, Write as _};
-use std::net::{Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
 
-use talkback_echo::{EchoHandle, EchoOptions, EchoServer};
+use talkback_echo::Echo;
 
 use self::args::{Args, Request, View};
 
@@ -45,14 +44,14 @@ fn main() -> ExitCode {
 #[cfg(feature = "window")]
 fn start(mut args: Args) -> Result<u8, Failure> {
     match args.view.unwrap_or_else(choice::view) {
-        View::Terminal => start_terminal(args),
+        View::Terminal => start_terminal(&args),
         View::Window => match open_window(&args) {
             Ok(()) => Ok(0),
             Err(what) if args.view.is_some() => Err(what),
             Err(what) => {
                 tell(&format!("{what}. Here is the terminal instead."));
                 args.view = Some(View::Terminal);
-                start_terminal(args)
+                start_terminal(&args)
             }
         },
     }
@@ -64,68 +63,41 @@ fn start(args: Args) -> Result<u8, Failure> {
         let what = "this build has no window. Build one: cargo demo --window";
         return Err(what.to_owned());
     }
-    start_terminal(args)
+    start_terminal(&args)
 }
 
-fn start_terminal(args: Args) -> Result<u8, Failure> {
+fn start_terminal(args: &Args) -> Result<u8, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
     let runtime = runtime.map_err(|error| format!("could not start: {error}"))?;
-    let outcome = runtime.block_on(run(args));
+    let (url, _server) = server(args.url.as_deref())?;
+    let outcome = runtime.block_on(terminal::run(&url, args.answer_timeout));
     // A lookup that hangs must not keep the program.
     runtime.shutdown_background();
     outcome
 }
 
-/// Shows the window until it is closed. The echo server runs beside it: the main thread is the
-/// window's.
+/// Shows the window until it is closed.
 #[cfg(feature = "window")]
 fn open_window(args: &Args) -> Result<(), Failure> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
-        .build();
-    let runtime = runtime.map_err(|error| format!("could not start: {error}"))?;
-    let (url, server) = match &args.url {
-        Some(url) => (url.clone(), None),
-        None => {
-            let server = runtime.block_on(start_server())?;
-            (server.url(), Some(server))
-        }
-    };
+    let (url, _server) = server(args.url.as_deref())?;
     let outcome = talkback_demo::window::run(&url, choice::theme(args.theme));
-    if let Some(server) = server {
-        runtime.block_on(server.shutdown());
-    }
-    runtime.shutdown_background();
     outcome.map_err(|error| {
         let reason = choice::reason(&error.to_string());
         format!("could not open a window: {reason}")
     })
 }
 
-/// Starts an echo server if no other was named, and shows the conversation with it.
-async fn run(args: Args) -> Result<u8, Failure> {
-    let Some(url) = args.url else {
-        let server = start_server().await?;
-        let outcome = terminal::run(&server.url(), args.answer_timeout).await;
-        server.shutdown().await;
-        return outcome;
-    };
-    terminal::run(&url, args.answer_timeout).await
-}
-
-/// An echo server of the demo's own, on a free port.
-async fn start_server() -> Result<EchoHandle, Failure> {
-    let options = EchoOptions {
-        listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-        ..EchoOptions::default()
-    };
-    let server = EchoServer::bind(options).await.map_err(|error| {
+/// The URL of the server that was named, or of an echo server of the demo's own.
+fn server(named: Option<&str>) -> Result<(String, Option<Echo>), Failure> {
+    if let Some(url) = named {
+        return Ok((url.to_owned(), None));
+    }
+    let echo = talkback_echo::start().map_err(|error| {
         format!("could not start an echo server: {error}. Name another one with --url.")
     })?;
-    Ok(server.spawn())
+    Ok((echo.url().to_owned(), Some(echo)))
 }
 
 /// Prints a line on standard error. If nobody reads it, there is nobody to tell.

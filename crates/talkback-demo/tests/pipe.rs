@@ -6,7 +6,6 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use talkback::{CloseCode, WebSocket};
-use talkback_echo::{EchoOptions, EchoServer};
 use tokio::net::{TcpListener, TcpStream};
 
 const LIMIT: Duration = Duration::from_secs(20);
@@ -117,18 +116,13 @@ async fn lines_before_one_that_is_not_utf8_are_answered() {
 
 #[tokio::test]
 async fn a_server_can_be_named() {
-    let options = EchoOptions {
-        listen: "127.0.0.1:0".parse().unwrap(),
-        ..EchoOptions::default()
-    };
-    let server = EchoServer::bind(options).await.unwrap().spawn();
-    let finished = run(&["--url", &server.url()], "Hello!\n").await;
+    let server = talkback_echo::start().unwrap();
+    let finished = run(&["--url", server.url()], "Hello!\n").await;
     assert_eq!(
         (finished.code, &*finished.stdout),
         (Some(0), "Hello!\n"),
         "{finished:?}"
     );
-    server.shutdown().await;
 }
 
 #[tokio::test]

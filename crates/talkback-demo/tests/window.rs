@@ -12,31 +12,22 @@ use egui_kittest::kittest::Queryable as _;
 use talkback::WebSocketChannel;
 use talkback_demo::state::{Direction, Page, TITLE};
 use talkback_demo::window::{Window, theme};
-use talkback_echo::{EchoHandle, EchoOptions, EchoServer};
-use tokio::runtime::Runtime;
+use talkback_echo::Echo;
 
 const LIMIT: Duration = Duration::from_secs(20);
 
 /// A window that is connected to an echo server.
 struct Demo {
     harness: Harness<'static, Window>,
-    server: EchoHandle,
-    runtime: Runtime,
+    server: Echo,
 }
 
 impl Demo {
     fn open() -> Self {
-        let runtime = tokio::runtime::Builder::new_multi_thread();
-        let runtime = { runtime }.worker_threads(1).enable_all().build().unwrap();
-        let options = EchoOptions {
-            listen: "127.0.0.1:0".parse().unwrap(),
-            ..EchoOptions::default()
-        };
-        let server = runtime.block_on(async { EchoServer::bind(options).await.unwrap().spawn() });
-        let url = server.url();
-        let channel = WebSocketChannel::connect(&url);
-        runtime.block_on(channel.ready()).unwrap();
-        let page = Page::new(TITLE, url, channel);
+        let server = talkback_echo::start().unwrap();
+        let channel = WebSocketChannel::connect(server.url());
+        channel.ready().wait().unwrap();
+        let page = Page::new(TITLE, server.url(), channel);
         let size = [480.0, 640.0];
         let mut harness = Harness::builder()
             .with_size(size)
@@ -44,11 +35,7 @@ impl Demo {
             .allow_missing_glyphs()
             .build_eframe(|cc| Window::new(page, &cc.egui_ctx));
         harness.run();
-        Self {
-            harness,
-            server,
-            runtime,
-        }
+        Self { harness, server }
     }
 
     fn press(&mut self, key: Key) {
@@ -205,7 +192,7 @@ fn disconnecting_says_why_it_closed() {
 #[test]
 fn a_server_that_stops_is_told_on_the_screen() {
     let mut demo = Demo::open();
-    demo.runtime.block_on(demo.server.shutdown());
+    demo.server.shutdown();
     let end = Instant::now() + LIMIT;
     while demo.harness.state().page().ending().is_none() {
         assert!(Instant::now() < end);
@@ -336,8 +323,7 @@ fn an_idle_window_asks_for_no_frame_until_a_message_comes() {
     });
     std::thread::sleep(Duration::from_millis(300));
     assert_eq!(frames.load(Ordering::SeqCst), 0);
-    let stopping = demo.server.shutdown();
-    demo.runtime.block_on(stopping);
+    demo.server.shutdown();
     let end = Instant::now() + LIMIT;
     while frames.load(Ordering::SeqCst) == 0 {
         assert!(Instant::now() < end, "a change asks for a frame");

@@ -10,7 +10,6 @@ use std::thread::available_parallelism;
 use std::time::Duration;
 
 use talkback::{AcceptError, CloseCode, CloseInfo, Error, Message, WebSocket};
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::{Semaphore, watch};
@@ -19,7 +18,8 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tracing::{debug, info};
 
 use crate::http;
-use crate::server::Settings;
+use crate::options::EchoOptions;
+use crate::transport::Transport;
 
 /// How long a client may take until its WebSocket is open, TLS included.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -33,28 +33,23 @@ static COMPRESSING: LazyLock<Semaphore> =
 
 const DRAIN_REASON: &str = "the server stops";
 
-/// What a WebSocket is spoken over: TCP, or TLS.
-pub(crate) trait Transport: AsyncRead + AsyncWrite + Unpin + Send + 'static {}
-
-impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Transport for T {}
-
 /// Serves a client in a task of its own, so that one that stalls holds up nobody else.
 pub(crate) fn spawn(
     stream: TcpStream,
     peer: SocketAddr,
-    settings: Arc<Settings>,
+    options: Arc<EchoOptions>,
     stopped: watch::Receiver<()>,
 ) {
     // An answer must not wait for the acknowledgement of the one before. A socket that cannot be
     // told so is slow, not broken.
     let _ = stream.set_nodelay(true);
     #[cfg(feature = "tls")]
-    if let Some(identity) = &settings.tls {
+    if let Some(identity) = &options.tls {
         let securing = Box::pin(identity.accept(stream));
-        tokio::spawn(serve(securing, peer, settings, stopped));
+        tokio::spawn(serve(securing, peer, options, stopped));
         return;
     }
-    tokio::spawn(serve(ready(Ok(stream)), peer, settings, stopped));
+    tokio::spawn(serve(ready(Ok(stream)), peer, options, stopped));
 }
 
 /// Serves a client until it goes or the server stops; `securing` is the TLS handshake, if there is
@@ -65,11 +60,11 @@ pub(crate) fn spawn(
 pub(crate) async fn serve<T: Transport>(
     securing: impl Future<Output = io::Result<T>>,
     peer: SocketAddr,
-    settings: Arc<Settings>,
+    options: Arc<EchoOptions>,
     mut stopped: watch::Receiver<()>,
 ) {
     let opened = tokio::select! {
-        opened = Box::pin(open(securing, &settings)) => opened,
+        opened = Box::pin(open(securing, &options)) => opened,
         _ = stopped.changed() => return,
     };
     let mut socket = match opened {
@@ -79,7 +74,7 @@ pub(crate) async fn serve<T: Transport>(
     info!(%peer, subprotocol = socket.protocol(), "open");
     tokio::select! {
         () = echo(&mut socket) => {}
-        _ = stopped.changed() => Box::pin(drain(&mut socket, &settings)).await,
+        _ = stopped.changed() => Box::pin(drain(&mut socket, &options)).await,
     }
     log_end(peer, socket.close_info());
 }
@@ -87,17 +82,17 @@ pub(crate) async fn serve<T: Transport>(
 /// Both handshakes, within one timeout.
 async fn open<T: Transport>(
     securing: impl Future<Output = io::Result<T>>,
-    settings: &Settings,
+    options: &EchoOptions,
 ) -> Result<Box<WebSocket<T>>, OpenError> {
     let deadline = Instant::now() + HANDSHAKE_TIMEOUT;
     let late = || OpenError::Accept(AcceptError::Timeout(HANDSHAKE_TIMEOUT));
     let secured = timeout_at(deadline, securing).await.map_err(|_| late())?;
-    let web = settings.web.clone();
+    let web = options.web.clone();
     let accepting = talkback::accept(secured.map_err(OpenError::Tls)?)
-        .subprotocols(settings.subprotocols.iter().cloned())
-        .origin_policy(settings.origin_policy.clone())
-        .limits(settings.limits.clone())
-        .compression(settings.compression)
+        .subprotocols(options.subprotocols.iter().cloned())
+        .origin_policy(options.origin_policy.clone())
+        .limits(options.limits.clone())
+        .compression(options.compression)
         .timeout(deadline - Instant::now())
         .otherwise(move |request| http::answer(request, web.as_ref()));
     match accepting.await {
@@ -154,10 +149,10 @@ fn feed_large<'a, T: Transport>(
     })
 }
 
-async fn drain<T: Transport>(socket: &mut WebSocket<T>, settings: &Settings) {
+async fn drain<T: Transport>(socket: &mut WebSocket<T>, options: &EchoOptions) {
     let closing = socket.close_with(CloseCode::GOING_AWAY, DRAIN_REASON);
     // One that does not close in time is cut.
-    let _ = timeout(settings.drain_timeout, closing).await;
+    let _ = timeout(options.drain_timeout, closing).await;
 }
 
 fn log_unopened(peer: SocketAddr, error: &OpenError) {
@@ -186,7 +181,6 @@ mod tests {
     use tokio::net::TcpListener;
 
     use super::*;
-    use crate::server::EchoOptions;
 
     #[tokio::test]
     async fn an_open_connection_holds_a_small_future() {
@@ -195,9 +189,9 @@ mod tests {
             .await
             .unwrap();
         let peer = stream.peer_addr().unwrap();
-        let settings = Arc::new(EchoOptions::default().into());
+        let options = Arc::new(EchoOptions::default());
         let (_stopping, stopped) = watch::channel(());
-        let future = serve(ready(Ok(stream)), peer, settings, stopped);
+        let future = serve(ready(Ok(stream)), peer, options, stopped);
         let size = size_of_val(&future) + size_of::<WebSocket<TcpStream>>();
         assert!(size <= 2048, "{size} bytes");
     }

@@ -1,33 +1,53 @@
 //! A WebSocket echo server to embed in tests and examples: it sends back every message as it came.
 //!
-//! ```
-//! use talkback_echo::{EchoOptions, EchoServer};
+//! [`start`] needs no runtime and blocks only until the server listens, on a free port; the server
+//! ends when the handle is dropped.
 //!
-//! # #[tokio::main(flavor = "current_thread")]
-//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let options = EchoOptions {
-//!     listen: "127.0.0.1:0".parse()?,
-//!     ..EchoOptions::default()
-//! };
-//! let server = EchoServer::bind(options).await?.spawn();
-//! let mut socket = talkback::connect(server.url()).await?;
-//! socket.send("Hello!").await?;
-//! assert_eq!(socket.recv().await?, Some("Hello!".into()));
-//! socket.close().await;
-//! server.shutdown().await;
+//! ```
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let echo = talkback_echo::start()?;
+//!
+//! let mut channel = talkback::connect(echo.url()).channel();
+//! channel.try_send("Hello!")?;
+//! assert_eq!(channel.blocking_recv()?, Some("Hello!".into()));
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! It is as easy inside of a tokio runtime:
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let echo = talkback_echo::start()?;
+//! let mut socket = talkback::connect(echo.url()).await?;
+//! socket.send("Hello!").await?;
+//! assert_eq!(socket.recv().await?, Some("Hello!".into()));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! [`EchoOptions`] say more: an address, subprotocols, origins, limits, a web page, a certificate (with
+//! the feature `tls`). [`Echo::start`] takes them, and so does [`EchoServer`], which runs on the
+//! caller's own runtime until it is told to stop.
+//!
+//! A client has 10 s until its WebSocket is open, TLS included. After an accept that failed, as when
+//! descriptors are short, the server pauses, for 50 ms to 1 s.
 
+mod background;
 mod backoff;
 mod connection;
 mod http;
+mod options;
 mod server;
 #[cfg(feature = "tls")]
 mod tls;
+mod transport;
 mod web;
 
-pub use self::server::{ConnectionCount, EchoHandle, EchoOptions, EchoServer};
+pub use self::background::{Echo, start};
+pub use self::options::EchoOptions;
+pub use self::server::{ConnectionCount, EchoServer};
 #[cfg(feature = "tls")]
 pub use self::tls::{Identity, IdentityError};
 pub use self::web::WebFiles;

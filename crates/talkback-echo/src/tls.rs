@@ -14,7 +14,7 @@ use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::server::TlsStream;
 
-use crate::connection::Transport;
+use crate::transport::Transport;
 
 /// A client's clock may be behind by as much.
 const VALID_BEFORE: Duration = Duration::from_secs(24 * 60 * 60);
@@ -25,19 +25,14 @@ const VALID_AFTER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 /// Who a `wss://` server says it is: a certificate chain and its private key.
 ///
 /// ```
-/// use talkback_echo::{EchoOptions, EchoServer, Identity};
+/// use talkback_echo::{Echo, EchoOptions, Identity};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let identity = Identity::self_signed(["127.0.0.1".to_owned()])?;
 /// let roots = identity.certificate_pem().to_owned();
-/// let options = EchoOptions {
-///     listen: "127.0.0.1:0".parse()?,
-///     tls: Some(identity),
-///     ..EchoOptions::default()
-/// };
-/// let server = EchoServer::bind(options).await?.spawn();
-/// let mut socket = talkback::connect(server.url()).tls_roots(roots).await?;
+/// let echo = Echo::start(EchoOptions::default().tls(identity))?;
+/// let mut socket = talkback::connect(echo.url()).tls_roots(roots).await?;
 /// socket.send("Hello!").await?;
 /// assert_eq!(socket.recv().await?, Some("Hello!".into()));
 /// # Ok(())
@@ -168,7 +163,7 @@ mod tests {
 
     use super::*;
     use crate::connection;
-    use crate::server::EchoOptions;
+    use crate::options::EchoOptions;
 
     fn identity() -> Identity {
         Identity::self_signed(["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap()
@@ -178,11 +173,11 @@ mod tests {
     fn serve(identity: &Identity) -> (DuplexStream, JoinHandle<()>) {
         let (near, far) = duplex(64 * 1024);
         let securing = Box::pin(identity.accept(far));
-        let settings = Arc::new(EchoOptions::default().into());
+        let options = Arc::new(EchoOptions::default());
         let peer = "127.0.0.1:1".parse().unwrap();
         let task = tokio::spawn(async move {
             let (_stopping, stopped) = watch::channel(());
-            connection::serve(securing, peer, settings, stopped).await;
+            connection::serve(securing, peer, options, stopped).await;
         });
         (near, task)
     }
@@ -290,10 +285,10 @@ mod tests {
     fn the_future_of_a_connection_stays_small_with_tls() {
         let (_near, far) = duplex(1);
         let securing = Box::pin(identity().accept(far));
-        let settings = Arc::new(EchoOptions::default().into());
+        let options = Arc::new(EchoOptions::default());
         let (_stopping, stopped) = watch::channel(());
         let peer = "127.0.0.1:1".parse().unwrap();
-        let future = connection::serve(securing, peer, settings, stopped);
+        let future = connection::serve(securing, peer, options, stopped);
         let size = size_of_val(&future);
         assert!(size <= 528, "{size} bytes");
     }

@@ -1,0 +1,124 @@
+//! How an echo server listens and what it accepts.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use talkback::{DeflatePolicy, Limits, OriginPolicy};
+
+#[cfg(feature = "tls")]
+use crate::tls::Identity;
+use crate::web::WebFiles;
+
+/// How an echo server listens and what it accepts.
+///
+/// ```
+/// use talkback_echo::{Echo, EchoOptions};
+///
+/// # fn main() -> std::io::Result<()> {
+/// let echo = Echo::start(EchoOptions::default().subprotocols(["chat"]))?;
+/// let channel = talkback::connect(echo.url()).subprotocol("chat").channel();
+/// # assert!(channel.ready().wait().is_ok());
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct EchoOptions {
+    pub(crate) listen: SocketAddr,
+    pub(crate) subprotocols: Vec<String>,
+    pub(crate) origin_policy: OriginPolicy,
+    pub(crate) limits: Limits,
+    pub(crate) compression: Option<DeflatePolicy>,
+    pub(crate) drain_timeout: Duration,
+    pub(crate) web: Option<WebFiles>,
+    #[cfg(feature = "tls")]
+    pub(crate) tls: Option<Identity>,
+}
+
+impl Default for EchoOptions {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            subprotocols: Vec::new(),
+            origin_policy: OriginPolicy::Any,
+            limits: Limits::default(),
+            compression: Some(DeflatePolicy::default()),
+            drain_timeout: Duration::from_secs(5),
+            web: None,
+            #[cfg(feature = "tls")]
+            tls: None,
+        }
+    }
+}
+
+impl EchoOptions {
+    /// The address to listen on; port 0 takes a free one. 127.0.0.1:0 by default.
+    #[must_use]
+    pub fn listen(mut self, address: SocketAddr) -> Self {
+        self.listen = address;
+        self
+    }
+
+    /// The subprotocols that it speaks; none by default.
+    #[must_use]
+    pub fn subprotocols(mut self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.subprotocols = names.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// The origins of the web pages that may connect, such as `http://localhost:8080`; every page may
+    /// if there are none, as by default: an echo server has no secrets.
+    #[must_use]
+    pub fn origins(mut self, origins: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        let origins: Vec<String> = origins.into_iter().map(Into::into).collect();
+        self.origin_policy = match origins.is_empty() {
+            true => OriginPolicy::Any,
+            false => OriginPolicy::List(origins),
+        };
+        self
+    }
+
+    /// The largest message in bytes; 16 MiB by default.
+    #[must_use]
+    pub fn message_size_max(mut self, bytes: u64) -> Self {
+        self.limits.message_size_max = bytes;
+        self
+    }
+
+    /// How compression is agreed on, or `None` to decline it; by default an offer is accepted so that
+    /// neither end keeps a context between messages.
+    #[must_use]
+    pub fn compression(mut self, policy: Option<DeflatePolicy>) -> Self {
+        self.compression = policy;
+        self
+    }
+
+    /// How long open connections may take to close when the server stops; 5 s by default.
+    #[must_use]
+    pub fn drain_timeout(mut self, time: Duration) -> Self {
+        self.drain_timeout = time;
+        self
+    }
+
+    /// What lies at `/demo/`; nothing by default.
+    #[must_use]
+    pub fn web(mut self, files: WebFiles) -> Self {
+        self.web = Some(files);
+        self
+    }
+
+    /// Who it is by TLS: with it the server speaks `wss://` and `https://` only.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn tls(mut self, identity: Identity) -> Self {
+        self.tls = Some(identity);
+        self
+    }
+
+    pub(crate) fn scheme(&self) -> &'static str {
+        #[cfg(feature = "tls")]
+        if self.tls.is_some() {
+            return "wss";
+        }
+        "ws"
+    }
+}

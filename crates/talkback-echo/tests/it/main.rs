@@ -1,0 +1,3 @@
+//! The echo server as a program embeds it.
+
+mod memory;

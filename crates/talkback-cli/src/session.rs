@@ -8,7 +8,8 @@ use talkback::{CloseCode, CloseInfo, Transport, WebSocket};
 use talkback_terminal::exchange::{self, Step};
 use talkback_terminal::explain;
 use talkback_terminal::input::Lines;
-use talkback_terminal::screen::{Output, Screen};
+use talkback_terminal::output::Output;
+use talkback_terminal::screen::Screen;
 use talkback_terminal::signals::{Signals, Stop};
 use tokio::time::{Instant, sleep_until, timeout};
 

@@ -8,6 +8,7 @@
 pub mod exchange;
 pub mod explain;
 pub mod input;
+pub mod output;
 mod printer;
 mod prompt;
 mod queue;

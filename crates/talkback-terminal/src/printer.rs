@@ -5,8 +5,8 @@ use std::thread;
 
 use tokio::sync::oneshot;
 
+use crate::output::Output;
 use crate::queue::{Line, Queue};
-use crate::screen::Output;
 
 /// Lines on their way to a pipe.
 ///

@@ -14,8 +14,8 @@ use tokio::task::JoinHandle;
 
 use self::editor::{Editor, Entered};
 use crate::input::{LineSender, Lines};
+use crate::output::Output;
 use crate::queue::{Line, Queue, Waiting};
-use crate::screen::Output;
 
 /// How many lines may be typed or pasted ahead. The prompt must not wait for the session to take
 /// them, as the session waits for the prompt to print; nobody pastes more than this.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use talkback::Message;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
-use crate::screen::Output;
+use crate::output::Output;
 use crate::show;
 
 /// How many bytes may wait to be printed, besides what is being printed. What is longer waits alone.

@@ -1,47 +1,16 @@
 //! Where a person's lines come from and what is shown to them: a prompt in a terminal, or plain
 //! pipes.
 
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, IsTerminal as _};
 
 use talkback::Message;
 
 use crate::input::Lines;
+use crate::output::Output;
 use crate::printer::Printer;
 use crate::prompt::Prompt;
 use crate::queue::Line;
 use crate::show;
-
-/// Standard output or standard error.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Output {
-    /// Standard output.
-    Stdout,
-    /// Standard error.
-    Stderr,
-}
-
-impl Output {
-    pub(crate) fn is_terminal(self) -> bool {
-        match self {
-            Self::Stdout => io::stdout().is_terminal(),
-            Self::Stderr => io::stderr().is_terminal(),
-        }
-    }
-
-    pub(crate) fn write(self, bytes: &[u8]) -> io::Result<()> {
-        match self {
-            Self::Stdout => io::stdout().write_all(bytes),
-            Self::Stderr => io::stderr().write_all(bytes),
-        }
-    }
-
-    pub(crate) fn flush(self) -> io::Result<()> {
-        match self {
-            Self::Stdout => io::stdout().flush(),
-            Self::Stderr => io::stderr().flush(),
-        }
-    }
-}
 
 /// Standard input, output and error, with a prompt among them or not.
 #[derive(Debug)]

@@ -1,0 +1,11 @@
+//! The attacks of SECURITY.md on the running programs.
+
+mod client;
+mod client_frames;
+mod compressed;
+mod ends;
+mod frames;
+mod handshake;
+mod pages;
+mod secrets;
+mod waits;

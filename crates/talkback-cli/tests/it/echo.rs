@@ -1,0 +1,267 @@
+//! `talkback echo`, as its clients see it.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use talkback::{CloseCode, ConnectError, HandshakeError, Message};
+
+use crate::support::{LIMIT, Running, echo, run};
+
+/// Sends a request without `Upgrade`; returns the whole answer.
+fn http(url: &str, request: &str) -> String {
+    let host = url.trim_start_matches("ws://").trim_end_matches('/');
+    let mut stream = TcpStream::connect(host).unwrap();
+    stream.set_read_timeout(Some(LIMIT)).unwrap();
+    write!(stream, "{request} HTTP/1.1\r\nHost: {host}\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+fn body(answer: &str) -> &str {
+    answer.split_once("\r\n\r\n").unwrap().1
+}
+
+#[tokio::test]
+async fn text_and_binary_come_back_as_they_were_on_any_path() {
+    let (_server, url) = echo(&[]);
+    let mut socket = talkback::connect(format!("{url}any/path?with=query"))
+        .await
+        .unwrap();
+    let messages: Vec<Message> = vec![
+        "Hello!".into(),
+        "안녕하세요 👋🏽".into(),
+        "".into(),
+        vec![0, 159, 146, 150].into(),
+        Vec::new().into(),
+        "가".repeat(100_000).into(),
+        vec![7; 1 << 20].into(),
+    ];
+    for message in &messages {
+        socket.send(message.clone()).await.unwrap();
+        assert_eq!(socket.recv().await.unwrap().as_ref(), Some(message));
+    }
+    for message in &messages[..5] {
+        socket.feed(message.clone()).await.unwrap();
+    }
+    for message in &messages[..5] {
+        assert_eq!(socket.recv().await.unwrap().as_ref(), Some(message));
+    }
+}
+
+#[tokio::test]
+async fn it_closes_as_it_is_asked_to() {
+    let (_server, url) = echo(&[]);
+    let mut socket = talkback::connect(&*url).await.unwrap();
+    let code = CloseCode::new(4123);
+    let info = socket.close_with(code, "잘 가요").await.unwrap();
+    assert_eq!(
+        (info.code, &*info.reason, info.clean),
+        (code, "잘 가요", true)
+    );
+}
+
+#[tokio::test]
+async fn options_reach_the_handshake_and_the_limits() {
+    let (_server, url) = echo(&[
+        "--subprotocol",
+        "chat.v1",
+        "--subprotocol",
+        "chat.v2",
+        "--origin",
+        "http://localhost:8080",
+        "--max-message",
+        "1KiB",
+    ]);
+    let connect = || talkback::connect(&*url).subprotocol("chat.v2");
+    let mut socket = connect().origin("http://localhost:8080").await.unwrap();
+    assert_eq!(socket.protocol(), Some("chat.v2"));
+    socket.send(vec![0; 1025]).await.unwrap();
+    assert!(socket.recv().await.is_err());
+    assert_eq!(socket.close_info().unwrap().code, 1009);
+
+    let refused = connect().origin("http://evil.example").await.unwrap_err();
+    let ConnectError::Handshake { error, .. } = refused else {
+        panic!("{refused}");
+    };
+    assert!(matches!(error, HandshakeError::Status(refused) if refused.status == 403));
+}
+
+#[tokio::test]
+async fn every_origin_is_welcome_by_default() {
+    let (_server, url) = echo(&[]);
+    let connecting = talkback::connect(url).origin("https://anywhere.example");
+    assert!(connecting.await.is_ok());
+}
+
+#[test]
+fn a_browser_gets_the_page_and_a_monitor_its_ok() {
+    let (_server, url) = echo(&[]);
+    let page = http(&url, "GET /");
+    assert!(page.starts_with("HTTP/1.1 200 "), "{page}");
+    for id in [
+        "url",
+        "connect",
+        "disconnect",
+        "message",
+        "send",
+        "log",
+        "state",
+    ] {
+        assert!(page.contains(&format!("id=\"{id}\"")), "{id}");
+    }
+    assert!(page.contains("isComposing"));
+
+    let head = http(&url, "HEAD /");
+    assert!(head.starts_with("HTTP/1.1 200 ") && body(&head).is_empty());
+    let size = format!("content-length: {}\r\n", body(&page).len());
+    assert!(head.to_ascii_lowercase().contains(&size), "{head}");
+
+    let health = http(&url, "GET /health");
+    assert!(health.starts_with("HTTP/1.1 200 ") && body(&health).trim() == "ok");
+    assert!(http(&url, "GET /favicon.ico").starts_with("HTTP/1.1 404 "));
+    let post = http(&url, "POST /").to_ascii_lowercase();
+    assert!(post.starts_with("http/1.1 405 ") && post.contains("allow: get, head\r\n"));
+}
+
+#[test]
+fn every_interface_is_told_with_the_port_that_it_got() {
+    let server = Running::start(&["echo", "--listen", "0.0.0.0:0"]);
+    let url = crate::support::url_of(&server);
+    assert!(
+        url.starts_with("ws://127.0.0.1:") && !url.ends_with(":0/"),
+        "{url}"
+    );
+    assert!(http(&url, "GET /health").contains("ok"));
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn sigterm_and_sigint_drain_with_1001() {
+    for signal in ["TERM", "INT"] {
+        let (server, url) = echo(&[]);
+        let mut socket = talkback::connect(&*url).await.unwrap();
+        socket.send("before").await.unwrap();
+        assert_eq!(socket.recv().await.unwrap(), Some("before".into()));
+        server.signal(signal);
+        assert_eq!(socket.recv().await.unwrap(), None);
+        assert_eq!(socket.close_info().unwrap().code, 1001);
+        drop(socket);
+        assert_eq!(server.finish().code, Some(0), "{signal}");
+        assert!(talkback::connect(url).await.is_err());
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_second_signal_ends_at_once() {
+    let (server, url) = echo(&[]);
+    // A client that never answers the close frame.
+    let socket = talkback::connect(url).await.unwrap();
+    server.signal("TERM");
+    server.until("it says goodbye", |server| {
+        server.stderr().contains("stopping: closing 1 connection\n")
+    });
+    let begin = std::time::Instant::now();
+    server.signal("INT");
+    assert_eq!(server.finish().code, Some(130));
+    assert!(begin.elapsed() < Duration::from_secs(2));
+    drop(socket);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_client_that_ignores_the_close_is_cut_at_the_deadline() {
+    let (server, url) = echo(&[]);
+    let socket = talkback::connect(url).await.unwrap();
+    let begin = std::time::Instant::now();
+    server.signal("TERM");
+    assert_eq!(server.finish().code, Some(0));
+    let took = begin.elapsed().as_secs();
+    assert!((4..8).contains(&took), "{took} s");
+    drop(socket);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn v56_running_out_of_descriptors_backs_off_and_recovers() {
+    let mut command = std::process::Command::new("sh");
+    let limited = "ulimit -n 24 && exec \"$0\" echo --listen 127.0.0.1:0";
+    command.args(["-c", limited, env!("CARGO_BIN_EXE_talkback")]);
+    let server = Running::spawn(command.env_remove("RUST_LOG"));
+    let url = crate::support::url_of(&server);
+    let host = url.trim_start_matches("ws://").trim_end_matches('/');
+    let hoard: Vec<_> = (0..40).map(|_| TcpStream::connect(host).unwrap()).collect();
+    server.until("it notices", |server| {
+        server.stderr().contains("could not accept")
+    });
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let complaints = server.stderr().matches("could not accept").count();
+    assert!(complaints <= 8, "{complaints} in a second");
+
+    drop(hoard);
+    let mut socket = talkback::connect(&*url).await.unwrap();
+    socket.send("recovered").await.unwrap();
+    assert_eq!(socket.recv().await.unwrap(), Some("recovered".into()));
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn v12_the_log_names_peer_and_end_but_no_secret() {
+    let (server, url) = echo(&["--verbose", "--origin", "http://localhost"]);
+    let connect = || {
+        talkback::connect(format!("{url}?token=hunter2")).header("Authorization", "Bearer hunter2")
+    };
+    let mut socket = connect().await.unwrap();
+    socket.send("hunter2").await.unwrap();
+    socket.recv().await.unwrap();
+    socket
+        .close_with(CloseCode::new(4000), "done")
+        .await
+        .unwrap();
+    assert!(connect().origin("http://elsewhere.example").await.is_err());
+    server.until("both ends are logged", |server| {
+        server.stderr().contains("code=4000") && server.stderr().contains("status=403")
+    });
+    let log = server.stderr();
+    assert!(
+        log.contains("127.0.0.1:") && !log.contains("hunter2"),
+        "{log}"
+    );
+    // An origin is no secret, and whoever runs the server has to know which one to allow.
+    assert!(log.contains("http://elsewhere.example"), "{log}");
+}
+
+#[test]
+fn options_that_no_client_could_match_take_one_line() {
+    for (option, value, word) in [
+        (
+            "--origin",
+            "http://localhost:8080/",
+            "write it as http://localhost:8080.",
+        ),
+        ("--origin", "localhost:8080", "scheme://host:port"),
+        ("--origin", "null", "scheme://host:port"),
+        ("--subprotocol", "a b", "token"),
+    ] {
+        let finished = run(&["echo", "--listen", "127.0.0.1:0", option, value], "");
+        assert_eq!(finished.code, Some(2), "{finished:?}");
+        assert_eq!(finished.stderr.lines().count(), 1, "{finished:?}");
+        assert!(finished.stderr.contains(word), "{finished:?}");
+    }
+}
+
+#[test]
+fn an_address_that_cannot_be_listened_on_takes_one_line() {
+    let (_server, url) = echo(&[]);
+    let taken = url.trim_start_matches("ws://").trim_end_matches('/');
+    let finished = run(&["echo", "--listen", taken], "");
+    assert_eq!(finished.code, Some(1));
+    assert_eq!(finished.stderr.lines().count(), 1, "{finished:?}");
+    assert!(finished.stderr.contains(taken) && finished.stderr.contains("--listen"));
+
+    let word = run(&["echo", "--listen", "127.0.0.1:http"], "");
+    assert_eq!(word.code, Some(2));
+    assert_eq!(word.stderr.lines().count(), 1, "{word:?}");
+}

@@ -1,0 +1,13 @@
+//! The command as a program: `talkback echo` and `talkback connect` run, and are held to what they print,
+//! what goes over the wire, what they hold and how they end.
+
+mod attacks;
+mod blocked_pipes;
+mod connect;
+mod connect_exit_codes;
+mod echo;
+mod echo_web;
+mod handshake;
+mod security_table;
+mod support;
+mod tls;

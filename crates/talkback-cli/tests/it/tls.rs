@@ -1,0 +1,246 @@
+//! `wss://` from both ends: `talkback echo` with a certificate, `talkback connect` with roots.
+
+use std::io::Write as _;
+use std::net::TcpStream;
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rcgen::{CertificateParams, CertifiedKey, KeyPair, generate_simple_self_signed};
+use rustls_pki_types::PrivateKeyDer;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::server::WebPkiClientVerifier;
+use tokio_rustls::rustls::{RootCertStore, ServerConfig};
+
+use crate::support::server::server;
+use crate::support::{Finished, Running, connect, echo, run};
+
+const GREETINGS: &str = "Hello!\n안녕하세요\n";
+
+/// Where a test's own file lies.
+fn path(name: &str) -> String {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
+    folder.join(name).to_str().unwrap().to_owned()
+}
+
+fn file(name: &str, text: &str) -> String {
+    let path = path(name);
+    std::fs::write(&path, text).unwrap();
+    path
+}
+
+fn made_for(host: &str) -> CertifiedKey<KeyPair> {
+    generate_simple_self_signed([host.to_owned()]).unwrap()
+}
+
+/// A server with a self-signed certificate, its URL, and the file with that certificate.
+fn echo_self_signed(name: &str) -> (Running, String, String) {
+    let file = path(name);
+    let (server, url) = echo(&[&format!("--tls-self-signed={file}")]);
+    assert!(url.starts_with("wss://127.0.0.1:"), "{url}");
+    (server, url, file)
+}
+
+#[track_caller]
+fn comes_back(finished: &Finished) {
+    assert_eq!(finished.code, Some(0), "{finished:?}");
+    assert_eq!(finished.stdout, GREETINGS);
+}
+
+/// Holds a failure against its exit code, and to one line that has these words.
+#[track_caller]
+fn fails(finished: &Finished, code: i32, words: &[&str]) {
+    assert_eq!(finished.code, Some(code), "{finished:?}");
+    assert_eq!(finished.stderr.lines().count(), 1, "{finished:?}");
+    for word in words {
+        assert!(finished.stderr.contains(word), "{word}: {finished:?}");
+    }
+}
+
+#[test]
+fn a_self_signed_certificate_is_trusted_by_its_file() {
+    let (_server, url, file) = echo_self_signed("trusted.pem");
+    comes_back(&connect(&[&url, "--ca", &file], GREETINGS));
+    let by_name = url.replace("127.0.0.1", "localhost");
+    comes_back(&connect(&[&by_name, "--ca", &file], GREETINGS));
+    let written = std::fs::read_to_string(&file).unwrap();
+    assert!(written.starts_with("-----BEGIN CERTIFICATE-----"));
+    assert!(!written.contains("PRIVATE KEY"));
+}
+
+#[test]
+fn insecure_accepts_a_self_signed_certificate() {
+    let (server, url) = echo(&["--tls-self-signed"]);
+    comes_back(&connect(&[&url, "--insecure"], GREETINGS));
+    server.until("the fingerprint is told", |server| {
+        server.stdout().contains("SHA-256 fingerprint: ")
+    });
+}
+
+#[test]
+fn a_certificate_that_nobody_vouches_for_is_refused() {
+    let (_server, url, _) = echo_self_signed("refused.pem");
+    let other = file("other.pem", &made_for("127.0.0.1").cert.pem());
+    let advice = ["certificate", "`--ca FILE`", "`--insecure`"];
+    fails(&connect(&[&url, "--ca", &other], GREETINGS), 6, &advice);
+
+    let mut command = Command::new(env!("CARGO_BIN_EXE_talkback"));
+    // The platform's roots, of which a machine may have none.
+    command.args(["connect", &url]).env("SSL_CERT_FILE", other);
+    fails(&Running::spawn(&mut command).finish(), 6, &advice);
+}
+
+#[test]
+fn a_certificate_and_its_key_are_read_from_files() {
+    let made = made_for("127.0.0.1");
+    let cert = file("own.pem", &made.cert.pem());
+    let key = file("own.key", &made.signing_key.serialize_pem());
+    let (_server, url) = echo(&["--tls-cert", &cert, "--tls-key", &key]);
+    assert!(url.starts_with("wss://"), "{url}");
+    comes_back(&connect(&[&url, "--ca", &cert], GREETINGS));
+}
+
+#[test]
+fn a_server_without_tls_is_named_as_such() {
+    let (_server, url) = echo(&[]);
+    let secure = url.replace("ws://", "wss://");
+    fails(&connect(&[&secure, "--insecure"], ""), 6, &["ws://"]);
+}
+
+#[test]
+fn a_client_shows_its_certificate_to_a_server_that_wants_one() {
+    let made = made_for("127.0.0.1");
+    let client_key = KeyPair::generate().unwrap();
+    let client = CertificateParams::default();
+    let client = client.self_signed(&client_key).unwrap();
+    let mut roots = RootCertStore::empty();
+    roots.add(client.der().clone()).unwrap();
+    let provider = Arc::new(ring::default_provider());
+    let verifier =
+        WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider));
+    let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_client_cert_verifier(verifier.build().unwrap())
+        .with_single_cert(vec![made.cert.der().clone()], key)
+        .unwrap();
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let url = server(move |stream| {
+        let acceptor = acceptor.clone();
+        async move {
+            let Ok(stream) = acceptor.accept(stream).await else {
+                return;
+            };
+            let mut socket = talkback::accept(stream).await.unwrap();
+            while let Ok(Some(message)) = socket.recv().await {
+                socket.feed(message).await.unwrap();
+            }
+        }
+    })
+    .replace("ws://", "wss://");
+
+    let ca = file("mutual.pem", &made.cert.pem());
+    let cert = file("client.pem", &client.pem());
+    let key = file("client.key", &client_key.serialize_pem());
+    let known = ["--ca", &ca, "--cert", &cert, "--key", &key];
+    comes_back(&connect(&[&[&*url], &known[..]].concat(), GREETINGS));
+    let unknown = connect(&[&url, "--ca", &ca], "");
+    fails(&unknown, 6, &["`--cert FILE` and `--key FILE`"]);
+}
+
+#[test]
+fn a_client_s_file_that_cannot_be_used_is_named_with_its_option() {
+    let url = "wss://127.0.0.1:1/";
+    let nonsense = file("nonsense.pem", "Hello!\n");
+    let missing = path("missing.pem");
+    let unread = connect(&[url, "--ca", &missing], "");
+    fails(&unread, 2, &["--ca", "missing.pem"]);
+    let unusable = connect(&[url, "--ca", &nonsense], "");
+    fails(&unusable, 2, &["--ca", "-----BEGIN CERTIFICATE-----"]);
+
+    let made = made_for("client");
+    let cert = file("usable.pem", &made.cert.pem());
+    let key = file("usable.key", &made.signing_key.serialize_pem());
+    let no_cert = connect(&[url, "--cert", &missing, "--key", &key], "");
+    fails(&no_cert, 2, &["--cert", "missing.pem"]);
+    let no_key = connect(&[url, "--cert", &cert, "--key", &missing], "");
+    fails(&no_key, 2, &["--key", "missing.pem"]);
+    let bad_key = connect(&[url, "--cert", &cert, "--key", &nonsense], "");
+    fails(&bad_key, 2, &["--key: ", "PRIVATE KEY"]);
+}
+
+#[test]
+fn a_server_s_file_that_cannot_be_used_is_named_with_its_option() {
+    let made = made_for("127.0.0.1");
+    let cert = file("server.pem", &made.cert.pem());
+    let key = file("server.key", &made.signing_key.serialize_pem());
+    let other = file("else.key", &made_for("a").signing_key.serialize_pem());
+    let missing = path("missing.pem");
+    for (cert, key, option) in [
+        (&missing, &key, "--tls-cert "),
+        (&key, &key, "--tls-cert "),
+        (&cert, &missing, "--tls-key "),
+        (&cert, &cert, "--tls-key "),
+        (&cert, &other, "--tls-key "),
+    ] {
+        let finished = run(&["echo", "--tls-cert", cert, "--tls-key", key], "");
+        fails(&finished, 2, &[option, "PEM"]);
+    }
+    let folder = format!("--tls-self-signed={}", env!("CARGO_TARGET_TMPDIR"));
+    let finished = run(&["echo", "--listen", "127.0.0.1:0", &folder], "");
+    fails(&finished, 1, &["--tls-self-signed"]);
+}
+
+#[test]
+fn options_that_do_not_fit_together_are_wrong_usage() {
+    for (arguments, word) in [
+        (&["connect", "wss://a/", "--cert", "f"][..], "--key"),
+        (&["connect", "wss://a/", "--key", "f"], "--cert"),
+        (&["connect", "wss://a/", "--ca", "f", "--insecure"], "--ca"),
+        (&["echo", "--tls-cert", "f"], "--tls-key"),
+        (&["echo", "--tls-key", "f"], "--tls-cert"),
+        (
+            &[
+                "echo",
+                "--tls-self-signed",
+                "--tls-cert",
+                "f",
+                "--tls-key",
+                "f",
+            ],
+            "--tls-self-signed",
+        ),
+    ] {
+        fails(&run(arguments, ""), 2, &[word, "--help"]);
+    }
+}
+
+#[test]
+fn v15_clients_that_stall_in_tls_hold_up_nobody_else() {
+    let (_server, url, file) = echo_self_signed("stalled.pem");
+    let host = url.trim_start_matches("wss://").trim_end_matches('/');
+    let stalled: Vec<_> = (0..200)
+        .map(|number| {
+            let mut stream = TcpStream::connect(host).unwrap();
+            // Half of them begin a ClientHello, the others say nothing.
+            let beginning: &[u8] = &[22, 3, 1, 2, 0][..5 * (number % 2)];
+            stream.write_all(beginning).unwrap();
+            stream
+        })
+        .collect();
+    let roots = std::fs::read(file).unwrap();
+    let begin = Instant::now();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    runtime.unwrap().block_on(async {
+        let mut socket = talkback::connect(url).tls_roots(roots).await.unwrap();
+        socket.send("안녕하세요").await.unwrap();
+        assert_eq!(socket.recv().await.unwrap(), Some("안녕하세요".into()));
+    });
+    assert!(begin.elapsed() < Duration::from_secs(1));
+    drop(stalled);
+}

@@ -30,7 +30,14 @@ fn more_than_every_buffer_holds_goes_through() {
     let (_server, url) = echo(&[]);
     let line = format!("{}\n", "가나다라".repeat(1000));
     let input = line.repeat(2000);
-    let finished = connect(&[&url], &input);
+    let mut client = Running::start(&["connect", &url]);
+    client.type_in(&input);
+    // Not before: a machine that is busy may bring nothing for the second that ends it.
+    client.until("all has come back", |client| {
+        client.stdout_size() >= input.len()
+    });
+    client.stdin = None;
+    let finished = client.finish();
     assert_eq!(finished.code, Some(0));
     assert!(finished.stdout == input, "{} bytes", finished.stdout.len());
 }

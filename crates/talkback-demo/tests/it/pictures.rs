@@ -1,8 +1,7 @@
 //! The window in pixels, light and dark, held against the pictures in `snapshots/`.
 //!
-//! `UPDATE_SNAPSHOTS=1 cargo test -p talkback-demo --all-features --test pictures` renews them after a
+//! `UPDATE_SNAPSHOTS=1 cargo test -p talkback-demo --all-features --test it pictures` renews them after a
 //! change that is meant; look at them then.
-#![cfg(feature = "window-tests")]
 
 mod raster;
 
@@ -92,7 +91,7 @@ fn differences(one: &RgbaImage, other: &RgbaImage) -> usize {
 
 /// The syllables that the pictures show, as what fonts a machine has differs.
 fn add_hangul(ctx: &Context) {
-    let font = FontData::from_static(include_bytes!("fonts/hangul.otf"));
+    let font = FontData::from_static(include_bytes!("../fonts/hangul.otf"));
     let family = InsertFontFamily {
         family: FontFamily::Proportional,
         priority: FontPriority::Lowest,

@@ -1,10 +1,9 @@
 //! What stands in the page and in its style, held against what the state says of the recipe's screen.
-#![cfg(not(target_family = "wasm"))]
 
 use talkback_demo::state::{ANSWER_SPACE, FIELD_LABEL, PADDING, SEND_LABEL, TITLE};
 
-const PAGE: &str = include_str!("../page/index.html");
-const STYLE: &str = include_str!("../page/tab.css");
+const PAGE: &str = include_str!("../../page/index.html");
+const STYLE: &str = include_str!("../../page/tab.css");
 
 /// What stands between two texts, the first of which is there once.
 #[track_caller]

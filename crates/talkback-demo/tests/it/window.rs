@@ -1,5 +1,4 @@
 //! The window, without a screen: keys and clicks go in, what a screen reader reads comes out.
-#![cfg(feature = "window-tests")]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

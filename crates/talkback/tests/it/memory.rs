@@ -4,9 +4,8 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 
 use talkback::{Message, WebSocketChannel};
+use talkback_testing::heap;
 use tokio::net::TcpListener;
-
-use crate::support::heap;
 
 const CONNECTIONS: usize = 200;
 
@@ -25,7 +24,7 @@ fn open_by_hand(port: u16) -> TcpStream {
     stream
 }
 
-/// One after the other, as they share one counter.
+/// All on one thread, whose heap is counted.
 #[test]
 fn idle_connections_cost_little() {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -37,7 +36,7 @@ fn idle_connections_cost_little() {
         println!("an idle WebSocket<TcpStream> holds {socket} bytes of heap beside itself");
         let size = size_of::<talkback::WebSocket<tokio::net::TcpStream>>();
         println!("and is {size} bytes itself");
-        assert!(socket + size <= 4 * 1024);
+        assert!(socket + size as isize <= 4 * 1024);
         let channel = channel_bytes().await;
         println!("an idle WebSocketChannel holds {channel} bytes of heap, its driver and the server's end included");
         assert!(channel <= 8 * 1024);
@@ -47,7 +46,7 @@ fn idle_connections_cost_little() {
     });
 }
 
-async fn socket_bytes() -> usize {
+async fn socket_bytes() -> isize {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let mut sockets = Vec::with_capacity(CONNECTIONS + 1);
@@ -65,10 +64,10 @@ async fn socket_bytes() -> usize {
             before = heap::in_use();
         }
     }
-    (heap::in_use() - before) / CONNECTIONS
+    (heap::in_use() - before) / CONNECTIONS as isize
 }
 
-async fn channel_bytes() -> usize {
+async fn channel_bytes() -> isize {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("ws://{}/", listener.local_addr().unwrap());
     let mut channels = Vec::with_capacity(CONNECTIONS + 1);
@@ -89,11 +88,11 @@ async fn channel_bytes() -> usize {
         }
     }
     // The server's end is in the same process, and is counted with it.
-    (heap::in_use() - before) / CONNECTIONS
+    (heap::in_use() - before) / CONNECTIONS as isize
 }
 
 /// The most heap in use while 100 tasks send over one channel's senders, all at once.
-async fn echo_peak_bytes() -> usize {
+async fn echo_peak_bytes() -> isize {
     // The drivers of what was dropped before have ended by then.
     tokio::time::sleep(std::time::Duration::from_millis(200)).await;
     let before = heap::in_use();
@@ -116,7 +115,7 @@ async fn echo_peak_bytes() -> usize {
     let mut peak = 0;
     for _ in 0..10_000 {
         client.recv().await.unwrap().unwrap();
-        peak = peak.max(heap::in_use().saturating_sub(before));
+        peak = peak.max(heap::in_use() - before);
     }
     client.close().await.unwrap();
     peak

@@ -1,16 +1,27 @@
 //! The channel and its driver under random schedules: `--cfg shuttle`.
 //!
-//! Each schedule runs the shipped `channel.rs`, `shared.rs` and `driver.rs` over a pair in memory;
-//! every lock is a point at which another task may run. A lost wake-up is a deadlock, which the
-//! checker reports.
+//! Each schedule runs the shipped channel and its driver over a pair in memory; every lock is a point
+//! at which another task may run. A lost wake-up is a deadlock, which the checker reports.
 
 use shuttle::future::{block_on, spawn};
 use shuttle::scheduler::RandomScheduler;
 use shuttle::{Config, Runner};
 use talkback::{Message, TrySendError, WebSocketChannel, pair};
 
-/// The schedules of each test.
-const SCHEDULES: usize = 100_000;
+/// How many schedules each test has, unless the environment says otherwise.
+const SCHEDULES: usize = 10_000;
+
+/// The variable of the environment that says it.
+const SCHEDULES_VARIABLE: &str = "TALKBACK_SCHEDULES";
+
+fn schedules() -> usize {
+    let Ok(number) = std::env::var(SCHEDULES_VARIABLE) else {
+        return SCHEDULES;
+    };
+    number
+        .parse()
+        .unwrap_or_else(|error| panic!("{SCHEDULES_VARIABLE}={number}: {error}"))
+}
 
 /// Runs a test under random schedules, with tokio's clock at hand but standing still.
 fn check(test: impl Fn() + Send + Sync + 'static) {
@@ -20,7 +31,7 @@ fn check(test: impl Fn() + Send + Sync + 'static) {
         .unwrap();
     // All tasks of a schedule run on this thread.
     let _guard = runtime.enter();
-    let scheduler = RandomScheduler::new(SCHEDULES);
+    let scheduler = RandomScheduler::new(schedules());
     Runner::new(scheduler, Config::new()).run(test);
 }
 

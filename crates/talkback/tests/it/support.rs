@@ -7,7 +7,6 @@ pub(crate) mod certificates;
 pub(crate) mod cut;
 pub(crate) mod fault_proxy;
 pub(crate) mod fault_session;
-pub(crate) mod heap;
 
 use std::collections::VecDeque;
 use std::io;

@@ -19,7 +19,9 @@ use std::time::Duration;
 
 use futures_core::Stream;
 use futures_sink::Sink;
-use talkback_proto::{CloseCode, CloseInfo, Compression, Message};
+#[cfg(not(browser))]
+use talkback_proto::Compression;
+use talkback_proto::{CloseCode, CloseInfo, Message};
 
 use crate::channel::receiver::Receiver;
 use crate::channel::sender::Sender;

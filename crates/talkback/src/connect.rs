@@ -75,8 +75,7 @@ pub struct Connect {
     pub(crate) timeout: Duration,
     pub(crate) keepalive: Option<Option<Keepalive>>,
     pub(crate) compression: Option<Option<DeflateOffer>>,
-    /// A browser has its own queue.
-    #[cfg_attr(browser, expect(dead_code, reason = "a browser does so anyway"))]
+    /// Whether it waits for others that connect to the same address.
     pub(crate) is_in_turn: bool,
     #[cfg(all(feature = "tls", not(browser)))]
     pub(crate) tls: TlsOptions,

@@ -42,6 +42,8 @@ impl Connect {
         if self.compression.is_some() {
             return not_here("compression", "the browser offers it by itself");
         }
+        // A browser opens one at a time by itself.
+        let _ = self.is_in_turn;
         let subprotocols = self.options.subprotocols;
         check_subprotocols(&subprotocols).map_err(|error| ConnectError::Handshake {
             url: url.to_string(),

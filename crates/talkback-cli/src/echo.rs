@@ -27,7 +27,7 @@ enum Page {
 }
 
 /// How long a line on standard error may wait for its reader.
-const PATIENCE: Duration = Duration::from_secs(1);
+const TELL_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Runs the server until a signal ends it.
 pub(crate) fn run(args: EchoArgs) -> Result<ExitCode, Failure> {
@@ -95,7 +95,7 @@ async fn serve(args: EchoArgs) -> Result<ExitCode, Failure> {
 /// Tells that the server stops, but does not wait for long for somebody to read it.
 async fn say_goodbye(connections: usize) {
     let telling = tokio::task::spawn_blocking(move || tell(goodbye(connections)));
-    let _ = timeout(PATIENCE, telling).await;
+    let _ = timeout(TELL_TIMEOUT, telling).await;
 }
 
 /// Tells where the server is. Whoever started it may wait for that line, so it is flushed; and if

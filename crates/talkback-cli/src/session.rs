@@ -21,7 +21,7 @@ const PROMPT: &str = "> ";
 const QUIET: Duration = Duration::from_secs(1);
 
 /// How long the closing handshake may take after Ctrl-C.
-const PATIENCE: Duration = Duration::from_secs(2);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Why this end stops.
 enum Ending {
@@ -57,7 +57,7 @@ pub(crate) async fn run(
     let ending = match ending {
         // Who stops a program does not wait for a reader that has stopped as well.
         Ending::Stopped(stop) => {
-            let _ = timeout(PATIENCE, screen.close()).await;
+            let _ = timeout(CLOSE_TIMEOUT, screen.close()).await;
             Ending::Stopped(stop)
         }
         ending => tokio::select! {
@@ -103,9 +103,9 @@ async fn go_away(
     socket: &mut WebSocket<Transport>,
     signals: &mut Signals,
 ) -> Result<CloseInfo, Stop> {
-    let patience = timeout(PATIENCE, socket.close_with(CloseCode::GOING_AWAY, ""));
+    let closing = timeout(CLOSE_TIMEOUT, socket.close_with(CloseCode::GOING_AWAY, ""));
     tokio::select! {
-        closed = patience => closed.ok().and_then(Result::ok).ok_or(Stop::Interrupt),
+        closed = closing => closed.ok().and_then(Result::ok).ok_or(Stop::Interrupt),
         stop = signals.next() => Err(stop),
     }
 }

@@ -28,9 +28,9 @@ pub const TITLE: &str = "WebSocket Demo";
 pub const FIELD_LABEL: &str = "Send a message";
 /// The name of the button, as in the recipe.
 pub const SEND_LABEL: &str = "Send message";
-/// Room around the body, in points, as in the recipe.
+/// Space around the body, in points, as in the recipe.
 pub const PADDING: f32 = 20.0;
-/// Room above and below the answer, in points, as in the recipe.
+/// Space above and below the answer, in points, as in the recipe.
 pub const ANSWER_SPACE: f32 = 24.0;
 
 /// How many characters of an answer are shown: a screen holds no more.
@@ -129,8 +129,8 @@ impl Page {
         }
     }
 
-    /// Waits until the channel has room for a message; once it has ended, for ever.
-    pub fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    /// Waits until the channel has capacity for a message; once it has ended, for ever.
+    pub fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         match Pin::new(&mut self.channel).poll_ready(cx) {
             Poll::Ready(Ok(())) => Poll::Ready(()),
             Poll::Ready(Err(_)) | Poll::Pending => Poll::Pending,

@@ -122,8 +122,8 @@ impl Duplex for Conversation {
         self.page.poll_message(cx, self.opened.elapsed())
     }
 
-    fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        self.page.poll_room(cx)
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.page.poll_ready(cx)
     }
 }
 
@@ -211,11 +211,11 @@ impl View {
 
     /// Until when the server may be silent, once the input has ended.
     fn deadline(&self) -> Option<Instant> {
-        let patience = match self.answers.awaited() {
+        let timeout = match self.answers.awaited() {
             Awaited::Perhaps => QUIET.min(self.answer_timeout),
             Awaited::Nothing | Awaited::Answers(_) => self.answer_timeout,
         };
-        self.input_end.map(|end| end + patience)
+        self.input_end.map(|end| end + timeout)
     }
 
     fn time_is_up(&self) -> Result<(), Failure> {
@@ -223,9 +223,9 @@ impl View {
             return Ok(());
         };
         let lines = lines(count);
-        let patience = self.answer_timeout;
+        let timeout = self.answer_timeout;
         Err(format!(
-            "no answer came for {patience:?}, and {lines} unanswered. Check that the server answers, or raise --answer-timeout."
+            "no answer came for {timeout:?}, and {lines} unanswered. Check that the server answers, or raise --answer-timeout."
         ))
     }
 

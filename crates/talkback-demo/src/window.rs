@@ -20,7 +20,7 @@ use self::field::Entered;
 use crate::egui_snapshots::repaint_waker;
 use crate::state::{ANSWER_SPACE, FIELD_LABEL, PADDING, Page, SEND_LABEL, TITLE};
 
-/// Room below the body, so that the button never hides its end.
+/// Space below the body, so that the button never hides its end.
 const BUTTON_SPACE: f32 = 72.0;
 
 /// The window's content.

@@ -136,7 +136,7 @@ fn feed_large<'a, T: Transport>(
     message: Message,
 ) -> Pin<Box<dyn Future<Output = Result<(), Error>> + Send + 'a>> {
     Box::pin(async move {
-        // Without room in the queue nothing is compressed, and nobody is held up.
+        // While the peer holds back what is queued, nothing is compressed, and nobody is held up.
         socket.flush().await?;
         let _permit = COMPRESSING.acquire().await;
         let mut feeding = pin!(socket.feed(message));

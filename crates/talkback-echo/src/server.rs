@@ -125,7 +125,7 @@ impl Draining {
     }
 }
 
-/// Listens, with room for a burst of clients: whoever finds none tries again a second later.
+/// Listens, with a backlog for a burst of clients: whoever finds it full tries again a second later.
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = match address {
         SocketAddr::V4(_) => TcpSocket::new_v4()?,

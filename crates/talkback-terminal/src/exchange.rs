@@ -17,9 +17,9 @@ pub trait Duplex {
     /// Waits for the next message; `None` once the connection has ended.
     fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Option<Message>>;
 
-    /// Writes what was fed before, and waits for room for one more message. Once the connection has
+    /// Writes what was fed before, and waits for capacity for one more message. Once the connection has
     /// ended it waits for ever: the end is told where messages are.
-    fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<()>;
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<()>;
 }
 
 impl<T> Duplex for T
@@ -32,7 +32,7 @@ where
             .map(|item| item.and_then(Result::ok))
     }
 
-    fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         match Pin::new(self).poll_ready(cx) {
             Poll::Ready(Ok(())) => Poll::Ready(()),
             Poll::Ready(Err(_)) | Poll::Pending => Poll::Pending,
@@ -43,7 +43,7 @@ where
 /// The next thing that happens between the input and the server.
 #[derive(Debug)]
 pub enum Step {
-    /// The input has a line, and the socket has room for it: send it without waiting.
+    /// The input has a line, and the socket has capacity for it: send it without waiting.
     Line(String),
     /// The input has ended. It must not be handed in again.
     InputEnded,
@@ -67,8 +67,8 @@ pub async fn next(socket: &mut impl Duplex, mut input: Option<&mut Lines>) -> St
         let Some(lines) = &mut input else {
             return poll_incoming(socket, cx);
         };
-        // In turns: neither a server that never stops nor a pipe that never ends hides the other.
-        if lines.take_turn() {
+        // Alternating: neither a server that never stops nor a pipe that never ends hides the other.
+        if lines.goes_first() {
             let line = poll_line(socket, lines, cx);
             return if line.is_ready() {
                 line
@@ -91,7 +91,7 @@ fn poll_incoming(socket: &mut impl Duplex, cx: &mut Context<'_>) -> Poll<Step> {
 }
 
 fn poll_line(socket: &mut impl Duplex, lines: &mut Lines, cx: &mut Context<'_>) -> Poll<Step> {
-    let Poll::Ready(()) = socket.poll_room(cx) else {
+    let Poll::Ready(()) = socket.poll_ready(cx) else {
         return Poll::Pending;
     };
     lines.poll_next(cx).map(|line| match line {
@@ -113,13 +113,13 @@ mod tests {
             Poll::Ready(Some("flood".into()))
         }
 
-        fn poll_room(&mut self, _: &mut Context<'_>) -> Poll<()> {
+        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<()> {
             Poll::Ready(())
         }
     }
 
     #[tokio::test]
-    async fn lines_and_messages_take_turns() {
+    async fn lines_and_messages_goes_firsts() {
         let (sender, mut lines) = Lines::channel(3);
         for line in ["a", "b", "c"] {
             sender.send(Ok(line.to_owned())).await;

@@ -15,8 +15,8 @@ const LINES_AHEAD: usize = 64;
 #[derive(Debug)]
 pub struct Lines {
     lines: mpsc::Receiver<io::Result<String>>,
-    /// Whether they are asked before something else that goes on as well.
-    has_turn: bool,
+    /// Whether they were polled before the messages the last time.
+    went_first: bool,
 }
 
 /// Where lines that have been read are put.
@@ -79,15 +79,15 @@ impl Lines {
         let (sender, receiver) = mpsc::channel(capacity);
         let lines = Self {
             lines: receiver,
-            has_turn: false,
+            went_first: false,
         };
         (LineSender { lines: sender }, lines)
     }
 
     /// Whether the lines go first this time: every other time.
-    pub(crate) fn take_turn(&mut self) -> bool {
-        self.has_turn = !self.has_turn;
-        self.has_turn
+    pub(crate) fn goes_first(&mut self) -> bool {
+        self.went_first = !self.went_first;
+        self.went_first
     }
 
     /// Polls for the next line; `None` at the end.

@@ -33,7 +33,7 @@ impl Printer {
             .name("output".to_owned())
             .spawn(move || {
                 let outcome = print();
-                // Before it is told, so that nobody waits for room for ever.
+                // Before it is told, so that nobody waits for capacity for ever.
                 drop(print);
                 // Nobody may be left to hear it.
                 let _ = end.send(outcome);
@@ -44,7 +44,7 @@ impl Printer {
         })
     }
 
-    /// Hands a line on; waits while there is no room for it.
+    /// Hands a line on; waits while there is no capacity for it.
     pub(crate) async fn print(&mut self, output: Output, line: Line) -> io::Result<()> {
         let put = self.queue.put(output, line).await;
         match put {

@@ -54,7 +54,7 @@ impl Prompt {
         Ok((prompt, lines))
     }
 
-    /// Prints a line above the prompt; waits while there is no room for it.
+    /// Prints a line above the prompt; waits while there is no capacity for it.
     pub(crate) async fn print(&mut self, output: Output, line: Line) -> io::Result<()> {
         let put = self.prints.put(output, line).await;
         match put {

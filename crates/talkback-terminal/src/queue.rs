@@ -46,7 +46,7 @@ impl Line {
 pub(crate) struct Waiting {
     pub(crate) output: Output,
     line: Line,
-    room: OwnedSemaphorePermit,
+    permit: OwnedSemaphorePermit,
 }
 
 impl Waiting {
@@ -57,7 +57,7 @@ impl Waiting {
     /// to tell, and what is on standard output goes on.
     pub(crate) fn print(self, end: &str) -> io::Result<()> {
         // What is being printed leaves its place to the next.
-        drop(self.room);
+        drop(self.permit);
         let written = self.line.write(self.output, end);
         match self.output {
             Output::Stdout => written,
@@ -70,28 +70,28 @@ impl Waiting {
 #[derive(Debug)]
 pub(crate) struct Queue {
     lines: mpsc::UnboundedSender<Waiting>,
-    room: Arc<Semaphore>,
+    capacity: Arc<Semaphore>,
 }
 
 impl Queue {
-    /// A queue, and where its lines come out; dropping that makes room, so that nobody waits for ever.
+    /// A queue, and where its lines come out; dropping that frees the capacity, so that nobody waits for ever.
     pub(crate) fn new() -> (Self, mpsc::UnboundedReceiver<Waiting>) {
         let (lines, waiting) = mpsc::unbounded_channel();
-        let room = Arc::new(Semaphore::new(BYTES_AHEAD as usize));
-        (Self { lines, room }, waiting)
+        let capacity = Arc::new(Semaphore::new(BYTES_AHEAD as usize));
+        (Self { lines, capacity }, waiting)
     }
 
-    /// Hands a line on; waits while there is no room for it.
+    /// Hands a line on; waits while there is no capacity for it.
     ///
     /// # Errors
     /// [`BrokenPipe`](io::ErrorKind::BrokenPipe) if nothing is printed any more.
     pub(crate) async fn put(&self, output: Output, line: Line) -> io::Result<()> {
         let size = u32::try_from(line.size() + LINE_COST).unwrap_or(BYTES_AHEAD);
-        let room = Arc::clone(&self.room).acquire_many_owned(size.min(BYTES_AHEAD));
+        let permit = Arc::clone(&self.capacity).acquire_many_owned(size.min(BYTES_AHEAD));
         let waiting = Waiting {
             output,
             line,
-            room: room.await.expect("it is never closed"),
+            permit: permit.await.expect("it is never closed"),
         };
         let put = self.lines.send(waiting);
         put.map_err(|_| io::ErrorKind::BrokenPipe.into())

@@ -124,7 +124,7 @@ pub(crate) async fn lets_what_is_queued_leave_first(backend: &dyn Backend) -> Ou
 pub(crate) async fn comes_behind_a_large_message(backend: &dyn Backend) -> Outcome {
     let observed = Observed::new()?;
     let channel = open(backend, &observed.behaviour()).await?;
-    // More than may wait to be written, so that the close frame has to wait for room.
+    // More than may wait to be written, so that the close frame has to wait for capacity.
     let message = Message::from(vec![2; 200_000]);
     channel.try_send(message.clone())?;
     close_cleanly(&channel.sender()).await?;

@@ -33,7 +33,10 @@ pub(crate) async fn full_hands_the_message_back(backend: &dyn Backend) -> Outcom
         if accepted == 0 {
             return Ok(());
         }
-        ensure!(total < ACCEPTED_MAX, "{total} messages and room for more");
+        ensure!(
+            total < ACCEPTED_MAX,
+            "{total} messages and capacity for more"
+        );
     }
 }
 

@@ -43,7 +43,7 @@ fn title_and_labels_are_the_states() {
 fn room_is_as_the_state_says() {
     let padding = format!("{PADDING}px");
     let body = property("main", "padding");
-    // Above, at the sides; below there is room for the button, too.
+    // Above, at the sides; below there is space for the button, too.
     let sides = [&*padding, &*padding];
     assert!(body.split(' ').take(2).eq(sides), "{body}");
     assert_eq!(property("header", "padding"), format!("0 {padding}"));

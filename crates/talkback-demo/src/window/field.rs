@@ -10,7 +10,7 @@ use super::theme;
 const TEXT_SIZE: f32 = 16.0;
 /// The label above the text, and what is below the line.
 const SMALL_SIZE: f32 = 12.0;
-const ROOM: egui::Margin = egui::Margin {
+const MARGIN: egui::Margin = egui::Margin {
     left: 0,
     right: 0,
     top: 22,
@@ -39,7 +39,7 @@ pub(super) fn show(
         // Enter sends, and the focus stays.
         .return_key(None)
         .font(FontId::proportional(TEXT_SIZE))
-        .frame(egui::Frame::new().inner_margin(ROOM))
+        .frame(egui::Frame::new().inner_margin(MARGIN))
         .desired_width(f32::INFINITY);
     let response = edit.show(ui).response.response;
     ui.ctx().accesskit_node_builder(id, |node| {
@@ -124,7 +124,7 @@ fn end_composition(ui: &Ui, id: Id) {
 fn paint_label(ui: &Ui, rect: Rect, label: &str, color: egui::Color32, is_above: bool) {
     let height = ui.ctx().animate_bool(id(label).with("label"), is_above);
     let size = egui::lerp(TEXT_SIZE..=SMALL_SIZE, height);
-    let resting = rect.top() + f32::from(ROOM.top);
+    let resting = rect.top() + f32::from(MARGIN.top);
     let top = egui::lerp(resting..=rect.top() + 2.0, height);
     let place = Pos2::new(rect.left(), top);
     let font = FontId::proportional(size);

@@ -99,11 +99,11 @@ async fn each_message_is_given_out_whole_and_in_order() {
 async fn there_is_room_until_the_end() {
     let (client, server) = pair();
     let mut page = page(client);
-    poll_fn(|cx| page.poll_room(cx)).await;
+    poll_fn(|cx| page.poll_ready(cx)).await;
     let _ = server.close().await;
     shows(&mut page, |page| page.ending().is_some()).await;
-    let room = poll_fn(|cx| Poll::Ready(page.poll_room(cx))).await;
-    assert!(room.is_pending());
+    let ready = poll_fn(|cx| Poll::Ready(page.poll_ready(cx))).await;
+    assert!(ready.is_pending());
 }
 
 #[tokio::test]

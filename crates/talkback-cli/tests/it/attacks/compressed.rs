@@ -198,7 +198,7 @@ fn holds_few_messages(wire: impl Fn(&mut Command)) {
     until("it waits for its reader", is_stuck);
     let growth = usage.peak() - before;
     println!("memory grew by {} KiB", growth / KIB);
-    // One message that is printed, one that waits, and one for which there is no room yet; and what the
+    // One message that is printed, one that waits, and one for which there is no capacity yet; and what the
     // last took while it grew.
     assert!(growth <= 4 * MESSAGE_SIZE_MAX + CONSTANT, "{growth}");
     client.kill().unwrap();

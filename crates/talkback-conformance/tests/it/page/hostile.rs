@@ -189,7 +189,7 @@ async fn five_hundred_wait_to_send_and_all_get_through() {
 
 #[wasm_bindgen_test]
 async fn small_messages_count_with_what_keeping_them_takes() {
-    // Room for 64 KiB beyond the largest message: a thousand of these, not ten thousand.
+    // Capacity for 64 KiB beyond the largest message: a thousand of these, not ten thousand.
     let limits = Limits {
         message_size_max: 10,
         close_timeout: Duration::from_millis(500),

@@ -1,8 +1,8 @@
 //! The scenarios on every backend: over TCP, over TLS, in memory, and in a browser, on a page and in a
 //! worker; and what only a browser does.
 //!
-//! `cargo xtask test browser` starts the server and the browser. Which of the two it is, page or
-//! worker, the runner reads from its environment: `page::` and `worker::` run apart.
+//! `cargo xtask test browser` starts the server and the browser. Whether that is a page or a worker, the
+//! runner reads from its environment: `page::`, `resources::` and `worker::` run apart.
 
 #[cfg(not(target_arch = "wasm32"))]
 mod by_url;
@@ -17,5 +17,7 @@ mod tls;
 mod browser;
 #[cfg(target_arch = "wasm32")]
 mod page;
+#[cfg(target_arch = "wasm32")]
+mod resources;
 #[cfg(target_arch = "wasm32")]
 mod worker;

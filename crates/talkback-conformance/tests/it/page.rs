@@ -1,5 +1,4 @@
 //! On a page, which has a window and a document.
 
 mod hostile;
-mod resources;
 mod scenarios;

@@ -1,5 +1,7 @@
 //! What holds on a page in a browser only: nothing is left behind there, and what a page cannot do
 //! is said.
+//!
+//! They count the server's connections and the page's objects, so they have a page to themselves.
 
 use std::time::Duration;
 

@@ -1,10 +1,11 @@
 //! Attacks by compressed messages on both programs, and a sender that gives up: V40, V45, V51.
 
 use std::future::Future as _;
+use std::num::NonZero;
 use std::pin::pin;
 use std::process::{Command, Stdio};
 use std::task::{Context, Waker};
-use std::thread::sleep;
+use std::thread::{available_parallelism, sleep};
 use std::time::Duration;
 
 use crate::support::Running;
@@ -66,7 +67,9 @@ fn v51_messages_that_are_dear_to_compress() {
     let size = MESSAGE_SIZE_MAX as usize - 1000;
     let frame = frame(FIN | RSV1 | BINARY, &compressed_letters(size));
     println!("{} KiB each", frame.len() as u64 / KIB);
-    let mut peers: Vec<Peer> = (0..12)
+    // More than there are processors for.
+    let count = 3 * available_parallelism().map_or(1, NonZero::get);
+    let mut peers: Vec<Peer> = (0..count)
         .map(|_| Peer::open_compressed(target.address))
         .collect();
     let before = target.usage.ticks();

@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn lines_and_messages_goes_firsts() {
+    async fn lines_and_messages_take_turns() {
         let (sender, mut lines) = Lines::channel(3);
         for line in ["a", "b", "c"] {
             sender.send(Ok(line.to_owned())).await;

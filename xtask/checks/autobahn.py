@@ -1,0 +1,111 @@
+"""Our server and our client under the Autobahn test suite.
+
+A run is `server:ws`, `client:wss` or `channel:ws`, the client's other handle, with cases behind another colon if not
+all are to be tried: `server:ws:1.*,9.1.6`.
+"""
+
+import collections
+import concurrent.futures
+import json
+import os
+import pathlib
+import re
+import shutil
+import socket
+import tempfile
+
+from interop import certificate
+from run import Program, cargo, failed, must, passed, scratch, until
+from tools import autobahn
+
+CASES = 517
+# In these the RFC leaves the choice to the implementation: they are not judged.
+INFORMATIONAL = ["7.1.6", "7.13.1", "7.13.2"]
+# All cases in lists that take about as long: a process of the suite uses one core only.
+PARTS = ["1.*,2.*,3.*,4.*,5.*,6.*,7.*,9.*,10.*,12.1.*,12.2.*,12.3.*,12.5.*", "12.4.*,13.*"]
+
+
+def inside(path):
+    """What the suite calls a file of ours."""
+    return str(path).removeprefix(autobahn())
+
+
+def wstest(folder, mode, **peer):
+    """The command of the suite; nothing is excluded."""
+    spec = {"outdir": inside(folder / "reports"), "exclude-cases": [], "exclude-agent-cases": {}, **peer}
+    (folder / "spec.json").write_text(json.dumps(spec))
+    command = ["wstest", "--mode", mode, "--webport", "0", "--spec", inside(folder / "spec.json")]
+    if autobahn():
+        return ["chroot", autobahn(), *command]
+    engine = shutil.which("docker") or shutil.which("podman")
+    if not engine:
+        raise RuntimeError("it runs in docker or podman, or as root on Debian")
+    image = "crossbario/autobahn-testsuite"
+    return [engine, "run", "--rm", "--init", "--network=host", f"--volume={folder}:{folder}", image, *command]
+
+
+def try_server(folder, cases, scheme):
+    tls = ["--tls-self-signed"] if scheme == "wss" else []
+    with Program(scratch("release") / "talkback", "echo", "--listen", "127.0.0.1:0", *tls) as echo:
+        servers = [{"agent": "talkback", "url": echo.url()}]
+        suite = wstest(folder, "fuzzingclient", cases=cases, servers=servers)
+        must(*suite)
+
+
+def try_client(folder, cases, scheme, *options):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    peer = {"url": f"{scheme}://127.0.0.1:{port}"}
+    if scheme == "wss":
+        cert, key = certificate(folder)
+        peer |= {"cert": inside(cert), "key": inside(key)}
+        options = [*options, "--ca", cert]
+    with Program(*wstest(folder, "fuzzingserver", cases=cases, **peer)) as suite:
+        until(lambda: socket.socket().connect_ex(("127.0.0.1", port)) == 0, 60, suite.output)
+        must(scratch("release") / "examples/autobahn_client", peer["url"], *options)
+
+
+def try_part(run, number, cases):
+    """Has one process of the suite try these cases; returns how each ended, and what is wrong with it."""
+    role, scheme = run.split(":")[:2]
+    with tempfile.TemporaryDirectory(dir=f"{autobahn()}/tmp") as name:
+        folder, handle = pathlib.Path(name), ["--channel"] if role == "channel" else []
+        try_one = try_server if role == "server" else try_client
+        try_one(folder, cases.split(","), scheme, *handle)
+        (ended,) = json.loads((folder / "reports/index.json").read_text()).values()
+        shutil.copytree(folder / "reports", scratch("autobahn") / f"{role}-{scheme}-{number}", dirs_exist_ok=True)
+        return {case: (entry["behavior"], story(case, entry, folder)) for case, entry in ended.items()}
+
+
+def story(case, entry, folder):
+    """What a case's own report says, in one line without tags, if it is not as it has to be."""
+    behaviors, wanted = (entry["behavior"], entry["behaviorClose"]), "INFORMATIONAL" if case in INFORMATIONAL else "OK"
+    if behaviors == (wanted, wanted):
+        return None
+    report = json.loads((folder / "reports" / entry["reportfile"]).read_text())
+    fields = " ".join(f"{name}: {report[name]}" for name in ("description", "expectation", "result", "resultClose"))
+    return f"{behaviors} " + " ".join(re.sub(r"</?[a-z][^>]*>", " ", fields).split())
+
+
+def try_all(*runs):
+    """Has the suite try each run, as many of their parts at a time as there are cores; its own pages are left in the
+    folder `autobahn`."""
+    autobahn()
+    # As people get it.
+    must(*cargo("build --release --package talkback-cli --bin talkback"))
+    must(*cargo("build --release --package talkback --example autobahn_client"))
+    shutil.rmtree(scratch("autobahn"))
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        begin = lambda run: [pool.submit(try_part, run, *part) for part in enumerate(run.split(":")[2:] or PARTS)]
+        for run, parts in [(run, begin(run)) for run in runs]:
+            tell(run, parts)
+
+
+def tell(run, parts):
+    outcomes = {case: outcome for part in parts for case, outcome in part.result().items()}
+    for case, (_, wrong) in outcomes.items():
+        failed(f"{run} {case}: {wrong}") if wrong else passed()
+    counts = collections.Counter(behavior for behavior, _ in outcomes.values())
+    print(f"  {run}: {', '.join(f'{count} {behavior}' for behavior, count in counts.items())}", flush=True)
+    if run.count(":") == 1 and len(outcomes) != CASES:
+        raise AssertionError(f"{len(outcomes)} cases have run, not {CASES}")

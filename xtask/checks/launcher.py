@@ -1,0 +1,118 @@
+"""`cargo xtask`, but for the demo: the commands, and how steps are run and counted."""
+
+import os
+import shutil
+import sys
+import time
+
+import bench
+import soak
+import steps
+import tools
+import web
+from run import COUNTS, ROOT, failed, scratch
+
+HELP = """\
+Builds, tests and starts everything in this repository.
+
+Usage:
+  cargo xtask test               what every change passes, in minutes
+  cargo xtask test --all         that, and all else that .ci/run passes
+  cargo xtask test STEP...       the steps of these names (cargo xtask test --list)
+  cargo xtask soak NAME          what takes longer (cargo xtask soak list)
+  cargo xtask demo [ARGUMENT]... build and start the demo (also: cargo demo)
+  cargo xtask web                build the demo's tab and the example page, and weigh them
+  cargo xtask pictures           take the pictures of the documentation anew
+  cargo xtask bench codec        count what a message costs, beside other libraries (valgrind)
+"""
+
+
+def listed(functions):
+    return "".join(f"  {function.__name__:<12}{function.__doc__}\n" for function in functions)
+
+
+def find(functions, name):
+    for function in functions:
+        if function.__name__ == name:
+            return function
+    known = ", ".join(function.__name__ for function in functions)
+    usage(f"nothing is named {name}; there is {known}")
+
+
+def usage(message):
+    print(f"cargo xtask: {message}; `cargo xtask help` tells what there is", file=sys.stderr)
+    sys.exit(2)
+
+
+def total():
+    return f"{COUNTS['passed']} passed, {COUNTS['failed']} failed"
+
+
+def run_steps(chosen):
+    """Runs the steps, each to its end whatever became of those before; the total is the last line."""
+    lines, every = [], COUNTS.copy()
+    for step in chosen:
+        COUNTS.clear()
+        begin = time.monotonic()
+        try:
+            step()
+        except Exception as error:
+            failed(f"{step.__name__}: {error}")
+        if not COUNTS:
+            failed(f"{step.__name__}: it has checked nothing")
+        lines.append(f"{step.__name__:<12}{total():<24}{time.monotonic() - begin:>9.1f} s")
+        print(lines[-1], flush=True)
+        every.update(COUNTS)
+    COUNTS.update(every - COUNTS)
+    print("", *lines, "", total(), sep="\n")
+    sys.exit(min(COUNTS["failed"], 1))
+
+
+def test(*names):
+    every = steps.FAST_STEPS + steps.MORE_STEPS
+    if names[:1] in (("--list",), ("--help",), ("-h",)):
+        print(listed(steps.FAST_STEPS), "with --all, and by name:\n", listed(steps.MORE_STEPS), sep="", end="")
+    elif names == ("--all",):
+        tools.install_all()
+        run_steps(every)
+    else:
+        run_steps([find(every, name) for name in names] or steps.FAST_STEPS)
+
+
+def pictures():
+    """Uses the window and the tab, and copies what was pictured into the documentation."""
+    taken = scratch("demo")
+    # None of an earlier run is taken for one of this run.
+    shutil.rmtree(taken)
+    steps.window()
+    if COUNTS["failed"]:
+        sys.exit("what is pictured does not work; no picture was replaced")
+    for name in ("window-light", "window-dark", "tab-light", "tab-dark", "tab-phone-light", "tab-phone-dark"):
+        print(" ", shutil.copy(taken / f"{name}.png", ROOT / "docs/images"))
+
+
+def main(command="help", *arguments):
+    # What cargo told about the launcher itself; some build scripts run again when it changes.
+    for name in [name for name in os.environ if name.startswith(("CARGO_PKG_", "CARGO_MANIFEST_"))]:
+        del os.environ[name]
+    if command == "test":
+        test(*arguments)
+    elif command == "soak" and arguments and arguments[0] != "list":
+        find(soak.SOAKS, arguments[0])(*arguments[1:])
+        print(total())
+        sys.exit(min(COUNTS["failed"], 1))
+    elif command == "soak":
+        print(listed(soak.SOAKS), end="")
+    elif (command, *arguments) == ("web",):
+        web.web()
+    elif (command, *arguments) == ("pictures",):
+        pictures()
+    elif (command, *arguments) == ("bench", "codec"):
+        bench.codec()
+    elif command in ("help", "--help", "-h"):
+        print(HELP, end="")
+    else:
+        usage(f"there is no {' '.join([command, *arguments])}")
+
+
+main(*sys.argv[1:])

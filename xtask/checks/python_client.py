@@ -1,0 +1,143 @@
+"""Python's websockets as the client of an echo server: python_client.py URL PID [CA]
+
+Over wss:// it trusts the certificate in the file CA and no other. PID is that of `talkback echo`, which the
+last check ends; 0 is another server, without what only that one passes. Prints `ok NAME` or `not ok NAME: …`.
+"""
+
+import asyncio
+import functools
+import os
+import signal
+import ssl
+import sys
+import urllib.error
+import urllib.request
+
+from run import expect
+from websockets.asyncio import client
+from websockets.exceptions import ConnectionClosed
+from websockets.frames import Close
+
+CHECK_TIMEOUT = 30
+URL, PID = sys.argv[1], int(sys.argv[2])
+TLS = ssl.create_default_context(cafile=sys.argv[3]) if sys.argv[3:] else None
+connect = functools.partial(client.connect, URL, ssl=TLS)
+
+
+async def echoes(message, compression="deflate", sent=None):
+    """Sends a message, in the fragments `sent` if given, and expects it back unchanged."""
+    async with connect(compression=compression, max_size=2**24) as socket:
+        await socket.send(message if sent is None else sent)
+        expect(await socket.recv(), message)
+
+
+async def messages_of_both_kinds_keep_their_order():
+    messages = ["0", b"0", "", b"", "안녕하세요", bytes(range(256))] * 50
+    async with connect() as socket:
+        for message in messages:
+            await socket.send(message)
+        expect([await socket.recv() for _ in messages], messages)
+
+
+async def fragmented_text_with_a_ping_between():
+    async with connect() as socket:
+
+        async def fragments():
+            yield "Hello, "
+            await (await socket.ping())
+            yield "세계"
+
+        await socket.send(fragments())
+        expect(await socket.recv(), "Hello, 세계")
+
+
+async def ping_is_answered_with_its_payload():
+    async with connect() as socket:
+        # websockets completes this only for a pong with the same payload.
+        expect(await (await socket.ping(b"\x00ping\xff")) > 0, True)
+
+
+async def subprotocol(offered, chosen):
+    async with connect(subprotocols=offered) as socket:
+        expect(socket.subprotocol, chosen)
+
+
+async def close_is_echoed(code, reason):
+    async with connect() as socket:
+        await socket.close(code, reason)
+        expect(socket.protocol.close_rcvd, Close(code, reason))
+        expect(socket.protocol.close_rcvd_then_sent, False)
+
+
+async def any_origin_is_welcome():
+    # The echo server holds nothing to steal, and developers' pages live on other ports.
+    async with connect(origin="https://elsewhere.example") as socket:
+        await socket.send("from elsewhere")
+        expect(await socket.recv(), "from elsewhere")
+
+
+def status_of(path):
+    try:
+        page = URL.replace("ws", "http", 1) + path
+        return urllib.request.urlopen(page, timeout=CHECK_TIMEOUT, context=TLS).status
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+async def answers_plain_requests():
+    statuses = [await asyncio.to_thread(status_of, path) for path in ("", "health", "nothing")]
+    expect(statuses, [200, 200, 404])
+
+
+async def sigterm_closes_with_1001():
+    async with connect() as socket:
+        await socket.send("still there?")
+        expect(await socket.recv(), "still there?")
+        os.kill(PID, signal.SIGTERM)
+        try:
+            raise AssertionError(f"{await socket.recv()!r} came")
+        except ConnectionClosed as closed:
+            expect(closed.rcvd and closed.rcvd.code, 1001)
+
+
+LARGE, LONG = os.urandom(2**20), "가나다 abc " * 10_000
+CHECKS = {
+    "text: Korean": lambda: echoes("안녕하세요"),
+    "text: emoji": lambda: echoes("👋🏽 🇰🇷 👩‍👩‍👧"),
+    "text: empty": lambda: echoes(""),
+    "text: 120 kB": lambda: echoes(LONG),
+    "binary: empty": lambda: echoes(b""),
+    "binary: 1 MB": lambda: echoes(LARGE),
+    "uncompressed text: Korean": lambda: echoes("안녕하세요", None),
+    "uncompressed text: 120 kB": lambda: echoes(LONG, None),
+    "uncompressed binary: 1 MB": lambda: echoes(LARGE, None),
+    "fragments: text": lambda: echoes("안녕, world", sent=["안", "", "녕, ", "world"]),
+    "fragments: binary": lambda: echoes(LARGE, sent=[LARGE[:1], LARGE[1:70_000], LARGE[70_000:]]),
+    "fragments: a ping between": fragmented_text_with_a_ping_between,
+    "messages of both kinds keep their order": messages_of_both_kinds_keep_their_order,
+    "ping is answered with its payload": ping_is_answered_with_its_payload,
+    "subprotocol: none": lambda: subprotocol(None, None),
+    "subprotocol: an unknown one": lambda: subprotocol(["chat.v9"], None),
+    "close: without a reason": lambda: close_is_echoed(1000, ""),
+    "close: 1000": lambda: close_is_echoed(1000, "done"),
+    "close: 3000": lambda: close_is_echoed(3000, "끝났어요"),
+    "close: 4999": lambda: close_is_echoed(4999, "r" * 123),
+}
+OF_TALKBACK_ECHO = {
+    "subprotocol: the one both know": lambda: subprotocol(["chat.v9", "chat.v2"], "chat.v2"),
+    "any origin is welcome": any_origin_is_welcome,
+    "plain requests": answers_plain_requests,
+    "SIGTERM closes with 1001": sigterm_closes_with_1001,
+}
+
+
+async def main():
+    for name, check in (CHECKS | (OF_TALKBACK_ECHO if PID else {})).items():
+        try:
+            await asyncio.wait_for(check(), CHECK_TIMEOUT)
+            print(f"ok {name}", flush=True)
+        except Exception as error:
+            print(f"not ok {name}: {type(error).__name__}: {error}", flush=True)
+
+
+asyncio.run(main())

@@ -1,0 +1,48 @@
+"""Python's websockets as the server of `talkback connect` and of the demo: python_server.py [CERT KEY]
+
+With a certificate it speaks wss://. Echoes what it receives, and prints its address and then what it sees,
+one line each. It knows the subprotocol `chat`. On the path /bye it closes with 4001 "bye"; /missing is a 404.
+"""
+
+import asyncio
+import functools
+import ssl
+import sys
+
+from websockets.asyncio.server import serve
+
+log = functools.partial(print, flush=True)
+
+
+async def echo(socket):
+    if socket.request.path == "/bye":
+        return await socket.close(4001, "bye")
+    async for message in socket:
+        log(f"received {message!r}")
+        await socket.send(message)
+    log(f"closed {socket.close_code}")
+
+
+def process_request(connection, request):
+    log(f"token {request.headers.get('X-Token')}")
+    if request.path == "/missing":
+        return connection.respond(404, "there is nothing here\n")
+
+
+def select_subprotocol(connection, offered):
+    # Left to itself, websockets refuses a client that offers none.
+    return "chat" if "chat" in offered else None
+
+
+async def main(cert=None, key=None):
+    tls = cert and ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    if tls:
+        tls.load_cert_chain(cert, key)
+    choices = {"process_request": process_request, "select_subprotocol": select_subprotocol}
+    async with serve(echo, "127.0.0.1", 0, ssl=tls, **choices) as server:
+        port = server.sockets[0].getsockname()[1]
+        log(f"listening on {'wss' if tls else 'ws'}://127.0.0.1:{port}/")
+        await server.serve_forever()
+
+
+asyncio.run(main(*sys.argv[1:]))

@@ -1,0 +1,86 @@
+"""`cargo xtask soak NAME`: what takes longer than a change should wait for, each with its time on 2 cores."""
+
+import os
+import pathlib
+
+import autobahn as suite
+import fuzz as fuzzing
+import steps
+from run import ROOT, answer, cargo, counted, expect, must, passed, run, scratch
+from tools import cargo_tool, compiler_for, install
+
+
+def mutants(*files):
+    """90 min  [FILE]… changes the core in one place after another, by .cargo/mutants.toml; 90 % are to be noticed"""
+    cargo_tool("mutants")
+    output, jobs = scratch("mutants"), os.cpu_count()
+    # Each job has a copy of the tree, and is to build in it.
+    env = {"CARGO_TARGET_DIR": None}
+    run(*cargo(f"mutants --jobs {jobs} --output"), output, *(f"--file={file}" for file in files), env=env, limit=40_000)
+    lines = lambda name: (output / "mutants.out" / f"{name}.txt").read_text().splitlines()
+    # Tests that do not end have noticed it too.
+    missed, noticed = lines("missed"), len(lines("caught") + lines("timeout"))
+    print("\n".join(["not noticed:", *missed]))
+    print(f"  {noticed} of {noticed + len(missed)} are noticed")
+    expect(noticed > 0 and 10 * noticed >= 9 * (noticed + len(missed)), True)
+    passed()
+
+
+def fuzz(*arguments):
+    """50 min  [MINUTES] [--keep] [TARGET]… 10 minutes a target, two at a time; --keep packs what is new"""
+    fuzzing.soak(*arguments)
+
+
+def autobahn(*runs):
+    """20 min  [server|client|channel:ws|wss[:CASES]]… every end of ours over ws and wss"""
+    every = ("server:ws", "client:ws", "channel:ws", "server:wss", "client:wss", "channel:wss")
+    suite.try_all(*(runs or every))
+
+
+def sanitize(*names):
+    """20 min  [address] [thread] the tests of the core and of the library under the sanitizers of a nightly"""
+    # Miri finds more, and takes hours: cargo +nightly miri test --package talkback-proto --lib
+    sysroot = answer("rustup", "run", "nightly", "rustc", "--print", "sysroot")
+    if not sysroot:
+        raise RuntimeError("install it: rustup toolchain install nightly --component rust-src")
+    has_source = pathlib.Path(sysroot, "lib/rustlib/src/rust/library/Cargo.lock").exists()
+    for name in names or ("address", "thread"):
+        flags = f"-Zsanitizer={name}"
+        if name == "thread" and not has_source:
+            flags += " -Cunsafe-allow-abi-mismatch=sanitizer --cfg visible_locks"
+        # Sanitized code is slow, and the properties are many cases. CARGO would be asked instead of the nightly's.
+        env = {"RUSTFLAGS": flags, "CARGO_PROFILE_DEV_OPT_LEVEL": "1", "CARGO": None}
+        env |= {"CARGO_TARGET_DIR": str(scratch(f"sanitize/{name}"))}
+        env |= {"TSAN_OPTIONS": f"suppressions={ROOT}/xtask/checks/thread.txt"}
+        tests = "--package talkback-proto --package talkback --all-features --no-fail-fast --lib --test it"
+        # What the standard library does inside is seen if it can be built with the sanitizer.
+        build = ["-Zbuild-std"] if has_source else []
+        # A sanitizer has an allocator of its own, whose bytes cannot be counted.
+        left_out = "-- --skip memory::".split()
+        command = ["rustup", "run", "nightly", "cargo", "test", "--target", "x86_64-unknown-linux-gnu"]
+        counted(*command, *tests.split(), *build, *left_out, env=env, limit=7200)
+
+
+def schedules(count="100000"):
+    """ 5 min  [COUNT] 100,000 random schedules of the channel for each test"""
+    steps.schedules(count)
+
+
+def i686():
+    """ 4 min  the core's tests where memory has 32-bit addresses"""
+    if pathlib.Path("/etc/debian_version").exists() and not pathlib.Path("/usr/lib32/crt1.o").exists():
+        install("a 32-bit C library", "gcc-multilib")
+    options, env = compiler_for("i686-unknown-linux-gnu")
+    # The properties are many cases.
+    env |= {"CARGO_PROFILE_DEV_OPT_LEVEL": "1"}
+    counted(*cargo("test --package talkback-proto --lib --tests --no-fail-fast"), *options, env=env)
+
+
+def frameworks():
+    """ 8 min  compiles the examples of docs/ui.md: Dioxus, iced, Leptos"""
+    clippy = cargo("clippy --workspace --manifest-path docs/frameworks/Cargo.toml -- -D warnings")
+    must(*clippy, env={"CARGO_TARGET_DIR": str(scratch("frameworks"))})
+    passed()
+
+
+SOAKS = [mutants, fuzz, autobahn, sanitize, schedules, i686, frameworks]

@@ -1,0 +1,172 @@
+"""The steps of `cargo xtask test`: each counts what it checks, and raises what keeps it from beginning.
+
+What they compile is linted as it compiles: clippy's driver stands in for the compiler, so that one build serves the
+lints and the tests.
+"""
+
+import os
+import pathlib
+import re
+import subprocess
+
+import autobahn as suite
+import cost as calls
+import docs
+import fuzz as fuzzing
+import interop as peers
+import web
+import window as windows
+from run import CARGO, GREETINGS, ROOT, answer, cargo, check, checked, counted, expect, must, scratch
+from tools import LINTS, cargo_tool, install, need
+
+# Everything but the windows, whose GUI takes minutes to compile, in one set of features.
+FAST = "--workspace --features talkback/upgrade"
+# The least share of the core's lines that its tests run, in percent. Lines of tests in its files count as well.
+COVERAGE_MIN = 97
+
+
+def format():
+    """the code is formatted (cargo fmt)"""
+    for workspace in (".", "fuzz", "docs/frameworks"):
+        checked(*cargo("fmt --all --check"), cwd=ROOT / workspace)
+
+
+def lint():
+    """no warnings; compiles what the tests run (clippy)"""
+    if not LINTS:
+        raise RuntimeError("install it: rustup component add clippy")
+    checked(*cargo(f"build --all-targets {FAST}"), env=LINTS)
+
+
+def unit(which=FAST):
+    """the tests of every crate, and one suite for every backend of the channel"""
+    try:
+        cargo_tool("nextest")
+    except RuntimeError:
+        counted(*cargo(f"test --lib --bins --tests --no-fail-fast {which}"), env=LINTS)
+        return
+    # It runs the tests of all crates at the same time, and counts them in a report.
+    report = ROOT / "target/nextest/default/junit.xml"
+    report.unlink(missing_ok=True)
+
+    def counts(_):
+        head = report.read_text() if report.exists() else 'tests="0" failures="0" errors="0"'
+        every, *bad = map(int, re.search(r'tests="(\d+)" failures="(\d+)" errors="(\d+)"', head).groups())
+        return every - sum(bad), sum(bad)
+
+    checked(*cargo(f"nextest run --no-fail-fast {which}"), counts=counts, env=LINTS)
+
+
+def doc():
+    """the examples in the documentation, the documentation itself, and the pages for people"""
+    counted(*cargo(f"test --doc --no-fail-fast {FAST}"), env=LINTS)
+    libraries = "--package talkback --package talkback-proto --all-features"
+    checked(*cargo(f"doc --no-deps {libraries}"), env={"RUSTDOCFLAGS": "-Dwarnings", **LINTS})
+    docs.pages()
+
+
+def build():
+    """Compiles the programs as the tests do, so that nothing is compiled twice."""
+    must(*cargo(f"build --bins --examples {FAST}"), env=LINTS)
+
+
+def interop():
+    """against python's websockets and node's ws, plain and over TLS"""
+    build()
+    peers.all_languages()
+
+
+def demo():
+    """the demo in a pipe, which builds no window"""
+
+    def told(*arguments, text=GREETINGS, limit=60):
+        options = {"capture_output": True, "timeout": limit, "cwd": ROOT, "env": {**os.environ, **LINTS}}
+        ended = subprocess.run([CARGO, "demo", *arguments], input=text, text=True, **options)
+        # A busy machine takes so long to see that nothing is to be built that it says so.
+        lines = [line for line in ended.stderr.splitlines() if not line.startswith("Building the ")]
+        return ended.returncode, ended.stdout, lines
+
+    def nobody_there():
+        # Port 1 needs root to listen on, and nobody does.
+        code, output, lines = told("--url", "ws://127.0.0.1:1/")
+        expect((code > 0, output, len(lines)), (True, "", 1))
+
+    def no_gui_crate():
+        tree = must(*cargo("tree --package talkback-demo --edges normal,build"))
+        expect([name in tree for name in ("tokio", "egui", "eframe", "winit")], [True, False, False, False])
+
+    told("--version", limit=1800)
+    check("a pipe gets its own lines back", lambda: expect(told()[:2], (0, GREETINGS)))
+    check("no input is no error", lambda: expect(told(text="")[:2], (0, "")))
+    check("a server that is not there takes one line", nobody_there)
+    check("without the window no GUI crate is built", no_gui_crate)
+
+
+def deny():
+    """licences, sources and versions of the dependencies (cargo deny)"""
+    cargo_tool("deny")
+    for rule in ("licenses", "sources", "bans"):
+        checked(*cargo(f"deny check {rule}"))
+    if answer(*cargo("deny fetch db"), limit=60) is not None:
+        checked(*cargo("deny check --disable-fetch advisories"))
+    else:
+        print("  skipped: advisories: their database cannot be reached from here")
+
+
+def cost():
+    """system calls for each echoed message (strace)"""
+    need("strace")
+    build()
+    check("one receive and one send a message", calls.count)
+
+
+def coverage():
+    """how many of the core's lines are run by its tests (cargo llvm-cov)"""
+    cargo_tool("llvm-cov")
+    # The properties are many cases; what is counted was put in before the code is optimised.
+    env = {"CARGO_PROFILE_DEV_OPT_LEVEL": "1"}
+    # rustup's component has the programs, else Debian's build of the same LLVM.
+    if not (pathlib.Path(must("rustc", "--print", "target-libdir").strip()).parent / "bin/llvm-cov").exists():
+        folder = pathlib.Path("/usr/lib/rustlib/x86_64-unknown-linux-gnu/bin")
+        if not (folder / "llvm-cov").exists():
+            install("rustup component add llvm-tools: llvm-cov", "rust-web-llvm")
+        env |= {"LLVM_COV": f"{folder}/llvm-cov", "LLVM_PROFDATA": f"{folder}/llvm-profdata"}
+    command = cargo(f"llvm-cov --package talkback-proto --summary-only --fail-under-lines {COVERAGE_MIN}")
+    output = checked(*command, "--ignore-filename-regex", "/tests(/|[.]rs)", env=env)
+    total = re.search(r"^TOTAL.*", output, re.MULTILINE)
+    # Regions, functions and lines, each with its count, how many were missed, and the share.
+    print(f"  {total[0].split()[9]} of the core's lines, at least {COVERAGE_MIN} %" if total else "  no lines")
+
+
+def window():
+    """the demo's window under real keys (Xvfb) and in pictures, its tab in Chromium"""
+    unit("--package talkback-demo --package talkback-docs --all-features")
+    windows.both_themes()
+    web.tab_in_use()
+
+
+def browser():
+    """the suite on a page in Chromium, pages in use, and what the library adds to a page"""
+    web.browser()
+
+
+def schedules(count="10000"):
+    """the channel under 10,000 random schedules a test (shuttle)"""
+    # Compiling takes most of the time.
+    profile = {"CARGO_PROFILE_RELEASE_OPT_LEVEL": "1", "CARGO_PROFILE_RELEASE_DEBUG": "false"}
+    env = {"TALKBACK_SCHEDULES": count, "RUSTFLAGS": "--cfg shuttle", "CARGO_TARGET_DIR": str(scratch("schedules"))}
+    counted(*cargo("test --package talkback --no-default-features --release --test it"), env=env | profile)
+
+
+def fuzz():
+    """random input against what the core holds, and beside two other decoders"""
+    fuzzing.step()
+
+
+def autobahn():
+    """all 517 cases of the Autobahn test suite: server over ws, client over wss"""
+    suite.try_all("server:ws", "client:wss")
+
+
+FAST_STEPS = [format, lint, unit, doc, interop, demo]
+MORE_STEPS = [deny, cost, coverage, window, browser, schedules, fuzz, autobahn]

@@ -1,0 +1,270 @@
+// The demo's tab, used as a person would: by keyboard, with an input method, at a desk and on a phone. The server is
+// `talkback echo --web FOLDER`.
+"use strict";
+
+const assert = require("node:assert/strict");
+const { once } = require("node:events");
+const axe = require("axe-core");
+const { WebSocketServer } = require("ws");
+const { pictures, run, until, url: echoUrl } = require("./chromium.cjs");
+
+const DESK = { width: 480, height: 640 };
+const PHONE = { width: 360, height: 740 };
+const NARROWEST = { width: 320, height: 640 };
+const greeting = "안녕하세요";
+
+/** Gives a page an echo server with a log: a line for each message, and one for the end of a connection. */
+async function begin(page) {
+  page.server = new WebSocketServer({ host: "127.0.0.1", port: 0 });
+  page.log = [];
+  page.server.on("connection", (socket) => {
+    page.socket = socket;
+    socket.on("message", (message, binary) => {
+      page.log.push(`received ${message}`);
+      socket.send(message, { binary });
+    });
+    socket.on("close", (code) => page.log.push(`closed ${code}`));
+  });
+  await once(page.server, "listening");
+}
+
+/** Waits until the server's log is this. */
+const logs = ({ log }, lines) =>
+  until(() => JSON.stringify(log) === JSON.stringify(lines), () => `the log is ${JSON.stringify(log)}`);
+const open = (page) => page.goto(`${page.files}index.html?ws://127.0.0.1:${page.server.address().port}/`);
+const answers = (page, text) => page.locator("#answer", { hasText: text }).waitFor();
+const hasState = (page, state) => page.locator("#state", { hasText: state }).waitFor();
+const openFold = (page) => page.getByText("Connection", { exact: true }).press("Enter");
+const field = (page) => page.getByLabel("Send a message");
+const hasFocus = (page) => page.waitForFunction(() => document.activeElement?.id === "field");
+const button = (page, name) => page.getByRole("button", { name, exact: true });
+const listsTwo = (page) => page.locator("#log li").nth(1).waitFor();
+
+/** Waits for the focus that the page gives its field, types, and presses Enter. */
+async function type(page, text) {
+  await hasFocus(page);
+  await page.keyboard.type(text);
+  await page.keyboard.press("Enter");
+}
+
+async function says(page, text) {
+  await type(page, text);
+  await answers(page, text);
+}
+
+async function converses(page) {
+  await open(page);
+  assert.equal(await page.title(), "WebSocket Demo");
+  assert.equal(await page.getByRole("heading", { level: 1 }).textContent(), "WebSocket Demo");
+  assert.equal(await page.locator("#answer").textContent(), "");
+  await says(page, "Hello!");
+  // What was sent is selected: the next text replaces it.
+  await says(page, greeting);
+  assert.equal(await field(page).inputValue(), greeting);
+  await logs(page, ["received Hello!", `received ${greeting}`]);
+  await fits(page);
+}
+
+/** Nothing is wider than the screen. */
+async function fits(page) {
+  const [content, screen] = await page.evaluate(() => {
+    const { scrollWidth, clientWidth } = document.documentElement;
+    return [scrollWidth, clientWidth];
+  });
+  assert.ok(content <= screen, `${content} pixels on a screen of ${screen}`);
+}
+
+async function isAccessible(page, what) {
+  await page.evaluate(axe.source);
+  const { violations } = await page.evaluate(() => window.axe.run());
+  const found = violations.map(({ id, nodes }) => `${id} (${nodes.map(({ html }) => html).join(", ")})`);
+  assert.deepEqual(found, [], what);
+}
+
+const hasNoViolation = (colorScheme) => async (page) => {
+  await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+  await open(page);
+  await isAccessible(page, "empty");
+  await says(page, greeting);
+  await openFold(page);
+  await listsTwo(page);
+  await isAccessible(page, "open");
+  await button(page, "Disconnect").click();
+  await hasState(page, "closed");
+  await field(page).press("Enter");
+  await page.getByRole("alert").filter({ hasText: "Not sent" }).waitFor();
+  await isAccessible(page, "closed");
+};
+
+/** Takes a picture of the answer, which shows no more than is in use, and one with the section unfolded. */
+const isPictured = (colorScheme, name, size) => async (page) => {
+  await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+  await page.setViewportSize(size);
+  await open(page);
+  await says(page, greeting);
+  await page.screenshot({ path: `${pictures}/tab-${name}.png` });
+  await page.setViewportSize({ ...size, height: DESK.height });
+  await openFold(page);
+  await listsTwo(page);
+  await page.screenshot({ path: `${pictures}/tab-${name}-unfolded.png` });
+};
+
+/** Opens the page; returns what composes text in its field, commits it, and presses Enter in the raw. */
+async function inputMethod(page) {
+  await open(page);
+  await hasFocus(page);
+  const protocol = await page.context().newCDPSession(page);
+  const compose = async (syllables, before = "") => {
+    for (const text of syllables) {
+      const selection = { selectionStart: text.length, selectionEnd: text.length };
+      await protocol.send("Input.imeSetComposition", { text, ...selection });
+      assert.equal(await field(page).inputValue(), before + text);
+    }
+  };
+  const commit = (text) => protocol.send("Input.insertText", { text });
+  const enter = (windowsVirtualKeyCode) => {
+    const key = { key: "Enter", code: "Enter", text: "\r", windowsVirtualKeyCode };
+    return protocol.send("Input.dispatchKeyEvent", { type: "keyDown", ...key });
+  };
+  return { compose, commit, enter };
+}
+
+/** The server has this and no more: what is sent last shows that nothing was on its way. */
+async function hasOnly(page, messages) {
+  await type(page, "end");
+  await logs(page, [...messages, "end"].map((message) => `received ${message}`));
+}
+
+const [han, geul] = [["ㅎ", "하", "한"], ["ㄱ", "그", "글"]];
+const checks = {
+  "by keyboard alone": converses,
+  "the same on a phone": async (page) => {
+    await page.setViewportSize(PHONE);
+    await converses(page);
+  },
+  "320 pixels are enough, with a long answer and the log": async (page) => {
+    await page.setViewportSize(NARROWEST);
+    await open(page);
+    await openFold(page);
+    const long = "가나다라".repeat(50) + "w".repeat(200);
+    await field(page).fill(long);
+    await page.keyboard.press("Enter");
+    await answers(page, long);
+    await listsTwo(page);
+    await fits(page);
+  },
+  "Hangul is composed, and Enter meanwhile sends nothing": async (page) => {
+    const { compose, commit } = await inputMethod(page);
+    await compose(han);
+    await page.keyboard.press("Enter");
+    assert.equal(await field(page).inputValue(), "한");
+    await commit("한");
+    await compose(geul, "한");
+    await commit("글");
+    assert.deepEqual(page.log, []);
+    await page.keyboard.press("Enter");
+    await answers(page, "한글");
+    assert.equal(await field(page).inputValue(), "한글");
+    await hasOnly(page, ["한글"]);
+  },
+  "an Enter that the input method took sends nothing": async (page) => {
+    const { compose, commit, enter } = await inputMethod(page);
+    await compose(han);
+    await commit("한");
+    // Safari tells of it when the composition is over, and by its code alone.
+    await enter(229);
+    await compose(geul, "한");
+    await commit("글");
+    await enter(13);
+    await answers(page, "한글");
+    await hasOnly(page, ["한글"]);
+  },
+  "a space ends a syllable and stands behind it": async (page) => {
+    const { compose, commit } = await inputMethod(page);
+    await compose(han);
+    await commit("한");
+    await page.keyboard.press("Space");
+    await compose(geul, "한 ");
+    await commit("글");
+    await page.keyboard.press("Enter");
+    await hasOnly(page, ["한 글"]);
+  },
+  "the button sends what is being composed whole and once": async (page) => {
+    const { compose } = await inputMethod(page);
+    await compose(han);
+    await button(page, "Send message").click();
+    await answers(page, "한");
+    assert.equal(await field(page).inputValue(), "한");
+    await hasOnly(page, ["한"]);
+  },
+  "what is being composed stays when the focus goes": async (page) => {
+    const { compose } = await inputMethod(page);
+    await compose(han);
+    await page.getByText("Connection", { exact: true }).click();
+    assert.equal(await field(page).inputValue(), "한");
+    await field(page).click();
+    await page.keyboard.press("Enter");
+    await hasOnly(page, ["한"]);
+  },
+  "the button sends, and gives the focus back": async (page) => {
+    await open(page);
+    await field(page).fill("Hello!");
+    assert.equal(await button(page, "Send message").getAttribute("title"), "Send message");
+    await button(page, "Send message").click();
+    await answers(page, "Hello!");
+    await page.keyboard.type("again");
+    await page.keyboard.press("Enter");
+    await logs(page, ["received Hello!", "received again"]);
+  },
+  "only the empty text is withheld": async (page) => {
+    await open(page);
+    await type(page, "");
+    await type(page, " ");
+    await logs(page, ["received  "]);
+  },
+  "tells how it ended, and connects again": async (page) => {
+    await open(page);
+    await says(page, "Hello!");
+    await openFold(page);
+    page.socket.close(4000, "enough");
+    await page.locator("#ending", { hasText: /4000.*enough/ }).waitFor();
+    assert.match(await page.locator("#ending").textContent(), /the (peer|server)/);
+    await button(page, "Connect").press("Enter");
+    await hasState(page, "open");
+    await button(page, "Disconnect").press("Enter");
+    await hasState(page, "closed");
+    assert.match(await page.locator("#ending").textContent(), /this end/);
+  },
+  "a URL that is none is told": async (page) => {
+    await page.goto(`${page.files}index.html?http://127.0.0.1/`);
+    await page.getByRole("alert").filter({ hasText: "ws://" }).waitFor();
+  },
+  "axe-core finds nothing, light": hasNoViolation("light"),
+  "axe-core finds nothing, dark": hasNoViolation("dark"),
+  "a flood is drawn, and its last 200 listed": async (page) => {
+    await open(page);
+    await openFold(page);
+    await hasState(page, "open");
+    for (let number = 0; number < 500; number += 1) page.socket.send(`${number}`);
+    await answers(page, "499");
+    await page.waitForFunction(() => document.querySelector("#log").lastChild.textContent.endsWith("499"));
+    assert.equal(await page.locator("#log li").count(), 200);
+  },
+  "leaving the page closes the socket": async (page) => {
+    await open(page);
+    await says(page, "Hello!");
+    await page.goto("about:blank");
+    await logs(page, ["received Hello!", "closed 1005"]);
+  },
+  "`talkback echo --web` serves it, and it finds its server": async (page) => {
+    await page.goto(`${echoUrl.replace("ws://", "http://")}demo`);
+    assert.equal(await page.locator("#url").inputValue(), echoUrl);
+    await says(page, greeting);
+  },
+  "is pictured, light": isPictured("light", "light", { width: 480, height: 360 }),
+  "is pictured, dark": isPictured("dark", "dark", { width: 480, height: 360 }),
+  "is pictured on a phone, light": isPictured("light", "phone-light", { width: 360, height: 480 }),
+  "is pictured on a phone, dark": isPictured("dark", "phone-dark", { width: 360, height: 480 }),
+};
+
+run(checks, { begin, end: (page) => page.server.close(), viewport: DESK });

@@ -1,0 +1,167 @@
+"""Finding what the steps need from outside, and installing it where that can be done unasked: Debian's packages as
+root, those of Python and Node into cargo's target directory."""
+
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import threading
+
+from run import ROOT, answer, cargo, must, once, scratch
+
+HERE = pathlib.Path(__file__).parent
+PYTHON = scratch("python") / "bin/python"
+WEBSOCKETS = "websockets==17.4"
+# What of cargo's programs is in Python's index, where Astral keeps them built: that spares minutes of compiling.
+CARGO_TOOLS = {"deny": "0.20.2", "fuzz": "0.13.2", "llvm-cov": "0.9.1", "nextest": "0.9.148"}
+IS_DEBIAN_ROOT = shutil.which("apt-get") and hasattr(os, "geteuid") and os.geteuid() == 0
+WASM = "wasm32-unknown-unknown"
+
+# What has clippy check whatever is compiled of the workspace, as it compiles.
+LINTS = {"RUSTC_WORKSPACE_WRAPPER": "clippy-driver", "CLIPPY_ARGS": "-Dwarnings__CLIPPY_HACKERY__"}
+if not answer("clippy-driver", "--version"):
+    LINTS = {}
+
+# What is installed is found behind what was there.
+os.environ["PATH"] += os.pathsep + str(PYTHON.parent)
+
+
+@once
+def apt(line):
+    command = f"apt-get --quiet --yes --option=DPkg::Lock::Timeout=300 {line}"
+    must(*command.split(), env={"DEBIAN_FRONTEND": "noninteractive"}, stderr=subprocess.STDOUT)
+
+
+def install(what, packages):
+    """Installs Debian's packages if that is possible without asking; else says what to install."""
+    if not IS_DEBIAN_ROOT:
+        raise RuntimeError(f"{what} is missing; install it (Debian: apt-get install {packages})")
+    apt("update")
+    apt(f"install --no-install-recommends {packages}")
+
+
+def need(program, packages=None):
+    """Where a program is, which Debian's packages bring."""
+    if not shutil.which(program):
+        install(program, packages or program)
+    return shutil.which(program) or program
+
+
+@once
+def python(*packages):
+    """A Python of our own, with these packages."""
+    if not answer(PYTHON, "--version"):
+        venv = [sys.executable, "-m", "venv", "--clear", PYTHON.parents[1]]
+        if answer(*venv) is None:
+            # Debian keeps a part of it in a package of its own.
+            install("python3's venv", "python3-venv")
+            must(*venv)
+    if packages:
+        must(PYTHON, *"-m pip install --quiet --disable-pip-version-check".split(), *packages, stderr=subprocess.STDOUT)
+    return PYTHON
+
+
+@once
+def cargo_tool(name):
+    """Makes sure that `cargo NAME` is there: the person's own, or that of Python's index."""
+    if answer(*cargo(f"{name} --version")) is None:
+        try:
+            python(f"astral-dev-toolchain-cargo-{name}=={CARGO_TOOLS[name]}")
+        except (KeyError, RuntimeError) as error:
+            raise RuntimeError(f"{error}\ninstall it: cargo install --locked cargo-{name}") from None
+
+
+@once
+def node():
+    """The environment of a Node with the packages of `package-lock.json`."""
+    need("node", "nodejs npm")
+    lock, folder = HERE / "package-lock.json", scratch("node")
+    installed = folder / "installed-from"
+    if not installed.exists() or installed.read_text() != lock.read_text():
+        for file in ("package.json", "package-lock.json"):
+            shutil.copy(HERE / file, folder)
+        must(need("npm"), *"ci --ignore-scripts --no-audit --no-fund".split(), "--prefix", folder)
+        shutil.copy(lock, installed)
+    return {"NODE_PATH": str(folder / "node_modules")}
+
+
+def chromium():
+    """A browser of Chromium's family."""
+    mac = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
+    names = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable", mac]
+    return next(filter(None, map(shutil.which, names)), None) or need("chromium", "chromium chromium-driver")
+
+
+def screen():
+    """A screen that nobody sees, with what draws and types on it and takes its picture."""
+    # Windows are drawn with OpenGL, and winit looks for the libraries of X11 when it starts.
+    libraries = "libgl1-mesa-dri libegl1 libgl1 libx11-xcb1 libxcursor1 libxi6 libxkbcommon-x11-0 fonts-noto-cjk"
+    for program in ("Xvfb", "openbox", "xdotool", "import"):
+        need(program, f"xvfb openbox xdotool imagemagick {libraries}")
+
+
+def compiler_for(target):
+    """What has cargo compile for another target: options and environment. The ordinary compiler if rustup has added
+    the target, else Debian's, which compiles the standard library too."""
+    libraries = answer("rustc", "--print", "target-libdir", "--target", target)
+    env = {"CARGO_TARGET_DIR": str(scratch("web/target"))}
+    if libraries and pathlib.Path(libraries).is_dir():
+        return ["--target", target], env
+    sysroot = answer("/usr/bin/rustc", "--print", "sysroot") or "/none"
+    if not pathlib.Path(sysroot, "lib/rustlib/src/rust/library").is_dir() or not shutil.which("wasm-ld"):
+        install(f"rustup target add {target}: its compiler", "rustc-web rust-web-src lld")
+    env |= {"RUSTC": "/usr/bin/rustc", "RUSTDOC": "/usr/bin/rustdoc", "RUSTC_BOOTSTRAP": "1"}
+    if target == WASM:
+        env["RUSTFLAGS"] = "-C linker=wasm-ld -C linker-flavor=wasm-ld"
+    panic = "panic_abort" if target == WASM else "panic_unwind"
+    return ["--target", target, f"-Zbuild-std=std,{panic}"], env
+
+
+@once
+def bindgen():
+    """The folder of wasm-bindgen's programs, in the version that the workspace is compiled against."""
+    lock = (ROOT / "Cargo.lock").read_text()
+    version = lock.partition('name = "wasm-bindgen"\nversion = "')[2].partition('"')[0]
+    folder = scratch(f"web/wasm-bindgen-{version}")
+    if not (folder / "bin/wasm-bindgen-test-runner").exists():
+        # It runs for seconds: compiling it without much optimisation saves more than that costs. Without `--locked`,
+        # as one of the versions that it locks has been withdrawn.
+        settings = {"OPT_LEVEL": "1", "LTO": "off", "CODEGEN_UNITS": "16", "DEBUG": "false"}
+        env = {f"CARGO_PROFILE_RELEASE_{name}": value for name, value in settings.items()}
+        install = cargo(f"install --quiet wasm-bindgen-cli --version {version} --root")
+        must(*install, folder, env=env | {"CARGO_TARGET_DIR": None}, stderr=subprocess.STDOUT)
+    return folder / "bin"
+
+
+@once
+def autobahn():
+    """The folder of a Debian with the Autobahn test suite, which outlives cargo's target directory; none where it
+    cannot be made, as a container does without."""
+    if not IS_DEBIAN_ROOT:
+        return ""
+    cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    suite, recipe = pathlib.Path(cache, "talkback/autobahn"), HERE / "autobahn.sh"
+    installed = suite / "installed-from"
+    if not installed.exists() or installed.read_text() != recipe.read_text():
+        need("debootstrap", "debootstrap debian-archive-keyring")
+        suite.mkdir(parents=True, exist_ok=True)
+        must("sh", recipe, suite, env={"TMPDIR": None}, stderr=subprocess.STDOUT)
+        shutil.copy(recipe, installed)
+    return str(suite)
+
+
+def install_all():
+    """Installs what the steps need while those run that need little. What fails is told where it is needed."""
+
+    def work(*installs):
+        for install, *arguments in installs:
+            try:
+                install(*arguments)
+            except Exception:
+                pass
+
+    scripts = [(python, WEBSOCKETS), (node,), *((cargo_tool, name) for name in CARGO_TOOLS)]
+    debian = [(need, "c++", "g++"), (need, "strace"), (chromium,), (need, "chromedriver", "chromium-driver"), (screen,)]
+    for installs in (scripts + debian + [(compiler_for, WASM), (bindgen,)], [(autobahn,)]):
+        threading.Thread(target=work, args=installs, daemon=True).start()

@@ -1,0 +1,104 @@
+"""What runs in a browser: the conformance suite, the example page and the demo's tab."""
+
+import gzip
+import re
+import shutil
+
+from run import ROOT, Program, answer, built, cargo, counted, must, passed, scratch
+from tools import HERE, LINTS, WASM, bindgen, chromium, compiler_for, need, node
+
+# What the library may add to a page, and what the demo's tab may load, gzipped, in bytes.
+ADDED_SIZE_MAX, TAB_SIZE_MAX = 60_000, 150_000
+# Older ones of wasm-opt break the tables of a module that has reference types, as Debian's 108 does.
+OPTIMIZER_MIN = 116
+SUITE = "--package talkback-conformance"
+TAB = [f"crates/talkback-demo-tab/page/{name}" for name in ("index.html", "start.js", "tab.css")]
+
+
+def cargo_for_wasm(line, *more):
+    """A cargo command for the browser, with its environment."""
+    options, env = compiler_for(WASM)
+    return [*cargo(line), *options, *more], env
+
+
+def bind(compiled, name):
+    """Makes a page's module out of what was compiled; returns the page's folder."""
+    options = "--target web --no-typescript --remove-name-section --remove-producers-section --out-dir".split()
+    folder = scratch(f"web/{name}")
+    must(bindgen() / "wasm-bindgen", *options, folder, scratch(f"web/target/{WASM}") / compiled)
+    return folder
+
+
+def page(name, package, *files, options=""):
+    """Builds a page; returns its folder, and the gzipped size of all that it loads."""
+    command, env = cargo_for_wasm(f"build --profile web --package {package} {options}")
+    must(*command, env=env)
+    module = package.replace("-", "_")
+    folder = bind(f"web/{module}.wasm", name)
+    loaded = [folder / f"{module}.js", folder / f"{module}_bg.wasm"]
+    version = re.search(r"version (\d+)", answer("wasm-opt", "--version") or "")
+    if version and int(version[1]) >= OPTIMIZER_MIN:
+        must("wasm-opt", "-Oz", loaded[1], "--output", loaded[1])
+    loaded += [shutil.copy(ROOT / file, folder) for file in files]
+    return folder, sum(len(gzip.compress(open(file, "rb").read(), 9, mtime=0)) for file in loaded)
+
+
+def weighed(what, size, size_max):
+    print(f"  {what}, gzipped: {size:,} bytes of at most {size_max:,}", flush=True)
+    if size > size_max:
+        raise AssertionError("too heavy")
+    passed()
+
+
+def example():
+    """The page without a framework, and what the library adds to it."""
+    _, without = page("plain", "talkback-web-page", "examples/web/index.html", options="--no-default-features")
+    folder, size = page("channel", "talkback-web-page", "examples/web/index.html")
+    weighed("what talkback adds to a page", size - without, ADDED_SIZE_MAX)
+    return folder
+
+
+def tab():
+    folder, size = page("demo", "talkback-demo-tab", *TAB)
+    weighed("the demo's tab", size, TAB_SIZE_MAX)
+    return folder
+
+
+def web():
+    """`cargo xtask web`."""
+    folder = tab()
+    print(f"  any static host serves {folder}, and so does: talkback echo --web {folder}")
+    print(f"  serve {example()} and open index.html?ws://SERVER/ of it")
+
+
+def use(script, folder, url):
+    """Has a script use a page as a person would."""
+    command = ["node", "--test-reporter=tap", HERE / script, folder, url, chromium(), scratch("demo")]
+    counted(*command, env=node())
+
+
+def browser():
+    """The suite on a page and in a worker, and pages in use."""
+    must(*cargo(f"build {SUITE} --bin conformance-server --package talkback-cli --bin talkback"), env=LINTS)
+    runner = {"CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER": str(bindgen() / "wasm-bindgen-test-runner")}
+    runner |= {"CHROMEDRIVER": need("chromedriver", "chromium-driver"), "WASM_BINDGEN_TEST_TIMEOUT": "300"}
+    with Program(built("conformance-server")) as server:
+        url = server.url()
+        for place, names in (("BROWSER", "page::"), ("DEDICATED_WORKER", "worker::")):
+            command, env = cargo_for_wasm(f"test {SUITE} --test it --no-fail-fast", "--", names)
+            counted(*command, env=env | runner | {f"WASM_BINDGEN_USE_{place}": "1", "TALKBACK_CONFORMANCE_URL": url})
+        command, env = cargo_for_wasm(f"build {SUITE} --example lifecycle")
+        must(*command, env=env)
+        use("lifecycle.cjs", bind("debug/examples/lifecycle.wasm", "lifecycle"), url)
+        use("page.cjs", example(), url)
+    protocols = ["--subprotocol", "chat.v1", "--subprotocol", "chat.v2"]
+    with Program(built("talkback"), "echo", "--listen", "127.0.0.1:0", *protocols) as echo:
+        use("browser.cjs", scratch("web/channel"), echo.url())
+
+
+def tab_in_use():
+    """The tab, which `talkback echo` serves; pictures of it are left in the folder `demo`."""
+    folder = tab()
+    must(*cargo("build --package talkback-cli --bin talkback"), env=LINTS)
+    with Program(built("talkback"), "echo", "--listen", "127.0.0.1:0", "--web", folder) as echo:
+        use("tab.cjs", folder, echo.url())

@@ -1,0 +1,67 @@
+"""The demo's window on a screen that nobody sees: real keys go in, pictures come out."""
+
+import pathlib
+import time
+
+from interop import in_python
+from run import Program, built, check, expect, must, scratch, until
+from tools import screen
+
+TITLE = "WebSocket Demo"
+# How many ticks of 10 ms an idle window may have used in 2 s.
+IDLE_TICKS_MAX = 3
+
+
+def send(display, text, server):
+    """Types a text and Enter, until the server has it.
+
+    For a letter that the keyboard lacks, xdotool gives it a key for a moment. A window that learns of that too
+    late misses the letter, so this is tried again: what was sent is selected, and the next try replaces it.
+    """
+    for attempt in range(4):
+        must("xdotool", "type", "--delay", "300", text, env=display)
+        must("xdotool", "key", "Return", env=display)
+        try:
+            return server.says(f"received '{text}'")
+        except AssertionError as error:
+            outcome = error
+    raise outcome
+
+
+def ticks(pid):
+    """The processor time of a process (proc(5): `utime` and `stime`)."""
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
+    return int(fields[11]) + int(fields[12])
+
+
+def converse(display, theme):
+    with Program(*in_python("server")) as server:
+        options = ["--window", "--theme", theme, "--url", server.url()]
+        with Program(built("talkback-demo"), *options, env=display) as demo:
+            search = ["search", "--sync", "--onlyvisible", "--pid", demo.pid, "--name", TITLE, "windowfocus"]
+            must("xdotool", *search, env=display, limit=60)
+            send(display, "Hello!", server)
+            send(display, "안녕하세요", server)
+            must("xdotool", "getactivewindow", "windowsize", "--sync", "480", "360", env=display)
+            # The answer is on its way, and the window is painted anew.
+            time.sleep(1)
+            must("import", "-frame", "-window", TITLE, scratch("demo") / f"window-{theme}.png", env=display)
+            before = ticks(demo.pid)
+            time.sleep(2)
+            used = ticks(demo.pid) - before
+            print(f"  an idle window used {used} ticks of 10 ms in 2 s")
+            expect(used <= IDLE_TICKS_MAX, True)
+            # The window manager asks the window to close, as a click on its cross does.
+            must("xdotool", "key", "alt+F4", env=display)
+            demo.ends_well(20)
+            server.says("closed 1005")
+
+
+def both_themes():
+    screen()
+    with Program("Xvfb", "-displayfd", "1", "-nolisten", "tcp", "-screen", "0", "520x720x24") as xvfb:
+        number = until(lambda: xvfb.output().endswith("\n") and xvfb.output().split()[-1], 20, xvfb.output)
+        display = {"DISPLAY": f":{number}", "WAYLAND_DISPLAY": None}
+        with Program("openbox", env=display):
+            for theme in ("light", "dark"):
+                check(f"window, {theme}: keys go in, answers come out, closing closes", converse, display, theme)

@@ -1,14 +1,18 @@
 //! The handle that an app holds.
 
 #[cfg(not(browser))]
-pub(crate) mod blocking;
+mod blocking;
+mod handle;
+pub(crate) mod inbox;
+pub(crate) mod lifecycle;
+pub(crate) mod outbox;
 mod queue;
 pub(crate) mod receiver;
 pub(crate) mod sender;
 pub(crate) mod snapshot;
 pub(crate) mod state;
 pub(crate) mod sync;
-mod waiters;
+mod wait_list;
 pub(crate) mod waiting;
 
 use std::fmt;
@@ -23,12 +27,16 @@ use futures_sink::Sink;
 use talkback_proto::Compression;
 use talkback_proto::{CloseCode, CloseInfo, Message};
 
+use crate::channel::handle::Handle;
+use crate::channel::inbox::Reading;
+use crate::channel::lifecycle::ChannelState;
 use crate::channel::receiver::Receiver;
 use crate::channel::sender::Sender;
 use crate::channel::snapshot::Snapshots;
-use crate::channel::state::{ChannelState, Reading, Shared, WaitKey};
+use crate::channel::state::{Shared, WaitKey};
 use crate::channel::sync::Arc;
-use crate::channel::waiting::{Closing, Ready, poll_room, poll_written};
+use crate::channel::wait_list::WaitFor;
+use crate::channel::waiting::{Closing, Ready, poll_send_capacity, poll_written};
 use crate::error::{Error, TrySendError};
 
 /// A channel to a WebSocket server: messages come as a stream, and go into a sink.
@@ -81,13 +89,15 @@ pub struct WebSocketChannel {
     halves: Option<(Sender, Receiver)>,
     /// The sink's place among those who wait.
     sink_key: WaitKey,
+    /// How many messages the sink's flush waits for.
     sink_flush: Option<u64>,
 }
 
 impl WebSocketChannel {
     pub(crate) fn new(shared: &Arc<Shared>) -> Self {
-        let sender = Sender::new(Arc::clone(shared));
-        let receiver = Receiver::new(Arc::clone(shared));
+        let handle = Handle::new(Arc::clone(shared));
+        let sender = Sender::new(handle.clone());
+        let receiver = Receiver::new(handle);
         let sink_key = WaitKey::new(Arc::clone(shared));
         Self {
             halves: Some((sender, receiver)),
@@ -105,7 +115,7 @@ impl WebSocketChannel {
     }
 
     fn shared(&self) -> &Arc<Shared> {
-        &self.half().shared
+        &self.half().handle
     }
 
     /// Waits until the channel is open.
@@ -242,7 +252,7 @@ impl WebSocketChannel {
             .halves
             .take()
             .expect("the halves are taken only when the channel is");
-        let shared = Arc::clone(&receiver.shared);
+        let shared = Arc::clone(&receiver.handle);
         let snapshots = Snapshots::new(Arc::clone(&shared), Some(receiver));
         shared.lock().set_reading(Reading::Latest);
         snapshots
@@ -310,7 +320,7 @@ impl Sink<Message> for WebSocketChannel {
     fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         let channel = self.get_mut();
         let shared = Arc::clone(channel.shared());
-        poll_room(&shared, &mut channel.sink_key, cx)
+        poll_send_capacity(&shared, &mut channel.sink_key, cx)
     }
 
     fn start_send(mut self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
@@ -340,7 +350,7 @@ impl Sink<Message> for WebSocketChannel {
         if state.is_ended() {
             return Poll::Ready(Ok(()));
         }
-        state.wait_for_change(&mut channel.sink_key, cx);
+        state.wait(&mut channel.sink_key, WaitFor::Change, cx);
         Poll::Pending
     }
 }

@@ -64,10 +64,11 @@ mod runtime;
 mod websocket;
 
 pub use channel::WebSocketChannel;
+pub use channel::lifecycle::ChannelState;
 pub use channel::receiver::Receiver;
 pub use channel::sender::Sender;
 pub use channel::snapshot::{Snapshot, SnapshotState, Snapshots};
-pub use channel::state::ChannelState;
+
 pub use channel::waiting::{Closing, Ready};
 pub use connect::{Connect, connect};
 pub use error::{ConnectError, Error, Stage, TrySendError};

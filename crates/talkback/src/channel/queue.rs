@@ -19,8 +19,8 @@ pub(crate) struct Queue {
 }
 
 impl Queue {
-    /// Whether there is room for one more message. An empty queue takes one of any size.
-    pub(crate) fn has_room(&self) -> bool {
+    /// Whether there is capacity for one more message. An empty queue takes one of any size.
+    pub(crate) fn has_capacity(&self) -> bool {
         self.messages.is_empty() || (self.messages.len() < MESSAGES_MAX && self.bytes < BYTES_MAX)
     }
 
@@ -52,6 +52,10 @@ impl Queue {
         self.messages.is_empty()
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.messages.len()
+    }
+
     /// The size of all payloads in bytes.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
@@ -65,22 +69,22 @@ mod tests {
     #[test]
     fn holds_64_messages() {
         let mut queue = Queue::default();
-        while queue.has_room() {
+        while queue.has_capacity() {
             queue.push("x".into(), Compression::Auto);
         }
         assert_eq!(queue.messages.len(), MESSAGES_MAX);
         queue.pop();
-        assert!(queue.has_room());
+        assert!(queue.has_capacity());
     }
 
     #[test]
     fn holds_one_message_of_any_size_and_a_mebibyte_of_several() {
         let mut queue = Queue::default();
         queue.push(vec![0; 3 * BYTES_MAX].into(), Compression::Auto);
-        assert!(!queue.has_room());
+        assert!(!queue.has_capacity());
         queue.pop();
-        assert_eq!((queue.bytes(), queue.has_room()), (0, true));
+        assert_eq!((queue.bytes(), queue.has_capacity()), (0, true));
         queue.push(vec![0; BYTES_MAX - 1].into(), Compression::Auto);
-        assert!(queue.has_room());
+        assert!(queue.has_capacity());
     }
 }

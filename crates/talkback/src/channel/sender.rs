@@ -6,20 +6,23 @@ use std::task::Poll;
 
 use talkback_proto::{CloseCode, CloseFrame, CloseInfo, Compression, Message};
 
-use crate::channel::state::{ChannelState, Shared, WaitKey};
+use crate::channel::handle::Handle;
+use crate::channel::lifecycle::ChannelState;
+use crate::channel::state::WaitKey;
 use crate::channel::sync::Arc;
+use crate::channel::wait_list::WaitFor;
 use crate::channel::waiting::{Closing, poll_written};
 use crate::error::{Error, TrySendError};
 
 /// The sending half of a channel; cheap to clone. Dropping the last of all halves closes.
+#[derive(Clone)]
 pub struct Sender {
-    pub(crate) shared: Arc<Shared>,
+    pub(crate) handle: Handle,
 }
 
 impl Sender {
-    pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        shared.lock().add_handle();
-        Self { shared }
+    pub(crate) fn new(handle: Handle) -> Self {
+        Self { handle }
     }
 
     /// Queues a message, at once or not at all; see [`WebSocketChannel::try_send`](crate::WebSocketChannel::try_send).
@@ -27,7 +30,7 @@ impl Sender {
     /// # Errors
     /// A full queue, or a channel that is closing or closed; either hands the message back.
     pub fn try_send(&self, message: impl Into<Message>) -> Result<(), TrySendError> {
-        self.shared
+        self.handle
             .lock()
             .try_send(message.into(), Compression::Auto)
     }
@@ -66,16 +69,16 @@ impl Sender {
         compression: Compression,
     ) -> Result<(), TrySendError> {
         let mut waiting = Some(message);
-        let mut key = WaitKey::new(Arc::clone(&self.shared));
+        let mut key = WaitKey::new(Arc::clone(&self.handle));
         poll_fn(|cx| {
             let message = waiting
                 .take()
                 .expect("a future is not polled after its end");
-            let mut state = self.shared.lock();
+            let mut state = self.handle.lock();
             match state.try_send(message, compression) {
                 Err(TrySendError::Full(message)) => {
                     waiting = Some(message);
-                    state.wait_to_send(&mut key, cx);
+                    state.wait(&mut key, WaitFor::Sending, cx);
                     Poll::Pending
                 }
                 outcome => Poll::Ready(outcome),
@@ -92,14 +95,14 @@ impl Sender {
     /// # Cancel safety
     /// A dropped call loses nothing.
     pub async fn flush(&self) -> Result<(), Error> {
-        let mut key = WaitKey::new(Arc::clone(&self.shared));
-        let mut target = Some(self.shared.lock().progress().0);
-        poll_fn(|cx| poll_written(&self.shared, &mut target, &mut key, cx)).await
+        let mut key = WaitKey::new(Arc::clone(&self.handle));
+        let mut target = Some(self.handle.lock().queued());
+        poll_fn(|cx| poll_written(&self.handle, &mut target, &mut key, cx)).await
     }
 
     /// Begins to close with an empty close frame; see [`WebSocketChannel::close`](crate::WebSocketChannel::close).
     pub fn close(&self) -> Closing {
-        self.shared.lock().close(None);
+        self.handle.lock().close(None);
         self.closed()
     }
 
@@ -113,7 +116,7 @@ impl Sender {
             Ok(_) if cfg!(browser) && code != CloseCode::NORMAL && code.number() < 3000 => {
                 return self.closed().refused(Error::CloseCodeInBrowser(code));
             }
-            Ok(frame) => self.shared.lock().close(Some(frame)),
+            Ok(frame) => self.handle.lock().close(Some(frame)),
             Err(error) => return self.closed().refused(error.into()),
         }
         self.closed()
@@ -121,34 +124,22 @@ impl Sender {
 
     /// Waits until the channel has ended, by whoever's doing.
     pub fn closed(&self) -> Closing {
-        Closing::new(Arc::clone(&self.shared))
+        Closing::new(Arc::clone(&self.handle))
     }
 
     /// How far the channel has come.
     pub fn state(&self) -> ChannelState {
-        self.shared.lock().connection()
+        self.handle.lock().channel_state()
     }
 
     /// How the channel ended, once it has.
     pub fn close_info(&self) -> Option<CloseInfo> {
-        self.shared.lock().close_info().cloned()
+        self.handle.lock().close_info().cloned()
     }
 
     /// How many bytes wait to be written.
     pub fn buffered_amount(&self) -> usize {
-        self.shared.lock().buffered_amount()
-    }
-}
-
-impl Clone for Sender {
-    fn clone(&self) -> Self {
-        Self::new(Arc::clone(&self.shared))
-    }
-}
-
-impl Drop for Sender {
-    fn drop(&mut self) {
-        self.shared.lock().drop_handle();
+        self.handle.lock().buffered_bytes()
     }
 }
 

@@ -9,6 +9,7 @@ use talkback_proto::{CloseInfo, Message};
 use crate::channel::receiver::Receiver;
 use crate::channel::state::{Shared, State, WaitKey};
 use crate::channel::sync::Arc;
+use crate::channel::wait_list::WaitFor;
 use crate::error::Error;
 
 /// How far a channel has come, as a widget sees it.
@@ -102,7 +103,7 @@ impl Snapshots {
 
 impl Drop for Snapshots {
     fn drop(&mut self) {
-        self.shared.lock().drop_watcher();
+        self.shared.lock().remove_watcher();
     }
 }
 
@@ -119,7 +120,7 @@ impl Stream for Snapshots {
         if state.is_ended() {
             return Poll::Ready(None);
         }
-        state.wait_for_change(&mut snapshots.key, cx);
+        state.wait(&mut snapshots.key, WaitFor::Change, cx);
         Poll::Pending
     }
 }
@@ -144,15 +145,15 @@ mod tests {
         let info = |code, cause| CloseInfo::abnormal(code, Initiator::Remote, cause);
         match step {
             Step::Open => state.open(None),
-            Step::Data(text) => state.push_incoming(text.into()),
+            Step::Data(text) => state.deliver(text.into()),
             Step::Lost => {
                 let cause = CloseCause::Transport("reset".into());
                 let info = info(CloseCode::ABNORMAL, cause);
-                state.end(info.clone(), Some(Error::Closed(info)));
+                state.end(info);
             }
             Step::Closed => {
                 let info = info(CloseCode::NORMAL, CloseCause::ClosingHandshake);
-                state.end(info, None);
+                state.end(info);
             }
         }
     }

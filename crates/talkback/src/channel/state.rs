@@ -1,118 +1,40 @@
-//! What a channel's handles and its driver share: two bounded queues and how far it has come.
+//! What a channel's handles and its driver share, behind one lock.
+//!
+//! It is three things: the [`Outbox`], what waits to go out; the [`Inbox`], what has come in; and the
+//! [`Lifecycle`], how far the connection has come and how it ended. Handles and driver meet here, and
+//! nobody holds the lock while foreign code runs: wakers are called after it is released.
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::ops::{Deref, DerefMut};
 use std::sync::PoisonError;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use talkback_proto::{
-    CloseCause, CloseCode, CloseFrame, CloseInfo, Compression, Initiator, Message,
-};
+use talkback_proto::{CloseFrame, CloseInfo, Compression, Message, SendError};
 
-use crate::channel::queue::Queue;
+use crate::channel::inbox::{Inbox, Reading};
+use crate::channel::lifecycle::{ChannelState, Lifecycle};
+use crate::channel::outbox::{Outbox, Outgoing};
 use crate::channel::sync::{Arc, Mutex, MutexGuard};
-use crate::channel::waiters::Waiters;
+use crate::channel::wait_list::{WaitFor, WaitList};
 use crate::error::{Error, TrySendError};
-
-/// How far a channel has come.
-///
-/// ```text
-///  Connecting ──▶ Open ──▶ Closing ──▶ Closed
-///      │            └─────────────────────▲
-///      └──────────────────────────────────┘
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum ChannelState {
-    /// The connection is being made; messages are queued.
-    Connecting,
-    /// Messages pass in both directions.
-    Open,
-    /// This end has begun to close; nothing can be sent any more.
-    Closing,
-    /// The connection has ended, or could not be made.
-    Closed,
-}
-
-/// What becomes of messages that arrive.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Reading {
-    /// They wait in the queue for the receiver.
-    Queue,
-    /// Only the newest is kept, for snapshots.
-    Latest,
-    /// Nobody wants them.
-    Discard,
-}
 
 /// A channel's shared half.
 pub(crate) struct Shared {
     state: Mutex<State>,
 }
 
-/// Shows no message: one may be a secret.
-impl fmt::Debug for Shared {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let state = self.lock().connection();
-        f.debug_struct("Shared")
-            .field("state", &state)
-            .finish_non_exhaustive()
-    }
-}
-
 /// What the lock guards.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct State {
-    connection: ChannelState,
-    outgoing: Queue,
-    /// How many messages were ever queued, handed to the socket, and written by it.
-    queued: u64,
-    taken: u64,
-    written: u64,
-    /// Whether a message was taken that could not be sent.
-    is_lost: bool,
-    /// Bytes that the socket holds.
-    socket_bytes: usize,
-    incoming: Queue,
-    reading: Reading,
-    /// The close frame to send once the queue is empty.
-    close: Option<Option<CloseFrame>>,
-    /// Whether the driver has the close frame.
-    is_close_taken: bool,
-    /// Handles that keep the channel open.
-    handles: usize,
-    protocol: Option<Box<str>>,
-    /// Whether the connection was ever open.
-    was_open: bool,
-    end: Option<CloseInfo>,
-    error: Option<Error>,
-    is_error_reported: bool,
-    latency: Option<Duration>,
-    latest: Option<Message>,
-    /// Whether a message ever came.
-    has_data: bool,
-    /// How many look at snapshots.
-    watchers: usize,
-    /// Whether the connection takes no more messages, by the peer's doing.
-    is_refusing: bool,
+    outbox: Outbox,
+    inbox: Inbox,
+    lifecycle: Lifecycle,
+    /// Counts what snapshots show.
     version: u64,
     driver: Option<Waker>,
-    receiver: Option<Waker>,
-    /// Those who wait for a change of state, a snapshot or the end.
-    changes: Waiters,
-    /// Those who wait for room in the queue, or for it to be written.
-    senders: Waiters,
-}
-
-/// What the driver is to do next.
-#[derive(Debug)]
-pub(crate) enum Order {
-    /// Send this.
-    Send(Message, Compression),
-    /// Begin the closing handshake.
-    Close(Option<CloseFrame>),
-    /// Nothing.
-    Wait,
+    waits: WaitList,
 }
 
 /// A guard that wakes, after the lock is gone, whoever has to know what was changed under it.
@@ -122,7 +44,17 @@ pub(crate) struct Locked<'a> {
     wake: VecDeque<Waker>,
 }
 
-impl std::ops::Deref for Locked<'_> {
+/// Shows no message: one may be a secret.
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.lock().channel_state();
+        f.debug_struct("Shared")
+            .field("state", &state)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Deref for Locked<'_> {
     type Target = State;
 
     fn deref(&self) -> &State {
@@ -132,7 +64,7 @@ impl std::ops::Deref for Locked<'_> {
     }
 }
 
-impl std::ops::DerefMut for Locked<'_> {
+impl DerefMut for Locked<'_> {
     fn deref_mut(&mut self) -> &mut State {
         self.state
             .as_mut()
@@ -151,37 +83,8 @@ impl Drop for Locked<'_> {
 
 impl Shared {
     pub(crate) fn new() -> Arc<Self> {
-        let state = State {
-            connection: ChannelState::Connecting,
-            outgoing: Queue::default(),
-            queued: 0,
-            taken: 0,
-            written: 0,
-            is_lost: false,
-            socket_bytes: 0,
-            incoming: Queue::default(),
-            reading: Reading::Queue,
-            close: None,
-            is_close_taken: false,
-            handles: 0,
-            protocol: None,
-            was_open: false,
-            end: None,
-            error: None,
-            is_error_reported: false,
-            latency: None,
-            latest: None,
-            has_data: false,
-            watchers: 0,
-            is_refusing: false,
-            version: 0,
-            driver: None,
-            receiver: None,
-            changes: Waiters::default(),
-            senders: Waiters::default(),
-        };
         Arc::new(Self {
-            state: Mutex::new(state),
+            state: Mutex::new(State::default()),
         })
     }
 
@@ -201,18 +104,19 @@ impl Locked<'_> {
         self.wake.extend(waker);
     }
 
+    /// Wakes everyone who waits to send, or for what was sent.
     fn wake_senders(&mut self) {
-        let wakers = self.senders.take();
+        let wakers = self.waits.take(WaitFor::Sending);
         self.wake.extend(wakers);
     }
 
     /// Wakes everyone who looks at the channel from outside.
     fn wake_observers(&mut self) {
         self.version += 1;
-        let receiver = self.receiver.take();
-        let changes = self.changes.take();
+        let receiver = self.inbox.take_receiver();
+        let wakers = self.waits.take(WaitFor::Change);
         self.wake.extend(receiver);
-        self.wake.extend(changes);
+        self.wake.extend(wakers);
     }
 
     // ── For the handles ──────────────────────────────────────────────────────────────────────
@@ -223,60 +127,41 @@ impl Locked<'_> {
         message: Message,
         compression: Compression,
     ) -> Result<(), TrySendError> {
-        if self.is_closing() {
+        if self.is_send_refused() {
             return Err(TrySendError::Closed(message));
         }
-        if !self.outgoing.has_room() {
+        if !self.outbox.has_capacity() {
             return Err(TrySendError::Full(message));
         }
-        self.outgoing.push(message, compression);
-        self.queued += 1;
+        self.outbox.push(message, compression);
         self.wake_driver();
         Ok(())
     }
 
-    /// Queues a message, room or not, for a sink that has found room before.
+    /// Queues a message, capacity or not, for a sink that has found some before.
     pub(crate) fn push_outgoing(&mut self, message: Message) -> Result<(), Error> {
-        if self.is_closing() {
+        if self.is_send_refused() {
             return Err(self.send_error());
         }
-        self.outgoing.push(message, Compression::Auto);
-        self.queued += 1;
+        self.outbox.push(message, Compression::Auto);
         self.wake_driver();
         Ok(())
     }
 
     /// Begins to close, unless that has happened before.
     pub(crate) fn close(&mut self, frame: Option<CloseFrame>) {
-        if self.is_closing() {
+        if self.is_send_refused() {
             return;
         }
-        self.close = Some(frame);
-        if self.connection == ChannelState::Open {
-            self.connection = ChannelState::Closing;
-        }
+        self.outbox.request_close(frame);
         self.wake_senders();
         self.wake_observers();
         self.wake_driver();
     }
 
-    pub(crate) fn add_handle(&mut self) {
-        self.handles += 1;
-    }
-
-    /// Drops a handle; the last one closes.
-    pub(crate) fn drop_handle(&mut self) {
-        self.handles -= 1;
-        if self.handles == 0 {
-            self.close(None);
-        }
-    }
-
     /// Changes what becomes of messages that arrive.
     pub(crate) fn set_reading(&mut self, reading: Reading) {
-        self.reading = reading;
-        self.incoming.clear();
-        self.receiver = None;
+        self.inbox.set_reading(reading);
         self.wake_driver();
     }
 
@@ -285,185 +170,127 @@ impl Locked<'_> {
         &mut self,
         cx: &Context<'_>,
     ) -> Poll<Option<Result<Message, Error>>> {
-        let was_full = !self.incoming.has_room();
-        if let Some((message, _)) = self.incoming.pop() {
+        let was_full = !self.inbox.has_capacity();
+        if let Some(message) = self.inbox.pop() {
             if was_full {
                 self.wake_driver();
             }
             return Poll::Ready(Some(Ok(message)));
         }
-        if self.end.is_none() {
-            self.receiver = Some(cx.waker().clone());
+        if !self.is_ended() {
+            self.inbox.set_receiver(cx);
             return Poll::Pending;
         }
-        let is_first = !std::mem::replace(&mut self.is_error_reported, true);
-        let error = self.error.clone().filter(|_| is_first);
-        Poll::Ready(error.map(Err))
+        Poll::Ready(self.lifecycle.read_error().map(Err))
     }
 
-    // ── For the driver ───────────────────────────────────────────────────────────────────────
+    // ── For the driver's port ────────────────────────────────────────────────────────────────
 
-    pub(crate) fn open(&mut self, protocol: Option<&str>) {
-        self.protocol = protocol.map(Into::into);
-        self.was_open = true;
-        self.connection = match self.close {
-            Some(_) => ChannelState::Closing,
-            None => ChannelState::Open,
-        };
+    /// The connection is open.
+    pub(crate) fn open(&mut self, protocol: Option<Box<str>>) {
+        self.lifecycle.open(protocol);
         self.wake_observers();
     }
 
-    /// Tells how many of the messages taken are written, and what the socket still holds.
-    pub(crate) fn note_written(&mut self, written: u64, socket_bytes: usize) {
-        self.socket_bytes = socket_bytes;
-        if self.written != written && !self.is_lost {
-            self.written = written;
+    /// Takes what the socket is to send next.
+    pub(crate) fn take_outgoing(&mut self) -> Option<Outgoing> {
+        let outgoing = self.outbox.take();
+        if matches!(outgoing, Some(Outgoing::Message(..))) {
+            self.wake_senders();
+        }
+        outgoing
+    }
+
+    /// Learns how far what was taken has got; see [`Outbox::report`].
+    pub(crate) fn report_offsets(&mut self, end: u64, written: u64, socket_bytes: usize) {
+        let before = self.outbox.written();
+        self.outbox.report(end, written, socket_bytes);
+        if self.outbox.written() != before {
             self.wake_senders();
         }
     }
 
-    /// How many messages were handed to the driver.
-    #[cfg(not(browser))]
-    pub(crate) fn taken(&self) -> u64 {
-        self.taken
+    /// What was taken and not written cannot be written any more.
+    pub(crate) fn lose_in_flight(&mut self) {
+        self.outbox.lose_in_flight();
     }
 
-    /// A message could not be sent; nothing counts as written any more.
-    pub(crate) fn note_lost(&mut self) {
-        self.is_lost = true;
-    }
-
-    /// The next thing to do for the driver, which has room for a message.
-    pub(crate) fn next_order(&mut self) -> Order {
-        if let Some((message, compression)) = self.outgoing.pop() {
-            self.taken += 1;
-            self.socket_bytes += message.len();
+    /// The peer has closed or the connection is failing: what is queued cannot be sent any more.
+    pub(crate) fn stop_sending(&mut self) {
+        if self.lifecycle.stop_sending() {
+            self.outbox.discard_queue();
             self.wake_senders();
-            return Order::Send(message, compression);
-        }
-        match self.close.take() {
-            Some(frame) => {
-                // It stays set, for it is what closes the channel to senders.
-                self.close = Some(frame.clone());
-                self.is_close_taken = true;
-                Order::Close(frame)
-            }
-            None => Order::Wait,
+            self.wake_observers();
         }
     }
 
     /// Gives out a message that arrived.
     ///
     /// After a local close data is discarded, though the close frame may still wait behind others.
-    pub(crate) fn push_incoming(&mut self, message: Message) {
-        if self.close.is_some() {
-            return;
-        }
-        self.has_data = true;
-        // The last message is kept for those who draw it, and for nobody else.
-        let is_drawn = self.watchers > 0 || self.reading == Reading::Latest;
-        self.latest = is_drawn.then(|| message.clone());
-        if self.reading == Reading::Queue {
-            self.incoming.push(message, Compression::Auto);
-        }
-        self.wake_observers();
-    }
-
-    /// The peer has closed or the connection is failing: what is queued cannot be sent any more.
-    pub(crate) fn note_not_open(&mut self) {
-        if self.is_refusing || self.end.is_some() {
-            return;
-        }
-        self.is_refusing = true;
-        self.connection = ChannelState::Closing;
-        if self.has_outgoing() {
-            self.is_lost = true;
-            self.outgoing.clear();
-        }
-        self.wake_senders();
-        self.wake_observers();
-    }
-
-    /// Counts those who look at snapshots. The first sees the newest message that is still unread.
-    pub(crate) fn add_watcher(&mut self) {
-        self.watchers += 1;
-        if self.latest.is_none() {
-            self.latest = self.incoming.newest().cloned();
+    pub(crate) fn deliver(&mut self, message: Message) {
+        if !self.is_close_requested() {
+            self.inbox.push(message);
+            self.wake_observers();
         }
     }
 
-    pub(crate) fn drop_watcher(&mut self) {
-        self.watchers -= 1;
-        if self.watchers == 0 {
-            self.latest = None;
-        }
-    }
-
-    /// A browser sends no pings of ours, and times none.
-    #[cfg(not(browser))]
     pub(crate) fn set_latency(&mut self, latency: Duration) {
-        self.latency = Some(latency);
+        self.lifecycle.set_latency(latency);
     }
 
     /// The channel has ended: what is still queued is lost, and everyone learns it.
-    pub(crate) fn end(&mut self, info: CloseInfo, error: Option<Error>) {
-        if self.end.is_some() {
+    pub(crate) fn end(&mut self, info: CloseInfo) {
+        self.end_by(|lifecycle| lifecycle.end(info));
+    }
+
+    /// The connection could not be made, or without an error was closed before it was.
+    pub(crate) fn end_unopened(&mut self, error: Option<Error>) {
+        self.end_by(|lifecycle| lifecycle.end_unopened(error));
+    }
+
+    fn end_by(&mut self, end: impl FnOnce(&mut Lifecycle)) {
+        if self.is_ended() {
             return;
         }
-        self.connection = ChannelState::Closed;
-        self.end = Some(info);
-        self.error = error;
-        self.outgoing.clear();
-        self.socket_bytes = 0;
+        end(&mut self.lifecycle);
+        self.outbox.end();
         self.driver = None;
         self.wake_senders();
         self.wake_observers();
     }
-
-    /// The connection could not be made, or was closed before it was.
-    pub(crate) fn end_unopened(&mut self, error: Option<Error>) {
-        let (initiator, what) = match &error {
-            Some(error) => (error.initiator(), error.to_string()),
-            None => (
-                Initiator::Local,
-                "it was closed before it was open".to_owned(),
-            ),
-        };
-        let cause = CloseCause::NotOpened(what.into());
-        let info = CloseInfo::abnormal(CloseCode::ABNORMAL, initiator, cause);
-        self.end(info, error);
-    }
 }
 
 impl State {
-    /// Whether messages are refused: this end has begun to close, or the channel has ended.
-    pub(crate) fn is_closing(&self) -> bool {
-        self.close.is_some() || self.end.is_some() || self.is_refusing
+    /// Whether messages are refused: an end has begun to close, or the channel has ended.
+    pub(crate) fn is_send_refused(&self) -> bool {
+        let is_connected = matches!(self.lifecycle, Lifecycle::Connecting | Lifecycle::Open(_));
+        self.is_close_requested() || !is_connected
     }
 
+    /// Whether this end has begun to close.
     pub(crate) fn is_close_requested(&self) -> bool {
-        self.close.is_some()
+        self.outbox.is_close_requested()
     }
 
     pub(crate) fn is_ended(&self) -> bool {
-        self.end.is_some()
+        self.lifecycle.is_ended()
     }
 
+    pub(crate) fn has_queued(&self) -> bool {
+        self.outbox.has_messages()
+    }
+
+    /// Whether there is something for the driver to take.
     pub(crate) fn has_outgoing(&self) -> bool {
-        !self.outgoing.is_empty()
+        self.outbox.has_outgoing()
     }
 
-    /// Whether [`next_order`](Locked::next_order) has something that was not handed out before.
-    #[cfg(not(browser))]
-    pub(crate) fn has_order(&self) -> bool {
-        self.has_outgoing() || (self.close.is_some() && !self.is_close_taken)
+    /// Whether messages may come: there is capacity for them, or nobody waits for them.
+    pub(crate) fn may_receive(&self) -> bool {
+        self.inbox.has_capacity() || self.is_close_requested()
     }
 
-    /// Whether messages may come: there is room for them, or nobody waits for them.
-    pub(crate) fn may_read(&self) -> bool {
-        self.reading != Reading::Queue || self.incoming.has_room() || self.close.is_some()
-    }
-
+    /// Sets who is woken when there is something for the driver to do.
     pub(crate) fn set_driver(&mut self, cx: &Context<'_>) {
         match &mut self.driver {
             Some(waker) => waker.clone_from(cx.waker()),
@@ -471,80 +298,90 @@ impl State {
         }
     }
 
-    pub(crate) fn connection(&self) -> ChannelState {
-        match self.connection {
-            ChannelState::Connecting if self.close.is_some() => ChannelState::Closing,
-            connection => connection,
+    /// How far the channel has come, as its handles tell it.
+    pub(crate) fn channel_state(&self) -> ChannelState {
+        match self.lifecycle {
+            Lifecycle::Ended(_) => ChannelState::Closed,
+            Lifecycle::Closing(_) => ChannelState::Closing,
+            _ if self.is_close_requested() => ChannelState::Closing,
+            Lifecycle::Connecting => ChannelState::Connecting,
+            Lifecycle::Open(_) => ChannelState::Open,
         }
     }
 
     pub(crate) fn protocol(&self) -> Option<&str> {
-        self.protocol.as_deref()
+        self.lifecycle.protocol()
     }
 
     pub(crate) fn close_info(&self) -> Option<&CloseInfo> {
-        self.end.as_ref()
-    }
-
-    pub(crate) fn latency(&self) -> Option<Duration> {
-        self.latency
-    }
-
-    /// The bytes of payload that wait to be written, and what the socket holds of them.
-    pub(crate) fn buffered_amount(&self) -> usize {
-        self.outgoing.bytes() + self.socket_bytes
-    }
-
-    pub(crate) fn has_room(&self) -> bool {
-        self.outgoing.has_room()
-    }
-
-    /// The number of messages queued so far, and how many of them were written.
-    pub(crate) fn progress(&self) -> (u64, u64) {
-        (self.queued, self.written)
-    }
-
-    /// How `ready` ends, once it is known.
-    pub(crate) fn readiness(&self) -> Option<Result<(), Error>> {
-        if self.was_open {
-            return Some(Ok(()));
-        }
-        self.end.as_ref().map(|info| {
-            let closed = || Error::Closed(info.clone());
-            Err(self.error.clone().unwrap_or_else(closed))
-        })
-    }
-
-    /// Why nothing can be sent any more.
-    pub(crate) fn send_error(&self) -> Error {
-        let error = self.error.clone();
-        error.unwrap_or(Error::Send(talkback_proto::SendError::Closed))
-    }
-
-    pub(crate) fn version(&self) -> u64 {
-        self.version
-    }
-
-    pub(crate) fn has_data(&self) -> bool {
-        self.has_data
-    }
-
-    /// The newest message, while somebody looks at snapshots.
-    pub(crate) fn latest(&self) -> Option<&Message> {
-        self.latest.as_ref()
+        self.lifecycle.close_info()
     }
 
     /// What went wrong, if something did.
     pub(crate) fn error(&self) -> Option<&Error> {
-        self.error.as_ref()
+        self.lifecycle.error()
     }
 
-    pub(crate) fn wait_for_change(&mut self, key: &mut WaitKey, cx: &Context<'_>) {
-        self.changes.register(&mut key.change, cx);
+    pub(crate) fn latency(&self) -> Option<Duration> {
+        self.lifecycle.latency()
     }
 
-    pub(crate) fn wait_to_send(&mut self, key: &mut WaitKey, cx: &Context<'_>) {
-        self.senders.register(&mut key.sender, cx);
+    /// The bytes of payload that wait to be written, and what the socket holds of them.
+    pub(crate) fn buffered_bytes(&self) -> usize {
+        self.outbox.buffered_bytes()
+    }
+
+    pub(crate) fn has_send_capacity(&self) -> bool {
+        self.outbox.has_capacity()
+    }
+
+    /// How many messages were ever queued.
+    pub(crate) fn queued(&self) -> u64 {
+        self.outbox.queued()
+    }
+
+    /// How many of them are written.
+    pub(crate) fn written(&self) -> u64 {
+        self.outbox.written()
+    }
+
+    /// How `ready` ends, once it is known.
+    pub(crate) fn readiness(&self) -> Option<Result<(), Error>> {
+        self.lifecycle.readiness()
+    }
+
+    /// Why nothing can be sent any more.
+    pub(crate) fn send_error(&self) -> Error {
+        let error = self.error().cloned();
+        error.unwrap_or(Error::Send(SendError::Closed))
+    }
+
+    /// Grows with each change that a snapshot shows.
+    pub(crate) fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// Whether a message ever came.
+    pub(crate) fn has_data(&self) -> bool {
+        self.inbox.has_data()
+    }
+
+    /// The newest message, while somebody looks at snapshots.
+    pub(crate) fn latest(&self) -> Option<&Message> {
+        self.inbox.latest()
+    }
+
+    pub(crate) fn add_watcher(&mut self) {
+        self.inbox.add_watcher();
+    }
+
+    pub(crate) fn remove_watcher(&mut self) {
+        self.inbox.remove_watcher();
+    }
+
+    /// Has a future woken at the next change of this kind.
+    pub(crate) fn wait(&mut self, key: &mut WaitKey, what: WaitFor, cx: &Context<'_>) {
+        self.waits.register(&mut key.key, what, cx);
     }
 }
 
@@ -552,27 +389,19 @@ impl State {
 #[derive(Debug)]
 pub(crate) struct WaitKey {
     shared: Arc<Shared>,
-    change: Option<u64>,
-    sender: Option<u64>,
+    key: Option<u64>,
 }
 
 impl WaitKey {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        Self {
-            shared,
-            change: None,
-            sender: None,
-        }
+        Self { shared, key: None }
     }
 }
 
 impl Drop for WaitKey {
     fn drop(&mut self) {
-        if self.change.is_some() || self.sender.is_some() {
-            let mut state = self.shared.lock();
-            let (change, sender) = (self.change, self.sender);
-            state.changes.remove(change);
-            state.senders.remove(sender);
+        if let Some(key) = self.key {
+            self.shared.lock().waits.remove(key);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Waiting for a channel to open or to end, for room in its queue, and for what was written.
+//! Waiting for a channel to open or to end, for capacity in its queue, and for what was written.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -10,6 +10,7 @@ use talkback_proto::CloseInfo;
 use crate::channel::blocking;
 use crate::channel::state::{Shared, WaitKey};
 use crate::channel::sync::Arc;
+use crate::channel::wait_list::WaitFor;
 use crate::error::Error;
 
 /// Waits until a channel is open; see [`WebSocketChannel::ready`](crate::WebSocketChannel::ready).
@@ -50,7 +51,7 @@ impl Future for Ready {
         match state.readiness() {
             Some(outcome) => Poll::Ready(outcome),
             None => {
-                state.wait_for_change(&mut ready.key, cx);
+                state.wait(&mut ready.key, WaitFor::Change, cx);
                 Poll::Pending
             }
         }
@@ -110,27 +111,27 @@ impl Future for Closing {
         match state.close_info() {
             Some(info) => Poll::Ready(Ok(info.clone())),
             None => {
-                state.wait_for_change(&mut closing.key, cx);
+                state.wait(&mut closing.key, WaitFor::Change, cx);
                 Poll::Pending
             }
         }
     }
 }
 
-/// Waits for room in the queue.
-pub(crate) fn poll_room(
+/// Waits for capacity in the queue of sent messages.
+pub(crate) fn poll_send_capacity(
     shared: &Shared,
     key: &mut WaitKey,
     cx: &Context<'_>,
 ) -> Poll<Result<(), Error>> {
     let mut state = shared.lock();
-    if state.is_closing() {
+    if state.is_send_refused() {
         return Poll::Ready(Err(state.send_error()));
     }
-    if state.has_room() {
+    if state.has_send_capacity() {
         return Poll::Ready(Ok(()));
     }
-    state.wait_to_send(key, cx);
+    state.wait(key, WaitFor::Sending, cx);
     Poll::Pending
 }
 
@@ -142,13 +143,13 @@ pub(crate) fn poll_written(
     cx: &Context<'_>,
 ) -> Poll<Result<(), Error>> {
     let mut state = shared.lock();
-    let (queued, written) = state.progress();
-    if written >= *target.get_or_insert(queued) {
+    let queued = state.queued();
+    if state.written() >= *target.get_or_insert(queued) {
         return Poll::Ready(Ok(()));
     }
     if state.is_ended() {
         return Poll::Ready(Err(state.send_error()));
     }
-    state.wait_to_send(key, cx);
+    state.wait(key, WaitFor::Sending, cx);
     Poll::Pending
 }

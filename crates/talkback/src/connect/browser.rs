@@ -5,13 +5,13 @@ use talkback_proto::handshake::{WsUrl, check_subprotocols};
 use crate::channel::state::Shared;
 use crate::channel::sync::Arc;
 use crate::connect::Connect;
-use crate::driver::browser::{Opening, drive};
+use crate::driver::browser::{self, Opening};
 use crate::error::ConnectError;
 
 impl Connect {
     /// Starts the driver of a channel.
     pub(crate) fn drive(self, shared: Arc<Shared>) {
-        drive(self.opening(), shared);
+        browser::spawn(self.opening(), shared);
     }
 
     /// Holds the options against what a browser can do.

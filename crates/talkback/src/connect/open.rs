@@ -24,10 +24,9 @@ use crate::connect::one_at_a_time;
 #[cfg(feature = "tls")]
 use crate::connect::tls::{self, TlsOptions};
 use crate::connect::transport::Transport;
-use crate::driver::native::drive;
+use crate::driver::native;
 use crate::error::{ConnectError, Stage};
 use crate::http_io::{ReadHeadError, read_body, read_response, write_all};
-use crate::runtime;
 use crate::websocket::WebSocket;
 use crate::websocket::keys::random;
 
@@ -41,7 +40,7 @@ impl Connect {
         let close_timeout = self.limits.close_timeout;
         // In a box of its own, which is freed once the channel is open.
         let opening = Box::pin(async move { Ok(self.run().await?) });
-        runtime::spawn(drive(opening, shared, close_timeout));
+        native::spawn(opening, shared, close_timeout);
     }
 
     async fn run(mut self) -> Result<WebSocket<Transport>, ConnectError> {

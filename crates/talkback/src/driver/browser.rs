@@ -1,11 +1,11 @@
-//! wasm: what the driver does elsewhere, over the browser's WebSocket.
+//! wasm: the browser's WebSocket behind a channel.
 //!
 //! A local task owns the socket and its callbacks; the channel's handles, which are `Send` and
 //! `Sync` as everywhere, hold the shared state only. The browser does the protocol: it answers
 //! pings, masks, checks UTF-8 and the handshake.
 //!
-//! **Receiving.** A browser hands out messages as they come and cannot be made to wait. What the
-//! channel's queue has no room for waits in an inbox of at most 16 MiB (the message limit), 64 bytes
+//! **Receiving.** A browser hands out messages as they come and knows no backpressure. What the
+//! channel's queue has no capacity for waits with the socket, up to 16 MiB (the message limit), 64 bytes
 //! for keeping each included; beyond that the channel is closed with 4009 and ends with [`CloseCause::Overflow`].
 //!
 //! **Sending.** The driver hands messages to the browser while less than 64 KiB wait there
@@ -18,41 +18,41 @@
 //! handed over at once: a page with an open socket cannot be kept for the way back, and the peer
 //! learns that it is gone.
 
-mod inbox;
+mod events;
 mod socket;
 
-use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
-use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use gloo_timers::future::TimeoutFuture;
 use talkback_proto::handshake::WsUrl;
 use talkback_proto::{
-    CloseCause, CloseCode, CloseFrame, CloseInfo, Initiator, Limits, ProtocolError,
+    CloseCause, CloseCode, CloseFrame, CloseInfo, Compression, Initiator, Limits, Message,
+    ProtocolError,
 };
 use wasm_bindgen_futures::spawn_local;
 
-use self::inbox::Closed;
-use self::socket::Socket;
-use crate::channel::state::{Order, Shared};
+use crate::channel::state::Shared;
 use crate::channel::sync::Arc;
-use crate::error::{ConnectError, Error, Stage};
+use crate::driver::browser::events::Closed;
+use crate::driver::browser::socket::BrowserSocket;
+use crate::driver::port::Port;
+use crate::driver::pump;
+use crate::driver::socket::{Lost, SendProgress, Socket};
+use crate::driver::timer::{Timer, timer};
+use crate::error::{ConnectError, Stage};
 
-/// How long after the last look `bufferedAmount` is looked at again, in milliseconds: twice as long
-/// each time that nothing has left since.
-const LOOK_AGAIN_MIN: u32 = 5;
-const LOOK_AGAIN_MAX: u32 = 80;
+/// How long after the last look `bufferedAmount` is looked at again: twice as long each time that
+/// nothing has left since.
+const LOOK_AGAIN_MIN: Duration = Duration::from_millis(5);
+const LOOK_AGAIN_MAX: Duration = Duration::from_millis(80);
 
-/// What the inbox may hold beyond one message of the largest size, in bytes.
-const INBOX_SLACK: u64 = 64 * 1024;
+/// What may wait with the socket beyond one message of the largest size, in bytes.
+const UNREAD_SLACK: u64 = 64 * 1024;
 
 /// The code that tells the peer that its messages were too many or too big. A page may not send
 /// 1009.
 const TOO_BIG: u16 = 4009;
-
-type Timer = Pin<Box<TimeoutFuture>>;
 
 /// A connection to be made by the browser.
 pub(crate) struct Opening {
@@ -63,175 +63,192 @@ pub(crate) struct Opening {
 }
 
 /// Opens the connection and pumps it until its end, in a task of this thread.
-pub(crate) fn drive(opening: Result<Opening, ConnectError>, shared: Arc<Shared>) {
-    spawn_local(async move {
-        let opened = match opening {
-            Ok(opening) => open(opening, &shared).await,
-            Err(error) => Err(Some(error)),
-        };
-        pump(opened, &shared).await;
-    });
+pub(crate) fn spawn(opening: Result<Opening, ConnectError>, shared: Arc<Shared>) {
+    let port = Port::new(shared);
+    let on_page_left = port.closer();
+    let close_timeout = match &opening {
+        Ok(opening) => opening.limits.close_timeout,
+        Err(_) => Duration::ZERO,
+    };
+    let opening = async move { Ok(open(opening?, on_page_left).await?) };
+    spawn_local(pump::drive::<Connection, _>(opening, port, close_timeout));
 }
 
-/// Pumps a socket until its end, or tells that there is none.
-async fn pump(opened: Result<Pump, Option<ConnectError>>, shared: &Shared) {
-    match opened {
-        Ok(mut pump) => {
-            shared.lock().open(pump.socket.protocol().as_deref());
-            let info = poll_fn(|cx| pump.poll(shared, cx)).await;
-            let error = (!info.is_normal()).then(|| Error::Closed(info.clone()));
-            shared.lock().end(info, error);
-        }
-        Err(error) => shared.lock().end_unopened(error.map(Error::Connect)),
-    }
-}
-
-/// Waits until the socket is open; `None` is a channel that was closed meanwhile.
-async fn open(opening: Opening, shared: &Shared) -> Result<Pump, Option<ConnectError>> {
-    let shown = opening.url.to_string();
-    let socket = Socket::open(&opening.url, &opening.subprotocols).map_err(Some)?;
-    let mut patience = timer(opening.timeout);
-    let mut close_patience = None;
+/// Waits until the socket is open.
+async fn open(
+    opening: Opening,
+    on_page_left: impl Fn() + 'static,
+) -> Result<Connection, ConnectError> {
+    let url = opening.url.to_string();
+    let socket = BrowserSocket::open(&opening.url, &opening.subprotocols, on_page_left)?;
+    let mut connect_timer = timer(opening.timeout);
     poll_fn(|cx| {
         socket.set_waker(cx);
         if socket.is_open() {
             return Poll::Ready(Ok(()));
         }
-        if socket.close_event().is_some() {
-            let url = shown.clone();
-            return Poll::Ready(Err(Some(ConnectError::Browser { url })));
+        if socket.closed().is_some() {
+            let url = url.clone();
+            return Poll::Ready(Err(ConnectError::Browser { url }));
         }
-        if patience.as_mut().poll(cx).is_ready() {
-            let (url, after) = (shown.clone(), opening.timeout);
-            let stage = Stage::Handshake;
-            return Poll::Ready(Err(Some(ConnectError::Timeout { url, after, stage })));
-        }
-        let mut state = shared.lock();
-        state.set_driver(cx);
-        if socket.is_page_left() {
-            state.close(None);
-        }
-        if !state.is_close_requested() {
-            return Poll::Pending;
-        }
-        if !state.has_outgoing() {
-            return Poll::Ready(Err(None));
-        }
-        drop(state);
-        let patience = close_patience.get_or_insert_with(|| timer(opening.limits.close_timeout));
-        patience.as_mut().poll(cx).map(|()| Err(None))
+        connect_timer.as_mut().poll(cx).map(|()| {
+            Err(ConnectError::Timeout {
+                url: url.clone(),
+                after: opening.timeout,
+                stage: Stage::Handshake,
+            })
+        })
     })
     .await?;
-    Ok(Pump {
+    Ok(Connection {
         socket,
         limits: opening.limits,
-        handed: 0,
-        taken: 0,
-        marks: VecDeque::new(),
+        closing: Closing::No,
+        handed_over: 0,
         written: 0,
-        is_closing: false,
-        failure: None,
         look_again: None,
-        pause: LOOK_AGAIN_MIN,
-        close_patience,
+        look_again_after: LOOK_AGAIN_MIN,
+        close_timer: None,
     })
 }
 
 /// An open socket and what is being waited for.
-struct Pump {
-    socket: Socket,
+struct Connection {
+    socket: BrowserSocket,
     limits: Limits,
+    closing: Closing,
     /// How many bytes the browser was handed.
-    handed: u64,
-    /// How many messages.
-    taken: u64,
-    /// Where in those bytes messages end that the browser still holds, a mark for each time that some
-    /// were handed over: how many messages, how many bytes.
-    marks: VecDeque<(u64, u64)>,
-    /// How many messages the browser has written.
+    handed_over: u64,
+    /// How many of them had left at the last look.
     written: u64,
-    /// Whether this end has begun to close.
-    is_closing: bool,
-    /// Why this end gave the connection up.
-    failure: Option<CloseCause>,
-    /// The timer for the next look at what has left, and how many bytes had when it was set.
-    look_again: Option<(Timer, u64)>,
-    /// How long the next such timer is, in milliseconds.
-    pause: u32,
-    close_patience: Option<Timer>,
+    /// The timer for the next look at what has left.
+    look_again: Option<Timer>,
+    /// How long the next such timer is.
+    look_again_after: Duration,
+    close_timer: Option<Timer>,
 }
 
-impl Pump {
-    /// Passes messages both ways, until the end.
-    fn poll(&mut self, shared: &Shared, cx: &mut Context<'_>) -> Poll<CloseInfo> {
+/// Whether this end has begun to close.
+#[derive(Debug)]
+enum Closing {
+    No,
+    /// As the channel wants it.
+    Asked,
+    /// As this end gives the peer up.
+    Failed(CloseCause),
+}
+
+impl Socket for Connection {
+    fn subprotocol(&self) -> Option<Box<str>> {
+        self.socket.protocol().map(Into::into)
+    }
+
+    fn has_send_capacity(&self) -> bool {
+        self.socket.closed().is_none() && self.socket.buffered() <= self.buffered_max()
+    }
+
+    fn start_send(&mut self, message: Message, _: Compression) -> Result<(), Lost> {
+        // A socket that is closing takes messages, and forgets them.
+        if self.socket.is_ending() {
+            return Err(Lost);
+        }
+        self.socket.send(&message).map_err(|_| Lost)?;
+        self.handed_over += message.len() as u64;
+        Ok(())
+    }
+
+    fn start_close(&mut self, frame: Option<CloseFrame>) {
+        // The peer's close frame may be the first (RFC 6455 §7.1.5), and is answered by the browser.
+        if matches!(self.closing, Closing::No) && !self.socket.is_ending() {
+            self.closing = Closing::Asked;
+            let frame = frame.as_ref();
+            self.socket
+                .close(frame.map(|frame| (frame.code().number(), frame.reason())));
+        }
+    }
+
+    fn start_close_timeout(&mut self) {
+        let close_timeout = self.limits.close_timeout;
+        self.close_timer.get_or_insert_with(|| timer(close_timeout));
+    }
+
+    fn continue_close_timeout(&mut self, timer: Timer) {
+        self.close_timer = Some(timer);
+    }
+
+    /// Looks how much has left, and again later if not all has.
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Lost>> {
         self.socket.set_waker(cx);
-        shared.lock().set_driver(cx);
-        if self.socket.is_page_left() {
-            shared.lock().close(None);
-        }
-        // Before what came is passed on, as from now on the queue takes all of it: the end does not
-        // wait for a reader.
-        if self.socket.is_ending() && !self.is_closing {
-            let mut state = shared.lock();
-            if !state.is_close_requested() {
-                state.note_not_open();
+        while self.written != self.handed_over {
+            let written = self.send_progress().written;
+            if written == self.handed_over {
+                self.written = written;
+                self.look_again = None;
+                self.look_again_after = LOOK_AGAIN_MIN;
+                break;
             }
+            let after = self.look_again_after;
+            let timer = self.look_again.get_or_insert_with(|| {
+                self.written = written;
+                timer(after)
+            });
+            ready!(timer.as_mut().poll(cx));
+            self.look_again_after = if written == self.written {
+                LOOK_AGAIN_MAX.min(after * 2)
+            } else {
+                LOOK_AGAIN_MIN
+            };
+            self.look_again = None;
         }
-        self.pass_incoming(shared);
-        if self.socket.close_event().is_none() {
-            self.take_orders(shared);
-            self.watch_buffer(shared, cx);
-        }
-        self.poll_end(shared, cx)
+        Poll::Ready(Ok(()))
     }
 
-    fn pass_incoming(&mut self, shared: &Shared) {
-        while (self.socket.is_ending() || shared.lock().may_read())
-            && let Some(message) = self.socket.next_message()
-        {
-            if message.len() as u64 > self.limits.message_size_max {
-                let error = ProtocolError::MessageTooBig {
-                    size: message.len() as u64,
-                    size_max: self.limits.message_size_max,
-                };
-                return self.fail(CloseCause::Protocol(error), shared);
-            }
-            if !self.is_closing {
-                shared.lock().push_incoming(message);
-            }
-        }
-        if self.socket.inbox_bytes() as u64
-            > self.limits.message_size_max.saturating_add(INBOX_SLACK)
-        {
-            self.fail(CloseCause::Overflow, shared);
-        }
+    fn can_send(&self) -> bool {
+        matches!(self.closing, Closing::No) && !self.socket.is_ending()
     }
 
-    fn take_orders(&mut self, shared: &Shared) {
-        self.hand_over(shared);
-        if self.marks.back().map_or(self.written, |mark| mark.0) != self.taken {
-            self.marks.push_back((self.taken, self.handed));
+    fn send_progress(&self) -> SendProgress {
+        // The browser is asked only while it may hold something.
+        let buffered = match self.written == self.handed_over {
+            true => 0,
+            false => self.socket.buffered(),
+        };
+        SendProgress {
+            end: self.handed_over,
+            written: self.handed_over.saturating_sub(buffered as u64),
+            buffered,
         }
     }
 
-    fn hand_over(&mut self, shared: &Shared) {
-        while self.socket.buffered() <= self.buffered_max() {
-            let order = shared.lock().next_order();
-            match order {
-                Order::Send(message, _) => {
-                    // A socket that is closing takes messages, and forgets them.
-                    if self.socket.is_ending() || self.socket.send(&message).is_err() {
-                        shared.lock().note_lost();
-                    }
-                    self.handed += message.len() as u64;
-                    self.taken += 1;
-                }
-                Order::Close(frame) => return self.close(frame.as_ref()),
-                Order::Wait => return,
-            }
-        }
+    /// At the end all that came is given out: it does not wait for a reader.
+    fn can_hold_back(&self) -> bool {
+        !self.socket.is_ending()
     }
 
+    fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Result<Message, CloseInfo>> {
+        while let Some(message) = self.socket.next_message() {
+            let (size, size_max) = (message.len() as u64, self.limits.message_size_max);
+            if size > size_max {
+                let error = ProtocolError::MessageTooBig { size, size_max };
+                self.fail(CloseCause::Protocol(error));
+            } else if matches!(self.closing, Closing::No) {
+                return Poll::Ready(Ok(message));
+            }
+        }
+        self.poll_closed(cx).map(Err)
+    }
+
+    /// The browser knows no backpressure: what nobody reads stays with the socket.
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<CloseInfo> {
+        let unread_max = self.limits.message_size_max.saturating_add(UNREAD_SLACK);
+        if self.socket.unread_bytes() as u64 > unread_max {
+            self.fail(CloseCause::Overflow);
+        }
+        self.poll_closed(cx)
+    }
+}
+
+impl Connection {
     /// How many bytes may wait in the browser for more to be handed over.
     fn buffered_max(&self) -> usize {
         if self.socket.is_page_left() {
@@ -243,88 +260,44 @@ impl Pump {
         }
     }
 
-    /// Tells how much has left, and looks again later if not all has.
-    fn watch_buffer(&mut self, shared: &Shared, cx: &mut Context<'_>) {
-        loop {
-            let left = self.note_written(shared);
-            if left == self.handed {
-                self.look_again = None;
-                self.pause = LOOK_AGAIN_MIN;
-                return;
-            }
-            let pause = self.pause;
-            let (timer, left_before) = self
-                .look_again
-                .get_or_insert_with(|| (Box::pin(TimeoutFuture::new(pause)), left));
-            if timer.as_mut().poll(cx).is_pending() {
-                return;
-            }
-            self.pause = if left == *left_before {
-                LOOK_AGAIN_MAX.min(pause * 2)
-            } else {
-                LOOK_AGAIN_MIN
-            };
-            self.look_again = None;
-            self.take_orders(shared);
-        }
-    }
-
-    /// Tells how far the messages have left; returns how many bytes have.
-    fn note_written(&mut self, shared: &Shared) -> u64 {
-        let buffered = self.socket.buffered();
-        let left = self.handed.saturating_sub(buffered as u64);
-        while let Some(&(messages, end)) = self.marks.front()
-            && end <= left
-        {
-            self.marks.pop_front();
-            self.written = messages;
-        }
-        shared.lock().note_written(self.written, buffered);
-        left
-    }
-
-    fn close(&mut self, frame: Option<&CloseFrame>) {
-        // The peer's close frame was the first (RFC 6455 §7.1.5), and is answered by the browser.
-        if self.is_closing || self.socket.is_ending() {
-            return;
-        }
-        self.is_closing = true;
-        self.socket
-            .close(frame.map(|frame| (frame.code().number(), frame.reason())));
-    }
-
     /// Gives up a peer that sends too much.
-    fn fail(&mut self, cause: CloseCause, shared: &Shared) {
-        if self.failure.is_none() && !self.is_closing {
-            self.failure = Some(cause);
-            self.is_closing = true;
-            self.socket.clear();
-            shared.lock().note_not_open();
+    fn fail(&mut self, cause: CloseCause) {
+        if matches!(self.closing, Closing::No) {
+            self.closing = Closing::Failed(cause);
+            self.socket.discard_messages();
             self.socket.close(Some((TOO_BIG, "too much to receive")));
+            self.start_close_timeout();
         }
     }
 
-    fn poll_end(&mut self, shared: &Shared, cx: &mut Context<'_>) -> Poll<CloseInfo> {
-        if let Some(event) = self.socket.close_event() {
+    /// Waits for the end, within the close timeout if that runs.
+    fn poll_closed(&mut self, cx: &mut Context<'_>) -> Poll<CloseInfo> {
+        if let Some(event) = self.socket.closed() {
             return Poll::Ready(self.info(&event));
         }
-        if !shared.lock().is_close_requested() && !self.is_closing {
+        let Some(timer) = &mut self.close_timer else {
             return Poll::Pending;
-        }
-        let patience = self
-            .close_patience
-            .get_or_insert_with(|| timer(self.limits.close_timeout));
-        patience.as_mut().poll(cx).map(|()| {
-            let cause = self.failure.take().unwrap_or(CloseCause::CloseTimeout);
+        };
+        timer.as_mut().poll(cx).map(|()| {
+            let cause = self.failure().unwrap_or(CloseCause::CloseTimeout);
             CloseInfo::abnormal(CloseCode::ABNORMAL, Initiator::Local, cause)
         })
     }
 
+    /// Why this end gave the peer up, if it did.
+    fn failure(&self) -> Option<CloseCause> {
+        match &self.closing {
+            Closing::Failed(cause) => Some(cause.clone()),
+            Closing::No | Closing::Asked => None,
+        }
+    }
+
     /// The end as far as a browser tells it.
-    fn info(&mut self, event: &Closed) -> CloseInfo {
+    fn info(&self, event: &Closed) -> CloseInfo {
         let code = CloseCode::new(event.code);
-        let failure = self.failure.take().or_else(|| failure(event, code));
-        let initiator = if self.is_closing || event.is_failed || failure.is_some() {
+        let failure = self.failure().or_else(|| failure(event, code));
+        let is_closing = !matches!(self.closing, Closing::No);
+        let initiator = if is_closing || event.is_failed || failure.is_some() {
             Initiator::Local
         } else {
             Initiator::Remote
@@ -360,10 +333,4 @@ fn lost(event: &Closed) -> CloseCause {
         "it ended without a close frame"
     };
     CloseCause::Transport(what.into())
-}
-
-fn timer(duration: Duration) -> Timer {
-    // A browser's timers hold 31 bits of milliseconds, 24 days.
-    let milliseconds = u32::try_from(duration.as_millis()).unwrap_or(u32::MAX);
-    Box::pin(TimeoutFuture::new(milliseconds.min(i32::MAX as u32)))
 }

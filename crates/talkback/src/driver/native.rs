@@ -1,232 +1,30 @@
-//! The task that pumps a [`WebSocket`] for a channel's handles.
+//! native: a [`WebSocket`] behind a channel.
 
-use std::collections::VecDeque;
-use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
-use std::task::{Context, Poll};
+use std::future::Future;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use talkback_proto::{CloseCause, CloseCode, CloseInfo, Initiator};
+use talkback_proto::{CloseFrame, CloseInfo, Compression, Message};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::{Sleep, sleep};
 
 use crate::channel::WebSocketChannel;
-use crate::channel::state::{Order, Shared};
+use crate::channel::state::Shared;
 use crate::channel::sync::Arc;
+use crate::driver::port::Port;
+use crate::driver::pump;
+use crate::driver::socket::{Lost, SendProgress, Socket};
+use crate::driver::timer::Timer;
 use crate::error::Error;
 use crate::runtime;
 use crate::websocket::WebSocket;
 
-/// How many messages the driver passes on before it lets other tasks run.
-const TURNS: usize = 128;
-
-/// Opens a connection and pumps it until its end.
-///
-/// While it opens, messages are queued. If the channel is closed meanwhile with nothing queued, it
-/// gives up at once; with messages queued it goes on for the close timeout.
-pub(crate) fn drive<T, F>(
-    opening: F,
-    shared: Arc<Shared>,
-    close_timeout: Duration,
-) -> impl Future<Output = ()>
+/// Starts the task that opens a connection for a channel and pumps it.
+pub(crate) fn spawn<T, F>(opening: F, shared: Arc<Shared>, close_timeout: Duration)
 where
-    T: AsyncRead + AsyncWrite + Unpin,
-    F: Future<Output = Result<WebSocket<T>, Error>>,
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    F: Future<Output = Result<WebSocket<T>, Error>> + Send + 'static,
 {
-    // Made here, so that a task that is dropped before its first poll ends the channel too.
-    let guard = EndGuard(Arc::clone(&shared));
-    async move {
-        open_and_pump(opening, &shared, close_timeout).await;
-        drop(guard);
-    }
-}
-
-async fn open_and_pump<T, F>(opening: F, shared: &Shared, close_timeout: Duration)
-where
-    T: AsyncRead + AsyncWrite + Unpin,
-    F: Future<Output = Result<WebSocket<T>, Error>>,
-{
-    // Made when the channel is closed before it is open.
-    let mut patience: Option<Pin<Box<Sleep>>> = None;
-    let opened = {
-        let mut opening = pin!(opening);
-        poll_fn(|cx| {
-            if let Poll::Ready(opened) = opening.as_mut().poll(cx) {
-                return Poll::Ready(Some(opened));
-            }
-            poll_given_up(shared, close_timeout, &mut patience, cx).map(|()| None)
-        })
-        .await
-    };
-    match opened {
-        None => shared.lock().end_unopened(None),
-        Some(Err(error)) => shared.lock().end_unopened(Some(error)),
-        Some(Ok(mut socket)) => {
-            if let Some(patience) = patience {
-                socket.set_close_deadline(patience.deadline().into_std());
-            }
-            shared.lock().open(socket.protocol());
-            let mut pump = Pump {
-                socket,
-                marks: VecDeque::new(),
-                written: 0,
-            };
-            let error = poll_fn(|cx| pump.poll(shared, cx)).await;
-            let info = pump.socket.close_info();
-            let info = info.expect("a socket that ended says how").clone();
-            shared.lock().end(info, error);
-        }
-    }
-}
-
-/// Ends the channel if its driver is dropped, as when a runtime shuts down.
-struct EndGuard(Arc<Shared>);
-
-impl Drop for EndGuard {
-    fn drop(&mut self) {
-        let mut state = self.0.lock();
-        if !state.is_ended() {
-            let cause =
-                CloseCause::Transport("there is no runtime any more to drive the channel".into());
-            let info = CloseInfo::abnormal(CloseCode::ABNORMAL, Initiator::Local, cause);
-            state.end(info.clone(), Some(Error::Closed(info)));
-        }
-    }
-}
-
-/// Whether a channel that is not open yet is to be given up.
-fn poll_given_up(
-    shared: &Shared,
-    close_timeout: Duration,
-    patience: &mut Option<Pin<Box<Sleep>>>,
-    cx: &mut Context<'_>,
-) -> Poll<()> {
-    {
-        let mut state = shared.lock();
-        state.set_driver(cx);
-        if !state.is_close_requested() {
-            return Poll::Pending;
-        }
-        if !state.has_outgoing() {
-            return Poll::Ready(());
-        }
-    }
-    let patience = patience.get_or_insert_with(|| Box::pin(sleep(close_timeout)));
-    patience.as_mut().poll(cx)
-}
-
-/// An open socket, and how far its messages have left.
-struct Pump<T> {
-    socket: WebSocket<T>,
-    /// Where in the bytes to write the messages taken so far end, a mark for each time that some
-    /// were taken: how many messages, how many bytes.
-    marks: VecDeque<(u64, u64)>,
-    /// How many messages are written.
-    written: u64,
-}
-
-impl<T: AsyncRead + AsyncWrite + Unpin> Pump<T> {
-    /// Passes messages both ways; the outcome is the error of an abnormal end.
-    fn poll(&mut self, shared: &Shared, cx: &mut Context<'_>) -> Poll<Option<Error>> {
-        for _ in 0..TURNS {
-            self.take_orders(shared, cx);
-            let flushed = self.socket.poll_flush_output(cx);
-            self.note_written(shared, &flushed);
-            let (may_read, has_order) = {
-                let state = shared.lock();
-                (state.may_read(), state.has_order())
-            };
-            // Where nothing can be written any more, messages may still come, and need room.
-            let may_read = may_read || !self.socket.is_receiving();
-            let goes_on = flushed.is_ready() && self.socket.is_open() && has_order;
-            if !may_read {
-                self.socket.pause_keepalive();
-                if goes_on {
-                    continue;
-                }
-                // Nothing is read, so only a timeout can end this.
-                return self.socket.poll_timeouts(cx).map(|()| self.end_error());
-            }
-            match self.socket.poll_recv(cx) {
-                Poll::Ready(Ok(Some(message))) => shared.lock().push_incoming(message),
-                Poll::Ready(outcome) => return Poll::Ready(outcome.err()),
-                Poll::Pending if goes_on => {}
-                Poll::Pending => {
-                    if let Some(latency) = self.socket.latency() {
-                        shared.lock().set_latency(latency);
-                    }
-                    // Reading may have written, or found that the peer has closed.
-                    self.note_written(shared, &Poll::Ready(Ok(())));
-                    return Poll::Pending;
-                }
-            }
-        }
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    }
-
-    /// The error of a connection that ended by a timeout.
-    fn end_error(&self) -> Option<Error> {
-        let info = self.socket.close_info()?;
-        (!info.is_normal()).then(|| Error::Closed(info.clone()))
-    }
-
-    /// Tells the handles how far their messages have left, and whether more are taken.
-    fn note_written(&mut self, shared: &Shared, flushed: &Poll<Result<(), Error>>) {
-        let (_, bytes) = self.socket.progress();
-        while let Some(&(messages, end)) = self.marks.front()
-            && end <= bytes
-        {
-            self.written = messages;
-            self.marks.pop_front();
-        }
-        let mut state = shared.lock();
-        if matches!(flushed, Poll::Ready(Err(_))) {
-            state.note_lost();
-        }
-        state.note_written(self.written, self.socket.buffered_amount());
-        if !self.socket.is_open() && !state.is_close_requested() {
-            state.note_not_open();
-        }
-    }
-
-    /// Hands to the socket what the handles want, as far as it has room.
-    fn take_orders(&mut self, shared: &Shared, cx: &mut Context<'_>) {
-        let is_close_requested = {
-            let mut state = shared.lock();
-            state.set_driver(cx);
-            state.is_close_requested()
-        };
-        if is_close_requested {
-            // What is queued leaves first, but a peer that does not read gets no more time for it.
-            self.socket.start_close_timeout();
-        }
-        while self.socket.has_room() {
-            let order = shared.lock().next_order();
-            match order {
-                Order::Send(message, compression) => {
-                    // If the peer has closed, the end will be reported.
-                    if self
-                        .socket
-                        .start_send_message(message, compression)
-                        .is_err()
-                    {
-                        shared.lock().note_lost();
-                    }
-                }
-                Order::Close(frame) => {
-                    self.socket.begin_close(frame);
-                    break;
-                }
-                Order::Wait => break,
-            }
-        }
-        let taken = shared.lock().taken();
-        let (end, _) = self.socket.progress();
-        if self.marks.back().map_or(self.written, |mark| mark.0) != taken {
-            self.marks.push_back((taken, end));
-        }
-    }
+    runtime::spawn(pump::drive(opening, Port::new(shared), close_timeout));
 }
 
 /// A channel over a socket that is open, such as one that a server accepted. Its driver runs as that
@@ -239,8 +37,81 @@ where
         let shared = Shared::new();
         let channel = Self::new(&shared);
         let close_timeout = socket.limits().close_timeout;
-        shared.lock().open(socket.protocol());
-        runtime::spawn(drive(std::future::ready(Ok(socket)), shared, close_timeout));
+        shared.lock().open(socket.subprotocol());
+        spawn(std::future::ready(Ok(socket)), shared, close_timeout);
         channel
     }
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin> Socket for WebSocket<T> {
+    fn subprotocol(&self) -> Option<Box<str>> {
+        self.protocol().map(Into::into)
+    }
+
+    fn has_send_capacity(&self) -> bool {
+        self.has_room()
+    }
+
+    fn start_send(&mut self, message: Message, compression: Compression) -> Result<(), Lost> {
+        self.start_send_message(message, compression)
+            .map_err(|_| Lost)
+    }
+
+    fn start_close(&mut self, frame: Option<CloseFrame>) {
+        self.begin_close(frame);
+    }
+
+    fn start_close_timeout(&mut self) {
+        WebSocket::start_close_timeout(self);
+    }
+
+    fn continue_close_timeout(&mut self, timer: Timer) {
+        self.set_close_deadline(timer.deadline().into_std());
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Lost>> {
+        self.poll_flush_output(cx).map_err(|_| Lost)
+    }
+
+    fn can_send(&self) -> bool {
+        self.is_open()
+    }
+
+    fn send_progress(&self) -> SendProgress {
+        let (end, written) = self.progress();
+        SendProgress {
+            end,
+            written,
+            buffered: self.buffered_amount(),
+        }
+    }
+
+    fn can_hold_back(&self) -> bool {
+        // Where nothing can be written any more, messages may still come, and need capacity.
+        self.is_receiving()
+    }
+
+    fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Result<Message, CloseInfo>> {
+        let outcome = ready!(self.poll_recv(cx));
+        Poll::Ready(outcome.ok().flatten().ok_or_else(|| ended(self)))
+    }
+
+    fn pause_keepalive(&mut self) {
+        WebSocket::pause_keepalive(self);
+    }
+
+    /// Nothing is read, so only a timeout can end it.
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<CloseInfo> {
+        ready!(self.poll_timeouts(cx));
+        Poll::Ready(ended(self))
+    }
+
+    fn latency(&self) -> Option<Duration> {
+        WebSocket::latency(self)
+    }
+}
+
+fn ended<T: AsyncRead + AsyncWrite + Unpin>(socket: &WebSocket<T>) -> CloseInfo {
+    let info = socket.close_info();
+    info.expect("a socket that ended says how").clone()
 }

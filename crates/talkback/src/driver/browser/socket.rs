@@ -12,7 +12,7 @@ use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{BinaryType, CloseEvent, Event, EventTarget, MessageEvent, WebSocket};
 
-use crate::driver::browser::inbox::{Closed, Inbox};
+use crate::driver::browser::events::{Closed, Events, Page, Phase};
 use crate::error::ConnectError;
 
 /// What a browser forbids when it throws a `SecurityError`.
@@ -21,9 +21,9 @@ const FORBIDDEN: &str = "A page that came over https may only use wss://";
 type Callback<E> = Closure<dyn FnMut(E)>;
 
 /// A socket of the browser's; dropping it closes it and frees its callbacks.
-pub(super) struct Socket {
+pub(super) struct BrowserSocket {
     socket: WebSocket,
-    inbox: Rc<RefCell<Inbox>>,
+    events: Rc<RefCell<Events>>,
     on_page_hide: Callback<Event>,
     // The browser calls these while the socket lives.
     _on_open: Callback<Event>,
@@ -32,9 +32,13 @@ pub(super) struct Socket {
     _on_close: Callback<CloseEvent>,
 }
 
-impl Socket {
+impl BrowserSocket {
     /// Asks the browser for a connection.
-    pub(super) fn open(server: &WsUrl, subprotocols: &[String]) -> Result<Self, ConnectError> {
+    pub(super) fn open(
+        server: &WsUrl,
+        subprotocols: &[String],
+        on_page_left: impl Fn() + 'static,
+    ) -> Result<Self, ConnectError> {
         let protocols = Array::new();
         for name in subprotocols {
             protocols.push(&JsValue::from_str(name));
@@ -53,23 +57,29 @@ impl Socket {
                 advice,
             }
         })?;
-        // A Blob would have to be read in turns, and would be overtaken by what comes later.
+        // A Blob would have to be read asynchronously, and would be overtaken by what comes later.
         socket.set_binary_type(BinaryType::Arraybuffer);
-        let inbox = Rc::<RefCell<Inbox>>::default();
-        let on_open = callback(&inbox, |inbox, _: Event| inbox.is_open = true);
-        let on_message = callback(&inbox, |inbox, event: MessageEvent| {
-            inbox.push(message(&event.data()));
+        let events = Rc::<RefCell<Events>>::default();
+        let on_open = callback(&events, |events, _: Event| events.phase = Phase::Open);
+        let on_message = callback(&events, |events, event: MessageEvent| {
+            events.push(message(&event.data()));
         });
-        let on_error = callback(&inbox, |inbox, _: Event| inbox.is_failed = true);
-        let on_close = callback(&inbox, |inbox, event: CloseEvent| {
-            inbox.closed = Some(Closed {
+        let on_error = callback(&events, |events, _: Event| events.phase = Phase::Failed);
+        let on_close = callback(&events, |events, event: CloseEvent| {
+            events.phase = Phase::Closed(Closed {
                 code: event.code(),
                 reason: event.reason(),
                 was_clean: event.was_clean(),
-                is_failed: inbox.is_failed,
+                is_failed: matches!(events.phase, Phase::Failed),
             });
         });
-        let on_page_hide = callback(&inbox, |inbox, _: Event| inbox.is_page_left = true);
+        let on_page_hide = {
+            let events = Rc::clone(&events);
+            Closure::new(move |_: Event| {
+                change_and_wake(&events, |events| events.page = Page::Left);
+                on_page_left();
+            })
+        };
         socket.set_onopen(Some(on_open.as_ref().unchecked_ref()));
         socket.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
         socket.set_onerror(Some(on_error.as_ref().unchecked_ref()));
@@ -80,7 +90,7 @@ impl Socket {
             .add_event_listener_with_callback("pagehide", on_page_hide.as_ref().unchecked_ref());
         Ok(Self {
             socket,
-            inbox,
+            events,
             on_page_hide,
             _on_open: on_open,
             _on_message: on_message,
@@ -90,11 +100,11 @@ impl Socket {
     }
 
     pub(super) fn set_waker(&self, cx: &Context<'_>) {
-        self.inbox.borrow_mut().waker = Some(cx.waker().clone());
+        self.events.borrow_mut().waker = Some(cx.waker().clone());
     }
 
     pub(super) fn is_open(&self) -> bool {
-        self.inbox.borrow().is_open
+        matches!(self.events.borrow().phase, Phase::Open)
     }
 
     /// Whether the closing handshake has begun, by either end, or the connection is gone.
@@ -102,24 +112,27 @@ impl Socket {
         self.socket.ready_state() >= WebSocket::CLOSING
     }
 
-    pub(super) fn close_event(&self) -> Option<Closed> {
-        self.inbox.borrow().closed.clone()
+    pub(super) fn closed(&self) -> Option<Closed> {
+        match &self.events.borrow().phase {
+            Phase::Closed(closed) => Some(closed.clone()),
+            _ => None,
+        }
     }
 
     pub(super) fn is_page_left(&self) -> bool {
-        self.inbox.borrow().is_page_left
+        self.events.borrow().page == Page::Left
     }
 
     pub(super) fn next_message(&self) -> Option<Message> {
-        self.inbox.borrow_mut().pop()
+        self.events.borrow_mut().pop()
     }
 
-    pub(super) fn inbox_bytes(&self) -> usize {
-        self.inbox.borrow().bytes()
+    pub(super) fn unread_bytes(&self) -> usize {
+        self.events.borrow().bytes()
     }
 
-    pub(super) fn clear(&self) {
-        self.inbox.borrow_mut().clear();
+    pub(super) fn discard_messages(&self) {
+        self.events.borrow_mut().clear();
     }
 
     /// The subprotocol that the server chose.
@@ -157,7 +170,7 @@ impl Socket {
     }
 }
 
-impl Drop for Socket {
+impl Drop for BrowserSocket {
     fn drop(&mut self) {
         self.socket.set_onopen(None);
         self.socket.set_onmessage(None);
@@ -171,22 +184,24 @@ impl Drop for Socket {
     }
 }
 
-/// A callback that changes the inbox and wakes the task.
+/// A callback that leaves something and wakes the driver.
 fn callback<E: wasm_bindgen::convert::FromWasmAbi + 'static>(
-    inbox: &Rc<RefCell<Inbox>>,
-    mut change: impl FnMut(&mut Inbox, E) + 'static,
+    events: &Rc<RefCell<Events>>,
+    mut change: impl FnMut(&mut Events, E) + 'static,
 ) -> Callback<E> {
-    let inbox = Rc::clone(inbox);
-    Closure::new(move |event| {
-        let waker = {
-            let mut inbox = inbox.borrow_mut();
-            change(&mut inbox, event);
-            inbox.waker.take()
-        };
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-    })
+    let events = Rc::clone(events);
+    Closure::new(move |event| change_and_wake(&events, |events| change(events, event)))
+}
+
+fn change_and_wake(events: &RefCell<Events>, change: impl FnOnce(&mut Events)) {
+    let waker = {
+        let mut events = events.borrow_mut();
+        change(&mut events);
+        events.waker.take()
+    };
+    if let Some(waker) = waker {
+        waker.wake();
+    }
 }
 
 /// A message event's data: a string or, as asked for, an ArrayBuffer.

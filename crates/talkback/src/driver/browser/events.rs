@@ -1,4 +1,4 @@
-//! What the browser's callbacks leave for the task.
+//! What the browser's callbacks leave for the driver.
 
 use std::collections::VecDeque;
 use std::task::Waker;
@@ -11,29 +11,46 @@ const KEPT_BYTES: usize = 64;
 
 /// The end of a socket, as the browser tells it.
 #[derive(Clone, Debug)]
-pub(crate) struct Closed {
-    pub(crate) code: u16,
-    pub(crate) reason: String,
-    pub(crate) was_clean: bool,
+pub(super) struct Closed {
+    pub(super) code: u16,
+    pub(super) reason: String,
+    pub(super) was_clean: bool,
     /// Whether the browser has failed the connection (RFC 6455 §7.1.7): it tells so by an error event
     /// before the end, and does not if the transport was lost.
-    pub(crate) is_failed: bool,
+    pub(super) is_failed: bool,
 }
 
-/// Events of one socket that the task has not seen yet.
+/// How far a socket has come, as its events tell.
 #[derive(Debug, Default)]
-pub(super) struct Inbox {
-    pub(super) is_open: bool,
-    pub(super) is_page_left: bool,
-    pub(super) is_failed: bool,
-    pub(super) closed: Option<Closed>,
+pub(super) enum Phase {
+    #[default]
+    Connecting,
+    Open,
+    /// The browser has failed the connection, and will close it.
+    Failed,
+    Closed(Closed),
+}
+
+/// Whether the page is still there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Page {
+    #[default]
+    Shown,
+    Left,
+}
+
+/// Events of one socket that the driver has not seen yet.
+#[derive(Debug, Default)]
+pub(super) struct Events {
+    pub(super) phase: Phase,
+    pub(super) page: Page,
     messages: VecDeque<Message>,
     /// The size of the messages, with what keeping them takes.
     bytes: usize,
     pub(super) waker: Option<Waker>,
 }
 
-impl Inbox {
+impl Events {
     pub(super) fn push(&mut self, message: Message) {
         self.bytes += message.len() + KEPT_BYTES;
         self.messages.push_back(message);

@@ -1,0 +1,195 @@
+//! How far a channel's connection has come, and how it ended.
+
+use std::time::Duration;
+
+use talkback_proto::{CloseCause, CloseCode, CloseInfo, Initiator};
+
+use crate::error::Error;
+
+/// How far a channel has come.
+///
+/// ```text
+///  Connecting ──▶ Open ──▶ Closing ──▶ Closed
+///      │            └─────────────────────▲
+///      └──────────────────────────────────┘
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ChannelState {
+    /// The connection is being made; messages are queued.
+    Connecting,
+    /// Messages pass in both directions.
+    Open,
+    /// This end has begun to close; nothing can be sent any more.
+    Closing,
+    /// The connection has ended, or could not be made.
+    Closed,
+}
+
+/// How far the connection has come.
+///
+/// That this end wants to close is not told here: its close frame waits in the outbox.
+#[derive(Debug, Default)]
+pub(crate) enum Lifecycle {
+    /// It is being made.
+    #[default]
+    Connecting,
+    /// Messages pass in both directions.
+    Open(Opened),
+    /// The peer has closed, or the connection fails: nothing can be sent any more.
+    Closing(Opened),
+    /// It has ended, or could not be made.
+    Ended(Box<Ended>),
+}
+
+/// A connection that was made.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    protocol: Option<Box<str>>,
+    /// How long the keepalive's last ping took.
+    latency: Option<Duration>,
+}
+
+/// How a channel ended.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    /// The connection, if it was ever open.
+    opened: Option<Opened>,
+    info: CloseInfo,
+    outcome: Outcome,
+}
+
+/// Whether the end is an error to whoever reads.
+#[derive(Debug)]
+enum Outcome {
+    /// It is none.
+    Normal,
+    /// It is one, and was not read yet.
+    Unread(Error),
+    /// It is one, and was read.
+    Read(Error),
+}
+
+impl Lifecycle {
+    /// The connection is open.
+    pub(crate) fn open(&mut self, protocol: Option<Box<str>>) {
+        *self = Self::Open(Opened {
+            protocol,
+            latency: None,
+        });
+    }
+
+    /// An open connection takes no more messages; whether that is news.
+    pub(crate) fn stop_sending(&mut self) -> bool {
+        match std::mem::take(self) {
+            Self::Open(opened) => {
+                *self = Self::Closing(opened);
+                true
+            }
+            other => {
+                *self = other;
+                false
+            }
+        }
+    }
+
+    /// The connection has ended; only the first end counts.
+    pub(crate) fn end(&mut self, info: CloseInfo) {
+        let error = (!info.is_normal()).then(|| Error::Closed(info.clone()));
+        self.end_with(info, error);
+    }
+
+    /// The connection could not be made, or without an error was closed before it was.
+    pub(crate) fn end_unopened(&mut self, error: Option<Error>) {
+        let (initiator, what) = match &error {
+            Some(error) => (error.initiator(), error.to_string()),
+            None => (
+                Initiator::Local,
+                "it was closed before it was open".to_owned(),
+            ),
+        };
+        let cause = CloseCause::NotOpened(what.into());
+        let info = CloseInfo::abnormal(CloseCode::ABNORMAL, initiator, cause);
+        self.end_with(info, error);
+    }
+
+    fn end_with(&mut self, info: CloseInfo, error: Option<Error>) {
+        let opened = match std::mem::take(self) {
+            Self::Connecting => None,
+            Self::Open(opened) | Self::Closing(opened) => Some(opened),
+            Self::Ended(ended) => return *self = Self::Ended(ended),
+        };
+        let outcome = error.map_or(Outcome::Normal, Outcome::Unread);
+        *self = Self::Ended(Box::new(Ended {
+            opened,
+            info,
+            outcome,
+        }));
+    }
+
+    pub(crate) fn set_latency(&mut self, latency: Duration) {
+        if let Self::Open(opened) | Self::Closing(opened) = self {
+            opened.latency = Some(latency);
+        }
+    }
+
+    /// The error of the end, to whoever reads, the first time only.
+    pub(crate) fn read_error(&mut self) -> Option<Error> {
+        let Self::Ended(ended) = self else {
+            return None;
+        };
+        let Outcome::Unread(error) = &ended.outcome else {
+            return None;
+        };
+        let error = error.clone();
+        ended.outcome = Outcome::Read(error.clone());
+        Some(error)
+    }
+
+    pub(crate) fn is_ended(&self) -> bool {
+        matches!(self, Self::Ended(_))
+    }
+
+    pub(crate) fn close_info(&self) -> Option<&CloseInfo> {
+        match self {
+            Self::Ended(ended) => Some(&ended.info),
+            _ => None,
+        }
+    }
+
+    /// What went wrong, if something did.
+    pub(crate) fn error(&self) -> Option<&Error> {
+        let Self::Ended(ended) = self else {
+            return None;
+        };
+        match &ended.outcome {
+            Outcome::Normal => None,
+            Outcome::Unread(error) | Outcome::Read(error) => Some(error),
+        }
+    }
+
+    /// How `ready` ends, once it is known.
+    pub(crate) fn readiness(&self) -> Option<Result<(), Error>> {
+        if self.opened().is_some() {
+            return Some(Ok(()));
+        }
+        let info = self.close_info()?;
+        let closed = || Error::Closed(info.clone());
+        Some(Err(self.error().cloned().unwrap_or_else(closed)))
+    }
+
+    pub(crate) fn protocol(&self) -> Option<&str> {
+        self.opened()?.protocol.as_deref()
+    }
+
+    pub(crate) fn latency(&self) -> Option<Duration> {
+        self.opened()?.latency
+    }
+
+    fn opened(&self) -> Option<&Opened> {
+        match self {
+            Self::Connecting => None,
+            Self::Open(opened) | Self::Closing(opened) => Some(opened),
+            Self::Ended(ended) => ended.opened.as_ref(),
+        }
+    }
+}

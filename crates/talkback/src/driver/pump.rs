@@ -1,0 +1,153 @@
+//! The task behind a channel's handles, on every platform: it opens a connection and passes messages
+//! both ways until its end.
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use talkback_proto::CloseInfo;
+
+use crate::channel::outbox::Outgoing;
+use crate::driver::port::{Port, Takes, Unopened, Wanted};
+use crate::driver::socket::{Lost, Socket};
+use crate::driver::timer::{Timer, timer};
+use crate::error::Error;
+
+/// The poll budget: how many messages are passed on before other tasks may run.
+const POLL_BUDGET: usize = 128;
+
+/// Opens a connection and pumps it until its end.
+///
+/// While it opens, messages are queued. If the channel is closed meanwhile with nothing queued, it
+/// gives up at once; with messages queued it goes on for the close timeout.
+pub(crate) async fn drive<S, F>(opening: F, port: Port, close_timeout: Duration)
+where
+    S: Socket,
+    F: Future<Output = Result<S, Error>>,
+{
+    // Made when the channel is closed before it is open.
+    let mut close_timer = None;
+    let opened = {
+        let mut opening = pin!(opening);
+        poll_fn(|cx| {
+            if let Poll::Ready(opened) = opening.as_mut().poll(cx) {
+                return Poll::Ready(Some(opened));
+            }
+            poll_given_up(&port, close_timeout, &mut close_timer, cx).map(|()| None)
+        })
+        .await
+    };
+    match opened {
+        None => port.not_opened(None),
+        Some(Err(error)) => port.not_opened(Some(error)),
+        Some(Ok(mut socket)) => {
+            if let Some(timer) = close_timer {
+                socket.continue_close_timeout(timer);
+            }
+            port.opened(socket.subprotocol());
+            let mut pump = Pump {
+                socket,
+                port: &port,
+            };
+            let info = poll_fn(|cx| pump.poll(cx)).await;
+            port.ended(info);
+        }
+    }
+}
+
+/// Whether a channel that is not open yet is to be given up.
+fn poll_given_up(
+    port: &Port,
+    close_timeout: Duration,
+    close_timer: &mut Option<Timer>,
+    cx: &mut Context<'_>,
+) -> Poll<()> {
+    match port.poll_unopened(cx) {
+        Unopened::Wanted => Poll::Pending,
+        Unopened::GivenUp => Poll::Ready(()),
+        Unopened::Closing => {
+            let timer = close_timer.get_or_insert_with(|| timer(close_timeout));
+            timer.as_mut().poll(cx)
+        }
+    }
+}
+
+/// An open connection and the channel that it is pumped for.
+struct Pump<'a, S> {
+    socket: S,
+    port: &'a Port,
+}
+
+impl<S: Socket> Pump<'_, S> {
+    /// Passes messages both ways, until the end.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<CloseInfo> {
+        for _ in 0..POLL_BUDGET {
+            self.hand_over(cx);
+            let flushed = self.socket.poll_flush(cx);
+            if let Poll::Ready(Err(Lost)) = flushed {
+                self.port.lose_in_flight();
+            }
+            let wanted = self.report();
+            let goes_on = flushed.is_ready() && self.socket.can_send() && wanted.send;
+            if !wanted.receive && self.socket.can_hold_back() {
+                // Backpressure: the peer has to wait, so it cannot be asked for a sign of life.
+                self.socket.pause_keepalive();
+                if goes_on {
+                    continue;
+                }
+                let ended = self.socket.poll_end(cx);
+                // It may have given the peer up.
+                self.report();
+                return ended;
+            }
+            match self.socket.poll_message(cx) {
+                Poll::Ready(Ok(message)) => self.port.deliver(message),
+                Poll::Ready(Err(info)) => return Poll::Ready(info),
+                Poll::Pending if goes_on => {}
+                Poll::Pending => {
+                    if let Some(latency) = self.socket.latency() {
+                        self.port.set_latency(latency);
+                    }
+                    // Asking for a message may have written, or found that the peer has closed.
+                    self.report();
+                    return Poll::Pending;
+                }
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Hands to the socket what the channel wants sent, as far as it has capacity.
+    fn hand_over(&mut self, cx: &Context<'_>) {
+        let wanted = self.port.poll_wanted(cx);
+        if wanted.close {
+            // What is queued leaves first, but a peer that does not read gets no more time for it.
+            self.socket.start_close_timeout();
+        }
+        while wanted.send
+            && self.socket.has_send_capacity()
+            && let Some(outgoing) = self.port.take()
+        {
+            match outgoing {
+                Outgoing::Message(message, compression) => {
+                    // If the peer has closed, the end will be reported.
+                    if self.socket.start_send(message, compression).is_err() {
+                        self.port.lose_in_flight();
+                    }
+                }
+                Outgoing::Close(frame) => self.socket.start_close(frame),
+            }
+        }
+    }
+
+    /// Tells the channel how far its messages have got.
+    fn report(&self) -> Wanted {
+        let takes = match self.socket.can_send() {
+            true => Takes::Messages,
+            false => Takes::Nothing,
+        };
+        self.port.report(self.socket.send_progress(), takes)
+    }
+}

@@ -1,0 +1,74 @@
+//! What a driver needs of an open connection, on every platform.
+
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use talkback_proto::{CloseFrame, CloseInfo, Compression, Message};
+
+use crate::driver::timer::Timer;
+
+/// An open connection to be pumped.
+pub(crate) trait Socket {
+    /// The subprotocol that both ends agreed on.
+    fn subprotocol(&self) -> Option<Box<str>>;
+
+    // ── Sending ──────────────────────────────────────────────────────────────────────────────
+
+    /// Whether one more message may be handed over.
+    fn has_send_capacity(&self) -> bool;
+
+    /// Takes a message, to be written in order.
+    fn start_send(&mut self, message: Message, compression: Compression) -> Result<(), Lost>;
+
+    /// Begins the closing handshake, behind what was taken.
+    fn start_close(&mut self, frame: Option<CloseFrame>);
+
+    /// Starts the close timeout, unless it runs already.
+    fn start_close_timeout(&mut self);
+
+    /// Goes on with a close timeout that was started before the connection was open.
+    fn continue_close_timeout(&mut self, timer: Timer);
+
+    /// Writes what was taken, and what the protocol has to say.
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Lost>>;
+
+    /// Whether messages can still be sent.
+    fn can_send(&self) -> bool;
+
+    /// How far what was taken has got.
+    fn send_progress(&self) -> SendProgress;
+
+    // ── Receiving ────────────────────────────────────────────────────────────────────────────
+
+    /// Whether messages may still come and the peer can be made to wait with them.
+    fn can_hold_back(&self) -> bool;
+
+    /// The next message, or how the connection ended.
+    fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Result<Message, CloseInfo>>;
+
+    /// Suspends the keepalive until the next message is asked for.
+    fn pause_keepalive(&mut self) {}
+
+    /// How the connection ended, where no message is asked for.
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<CloseInfo>;
+
+    /// How long the last ping took to be answered.
+    fn latency(&self) -> Option<Duration> {
+        None
+    }
+}
+
+/// What was taken cannot be written any more. The end of the connection tells why.
+#[derive(Debug)]
+pub(crate) struct Lost;
+
+/// How far the bytes of a socket have got; offsets count from its beginning.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SendProgress {
+    /// The offset behind the last message that was taken.
+    pub(crate) end: u64,
+    /// The offset up to which all is written.
+    pub(crate) written: u64,
+    /// How many bytes wait to be written.
+    pub(crate) buffered: usize,
+}

@@ -1,0 +1,25 @@
+//! The platform's timer.
+
+use std::pin::Pin;
+use std::time::Duration;
+
+/// Ready once its time has come.
+#[cfg(not(browser))]
+pub(crate) type Timer = Pin<Box<tokio::time::Sleep>>;
+
+/// Ready once its time has come.
+#[cfg(browser)]
+pub(crate) type Timer = Pin<Box<gloo_timers::future::TimeoutFuture>>;
+
+#[cfg(not(browser))]
+pub(crate) fn timer(after: Duration) -> Timer {
+    Box::pin(tokio::time::sleep(after))
+}
+
+#[cfg(browser)]
+pub(crate) fn timer(after: Duration) -> Timer {
+    // A browser's timers hold 31 bits of milliseconds, 24 days.
+    let milliseconds = u32::try_from(after.as_millis()).unwrap_or(u32::MAX);
+    let milliseconds = milliseconds.min(i32::MAX as u32);
+    Box::pin(gloo_timers::future::TimeoutFuture::new(milliseconds))
+}

@@ -142,34 +142,34 @@ impl<T> Accept<T> {
 impl<T: AsyncRead + AsyncWrite + Unpin> Accept<T> {
     async fn run(mut self) -> Result<WebSocket<T>, AcceptError> {
         let opening = timeout(self.timeout, self.shake_hands()).await;
-        let answer = match opening.map_err(|_| AcceptError::Timeout(self.timeout))?? {
-            Answer::Open { agreed, leftover } => {
+        let decision = match opening.map_err(|_| AcceptError::Timeout(self.timeout))?? {
+            Decision::Open { agreed, leftover } => {
                 let socket =
                     WebSocket::from_upgraded(self.stream, leftover, Role::Server, self.limits);
                 return Ok(agreed.apply(socket));
             }
-            Answer::Last { head, body, error } => (head, body, error),
+            Decision::Last { head, body, error } => (head, body, error),
         };
-        let (head, body, error) = answer;
+        let (head, body, error) = decision;
         // The client may be gone or slow; either way this is over.
-        let patience = match error {
+        let part_timeout = match error {
             AcceptError::Answered(_) => self.timeout,
             _ => REFUSAL_TIMEOUT,
         };
-        let _ = write_last(&mut self.stream, &[&head, &body], patience).await;
+        let _ = write_last(&mut self.stream, &[&head, &body], part_timeout).await;
         Err(error)
     }
 
-    async fn shake_hands(&mut self) -> Result<Answer, AcceptError> {
+    async fn shake_hands(&mut self) -> Result<Decision, AcceptError> {
         let mut reader = HeadReader::new(self.head_limits);
         let leftover = match read_head(&mut self.stream, &mut reader, BytesMut::new()).await {
             Ok(leftover) => leftover,
             Err(ReadHeadError::Io(error)) => return Err(lost(error)),
-            Err(ReadHeadError::Head(error)) => return Ok(Answer::refuse(reader.refusal(error))),
+            Err(ReadHeadError::Head(error)) => return Ok(Decision::refuse(reader.refusal(error))),
         };
         let request = match reader.request() {
             Ok(request) => request,
-            Err(error) => return Ok(Answer::refuse(reader.refusal(error))),
+            Err(error) => return Ok(Decision::refuse(reader.refusal(error))),
         };
         if let Some(otherwise) = &self.otherwise
             && !request.headers().contains_key(UPGRADE)
@@ -177,17 +177,17 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Accept<T> {
             && !request.headers().contains_key(SEC_WEBSOCKET_KEY)
         {
             if let Err(refusal) = check_host(&request) {
-                return Ok(Answer::refuse(refusal.to(request.method())));
+                return Ok(Decision::refuse(refusal.to(request.method())));
             }
-            return Ok(Answer::ordinary(otherwise(&request)));
+            return Ok(Decision::ordinary(otherwise(&request)));
         }
         let (response, agreed) = match self.decide(&request) {
             Ok(decision) => decision,
-            Err(refusal) => return Ok(Answer::refuse(refusal)),
+            Err(refusal) => return Ok(Decision::refuse(refusal)),
         };
         let bytes = encode_response(&response);
         write_all(&mut self.stream, &bytes).await.map_err(lost)?;
-        Ok(Answer::Open { agreed, leftover })
+        Ok(Decision::Open { agreed, leftover })
     }
 
     fn decide(&self, request: &Request<()>) -> Result<(Response<()>, Agreed), Refusal> {
@@ -291,7 +291,7 @@ impl<T> fmt::Debug for Accept<T> {
 }
 
 /// What becomes of a request.
-enum Answer {
+enum Decision {
     /// The 101 is sent.
     Open { agreed: Agreed, leftover: BytesMut },
     /// The last bytes to send, and the error for the caller.
@@ -303,7 +303,7 @@ enum Answer {
     },
 }
 
-impl Answer {
+impl Decision {
     fn refuse(refusal: Refusal) -> Self {
         Self::Last {
             head: encode_refusal(&refusal),

@@ -55,7 +55,7 @@ pub fn connect(url: impl Into<String>) -> Connect {
         timeout: CONNECT_TIMEOUT,
         keepalive: None,
         compression: None,
-        is_in_turn: false,
+        is_one_at_a_time: false,
         #[cfg(all(feature = "tls", not(browser)))]
         tls: TlsOptions::default(),
     }
@@ -76,7 +76,7 @@ pub struct Connect {
     pub(crate) keepalive: Option<Option<Keepalive>>,
     pub(crate) compression: Option<Option<DeflateOffer>>,
     /// Whether it waits for others that connect to the same address.
-    pub(crate) is_in_turn: bool,
+    pub(crate) is_one_at_a_time: bool,
     #[cfg(all(feature = "tls", not(browser)))]
     pub(crate) tls: TlsOptions,
 }
@@ -140,7 +140,7 @@ impl Connect {
     /// By default there is no such queue, a deviation: one server that stalls must not hold up a
     /// whole program. The wait counts into the [`timeout`](Self::timeout).
     pub fn in_turn(mut self) -> Self {
-        self.is_in_turn = true;
+        self.is_one_at_a_time = true;
         self
     }
 

@@ -15,7 +15,7 @@ use tokio::time::timeout;
 
 use crate::websocket::buffers;
 
-/// How much of an answer has to leave in one patience.
+/// How much of an answer has to leave within one timeout.
 pub(crate) const PART_SIZE: usize = 64 * 1024;
 
 /// How long the client may take to end the connection once it has all.
@@ -115,17 +115,17 @@ pub(crate) async fn read_body<T: AsyncRead + Unpin>(
 }
 
 /// Writes an HTTP answer and ends the connection so that the client gets to read it. A client that
-/// takes less than 64 KiB in the time that `patience` gives is left.
+/// takes less than 64 KiB within `part_timeout` is left.
 ///
 /// What the client still sends is read away: closing TCP over unread bytes resets it, and the
 /// reset overtakes the answer.
 pub(crate) async fn write_last<T: AsyncRead + AsyncWrite + Unpin>(
     io: &mut T,
     pieces: &[&[u8]],
-    patience: Duration,
+    part_timeout: Duration,
 ) -> io::Result<()> {
     for part in pieces.iter().flat_map(|piece| piece.chunks(PART_SIZE)) {
-        timeout(patience, write_all(io, part)).await??;
+        timeout(part_timeout, write_all(io, part)).await??;
     }
     timeout(END_TIMEOUT, end(io)).await?
 }

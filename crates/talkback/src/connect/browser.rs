@@ -43,7 +43,7 @@ impl Connect {
             return not_here("compression", "the browser offers it by itself");
         }
         // A browser opens one at a time by itself.
-        let _ = self.is_in_turn;
+        let _ = self.is_one_at_a_time;
         let subprotocols = self.options.subprotocols;
         check_subprotocols(&subprotocols).map_err(|error| ConnectError::Handshake {
             url: url.to_string(),

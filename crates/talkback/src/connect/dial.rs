@@ -14,13 +14,13 @@ const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 
 /// Connects to the first address that answers.
 ///
-/// They are tried one after the other, families in turn, each next one as soon as the one before
+/// They are tried one after the other, families interleaved, each next one as soon as the one before
 /// fails, or beside it after 250 ms: an address that swallows packets costs that long and no more.
 ///
 /// # Errors
 /// That of the first address that failed, as it is the preferred one.
 pub(crate) async fn dial(addresses: impl IntoIterator<Item = SocketAddr>) -> io::Result<TcpStream> {
-    let mut waiting = in_turn(addresses);
+    let mut waiting = interleaved(addresses);
     let mut attempts = JoinSet::new();
     let mut first_error = None;
     let mut next_attempt = Instant::now();
@@ -51,18 +51,18 @@ pub(crate) async fn dial(addresses: impl IntoIterator<Item = SocketAddr>) -> io:
     }
 }
 
-/// The addresses with their families in turn, beginning with the resolver's first (RFC 8305 §4).
-fn in_turn(addresses: impl IntoIterator<Item = SocketAddr>) -> VecDeque<SocketAddr> {
+/// The addresses with their families interleaved, beginning with the resolver's first (RFC 8305 §4).
+fn interleaved(addresses: impl IntoIterator<Item = SocketAddr>) -> VecDeque<SocketAddr> {
     let addresses: Vec<SocketAddr> = addresses.into_iter().collect();
     let prefers_ipv6 = addresses.first().is_some_and(SocketAddr::is_ipv6);
     let (first, second): (VecDeque<_>, VecDeque<_>) = addresses
         .into_iter()
         .partition(|address| address.is_ipv6() == prefers_ipv6);
-    let mut turns = [first, second];
+    let mut families = [first, second];
     let mut ordered = VecDeque::new();
-    while !(turns[0].is_empty() && turns[1].is_empty()) {
-        ordered.extend(turns[0].pop_front());
-        ordered.extend(turns[1].pop_front());
+    while !(families[0].is_empty() && families[1].is_empty()) {
+        ordered.extend(families[0].pop_front());
+        ordered.extend(families[1].pop_front());
     }
     ordered
 }
@@ -80,7 +80,7 @@ mod tests {
     fn families_take_turns() {
         let addresses = ["[::1]:1", "[::2]:1", "[::3]:1", "1.0.0.1:1"].map(address);
         let ordered = ["[::1]:1", "1.0.0.1:1", "[::2]:1", "[::3]:1"].map(address);
-        assert_eq!(in_turn(addresses), ordered);
+        assert_eq!(interleaved(addresses), ordered);
     }
 
     #[tokio::test]

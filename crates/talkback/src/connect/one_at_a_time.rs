@@ -6,12 +6,12 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use tokio::sync::{Mutex as Queue, OwnedMutexGuard};
 
-/// Those who open a connection to an address, in order. Gone with the last of them.
+/// The connect queues: those who open a connection to an address, in order. Gone with the last of them.
 static QUEUES: Mutex<BTreeMap<SocketAddr, Weak<Queue<()>>>> = Mutex::new(BTreeMap::new());
 
-/// Held while a connection is opened; the next one goes on when it is dropped.
+/// A place at the head of connect queues, held while a connection is opened; the next one goes on when it is dropped.
 #[derive(Debug)]
-pub(crate) struct Turn {
+pub(crate) struct Place {
     _guards: Vec<OwnedMutexGuard<()>>,
 }
 
@@ -19,7 +19,7 @@ pub(crate) struct Turn {
 ///
 /// # Cancel safety
 /// A dropped call has left every queue.
-pub(crate) async fn wait(mut addresses: Vec<SocketAddr>) -> Turn {
+pub(crate) async fn wait(mut addresses: Vec<SocketAddr>) -> Place {
     // In one order for all, so that no two wait for each other.
     addresses.sort_unstable();
     addresses.dedup();
@@ -27,7 +27,7 @@ pub(crate) async fn wait(mut addresses: Vec<SocketAddr>) -> Turn {
     for address in addresses {
         guards.push(queue(address).lock_owned().await);
     }
-    Turn { _guards: guards }
+    Place { _guards: guards }
 }
 
 fn queue(address: SocketAddr) -> Arc<Queue<()>> {

@@ -68,15 +68,15 @@ impl Connect {
             let addresses = resolve(&url).await?;
             stage = Stage::Tcp;
             // Held until the opening handshake is over, well or not.
-            let _turn = match self.is_in_turn {
+            let _place = match self.is_one_at_a_time {
                 true => Some(one_at_a_time::wait(addresses.clone()).await),
                 false => None,
             };
             let stream = connect_tcp(addresses, &url).await?;
             let mut io = security.secure(stream, &url, &mut stage).await?;
             stage = Stage::Handshake;
-            let answer = shake_hands(&mut io, &url, &handshake, self.head_limits).await?;
-            Ok((io, answer))
+            let response = shake_hands(&mut io, &url, &handshake, self.head_limits).await?;
+            Ok((io, response))
         };
         let began = Instant::now();
         let opened = timeout(self.timeout, opening).await.unwrap_or_else(|_| {
@@ -86,7 +86,7 @@ impl Connect {
                 stage,
             })
         });
-        let (mut io, Answer { outcome, leftover }) = opened?;
+        let (mut io, ServerResponse { outcome, leftover }) = opened?;
         match outcome {
             Ok(negotiated) => {
                 let mut socket = WebSocket::from_upgraded(io, leftover, Role::Client, self.limits);
@@ -97,9 +97,9 @@ impl Connect {
             }
             Err(response) => {
                 // It is refused whether or not all of the reason comes in time.
-                let patience = BODY_TIMEOUT.min(self.timeout.saturating_sub(began.elapsed()));
+                let body_timeout = BODY_TIMEOUT.min(self.timeout.saturating_sub(began.elapsed()));
                 let mut body = RefusedBody::new(&response);
-                let _ = timeout(patience, read_body(&mut io, &leftover, &mut body)).await;
+                let _ = timeout(body_timeout, read_body(&mut io, &leftover, &mut body)).await;
                 Err(ConnectError::Handshake {
                     url: url.to_string(),
                     error: HandshakeError::refused(&response, body.finish()),
@@ -196,7 +196,7 @@ fn lost(url: &WsUrl, error: io::Error) -> ConnectError {
 }
 
 /// What a server said to the opening handshake.
-struct Answer {
+struct ServerResponse {
     /// What was agreed on, or the response with another status than 101.
     outcome: Result<Negotiated, Response<()>>,
     /// The bytes behind it.
@@ -209,7 +209,7 @@ async fn shake_hands(
     url: &WsUrl,
     handshake: &ClientHandshake,
     limits: HeadLimits,
-) -> Result<Answer, ConnectError> {
+) -> Result<ServerResponse, ConnectError> {
     let failed = |error| ConnectError::Handshake {
         url: url.to_string(),
         error,
@@ -229,5 +229,5 @@ async fn shake_hands(
         Err(HandshakeError::Status(_)) => Err(response),
         Err(error) => return Err(failed(error)),
     };
-    Ok(Answer { outcome, leftover })
+    Ok(ServerResponse { outcome, leftover })
 }

@@ -151,3 +151,130 @@ impl<S: Socket> Pump<'_, S> {
         self.port.report(self.socket.send_progress(), takes)
     }
 }
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    use std::task::Waker;
+
+    use talkback_proto::{
+        CloseCause, CloseCode, CloseFrame, Compression, Initiator, Message, SendError,
+    };
+
+    use super::*;
+    use crate::channel::lifecycle::ChannelState;
+    use crate::channel::state::Shared;
+    use crate::channel::sync::Arc;
+    use crate::driver::socket::SendProgress;
+
+    /// A socket without backpressure, as a browser's: it gives up a peer whose messages nobody reads.
+    #[derive(Default)]
+    struct Flooded {
+        has_given_up: bool,
+        sent: Vec<Message>,
+    }
+
+    impl Socket for Flooded {
+        fn subprotocol(&self) -> Option<Box<str>> {
+            Some("flood".into())
+        }
+
+        fn has_send_capacity(&self) -> bool {
+            self.sent.is_empty()
+        }
+
+        fn start_send(&mut self, message: Message, _: Compression) -> Result<(), Lost> {
+            self.sent.push(message);
+            Ok(())
+        }
+
+        fn start_close(&mut self, _: Option<CloseFrame>) {}
+
+        fn start_close_timeout(&mut self) {}
+
+        fn continue_close_timeout(&mut self, _: Timer) {}
+
+        fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Lost>> {
+            Poll::Pending
+        }
+
+        fn can_send(&self) -> bool {
+            !self.has_given_up
+        }
+
+        fn send_progress(&self) -> SendProgress {
+            SendProgress {
+                end: self.sent.len() as u64,
+                written: 0,
+                buffered: self.sent.len(),
+            }
+        }
+
+        fn can_hold_back(&self) -> bool {
+            true
+        }
+
+        fn poll_message(&mut self, _: &mut Context<'_>) -> Poll<Result<Message, CloseInfo>> {
+            Poll::Ready(Ok("more".into()))
+        }
+
+        fn poll_end(&mut self, _: &mut Context<'_>) -> Poll<CloseInfo> {
+            if self.has_given_up {
+                let cause = CloseCause::Overflow;
+                return Poll::Ready(CloseInfo::abnormal(
+                    CloseCode::ABNORMAL,
+                    Initiator::Local,
+                    cause,
+                ));
+            }
+            self.has_given_up = true;
+            Poll::Pending
+        }
+    }
+
+    #[test]
+    fn a_peer_that_is_given_up_closes_the_channel_before_it_ends() {
+        let shared = Shared::new();
+        for text in ["taken", "queued"] {
+            let queued = shared.lock().try_send(text.into(), Compression::Auto);
+            queued.unwrap();
+        }
+        let port = Port::new(Arc::clone(&shared));
+        let opening = std::future::ready(Ok(Flooded::default()));
+        let mut driving = pin!(drive(opening, port, Duration::ZERO));
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(driving.as_mut().poll(&mut cx).is_pending());
+        {
+            let state = shared.lock();
+            assert_eq!(state.channel_state(), ChannelState::Closing);
+            assert_eq!(state.protocol(), Some("flood"));
+            // What was queued is lost, and does not count as written.
+            assert!(!state.has_queued());
+            assert_eq!((state.queued(), state.written()), (2, 0));
+        }
+        assert!(driving.as_mut().poll(&mut cx).is_ready());
+        let state = shared.lock();
+        assert_eq!(state.channel_state(), ChannelState::Closed);
+        assert!(matches!(state.send_error(), Error::Closed(_)));
+    }
+
+    #[test]
+    fn a_driver_that_is_dropped_ends_its_channel() {
+        let shared = Shared::new();
+        let port = Port::new(Arc::clone(&shared));
+        drop(drive::<Flooded, _>(
+            std::future::pending(),
+            port,
+            Duration::ZERO,
+        ));
+        let state = shared.lock();
+        let info = state.close_info().expect("it has ended");
+        assert_eq!(
+            (info.code, info.initiator),
+            (CloseCode::ABNORMAL, Initiator::Local)
+        );
+        assert!(!matches!(
+            state.send_error(),
+            Error::Send(SendError::Closed)
+        ));
+    }
+}

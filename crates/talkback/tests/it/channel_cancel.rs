@@ -29,7 +29,7 @@ macro_rules! dropped {
     }};
 }
 
-/// An echo over a transport of 16 bytes each way, so that everything takes many turns.
+/// An echo over a transport of 16 bytes each way, so that everything takes many polls.
 fn channel() -> WebSocketChannel {
     let (client, server) = duplex(16);
     let end = |io, role| WebSocket::from_upgraded(io, &b""[..], role, Limits::default());

@@ -98,7 +98,7 @@ async fn a_full_receive_queue_makes_the_peer_wait_and_suspends_the_keepalive() {
     for _ in 0..sent {
         assert_eq!(channel.recv().await.unwrap().unwrap().len(), 1000);
     }
-    // With room in the queue it pings again, and now nobody answers.
+    // With capacity in the queue it pings again, and now nobody answers.
     let error = channel.recv().await.unwrap_err();
     assert!(matches!(&error, Error::Closed(info) if info.cause == CloseCause::KeepaliveTimeout));
 }

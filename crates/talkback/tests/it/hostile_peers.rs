@@ -242,7 +242,7 @@ async fn v51_the_receive_queue_is_bounded_after_a_write_that_failed() {
     let mut channel = WebSocketChannel::from(socket);
     settle().await;
     channel.try_send("lost").unwrap();
-    // Longer than the close timeout: nobody has made room, so what fits the queue is all there is.
+    // Longer than the close timeout: the queue has no capacity, so what fits the queue is all there is.
     channel.closed().await.unwrap();
     let mut received = 0;
     while let Ok(Some(_)) = channel.recv().await {

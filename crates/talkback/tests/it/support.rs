@@ -23,7 +23,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 /// One thing that a scripted transport does when it is read.
 #[derive(Clone, Debug)]
 pub(crate) enum Read {
-    /// Gives these bytes, as many a read as there is room for; a read never goes beyond them.
+    /// Gives these bytes, as many a read as the buffer has capacity for; a read never goes beyond them.
     Bytes(Bytes),
     /// Is not ready this time, and wakes the reader at once.
     Pending,

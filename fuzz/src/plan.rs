@@ -41,7 +41,7 @@ pub enum Writes {
 pub enum Path {
     /// Always to the read buffer.
     Buffer,
-    /// To the message itself where the assembly offers space.
+    /// To the message itself where the connection offers space.
     Message,
 }
 

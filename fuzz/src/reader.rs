@@ -1,6 +1,6 @@
 //! A caller that reads messages as streams, and abandons some of them.
 
-use talkback_proto::{Assembly, Delivery, Incoming, Message, MessageKind, Piece};
+use talkback_proto::{Connection, Delivery, Incoming, Message, MessageKind, Piece};
 
 /// The most bytes of a piece that is decompressed.
 const INFLATED_PIECE_SIZE_MAX: usize = 16 * 1024;
@@ -109,38 +109,42 @@ impl Reader {
         }
     }
 
-    pub(crate) fn begin(&self, assembly: &mut Assembly) {
+    pub(crate) fn begin(&self, connection: &mut Connection) {
         if !self.plan.begins_whole() {
-            assembly.set_delivery(Delivery::Pieces);
+            connection.set_delivery(Delivery::Pieces);
         }
     }
 
     /// What the plan changes in the middle of the session, wherever a message may be.
-    pub(crate) fn change(&mut self, assembly: &mut Assembly) {
+    pub(crate) fn change(&mut self, connection: &mut Connection) {
         let Some(delivery) = self.plan.change() else {
             return;
         };
-        assembly.set_delivery(delivery);
+        connection.set_delivery(delivery);
         if delivery == Delivery::Whole && self.open.take().is_some() {
             self.end_abandoned();
         }
     }
 
     /// Takes what came; a piece that ends its message is given back as the message.
-    pub(crate) fn take(&mut self, incoming: Incoming, assembly: &mut Assembly) -> Option<Incoming> {
+    pub(crate) fn take(
+        &mut self,
+        incoming: Incoming,
+        connection: &mut Connection,
+    ) -> Option<Incoming> {
         match incoming {
-            Incoming::Piece(piece) => self.take_piece(piece, assembly).map(Incoming::Message),
+            Incoming::Piece(piece) => self.take_piece(piece, connection).map(Incoming::Message),
             Incoming::Message(message) => {
                 assert!(self.open.is_none(), "a whole message inside of another");
                 self.count += 1;
-                assembly.set_delivery(Delivery::Pieces);
+                connection.set_delivery(Delivery::Pieces);
                 Some(Incoming::Message(message))
             }
             other => Some(other),
         }
     }
 
-    fn take_piece(&mut self, piece: Piece, assembly: &mut Assembly) -> Option<Message> {
+    fn take_piece(&mut self, piece: Piece, connection: &mut Connection) -> Option<Message> {
         assert_eq!(piece.first, self.open.is_none(), "{piece:?}");
         assert!(piece.last || !piece.bytes.is_empty(), "{piece:?}");
         // What was to be given out whole so far comes at once.
@@ -161,14 +165,14 @@ impl Reader {
         if piece.last {
             self.count += 1;
             if habit == Habit::ReadThenWhole {
-                assembly.set_delivery(Delivery::Whole);
+                connection.set_delivery(Delivery::Whole);
             }
             return Some(message(open));
         }
         let is_enough = open.pieces >= self.plan.pieces_max();
         match habit {
-            Habit::Abandon if is_enough => assembly.discard_message(),
-            Habit::AbandonThenWhole if is_enough => assembly.set_delivery(Delivery::Whole),
+            Habit::Abandon if is_enough => connection.discard_message(),
+            Habit::AbandonThenWhole if is_enough => connection.set_delivery(Delivery::Whole),
             _ => {
                 self.open = Some(open);
                 return None;

@@ -1,11 +1,10 @@
-//! The targets of an open connection: `Connection` and `Assembly`, driven as a transport would.
+//! The targets of an open connection: a `Connection`, driven as a transport would.
 
 use std::time::Instant;
 
 use bytes::{Buf, BufMut, BytesMut};
 use talkback_proto::{
-    Assembly, CloseCause, CloseCode, CloseFrame, CloseInfo, Connection, Incoming, Message,
-    READ_SIZE, Role,
+    CloseCause, CloseCode, CloseFrame, CloseInfo, Connection, Incoming, Message, READ_SIZE, Role,
 };
 use talkback_testing::{heap, wire};
 
@@ -98,7 +97,6 @@ pub(crate) struct Session {
     writes: Writes,
     now: Instant,
     connection: Connection,
-    assembly: Assembly,
     /// The read buffer.
     input: BytesMut,
     /// How much was sent.
@@ -118,7 +116,6 @@ impl Session {
             writes: plan.writes,
             now: Instant::now(),
             connection,
-            assembly: Assembly::default(),
             input: BytesMut::new(),
             output_size: 0,
             has_closed: false,
@@ -129,7 +126,7 @@ impl Session {
 
     /// Lets `reader` have the messages, in pieces.
     pub(crate) fn read_by(mut self, reader: Reader) -> Self {
-        reader.begin(&mut self.assembly);
+        reader.begin(&mut self.connection);
         self.reader = Some(reader);
         self
     }
@@ -151,7 +148,7 @@ impl Session {
         cut(before, sizes).for_each(|piece| self.feed(piece));
         self.act(plan.action);
         if let Some(reader) = &mut self.reader {
-            reader.change(&mut self.assembly);
+            reader.change(&mut self.connection);
         }
         cut(behind, sizes).for_each(|piece| self.feed(piece));
         self.drain();
@@ -188,14 +185,11 @@ impl Session {
 
     /// One read into the message itself, if there is space.
     fn feed_space(&mut self, bytes: &[u8]) -> Option<usize> {
-        let mut space = self.assembly.space(&self.connection)?;
+        let mut space = self.connection.space()?;
         let size = space.remaining_mut().min(bytes.len());
-        assert!(size > 0, "space is room for at least one byte");
+        assert!(size > 0, "space takes at least one byte");
         space.put_slice(&bytes[..size]);
-        let message = self
-            .assembly
-            .handle_space(&mut self.connection, size, self.now);
-        self.take(message.map(Incoming::Message));
+        self.take_all();
         Some(size)
     }
 
@@ -206,24 +200,29 @@ impl Session {
             Path::Buffer => bytes.len(),
         };
         self.input.extend_from_slice(&bytes[..size]);
+        self.take_all();
+        size
+    }
+
+    /// Takes all that comes of what was read.
+    fn take_all(&mut self) {
         loop {
             let was_over = self.is_over();
-            let incoming = self
-                .assembly
-                .next(&mut self.connection, &mut self.input, self.now);
+            let now = self.now;
+            let incoming = self.connection.receive(&mut self.input, || now);
             assert!(!was_over || incoming.is_none(), "something came afterwards");
             let is_used_up = incoming.is_none();
             self.take(incoming);
             if is_used_up {
-                assert!(self.input.is_empty(), "all of the input is used");
-                return size;
+                assert!(self.input.is_empty() && !self.connection.has_more());
+                return;
             }
         }
     }
 
     fn take(&mut self, mut incoming: Option<Incoming>) {
         if let Some(reader) = &mut self.reader {
-            incoming = incoming.and_then(|item| reader.take(item, &mut self.assembly));
+            incoming = incoming.and_then(|item| reader.take(item, &mut self.connection));
         }
         if let Some(seen) = &mut self.seen {
             seen.incoming.extend(incoming);

@@ -5,14 +5,14 @@
 //! who bring a transport or an event loop of their own.
 //!
 //! [`Connection`] is the state machine of an open connection, for both roles. Hand it the bytes
-//! that arrive ([`Connection::handle_bytes`]), write what it has to say ([`Connection::output`]),
-//! wake it at [`Connection::poll_timeout`]. It gives out payload piece by piece as it arrives;
-//! [`Assembly`] makes messages of the pieces. [`handshake`] has the opening handshake.
+//! that arrive ([`Connection::receive`]), which gives out messages; write what it has to say
+//! ([`Connection::output`]), wake it at [`Connection::poll_timeout`]. [`handshake`] has the opening
+//! handshake.
 //!
 //! ```
 //! use std::time::Instant;
 //! use bytes::{Buf, BytesMut};
-//! use talkback_proto::{Assembly, Connection, Incoming, Limits, Message};
+//! use talkback_proto::{Connection, Incoming, Limits, Message};
 //!
 //! let now = Instant::now();
 //! let mut client = Connection::client(Limits::default(), || [0x37, 0xfa, 0x21, 0x3d]);
@@ -22,7 +22,7 @@
 //! let size = client.output().remaining();
 //! let mut wire = BytesMut::from(&client.output().copy_to_bytes(size)[..]);
 //!
-//! let incoming = Assembly::default().next(&mut server, &mut wire, now);
+//! let incoming = server.receive(&mut wire, || now);
 //! assert_eq!(incoming, Some(Incoming::Message(Message::from("Hello"))));
 //! # Ok::<(), talkback_proto::SendError>(())
 //! ```
@@ -32,9 +32,9 @@ mod close_code;
 mod connection;
 mod deflate;
 mod error;
-mod event;
 mod frame;
 pub mod handshake;
+mod incoming;
 mod limits;
 mod mask;
 mod message;
@@ -45,16 +45,15 @@ mod utf8;
 pub use close::{CloseCause, CloseFrame, CloseFrameError, CloseInfo, Initiator, REASON_SIZE_MAX};
 pub use close_code::CloseCode;
 pub use connection::Connection;
-pub use connection::assembly::{Assembly, Incoming, READ_SIZE};
 pub use connection::keepalive::Keepalive;
-pub use connection::receiving::{DataFrame, Payload};
+pub use connection::read_buffer::READ_SIZE;
 pub use deflate::parameters::{
     Bounded, Compression, CompressionLevel, DeflateParameters, DeflateTuning, MemoryLevel,
     WindowBits,
 };
 pub use error::{ProtocolError, SendError};
-pub use event::{Delivery, Event, Piece, Step};
 pub use frame::{CONTROL_SIZE_MAX, EncodedHeader, Fin, HEADER_SIZE_MAX, Header, Opcode};
+pub use incoming::{Delivery, Incoming, Piece};
 pub use limits::Limits;
 pub use mask::mask;
 pub use message::{Message, MessageKind, Outgoing, Text};

@@ -10,6 +10,8 @@ use bytes::Bytes;
 use bytestring::ByteString;
 use yoke::Yoke;
 
+use crate::utf8::{Utf8Error, Utf8Validator};
+
 /// Bytes that are known to be UTF-8; cheap to clone.
 #[derive(Clone)]
 pub struct Text(Proof);
@@ -36,9 +38,16 @@ impl Text {
     }
 
     /// Text out of bytes that arrived at once, as [`from_utf8`](Self::from_utf8).
-    pub(crate) fn from_arrived(bytes: Bytes) -> Result<Self, simdutf8::basic::Utf8Error> {
+    pub(crate) fn from_arrived(bytes: Bytes) -> Result<Self, Utf8Error> {
         Yoke::try_attach_to_cart(Arc::new(bytes), |bytes| simdutf8::basic::from_utf8(bytes))
             .map(|checked| Self(Proof::Checked(checked)))
+            .map_err(|_| Utf8Error)
+    }
+
+    /// A copy of bytes that arrived at once, as [`from_utf8`](Self::from_utf8).
+    pub(crate) fn copy_arrived(bytes: &[u8]) -> Result<Self, Utf8Error> {
+        let text = simdutf8::basic::from_utf8(bytes);
+        text.map(Self::from).map_err(|_| Utf8Error)
     }
 
     /// Text that was validated piece by piece as it arrived.
@@ -179,6 +188,19 @@ pub enum MessageKind {
     Text,
     /// Any bytes.
     Binary,
+}
+
+impl MessageKind {
+    /// Holds the next piece of a message to its kind: text is UTF-8 (§8.1), as far as it has come.
+    ///
+    /// # Errors
+    /// [`Utf8Error`] as soon as no continuation could make the text valid.
+    pub(crate) fn validate(self, utf8: &mut Utf8Validator, piece: &[u8]) -> Result<(), Utf8Error> {
+        match self {
+            Self::Text => utf8.feed(piece),
+            Self::Binary => Ok(()),
+        }
+    }
 }
 
 /// A data message (RFC 6455 §5.6).

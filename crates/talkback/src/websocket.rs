@@ -19,8 +19,8 @@ use bytes::{Bytes, BytesMut};
 use futures_core::Stream;
 use futures_sink::Sink;
 use talkback_proto::{
-    Assembly, CloseCode, CloseFrame, CloseInfo, Compression, Connection, Keepalive, Limits,
-    Message, Outgoing, Role, SendError,
+    CloseCode, CloseFrame, CloseInfo, Compression, Connection, Keepalive, Limits, Message,
+    Outgoing, Role, SendError,
 };
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Sleep;
@@ -42,7 +42,6 @@ pub struct WebSocket<T> {
     /// `None` once the connection has ended.
     io: Option<T>,
     connection: Connection,
-    assembly: Assembly,
     /// What was read and not used yet.
     input: BytesMut,
     /// Whether the transport has taken bytes that it may still hold.
@@ -86,7 +85,6 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
         Self {
             io: Some(io),
             connection,
-            assembly: Assembly::default(),
             input: leftover.into(),
             needs_flush: false,
             write_error: None,
@@ -284,9 +282,14 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
         self.connection.is_receiving()
     }
 
-    /// How many bytes were ever queued, and how many of them were written.
-    pub(crate) fn progress(&self) -> (u64, u64) {
-        self.connection.progress()
+    /// How many bytes were ever queued.
+    pub(crate) fn bytes_queued(&self) -> u64 {
+        self.connection.bytes_queued()
+    }
+
+    /// How many bytes were ever written.
+    pub(crate) fn bytes_written(&self) -> u64 {
+        self.connection.bytes_written()
     }
 
     /// Lets only the timeouts go on, for a driver that does not read; ready once the connection has

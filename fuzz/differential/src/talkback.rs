@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use bytes::{Buf, BytesMut};
 use talkback_proto::{
-    Assembly, CloseCause, CloseCode, Connection, Incoming, Limits, Message, READ_SIZE, Role,
+    CloseCause, CloseCode, Connection, Incoming, Limits, Message, READ_SIZE, Role,
 };
 
 use crate::generate::{Case, SIZE_MAX};
@@ -20,7 +20,7 @@ pub(crate) fn receive(case: &Case) -> Outcome {
         Role::Client => Connection::client(limits, || [1, 2, 3, 4]),
         Role::Server => Connection::server(limits),
     };
-    let (mut assembly, mut input) = (Assembly::default(), BytesMut::new());
+    let mut input = BytesMut::new();
     let (mut stream, mut events, now) = (Stream::new(case), Vec::new(), Instant::now());
     loop {
         let piece = stream.piece(READ_SIZE);
@@ -28,7 +28,7 @@ pub(crate) fn receive(case: &Case) -> Outcome {
             break;
         }
         input.extend_from_slice(piece);
-        while let Some(incoming) = assembly.next(&mut connection, &mut input, now) {
+        while let Some(incoming) = connection.receive(&mut input, || now) {
             events.push(event(incoming));
         }
         let size = connection.output().remaining();

@@ -5,7 +5,9 @@ use std::io::IoSlice;
 use std::time::Instant;
 
 use bytes::{Buf, BufMut, BytesMut};
-use talkback_proto::{Assembly, Connection, DeflateParameters, Incoming, Limits, Message, Outgoing, READ_SIZE};
+use talkback_proto::{
+    Connection, DeflateParameters, Incoming, Limits, Message, Outgoing, READ_SIZE,
+};
 
 use crate::case::{Case, Kind, Use};
 use crate::transport::Memory;
@@ -14,7 +16,6 @@ pub(super) fn decode(case: &Case, count: usize) {
     let mut receiver = Receiver {
         memory: Memory::new(case.wire()),
         connection: with_deflate(Connection::server(Limits::default()), case),
-        assembly: Assembly::default(),
         input: BytesMut::new(),
         now: Instant::now(),
     };
@@ -47,7 +48,6 @@ pub(super) fn deflate(case: &Case) -> Option<DeflateParameters> {
 struct Receiver {
     memory: Memory,
     connection: Connection,
-    assembly: Assembly,
     input: BytesMut,
     now: Instant,
 }
@@ -55,37 +55,23 @@ struct Receiver {
 impl Receiver {
     fn receive(&mut self) -> Message {
         loop {
-            let whole =
-                self.assembly
-                    .take_whole(&mut self.connection, &mut self.input, || self.now);
-            if let Some(message) = whole {
-                return message;
-            }
-            let incoming = self
-                .assembly
-                .next(&mut self.connection, &mut self.input, self.now);
+            let incoming = self.connection.receive(&mut self.input, || self.now);
             if let Some(Incoming::Message(message)) = incoming {
                 return message;
             }
-            if let Some(message) = self.read() {
-                return message;
-            }
+            self.read();
         }
     }
 
-    fn read(&mut self) -> Option<Message> {
-        if let Some(mut space) = self.assembly.space(&self.connection) {
+    fn read(&mut self) {
+        if let Some(mut space) = self.connection.space() {
             let bytes = self.memory.bring(space.remaining_mut());
-            let size = bytes.len();
             space.put_slice(bytes);
-            return self
-                .assembly
-                .handle_space(&mut self.connection, size, self.now);
+            return;
         }
         self.input.reserve(READ_SIZE);
         let bytes = self.memory.bring(self.input.capacity());
         self.input.extend_from_slice(bytes);
-        None
     }
 }
 

@@ -85,6 +85,11 @@ impl Connection {
     pub(super) fn end_messages(&mut self) {
         self.deflate = None;
         self.unfinished = None;
+        if self.state == State::Closing {
+            self.assembly.forget_message();
+        } else {
+            self.assembly.clear();
+        }
     }
 
     /// Whether the transport is to be read: until the end, but for a server that has closed.

@@ -1,31 +1,35 @@
-//! The short way for the most common message: one frame, all of which has arrived.
+//! The fast path for the most common message: one frame, all of which has arrived.
 //!
-//! Whatever else stands in the bytes, or is wrong with them, is left to [`Receiver`], which knows
-//! every rule. A property test holds the two ways to the same events.
+//! Whatever else stands in the bytes, or is wrong with them, is left to [`FrameReader`], which knows
+//! every rule. A property test holds the two paths to the same.
 //!
-//! [`Receiver`]: crate::connection::receiving::Receiver
+//! [`FrameReader`]: crate::connection::frames::FrameReader
 
 use std::ops::Range;
 
+use bytes::{Buf, Bytes, BytesMut};
+
+use crate::connection::read_buffer::{is_split_off, use_up};
 use crate::frame::Header;
 use crate::limits::Limits;
 use crate::mask::mask;
-use crate::message::MessageKind;
+use crate::message::{Message, MessageKind, Text};
 use crate::role::Role;
+use crate::utf8::Utf8Error;
 
 /// A message whose only frame lies at the beginning of the bytes at hand, unmasked.
 #[derive(Debug)]
-pub(crate) struct Whole {
-    pub(crate) kind: MessageKind,
+pub(super) struct WholeFrame {
+    kind: MessageKind,
     /// Where its payload lies.
-    pub(crate) range: Range<usize>,
+    range: Range<usize>,
 }
 
-impl Whole {
+impl WholeFrame {
     /// Unmasks the message at the beginning of `bytes`, which come between two messages; `None`
     /// and the bytes as they were if there is none such.
     #[inline]
-    pub(crate) fn take(bytes: &mut [u8], role: Role, limits: &Limits) -> Option<Self> {
+    pub(super) fn take(bytes: &mut [u8], role: Role, limits: &Limits) -> Option<Self> {
         let (kind, key, range) = decode(bytes, role)?;
         if range.len() as u64 > limits.size_max() || limits.fragments_max == 0 {
             return None;
@@ -34,6 +38,38 @@ impl Whole {
             let _ = mask(&mut bytes[range.clone()], key);
         }
         Some(Self { kind, range })
+    }
+
+    /// The message, taken out of the read buffer; its text is validated here.
+    #[inline(always)]
+    pub(super) fn into_message(self, input: &mut BytesMut) -> Result<Message, Utf8Error> {
+        let Self { kind, range } = self;
+        if (kind == MessageKind::Text) | is_split_off(range.len()) {
+            return take_text_or_large(input, kind, range);
+        }
+        let bytes = Bytes::copy_from_slice(&input[range.clone()]);
+        use_up(input, range.end);
+        Ok(Message::Binary(bytes))
+    }
+}
+
+/// A message that is text, or is split off the read buffer.
+#[inline(never)]
+fn take_text_or_large(
+    input: &mut BytesMut,
+    kind: MessageKind,
+    range: Range<usize>,
+) -> Result<Message, Utf8Error> {
+    if !is_split_off(range.len()) {
+        let text = Text::copy_arrived(&input[range.clone()]).map(Message::Text);
+        use_up(input, range.end);
+        return text;
+    }
+    input.advance(range.start);
+    let bytes = input.split_to(range.len()).freeze();
+    match kind {
+        MessageKind::Text => Text::from_arrived(bytes).map(Message::Text),
+        MessageKind::Binary => Ok(Message::Binary(bytes)),
     }
 }
 
@@ -72,4 +108,46 @@ fn decode(bytes: &[u8], role: Role) -> Option<(MessageKind, Option<[u8; 4]>, Ran
         (None, length_end)
     };
     (bytes.len() - start >= size).then_some((kind, key, start..start + size))
+}
+
+#[cfg(test)]
+mod tests {
+    use talkback_testing::wire::{KEY, frame};
+
+    use super::*;
+
+    #[test]
+    fn what_is_no_whole_message_is_left_as_it_is() {
+        let limits = Limits {
+            message_size_max: 1000,
+            ..Limits::default()
+        };
+        for (role, peers, own) in [
+            (Role::Server, Some(KEY), None),
+            (Role::Client, None, Some(KEY)),
+        ] {
+            let whole = frame(0x81, peers, b"whole");
+            assert!(WholeFrame::take(&mut whole.clone(), role, &limits).is_some());
+            let mut vectors = vec![
+                frame(0x01, peers, b"a fragment"),
+                frame(0x80, peers, b"a continuation"),
+                frame(0x89, peers, b"a ping"),
+                frame(0x88, peers, b"\x03\xe8"),
+                frame(0xC1, peers, b"RSV1"),
+                frame(0xA1, peers, b"RSV2"),
+                frame(0x83, peers, b"a reserved opcode"),
+                frame(0x81, own, b"masked otherwise"),
+                frame(0x82, peers, &[7; 1001]),
+                [&[0x82, whole[1] & 0x80 | 126, 0, 125][..], &[0; 200]].concat(),
+                [&[0x82, whole[1] & 0x80 | 127][..], &[0; 200]].concat(),
+            ];
+            vectors.extend((0..whole.len()).map(|cut| whole[..cut].to_vec()));
+            for vector in vectors {
+                let mut bytes = vector.clone();
+                let taken = WholeFrame::take(&mut bytes, role, &limits);
+                assert!(taken.is_none(), "{role:?}: {vector:?}");
+                assert_eq!(bytes, vector);
+            }
+        }
+    }
 }

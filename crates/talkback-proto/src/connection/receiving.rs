@@ -1,334 +1,318 @@
-//! Frames in, payload out: every rule of RFC 6455 §5 that needs the context of a connection.
+//! What a connection makes of the bytes that arrive (RFC 6455 §5.4, §5.5, §6.2).
 
-use std::ops::Range;
+use std::time::Instant;
 
-use bytes::Bytes;
+use bytes::buf::Limit;
+use bytes::{Buf, Bytes, BytesMut};
 
-use crate::connection::fast_path::Whole;
+use crate::close::CloseFrame;
+use crate::connection::assembly::Assembly;
+use crate::connection::frames::{DataFrame, FrameReader, Item, Payload, Progress};
+use crate::connection::{Connection, State};
 use crate::error::ProtocolError;
-use crate::frame::{HEADER_SIZE_MAX, Header, Opcode};
-use crate::limits::Limits;
-use crate::mask::mask;
-use crate::message::MessageKind;
-use crate::role::Role;
-use crate::utf8::Utf8Validator;
+use crate::frame::Opcode;
+use crate::incoming::{Delivery, Incoming, Piece};
+use crate::message::Message;
 
-/// A piece of a data message's payload: unmasked, and as far as it is text, validated.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Payload {
-    /// What the message is made of.
-    pub kind: MessageKind,
-    /// Where the piece lies in the bytes that were handed in.
-    pub range: Range<usize>,
-    /// Whether the message begins with this piece.
-    pub first: bool,
-    /// Whether the message ends with this piece.
-    pub last: bool,
-    /// Whether it is compressed (RFC 7692 §6), and then not validated.
-    pub(crate) is_compressed: bool,
-}
-
-/// A data frame whose payload is arriving; sizes in bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct DataFrame {
-    /// The size of its header.
-    pub header_size: usize,
-    /// The size of its whole payload.
-    pub payload_size: u64,
-    /// How much of the payload is still to come.
-    pub remaining: u64,
-}
-
-/// What the engine found next.
-#[derive(Debug)]
-pub(crate) enum Item {
-    Payload(Payload),
-    Control(Opcode, Bytes),
-}
-
-/// How far the engine came: it has used `consumed` bytes, a payload's included.
-#[derive(Debug)]
-pub(crate) struct Progress {
-    pub(crate) consumed: usize,
-    pub(crate) item: Option<Item>,
-}
-
-/// The frame whose payload is arriving.
-#[derive(Debug)]
-struct Frame {
-    header: Header,
-    remaining: u64,
-    /// Rotated, so that it fits the next byte.
-    key: Option<[u8; 4]>,
-}
-
-/// The message whose fragments are arriving.
-#[derive(Debug)]
-struct Fragments {
-    kind: MessageKind,
-    is_compressed: bool,
-    size: u64,
-    count: u32,
-    /// Whether a piece of it has been handed out.
-    begun: bool,
-}
-
-/// The parse state of one direction. Nothing of it lives on a caller's stack.
-#[derive(Debug)]
-pub(crate) struct Receiver {
-    role: Role,
-    limits: Limits,
-    /// Whether permessage-deflate was negotiated.
-    has_deflate: bool,
-    /// A header of which a part has arrived.
-    header: [u8; HEADER_SIZE_MAX],
-    header_size: usize,
-    frame: Option<Frame>,
-    message: Option<Fragments>,
-    utf8: Utf8Validator,
-    /// A control frame's payload so far, at most 125 bytes.
-    control: Vec<u8>,
-}
-
-impl Receiver {
-    pub(crate) fn new(role: Role, limits: Limits) -> Self {
-        Self {
-            role,
-            limits,
-            has_deflate: false,
-            header: [0; HEADER_SIZE_MAX],
-            header_size: 0,
-            frame: None,
-            message: None,
-            utf8: Utf8Validator::default(),
-            control: Vec::new(),
-        }
-    }
-
-    /// Permessage-deflate was negotiated: RSV1 means that a message is compressed.
-    pub(crate) fn enable_deflate(&mut self) {
-        self.has_deflate = true;
-    }
-
-    /// The data frame whose payload is arriving, if one is and it is not compressed.
-    pub(crate) fn data_frame(&self) -> Option<DataFrame> {
-        let Frame {
-            header, remaining, ..
-        } = self.frame.as_ref()?;
-        let is_compressed = self.message.as_ref().is_some_and(|m| m.is_compressed);
-        (!header.opcode.is_control() && !is_compressed).then(|| DataFrame {
-            header_size: header.encode().as_ref().len(),
-            payload_size: header.payload_size,
-            remaining: *remaining,
-        })
-    }
-
-    /// Whether a frame or a message has begun and not ended.
-    pub(crate) fn is_in_message(&self) -> bool {
-        self.message.is_some() || self.frame.is_some() || self.header_size > 0
-    }
-
-    /// Takes a message that is one frame and lies at the beginning of `bytes`; `None`, and nothing
-    /// has happened, for whatever else [`handle`](Self::handle) is to take.
+impl Connection {
+    /// Takes bytes that arrived, up to the next thing that is whole: the one door by which anything
+    /// that the peer sent comes out.
+    ///
+    /// `None` means that all of `input` is used, and more must be read. What is behind a message
+    /// stays in `input` for the next call. Hand in an empty `input` after a read into the
+    /// [`space`](Self::space). Payload is unmasked where it lies. After the connection has failed or
+    /// the closing handshake is done, all bytes are used and bring nothing (RFC 6455 §7.1.7).
+    ///
+    /// `now` is asked for the time only where somebody wants to know it: a message that is one frame
+    /// and lies whole in `input`, as most do, needs no clock without a keepalive.
     #[inline]
-    pub(crate) fn take_whole(&mut self, bytes: &mut [u8]) -> Option<Whole> {
-        if self.is_in_message() {
+    pub fn receive(&mut self, input: &mut BytesMut, now: impl Fn() -> Instant) -> Option<Incoming> {
+        if let Some(incoming) = self.receive_whole_frame(input, &now) {
+            return Some(incoming);
+        }
+        if input.is_empty() && !self.has_more() {
             return None;
         }
-        Whole::take(bytes, self.role, &self.limits)
+        self.receive_next(input, now())
     }
 
-    /// Takes bytes up to the next item, unmasking payload where it lies.
-    pub(crate) fn handle(&mut self, bytes: &mut [u8]) -> Result<Progress, ProtocolError> {
-        let mut at = 0;
+    /// Whether more may come out of bytes that were handed in already: further pieces of what was
+    /// decompressed, or what was read into the [`space`](Self::space).
+    pub fn has_more(&self) -> bool {
+        self.has_pieces() || self.assembly.has_unread()
+    }
+
+    /// Where the next bytes should go, if not into the read buffer: the tail of a large message,
+    /// into which they are read without a copy.
+    ///
+    /// Read into it, then call [`receive`](Self::receive).
+    pub fn space(&mut self) -> Option<Limit<&mut BytesMut>> {
+        let frame = self.data_frame()?;
+        self.assembly.space(frame)
+    }
+
+    /// Says how messages are given out from now on.
+    ///
+    /// A message in progress of which nothing was given out comes in pieces from its beginning.
+    /// The rest of one of which pieces were given out is discarded before whole messages come.
+    pub fn set_delivery(&mut self, delivery: Delivery) {
+        self.assembly.set_delivery(delivery);
+    }
+
+    /// Discards what still comes of the message of which pieces were given out.
+    pub fn discard_message(&mut self) {
+        self.assembly.discard_message();
+    }
+
+    /// Whether data that arrives is given out, and not discarded: until either end has closed, also
+    /// where nothing can be written any more.
+    pub fn is_receiving(&self) -> bool {
+        self.state == State::Open
+    }
+
+    /// The fast path: a message that is one frame and lies whole at the beginning of `input`.
+    /// `None`, and nothing has happened, for whatever else there is.
+    #[inline(always)]
+    fn receive_whole_frame(
+        &mut self,
+        input: &mut BytesMut,
+        now: impl Fn() -> Instant,
+    ) -> Option<Incoming> {
+        // Who has pieces left is not gathering: the message is given out in pieces, or discarded.
+        if !(self.is_receiving() & self.assembly.is_gathering()) {
+            return None;
+        }
+        debug_assert!(!self.has_pieces());
+        let frame = self.frames.take_whole_frame(input)?;
+        if let Some(keepalive) = &mut self.keepalive {
+            keepalive.hear(now());
+        }
+        match frame.into_message(input) {
+            Ok(message) => Some(Incoming::Message(message)),
+            Err(_) => self.fail_text(now()),
+        }
+    }
+
+    #[cold]
+    fn fail_text(&mut self, now: Instant) -> Option<Incoming> {
+        self.fail(ProtocolError::InvalidUtf8, now);
+        None
+    }
+
+    /// The path that knows every rule; apart, so that it costs the fast path nothing.
+    #[inline(never)]
+    fn receive_next(&mut self, input: &mut BytesMut, now: Instant) -> Option<Incoming> {
         loop {
-            if self.frame.is_none() {
-                let Some((header, used)) = self.take_header(&bytes[at..])? else {
-                    return Ok(Progress {
-                        consumed: bytes.len(),
-                        item: None,
-                    });
-                };
-                at += used;
-                self.begin_frame(header)?;
-            }
-            let Some(frame) = &mut self.frame else {
-                continue;
-            };
-            let available = bytes.len() - at;
-            let size = usize::try_from(frame.remaining).map_or(available, |r| r.min(available));
-            if size == 0 && frame.remaining > 0 {
-                return Ok(Progress {
-                    consumed: at,
-                    item: None,
-                });
-            }
-            let range = at..at + size;
-            if let Some(key) = &mut frame.key {
-                *key = mask(&mut bytes[range.clone()], *key);
-            }
-            frame.remaining -= size as u64;
-            let (opcode, ended) = (frame.header.opcode, frame.remaining == 0);
-            at += size;
-            let item = if opcode.is_control() {
-                self.take_control(opcode, &bytes[range], ended)
+            let incoming = if matches!(self.state, State::Draining | State::Ended) {
+                input.clear();
+                return None;
+            } else if self.has_pieces() {
+                self.inflate_more(now)
+            } else if self.assembly.has_unread() {
+                self.receive_unread(now)
+            } else if !input.is_empty() {
+                self.receive_input(input, now)
             } else {
-                self.take_data(&bytes[range.clone()], range, ended)?
-                    .map(Item::Payload)
+                return None;
             };
-            if item.is_some() {
-                return Ok(Progress { consumed: at, item });
+            if incoming.is_some() {
+                return incoming;
             }
         }
     }
 
-    /// The next header, if it is complete; else its bytes are kept.
-    fn take_header(&mut self, bytes: &[u8]) -> Result<Option<(Header, usize)>, ProtocolError> {
-        if self.header_size == 0 {
-            let decoded = Header::decode(bytes)?;
-            if decoded.is_none() {
-                self.header[..bytes.len()].copy_from_slice(bytes);
-                self.header_size = bytes.len();
+    /// Takes the next item out of the read buffer.
+    fn receive_input(&mut self, input: &mut BytesMut, now: Instant) -> Option<Incoming> {
+        let Progress { consumed, item } = self.parse(now, |frames, _| frames.next(input))?;
+        let payload = match item {
+            Some(Item::Payload(payload)) if self.is_receiving() => payload,
+            Some(Item::Control(opcode, payload)) => {
+                input.advance(consumed);
+                return self.handle_control(opcode, payload, now);
             }
-            return Ok(decoded);
-        }
-        let kept = self.header_size;
-        let added = bytes.len().min(HEADER_SIZE_MAX - kept);
-        self.header[kept..kept + added].copy_from_slice(&bytes[..added]);
-        match Header::decode(&self.header[..kept + added])? {
-            Some((header, size)) => {
-                self.header_size = 0;
-                Ok(Some((header, size - kept)))
+            // Data after our close frame is discarded.
+            _ => {
+                input.advance(consumed);
+                return None;
             }
-            None => {
-                self.header_size += added;
-                Ok(None)
-            }
-        }
-    }
-
-    /// Holds a header against role, message in progress and limits.
-    fn begin_frame(&mut self, header: Header) -> Result<(), ProtocolError> {
-        // RSV1 is for extensions (§5.2). With permessage-deflate it stands on the first frame of a
-        // message and MUST NOT be set on the others, nor on control frames (RFC 7692 §6.1).
-        if header.rsv1 {
-            let begins_message = matches!(header.opcode, Opcode::Text | Opcode::Binary);
-            if !(self.has_deflate && begins_message) {
-                return Err(ProtocolError::ReservedBits);
-            }
-        }
-        match (self.role, header.mask) {
-            // A server MUST close the connection upon a frame that is not masked (§5.1).
-            (Role::Server, None) => return Err(ProtocolError::NotMasked),
-            // A client MUST close a connection if it detects a masked frame (§5.1).
-            (Role::Client, Some(_)) => return Err(ProtocolError::Masked),
-            _ => {}
-        }
-        match header.opcode {
-            Opcode::Text => self.begin_message(MessageKind::Text, header.rsv1)?,
-            Opcode::Binary => self.begin_message(MessageKind::Binary, header.rsv1)?,
-            _ => {}
-        }
-        if !header.opcode.is_control() {
-            self.count_fragment(header.payload_size)?;
-        }
-        self.frame = Some(Frame {
-            header,
-            remaining: header.payload_size,
-            key: header.mask,
-        });
-        Ok(())
-    }
-
-    fn begin_message(
-        &mut self,
-        kind: MessageKind,
-        is_compressed: bool,
-    ) -> Result<(), ProtocolError> {
-        // The fragments of one message MUST NOT be interleaved with those of another (§5.4).
-        if self.message.is_some() {
-            return Err(ProtocolError::InterleavedMessage);
-        }
-        self.message = Some(Fragments {
-            kind,
-            is_compressed,
-            size: 0,
-            count: 0,
-            begun: false,
-        });
-        Ok(())
-    }
-
-    /// Counts a frame into the message in progress, before any of its payload is taken (§10.4).
-    fn count_fragment(&mut self, payload_size: u64) -> Result<(), ProtocolError> {
-        let Some(message) = &mut self.message else {
-            return Err(ProtocolError::UnexpectedContinuation);
         };
-        message.count = message.count.saturating_add(1);
-        if message.count > self.limits.fragments_max {
-            return Err(ProtocolError::TooManyFragments(self.limits.fragments_max));
+        if payload.is_compressed {
+            let incoming = self.inflate(&input[payload.range.clone()], &payload, now);
+            input.advance(consumed);
+            return incoming;
         }
-        let size = message.size.saturating_add(payload_size);
+        let frame = self.frames.data_frame();
+        self.assembly.take(input, &payload, frame)
+    }
+
+    /// Takes what was read into the message itself.
+    fn receive_unread(&mut self, now: Instant) -> Option<Incoming> {
+        let progress = self.parse(now, |frames, assembly| frames.next(assembly.unread()))?;
+        match progress.item {
+            Some(Item::Payload(payload)) if self.is_receiving() => {
+                self.assembly.take_unread(&payload)
+            }
+            _ => {
+                self.assembly.clear();
+                None
+            }
+        }
+    }
+
+    /// Something came: takes it, or fails the connection.
+    #[inline]
+    fn parse(
+        &mut self,
+        now: Instant,
+        take: impl FnOnce(&mut FrameReader, &mut Assembly) -> Result<Progress, ProtocolError>,
+    ) -> Option<Progress> {
+        if let Some(keepalive) = &mut self.keepalive {
+            keepalive.hear(now);
+        }
+        let progress = take(&mut self.frames, &mut self.assembly);
+        progress.map_err(|error| self.fail(error, now)).ok()
+    }
+
+    fn handle_control(&mut self, opcode: Opcode, payload: Bytes, now: Instant) -> Option<Incoming> {
+        match opcode {
+            Opcode::Close => {
+                match CloseFrame::decode(&payload) {
+                    Ok(frame) => self.handle_close(frame, payload, now),
+                    Err(error) => self.fail(error, now),
+                }
+                None
+            }
+            // A pong MUST be sent unless a close frame was received (§5.5.2): ours does not matter.
+            Opcode::Ping => {
+                self.pong = Some(payload.clone());
+                // At once, so that it goes before what is sent from now on.
+                self.push_pong();
+                Some(Incoming::Ping(payload))
+            }
+            // What else comes after our close frame is discarded.
+            _ if !self.is_receiving() => None,
+            _ => {
+                if let Some(keepalive) = &mut self.keepalive {
+                    keepalive.take_pong(&payload, now);
+                }
+                Some(Incoming::Pong(payload))
+            }
+        }
+    }
+
+    /// Decompresses a piece of a message, which is given out when it is whole, or in pieces.
+    fn inflate(&mut self, piece: &[u8], payload: &Payload, now: Instant) -> Option<Incoming> {
+        let Payload { kind, last, .. } = *payload;
+        let inflater = &mut self.deflate.as_mut()?.inflater;
         let size_max = self.limits.size_max();
-        if size > size_max && size > self.limits.wire_size_max(message.is_compressed) {
-            return Err(ProtocolError::MessageTooBig { size, size_max });
+        if self.assembly.delivery() == Delivery::Pieces || inflater.is_in_pieces() {
+            let piece = inflater.take_in_pieces(piece, kind, last, size_max);
+            return self.pass_or_fail(piece, now);
         }
-        message.size = size;
-        Ok(())
+        match inflater.take(piece, kind, last, size_max) {
+            Ok(bytes) => bytes.map(|bytes| Incoming::Message(Message::from_validated(kind, bytes))),
+            Err(error) => {
+                self.fail(error, now);
+                None
+            }
+        }
     }
 
-    fn take_control(&mut self, opcode: Opcode, bytes: &[u8], ended: bool) -> Option<Item> {
-        if !ended {
-            self.control.extend_from_slice(bytes);
-            return None;
-        }
-        self.frame = None;
-        let payload = if self.control.is_empty() {
-            Bytes::copy_from_slice(bytes)
-        } else {
-            self.control.extend_from_slice(bytes);
-            Bytes::from(std::mem::take(&mut self.control))
-        };
-        Some(Item::Control(opcode, payload))
+    /// The next piece out of what was used already.
+    fn inflate_more(&mut self, now: Instant) -> Option<Incoming> {
+        let inflater = &mut self.deflate.as_mut()?.inflater;
+        let piece = inflater.next_piece(self.limits.size_max());
+        self.pass_or_fail(piece, now)
     }
 
-    /// A piece of a data frame; an empty one matters only if the message ends with it.
-    fn take_data(
+    fn pass_or_fail(
         &mut self,
-        bytes: &[u8],
-        range: Range<usize>,
-        ended: bool,
-    ) -> Result<Option<Payload>, ProtocolError> {
-        let message = self
-            .message
-            .as_mut()
-            .expect("a data frame is part of a message");
-        let frame = self.frame.as_ref().expect("payload is part of a frame");
-        let (kind, last) = (message.kind, ended && frame.header.fin);
-        let is_compressed = message.is_compressed;
-        let first = !message.begun;
-        if ended {
-            self.frame = None;
+        piece: Result<Option<Piece>, ProtocolError>,
+        now: Instant,
+    ) -> Option<Incoming> {
+        match piece {
+            Ok(piece) => self.assembly.pass(piece?).map(Incoming::Piece),
+            Err(error) => {
+                self.fail(error, now);
+                None
+            }
         }
-        if kind == MessageKind::Text && !is_compressed {
-            self.utf8
-                .feed(bytes)
-                .map_err(|_| ProtocolError::InvalidUtf8)?;
+    }
+
+    /// Whether a compressed message that is given out in pieces has more of them.
+    fn has_pieces(&self) -> bool {
+        self.deflate
+            .as_ref()
+            .is_some_and(|deflate| deflate.inflater.has_more())
+    }
+
+    /// The data frame whose payload is arriving.
+    ///
+    /// `None` between frames, in a control frame, in a compressed message, and when data is
+    /// discarded.
+    fn data_frame(&self) -> Option<DataFrame> {
+        self.is_receiving()
+            .then(|| self.frames.data_frame())
+            .flatten()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use talkback_testing::wire::{KEY, frame};
+
+    use super::*;
+    use crate::close::CloseInfo;
+    use crate::limits::Limits;
+
+    fn any_frame() -> impl Strategy<Value = (u8, Vec<u8>)> {
+        let first = prop_oneof![
+            4 => Just(0x81), 4 => Just(0x82),
+            1 => Just(0x01), 1 => Just(0x80), 1 => Just(0x89), 1 => Just(0x88), 1 => any::<u8>(),
+        ];
+        let text = prop_oneof![
+            4 => "[a-z가-나]{0,90}".prop_map(String::into_bytes),
+            1 => (100usize..40_000).prop_map(|size| vec![b'a'; size]),
+            1 => proptest::collection::vec(any::<u8>(), 0..130),
+        ];
+        (first, text)
+    }
+
+    /// Hands `wire` to a connection by one of the two paths: what comes, and what is left.
+    fn outcome(
+        mut connection: Connection,
+        wire: &[u8],
+        next: fn(&mut Connection, &mut BytesMut, Instant) -> Option<Incoming>,
+    ) -> (Vec<Incoming>, Option<CloseInfo>, Vec<u8>) {
+        let (mut input, now) = (BytesMut::from(wire), Instant::now());
+        let incoming = std::iter::from_fn(|| next(&mut connection, &mut input, now)).collect();
+        assert!(input.is_empty() && !connection.has_more());
+        let size = connection.output().remaining();
+        let output = connection.output().copy_to_bytes(size).to_vec();
+        connection.handle_end("the end");
+        (incoming, connection.close_info().cloned(), output)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2_000))]
+        #[test]
+        fn the_fast_path_brings_what_its_plain_twin_does(
+            frames in proptest::collection::vec(any_frame(), 1..6),
+            is_server in any::<bool>(),
+            rest in 0usize..100,
+        ) {
+            let key = is_server.then_some(KEY);
+            let mut wire: Vec<u8> =
+                frames.iter().flat_map(|(first, payload)| frame(*first, key, payload)).collect();
+            wire.truncate(wire.len().saturating_sub(rest.saturating_sub(50)));
+            let connection = || match is_server {
+                true => Connection::server(Limits::default()),
+                false => Connection::client(Limits::default(), || [1, 2, 3, 4]),
+            };
+            let fast = outcome(connection(), &wire, |c, input, now| c.receive(input, || now));
+            let plain = outcome(connection(), &wire, Connection::receive_next);
+            prop_assert_eq!(fast, plain);
         }
-        if last {
-            self.message = None;
-            self.utf8.finish().map_err(|_| ProtocolError::InvalidUtf8)?;
-        } else if bytes.is_empty() {
-            return Ok(None);
-        } else {
-            message.begun = true;
-        }
-        Ok(Some(Payload {
-            kind,
-            range,
-            first,
-            last,
-            is_compressed,
-        }))
     }
 }

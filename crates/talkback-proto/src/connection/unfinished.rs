@@ -22,16 +22,14 @@ pub(super) struct Unfinished {
 impl Unfinished {
     /// Holds that what was sent so far and `piece` can be, or at the end is, valid text.
     pub(super) fn validate(&mut self, piece: &[u8], fin: Fin) -> Result<(), SendError> {
-        if self.kind == MessageKind::Text {
-            let mut utf8 = self.utf8;
-            let fed = utf8.feed(piece);
-            let ended = match fin {
-                Fin::More => Ok(()),
-                Fin::Last => utf8.finish(),
-            };
-            fed.and(ended).map_err(|_| SendError::InvalidUtf8)?;
-            self.utf8 = utf8;
-        }
+        let mut utf8 = self.utf8;
+        let fed = self.kind.validate(&mut utf8, piece);
+        let ended = match fin {
+            Fin::More => Ok(()),
+            Fin::Last => utf8.finish(),
+        };
+        fed.and(ended).map_err(|_| SendError::InvalidUtf8)?;
+        self.utf8 = utf8;
         Ok(())
     }
 }

@@ -96,7 +96,7 @@ impl Inflater {
         if !is_last {
             return Ok(None);
         }
-        self.finish(kind)?;
+        self.finish()?;
         let message = std::mem::take(&mut self.message);
         Ok(Some(
             whole.unwrap_or_else(|| message.into_boxed_slice().into()),
@@ -167,10 +167,8 @@ impl Inflater {
         let mut size = 0;
         let outcome = self.decompress(piece, output, &mut size);
         // What came before a fault is judged first: so it does not matter how the payload was cut.
-        if kind == MessageKind::Text {
-            let validated = self.utf8.feed(&output[..size]);
-            validated.map_err(|_| ProtocolError::InvalidUtf8)?;
-        }
+        let validated = kind.validate(&mut self.utf8, &output[..size]);
+        validated.map_err(|_| ProtocolError::InvalidUtf8)?;
         outcome.map(|()| size)
     }
 
@@ -206,7 +204,7 @@ impl Inflater {
     }
 
     /// Ends the message's stream, and makes ready for the next one.
-    pub(super) fn finish(&mut self, kind: MessageKind) -> Result<(), ProtocolError> {
+    pub(super) fn finish(&mut self) -> Result<(), ProtocolError> {
         if !std::mem::replace(&mut self.is_at_end, true) {
             self.take_tail()?;
         }
@@ -215,10 +213,7 @@ impl Inflater {
         {
             give_back_inflater(context);
         }
-        if kind == MessageKind::Text {
-            self.utf8.finish().map_err(|_| ProtocolError::InvalidUtf8)?;
-        }
-        Ok(())
+        self.utf8.finish().map_err(|_| ProtocolError::InvalidUtf8)
     }
 
     /// Appends what the sender took away (§7.2.2), and holds that the stream was cut there and

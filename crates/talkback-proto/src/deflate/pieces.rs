@@ -5,7 +5,7 @@ use bytes::{Buf, Bytes};
 use crate::deflate::inflate::{Inflater, Progress, Rest};
 use crate::deflate::pool::{SCRATCH_SIZE, with_scratch};
 use crate::error::ProtocolError;
-use crate::event::Piece;
+use crate::incoming::Piece;
 use crate::message::MessageKind;
 
 impl Inflater {
@@ -99,7 +99,7 @@ impl Inflater {
         last: bool,
     ) -> Result<Option<Piece>, ProtocolError> {
         if last {
-            self.finish(kind)?;
+            self.finish()?;
             let piece = self.piece(bytes, kind, true);
             self.progress = Progress::default();
             return Ok(Some(piece));

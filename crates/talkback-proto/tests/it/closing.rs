@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use talkback_proto::{
-    Assembly, CloseCause, CloseCode, CloseFrame, CloseFrameError, CloseInfo, Connection, Initiator,
-    Limits, ProtocolError, Role, SendError,
+    CloseCause, CloseCode, CloseFrame, CloseFrameError, CloseInfo, Connection, Initiator, Limits,
+    ProtocolError, Role, SendError,
 };
 
 use crate::support::wire::{
@@ -558,13 +558,13 @@ fn a_message_in_progress_at_our_close_frame_is_discarded() {
         ]
         .concat();
         for cut in [1, 5, 14, 100, 69_999, 70_005] {
-            let (mut connection, mut assembly) = (open(role), Assembly::default());
+            let mut connection = open(role);
             let mut input = BytesMut::from(&bytes[..cut]);
-            assert_eq!(assembly.next(&mut connection, &mut input, now), None);
+            assert_eq!(connection.receive(&mut input, || now), None);
             connection.close(None, now);
-            assert!(assembly.space(&connection).is_none());
+            assert!(connection.space().is_none());
             let mut input = BytesMut::from(&bytes[cut..]);
-            assert_eq!(assembly.next(&mut connection, &mut input, now), None);
+            assert_eq!(connection.receive(&mut input, || now), None);
             drain(&mut connection);
             connection.handle_end(END);
             assert_eq!(info(&connection), clean(1000, "bye", Initiator::Local));

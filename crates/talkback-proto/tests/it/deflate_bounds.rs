@@ -173,7 +173,7 @@ fn v20_a_header_that_declares_much_costs_nearly_nothing() {
         let header = peer_header(role, FIN | RSV1 | BINARY, size);
         let ((), heap) = heap::measure(|| {
             driver.read(&header, |_, _| panic!("nothing is whole"));
-            assert!(driver.assembly.space(&driver.connection).is_none());
+            assert!(driver.connection.space().is_none());
         });
         assert!(heap.peak < 4096, "{heap:?}");
         assert!(driver.connection.is_open());
@@ -258,10 +258,9 @@ fn idle_heap(role: Role, parameters: DeflateParameters) -> isize {
     let frame = peer_frame(role, FIN | RSV1 | TEXT, &deflated(message.as_bytes()));
     let mut input = BytesMut::with_capacity(READ_SIZE);
     let mut exchange = |connection: &mut Connection| {
-        let mut assembly = talkback_proto::Assembly::default();
         input.extend_from_slice(&frame);
         let now = std::time::Instant::now();
-        let incoming = assembly.next(connection, &mut input, now);
+        let incoming = connection.receive(&mut input, || now);
         assert!(matches!(incoming, Some(Incoming::Message(_))));
         connection.send(message.as_str()).unwrap();
         drain(connection);
@@ -368,7 +367,7 @@ fn a_bomb_that_is_given_out_in_pieces_costs_one_piece() {
         let bytes = peer_frame(role, FIN | RSV1 | BINARY, &payload);
         let connection = connection(role, &limits(u64::MAX)).with_deflate(&parameters);
         let mut driver = Driver::on(connection);
-        driver.assembly.set_delivery(Delivery::Pieces);
+        driver.connection.set_delivery(Delivery::Pieces);
         let (mut size, mut is_whole) = (0, false);
         let ((), heap) = heap::measure(|| {
             for read in bytes.chunks(READ_SIZE) {

@@ -3,18 +3,18 @@
 
 use std::time::Instant;
 
-use bytes::{BufMut, BytesMut};
+use bytes::BufMut;
 use proptest::prelude::*;
 use talkback_proto::{
-    Assembly, Bounded, CloseCause, CloseCode, Compression, Connection, DeflateParameters,
-    DeflateTuning, Incoming, Message, READ_SIZE, Role,
+    Bounded, CloseCause, CloseCode, Compression, Connection, DeflateParameters, DeflateTuning,
+    Incoming, Message, READ_SIZE, Role,
 };
 
 use crate::support::deflate::{PeerDeflater, compressing, no_takeover, takeover};
 use crate::support::wire::{
     BINARY, CLOSE, CONTINUATION, FIN, PING, RSV1, TEXT, close_body, frame, peer_frame, peer_key,
 };
-use crate::support::{ROLES, binary, drain, ping, pong, replay_on, text};
+use crate::support::{ROLES, binary, drain, ping, pong, receive, replay_on, text};
 
 // ── Whatever is sent arrives ─────────────────────────────────────────────────────────────────
 
@@ -54,24 +54,20 @@ fn receive_in_chunks(
     sizes: &[usize],
 ) -> Vec<Incoming> {
     let now = Instant::now();
-    let (mut assembly, mut incoming) = (Assembly::default(), Vec::new());
+    let mut incoming = Vec::new();
     for size in sizes.iter().cycle() {
         if wire.is_empty() {
             break;
         }
-        let space = assembly.space(connection);
+        let space = connection.space();
         let room = space.as_ref().map_or(READ_SIZE, BufMut::remaining_mut);
         let (piece, rest) = wire.split_at(wire.len().min(*size).min(room));
         wire = rest;
         if let Some(mut space) = space {
             space.put_slice(piece);
-            let message = assembly.handle_space(connection, piece.len(), now);
-            incoming.extend(message.map(Incoming::Message));
+            incoming.extend(receive(connection, &[], now));
         } else {
-            let mut input = BytesMut::from(piece);
-            incoming.extend(std::iter::from_fn(|| {
-                assembly.next(connection, &mut input, now)
-            }));
+            incoming.extend(receive(connection, piece, now));
         }
     }
     incoming

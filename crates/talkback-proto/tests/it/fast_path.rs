@@ -1,9 +1,9 @@
-//! The short ways: a message that arrives as one frame, and one that is sent from borrowed bytes.
+//! The fast paths: a message that arrives as one frame, and one that is sent from borrowed bytes.
 
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
-use talkback_proto::{Assembly, CloseCode, Keepalive, Limits, Message, Outgoing, READ_SIZE, Role};
+use talkback_proto::{CloseCode, Incoming, Keepalive, Limits, Message, Outgoing, READ_SIZE, Role};
 
 use crate::support::wire::peer_frame as frame;
 use crate::support::{ROLES, connection, drain};
@@ -23,51 +23,16 @@ fn a_whole_message_is_taken_without_a_clock() {
             );
             for (first, expected) in [(0x81, text), (0x82, binary)] {
                 let mut connection = connection(role, &Limits::default());
-                let mut assembly = Assembly::default();
                 let mut input = BytesMut::from(&frame(role, first, payload.as_bytes())[..]);
                 input.extend_from_slice(b"rest");
-                let taken = assembly.take_whole(&mut connection, &mut input, nobody_asks);
-                assert_eq!(taken, Some(expected), "{role:?}, {size} bytes");
+                let taken = connection.receive(&mut input, nobody_asks);
+                assert_eq!(
+                    taken,
+                    Some(Incoming::Message(expected)),
+                    "{role:?}, {size} bytes"
+                );
                 assert_eq!(input, "rest");
             }
-        }
-    }
-}
-
-#[test]
-fn what_is_no_whole_message_is_left_as_it_is() {
-    for role in ROLES {
-        let (own, peers) = match role {
-            Role::Client => (Role::Server, Role::Client),
-            Role::Server => (Role::Client, Role::Server),
-        };
-        let whole = frame(peers, 0x81, b"whole");
-        let mut vectors = vec![
-            frame(peers, 0x01, b"a fragment"),
-            frame(peers, 0x80, b"a continuation"),
-            frame(peers, 0x89, b"a ping"),
-            frame(peers, 0x88, b"\x03\xe8"),
-            frame(peers, 0xC1, b"RSV1"),
-            frame(peers, 0xA1, b"RSV2"),
-            frame(peers, 0x83, b"a reserved opcode"),
-            frame(own, 0x81, b"masked otherwise"),
-            frame(peers, 0x82, &[7; 1001]),
-            [&[0x82, whole[1] & 0x80 | 126, 0, 125][..], &[0; 200]].concat(),
-            [&[0x82, whole[1] & 0x80 | 127][..], &[0; 200]].concat(),
-        ];
-        vectors.extend((0..whole.len()).map(|cut| whole[..cut].to_vec()));
-        let limits = Limits {
-            message_size_max: 1000,
-            ..Limits::default()
-        };
-        for vector in vectors {
-            let mut connection = connection(role, &limits);
-            let mut assembly = Assembly::default();
-            let mut input = BytesMut::from(&vector[..]);
-            let taken = assembly.take_whole(&mut connection, &mut input, nobody_asks);
-            assert_eq!(taken, None, "{role:?}: {vector:?}");
-            assert_eq!(input, vector);
-            assert!(connection.is_open());
         }
     }
 }
@@ -76,13 +41,9 @@ fn what_is_no_whole_message_is_left_as_it_is() {
 fn inside_of_a_message_no_other_is_taken() {
     for role in ROLES {
         let mut connection = connection(role, &Limits::default());
-        let mut assembly = Assembly::default();
         let mut input = BytesMut::from(&frame(role, 0x01, b"begun")[..]);
         input.extend_from_slice(&frame(role, 0x81, b"interleaved"));
-        assert_eq!(
-            assembly.next(&mut connection, &mut input, Instant::now()),
-            None
-        );
+        assert_eq!(connection.receive(&mut input, Instant::now), None);
         assert!(!connection.is_open(), "§5.4");
         assert!(input.is_empty());
     }
@@ -95,11 +56,10 @@ fn f12_text_that_is_not_utf8_fails_and_nothing_behind_it_comes() {
             let mut text = vec![b'a'; size];
             text[size - 1] = 0xFF;
             let mut connection = connection(role, &Limits::default());
-            let mut assembly = Assembly::default();
             let mut input = BytesMut::from(&frame(role, 0x81, &text)[..]);
             input.extend_from_slice(&frame(role, 0x81, b"behind"));
             let now = Instant::now();
-            assert_eq!(assembly.next(&mut connection, &mut input, now), None);
+            assert_eq!(connection.receive(&mut input, || now), None);
             assert!(input.is_empty() && !connection.is_open());
             let close = drain(&mut connection);
             assert_eq!(close[0], 0x88);
@@ -118,7 +78,7 @@ fn v55_a_whole_message_is_a_sign_of_life() {
     let mut connection = connection(Role::Server, &Limits::default());
     connection.set_keepalive(Some(Keepalive::default()), start);
     let mut input = BytesMut::from(&frame(Role::Server, 0x82, b"alive")[..]);
-    let taken = Assembly::default().take_whole(&mut connection, &mut input, || later);
+    let taken = connection.receive(&mut input, || later);
     assert!(taken.is_some());
     assert_eq!(
         connection.poll_timeout(),

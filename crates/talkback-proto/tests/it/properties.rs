@@ -2,17 +2,17 @@
 
 use std::time::Instant;
 
-use bytes::{BufMut, BytesMut};
+use bytes::BufMut;
 use proptest::prelude::*;
 use talkback_proto::{
-    Assembly, CloseCause, CloseCode, Connection, Incoming, Limits, Message, READ_SIZE, Role,
+    CloseCause, CloseCode, Connection, Incoming, Limits, Message, READ_SIZE, Role,
 };
 
 use crate::support::wire::{
     BINARY, CLOSE, CONTINUATION, FIN, PING, PONG, TEXT, close_body, frame, parse, peer_frame,
     peer_key,
 };
-use crate::support::{ROLES, binary, connection, drain, ping, pong, replay, text};
+use crate::support::{ROLES, binary, connection, drain, ping, pong, receive, replay, text};
 
 // ── Any chunking brings the same ─────────────────────────────────────────────────────────────
 
@@ -99,24 +99,20 @@ fn receive_in_chunks(
 ) -> Vec<Incoming> {
     let now = Instant::now();
     let mut connection = connection(role, &Limits::default());
-    let (mut assembly, mut incoming) = (Assembly::default(), Vec::new());
+    let mut incoming = Vec::new();
     for size in sizes.iter().cycle() {
         if wire.is_empty() {
             break;
         }
-        let space = assembly.space(&connection).filter(|_| is_direct);
+        let space = connection.space().filter(|_| is_direct);
         let room = space.as_ref().map_or(READ_SIZE, BufMut::remaining_mut);
         let (piece, rest) = wire.split_at(wire.len().min(*size).min(room));
         wire = rest;
         if let Some(mut space) = space {
             space.put_slice(piece);
-            let message = assembly.handle_space(&mut connection, piece.len(), now);
-            incoming.extend(message.map(Incoming::Message));
+            incoming.extend(receive(&mut connection, &[], now));
         } else {
-            let mut input = BytesMut::from(piece);
-            while let Some(item) = assembly.next(&mut connection, &mut input, now) {
-                incoming.push(item);
-            }
+            incoming.extend(receive(&mut connection, piece, now));
         }
     }
     assert!(connection.is_open());

@@ -5,8 +5,8 @@ use std::time::Instant;
 use bytes::BytesMut;
 use proptest::prelude::*;
 use talkback_proto::{
-    Assembly, Bounded, Compression, Connection, DeflateParameters, Delivery, Fin, Incoming, Limits,
-    Message, MessageKind, Role,
+    Bounded, Compression, Connection, DeflateParameters, Delivery, Fin, Incoming, Limits, Message,
+    MessageKind, Role,
 };
 
 use crate::support::deflate::{PeerInflater, compressing, no_takeover, takeover};
@@ -92,8 +92,7 @@ fn send(connection: &mut Connection, streamed: &Streamed) {
 
 /// Receives in chunks of these sizes, each with its delivery, and joins the pieces.
 fn receive(connection: &mut Connection, mut wire: &[u8], sizes: &[usize]) -> Vec<Message> {
-    let mut assembly = Assembly::default();
-    assembly.set_delivery(Delivery::Pieces);
+    connection.set_delivery(Delivery::Pieces);
     let (mut messages, mut bytes) = (Vec::new(), Vec::new());
     for size in sizes.iter().cycle() {
         if wire.is_empty() {
@@ -102,7 +101,7 @@ fn receive(connection: &mut Connection, mut wire: &[u8], sizes: &[usize]) -> Vec
         let (chunk, rest) = wire.split_at(wire.len().min(*size));
         wire = rest;
         let mut input = BytesMut::from(chunk);
-        while let Some(next) = assembly.next(connection, &mut input, Instant::now()) {
+        while let Some(next) = connection.receive(&mut input, Instant::now) {
             let Incoming::Piece(piece) = next else {
                 assert!(matches!(next, Incoming::Ping(_)));
                 continue;
@@ -118,7 +117,7 @@ fn receive(connection: &mut Connection, mut wire: &[u8], sizes: &[usize]) -> Vec
             }
         }
     }
-    assert!(bytes.is_empty() && !connection.has_pieces());
+    assert!(bytes.is_empty() && !connection.has_more());
     messages
 }
 

@@ -4,8 +4,8 @@ use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
 use talkback_proto::{
-    Assembly, CloseCause, Connection, Delivery, Incoming, Limits, Message, MessageKind, Piece,
-    ProtocolError, Role,
+    CloseCause, Connection, Delivery, Incoming, Limits, Message, MessageKind, Piece, ProtocolError,
+    Role,
 };
 
 use crate::support::deflate::{PeerDeflater, compressing, deflated, prose, takeover};
@@ -18,27 +18,21 @@ use crate::support::{ROLES, connection, drain, ping};
 const PIECE_SIZE_MAX: usize = 16 * 1024;
 
 /// All that comes out of `bytes`, handed in by pieces of `step`.
-fn receive_by(
-    connection: &mut Connection,
-    assembly: &mut Assembly,
-    bytes: &[u8],
-    step: usize,
-) -> Vec<Incoming> {
+fn receive_by(connection: &mut Connection, bytes: &[u8], step: usize) -> Vec<Incoming> {
     let mut incoming = Vec::new();
     for read in bytes.chunks(step) {
         let mut input = BytesMut::from(read);
-        while let Some(next) = assembly.next(connection, &mut input, Instant::now()) {
+        while let Some(next) = connection.receive(&mut input, Instant::now) {
             incoming.push(next);
         }
-        assert!(input.is_empty() && !connection.has_pieces());
+        assert!(input.is_empty() && !connection.has_more());
     }
     incoming
 }
 
-fn in_pieces() -> Assembly {
-    let mut assembly = Assembly::default();
-    assembly.set_delivery(Delivery::Pieces);
-    assembly
+fn in_pieces(mut connection: Connection) -> Connection {
+    connection.set_delivery(Delivery::Pieces);
+    connection
 }
 
 /// Puts the pieces of messages together; those of a message without an end come last.
@@ -94,19 +88,13 @@ fn session(role: Role) -> Vec<u8> {
 fn pieces_cut_at_every_byte_make_the_whole_messages() {
     for role in ROLES {
         let bytes = session(role);
-        let whole = receive_by(
-            &mut compressing(role, takeover()),
-            &mut Assembly::default(),
-            &bytes,
-            usize::MAX,
-        );
+        let whole = receive_by(&mut compressing(role, takeover()), &bytes, usize::MAX);
         assert_eq!(whole.len(), 8, "six messages and two pings");
         let run = |cut: usize, step: usize| {
-            let mut connection = compressing(role, takeover());
-            let mut assembly = in_pieces();
+            let mut connection = in_pieces(compressing(role, takeover()));
             let (front, back) = bytes.split_at(cut);
-            let mut incoming = receive_by(&mut connection, &mut assembly, front, step);
-            incoming.extend(receive_by(&mut connection, &mut assembly, back, step));
+            let mut incoming = receive_by(&mut connection, front, step);
+            incoming.extend(receive_by(&mut connection, back, step));
             join(incoming)
         };
         for cut in 0..=bytes.len() {
@@ -128,22 +116,20 @@ fn the_delivery_may_change_at_any_byte() {
     for role in ROLES {
         let bytes = session(role);
         let mut whole = compressing(role, takeover());
-        let whole = receive_by(&mut whole, &mut Assembly::default(), &bytes, usize::MAX);
+        let whole = receive_by(&mut whole, &bytes, usize::MAX);
         for cut in 0..=bytes.len() {
             let (front, back) = bytes.split_at(cut);
             let mut connection = compressing(role, takeover());
-            let mut assembly = Assembly::default();
-            let mut incoming = receive_by(&mut connection, &mut assembly, front, usize::MAX);
-            assembly.set_delivery(Delivery::Pieces);
-            incoming.extend(receive_by(&mut connection, &mut assembly, back, usize::MAX));
+            let mut incoming = receive_by(&mut connection, front, usize::MAX);
+            connection.set_delivery(Delivery::Pieces);
+            incoming.extend(receive_by(&mut connection, back, usize::MAX));
             assert!(join(incoming) == (whole.clone(), None), "cut at {cut}");
 
-            let mut connection = compressing(role, takeover());
-            let mut assembly = in_pieces();
-            let incoming = receive_by(&mut connection, &mut assembly, front, usize::MAX);
+            let mut connection = in_pieces(compressing(role, takeover()));
+            let incoming = receive_by(&mut connection, front, usize::MAX);
             let (mut joined, open) = join(incoming);
-            assembly.set_delivery(Delivery::Whole);
-            joined.extend(receive_by(&mut connection, &mut assembly, back, usize::MAX));
+            connection.set_delivery(Delivery::Whole);
+            joined.extend(receive_by(&mut connection, back, usize::MAX));
             if open.is_some() {
                 assert_eq!(joined.len(), whole.len() - 1, "one was discarded: {cut}");
                 assert!(joined.iter().all(|next| whole.contains(next)));
@@ -166,18 +152,17 @@ fn a_discarded_message_leaves_the_next_one_whole() {
         ]
         .concat();
         for delivery in [Delivery::Whole, Delivery::Pieces] {
-            let mut connection = compressing(role, takeover());
-            let mut assembly = in_pieces();
+            let mut connection = in_pieces(compressing(role, takeover()));
             let mut input = BytesMut::from(&bytes[..]);
-            let next = assembly.next(&mut connection, &mut input, Instant::now());
+            let next = connection.receive(&mut input, Instant::now);
             let Some(Incoming::Piece(piece)) = next else {
                 panic!("a piece");
             };
             assert!(piece.first && !piece.last && piece.bytes.len() <= PIECE_SIZE_MAX);
-            assembly.discard_message();
-            assembly.set_delivery(delivery);
+            connection.discard_message();
+            connection.set_delivery(delivery);
             let mut incoming = Vec::new();
-            while let Some(next) = assembly.next(&mut connection, &mut input, Instant::now()) {
+            while let Some(next) = connection.receive(&mut input, Instant::now) {
                 incoming.push(next);
             }
             let expected = Incoming::Message(vec![b'x'; 1_000].into());
@@ -188,11 +173,12 @@ fn a_discarded_message_leaves_the_next_one_whole() {
 
 /// The pieces that `bytes` bring, and how the connection then fails.
 fn pieces_until_failure(
-    mut connection: Connection,
+    connection: Connection,
     bytes: &[u8],
     step: usize,
 ) -> (Vec<Piece>, Option<ProtocolError>) {
-    let incoming = receive_by(&mut connection, &mut in_pieces(), bytes, step);
+    let mut connection = in_pieces(connection);
+    let incoming = receive_by(&mut connection, bytes, step);
     let pieces = incoming.into_iter().map(|next| match next {
         Incoming::Piece(piece) => piece,
         other => panic!("{other:?}"),
@@ -285,8 +271,8 @@ fn a_close_inside_of_a_message_leaves_it_without_an_end() {
             peer_frame(role, FIN | CONTINUATION, b"more"),
         ]
         .concat();
-        let mut connection = connection(role, &Limits::default());
-        let incoming = receive_by(&mut connection, &mut in_pieces(), &bytes, usize::MAX);
+        let mut connection = in_pieces(connection(role, &Limits::default()));
+        let incoming = receive_by(&mut connection, &bytes, usize::MAX);
         let half = Incoming::Piece(Piece {
             kind: MessageKind::Binary,
             bytes: Bytes::from_static(b"half"),
@@ -311,14 +297,13 @@ fn no_piece_is_left_once_the_connection_closes() {
         for end in end {
             let mut connection = compressing(role, takeover());
             connection.set_delivery(Delivery::Pieces);
-            let mut bytes = frame.clone();
-            let step = connection.handle_bytes(&mut bytes, now);
-            assert_eq!(step.consumed, frame.len());
-            assert!(step.event.is_some() && connection.has_pieces());
+            let mut input = BytesMut::from(&frame[..]);
+            let piece = connection.receive(&mut input, || now);
+            assert!(matches!(piece, Some(Incoming::Piece(_))));
+            assert!(input.is_empty() && connection.has_more());
             end(&mut connection);
-            assert!(!connection.has_pieces(), "{role:?}");
-            let step = connection.handle_bytes(&mut [], now);
-            assert_eq!((step.consumed, step.event), (0, None));
+            assert!(!connection.has_more(), "{role:?}");
+            assert_eq!(connection.receive(&mut input, || now), None);
         }
     }
 }
@@ -332,8 +317,8 @@ fn pings_between_pieces_keep_their_place_5_4() {
             peer_frame(role, FIN | CONTINUATION, b"b"),
         ]
         .concat();
-        let mut connection = connection(role, &Limits::default());
-        let incoming = receive_by(&mut connection, &mut in_pieces(), &bytes, usize::MAX);
+        let mut connection = in_pieces(connection(role, &Limits::default()));
+        let incoming = receive_by(&mut connection, &bytes, usize::MAX);
         assert!(matches!(incoming[0], Incoming::Piece(_)));
         assert_eq!(incoming[1], ping(b"?"));
         assert!(matches!(&incoming[2], Incoming::Piece(piece) if piece.last));

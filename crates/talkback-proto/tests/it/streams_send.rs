@@ -4,8 +4,8 @@ use std::time::Instant;
 
 use bytes::{Buf, BytesMut};
 use talkback_proto::{
-    Assembly, CloseCode, CloseFrame, Compression, Connection, Delivery, Fin, Incoming, Limits,
-    MessageKind, Role, SendError,
+    CloseCode, CloseFrame, Compression, Connection, Delivery, Fin, Incoming, Limits, MessageKind,
+    Role, SendError,
 };
 
 use crate::support::deflate::{PeerInflater, compressing, no_takeover, noise, prose, takeover};
@@ -304,8 +304,7 @@ fn each_compressed_fragment_can_be_read_before_the_next() {
             Role::Client
         };
         let mut receiver = compressing(peer, takeover());
-        let mut assembly = Assembly::default();
-        assembly.set_delivery(Delivery::Pieces);
+        receiver.set_delivery(Delivery::Pieces);
         sender
             .begin_message(MessageKind::Text, Compression::Auto)
             .unwrap();
@@ -313,12 +312,12 @@ fn each_compressed_fragment_can_be_read_before_the_next() {
             sender.send_fragment(word, Fin::More).unwrap();
             let wire = drain(&mut sender);
             let mut input = BytesMut::from(&wire[..]);
-            let next = assembly.next(&mut receiver, &mut input, Instant::now());
+            let next = receiver.receive(&mut input, Instant::now);
             let Some(Incoming::Piece(piece)) = next else {
                 panic!("{next:?}");
             };
             assert_eq!(piece.bytes, word);
-            let next = assembly.next(&mut receiver, &mut input, Instant::now());
+            let next = receiver.receive(&mut input, Instant::now);
             assert_eq!(next, None);
         }
     }

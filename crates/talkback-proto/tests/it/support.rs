@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use talkback_proto::{
-    Assembly, CloseCause, CloseCode, CloseInfo, Connection, Incoming, Initiator, Limits, Message,
+    CloseCause, CloseCode, CloseInfo, Connection, Incoming, Initiator, Limits, Message,
     ProtocolError, READ_SIZE, Role,
 };
 
@@ -48,7 +48,7 @@ impl Outcome {
 enum Path {
     /// Always through the read buffer.
     Buffer,
-    /// Into the message itself where the assembly offers space.
+    /// Into the message itself where the connection offers space.
     Space,
 }
 
@@ -86,8 +86,8 @@ pub(crate) fn drain(connection: &mut Connection) -> Vec<u8> {
 
 /// Hands `bytes` in through the read buffer and drops what they bring.
 pub(crate) fn receive(connection: &mut Connection, bytes: &[u8], now: Instant) -> Vec<Incoming> {
-    let (mut assembly, mut input) = (Assembly::default(), BytesMut::from(bytes));
-    std::iter::from_fn(|| assembly.next(connection, &mut input, now)).collect()
+    let mut input = BytesMut::from(bytes);
+    std::iter::from_fn(|| connection.receive(&mut input, || now)).collect()
 }
 
 struct Run {
@@ -95,7 +95,6 @@ struct Run {
     drain: Drain,
     now: Instant,
     connection: Connection,
-    assembly: Assembly,
     incoming: Vec<Incoming>,
     output: Vec<u8>,
 }
@@ -114,14 +113,11 @@ impl Run {
 
     /// What a read into the message itself takes, if there is space.
     fn feed_space(&mut self, bytes: &[u8]) -> Option<usize> {
-        let mut space = self.assembly.space(&self.connection)?;
+        let mut space = self.connection.space()?;
         let size = space.remaining_mut().min(bytes.len());
-        assert!(size > 0, "space is room for at least one byte");
+        assert!(size > 0, "space takes at least one byte");
         space.put_slice(&bytes[..size]);
-        let message = self
-            .assembly
-            .handle_space(&mut self.connection, size, self.now);
-        self.take(message.map(Incoming::Message));
+        self.take_all(&mut BytesMut::new());
         Some(size)
     }
 
@@ -131,16 +127,19 @@ impl Run {
             Path::Space => bytes.len().min(READ_SIZE),
             Path::Buffer => bytes.len(),
         };
-        let mut input = BytesMut::from(&bytes[..size]);
+        self.take_all(&mut BytesMut::from(&bytes[..size]));
+        size
+    }
+
+    /// Takes all that comes of what was read.
+    fn take_all(&mut self, input: &mut BytesMut) {
         loop {
-            let incoming = self
-                .assembly
-                .next(&mut self.connection, &mut input, self.now);
+            let incoming = self.connection.receive(input, || self.now);
             let is_used_up = incoming.is_none();
             self.take(incoming);
             if is_used_up {
-                assert!(input.is_empty(), "all of the input is used");
-                return size;
+                assert!(input.is_empty() && !self.connection.has_more());
+                return;
             }
         }
     }
@@ -175,7 +174,7 @@ impl Run {
 /// Hands `bytes` to a fresh connection in every way there is; all must come to the same.
 ///
 /// Whole, cut in two at every byte, in steps of 1 byte and more; through the read buffer and
-/// through the assembly's space. The outcome is that of a driver that writes at once; one that
+/// through the connection's space. The outcome is that of a driver that writes at once; one that
 /// writes at the end must receive the same.
 pub(crate) fn replay(role: Role, limits: &Limits, bytes: &[u8]) -> Outcome {
     replay_after(role, limits, bytes, |_| {})
@@ -205,7 +204,6 @@ pub(crate) fn replay_on(make: impl Fn() -> Connection, bytes: &[u8]) -> Outcome 
             drain,
             now: Instant::now(),
             connection: make(),
-            assembly: Assembly::default(),
             incoming: Vec::new(),
             output: Vec::new(),
         };

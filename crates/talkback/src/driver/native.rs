@@ -78,10 +78,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Socket for WebSocket<T> {
     }
 
     fn send_progress(&self) -> SendProgress {
-        let (end, written) = self.progress();
         SendProgress {
-            end,
-            written,
+            end: self.bytes_queued(),
+            written: self.bytes_written(),
             buffered: self.buffered_amount(),
         }
     }

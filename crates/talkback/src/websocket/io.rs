@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, BufMut};
-use talkback_proto::{Assembly, CloseInfo, Delivery, Incoming, Message, Output, SendError};
+use talkback_proto::{CloseInfo, Delivery, Incoming, Message, Output, SendError};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::io::{poll_read_buf, poll_write_buf};
 
@@ -22,10 +22,8 @@ const LIFE_SIZE: usize = 64;
 
 /// What polling the transport has brought.
 enum Progress {
-    /// Bytes in the input.
+    /// Bytes to be taken: in the input, or in the message in progress.
     Input,
-    /// A large message, whose end was read into it.
-    Message(Message),
     /// The connection has ended.
     End,
 }
@@ -35,11 +33,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Option<Message>, Error>> {
-        self.assembly.set_delivery(Delivery::Whole);
+        self.connection.set_delivery(Delivery::Whole);
         loop {
-            if let Some(message) = self.take_whole() {
-                return Poll::Ready(Ok(Some(message)));
-            }
             while let Some(incoming) = self.next_buffered() {
                 if let Incoming::Message(message) = incoming {
                     return Poll::Ready(Ok(Some(message)));
@@ -47,7 +42,6 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
             }
             match ready!(self.poll_transport(cx, Half::Receiver)) {
                 Progress::Input => {}
-                Progress::Message(message) => return Poll::Ready(Ok(Some(message))),
                 Progress::End => return Poll::Ready(self.report_end().map_or(Ok(None), Err)),
             }
         }
@@ -99,35 +93,18 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
             }
             match ready!(self.poll_transport(cx, half)) {
                 Progress::Input => {}
-                Progress::Message(message) => {
-                    return Poll::Ready(Some(Incoming::Message(message)));
-                }
                 Progress::End => return Poll::Ready(None),
             }
         }
     }
 
-    /// The next message out of what was read, if it is whole, as most are.
-    #[inline(always)]
-    fn take_whole(&mut self) -> Option<Message> {
-        if self.input.is_empty() {
-            return None;
-        }
-        let message = self
-            .assembly
-            .take_whole(&mut self.connection, &mut self.input, now)?;
-        self.release_used_input();
-        Some(message)
-    }
-
     /// The next thing out of what was read, without touching the transport.
+    #[inline(always)]
     fn next_buffered(&mut self) -> Option<Incoming> {
-        if self.input.is_empty() && !self.connection.has_pieces() {
+        if self.input.is_empty() && !self.connection.has_more() {
             return None;
         }
-        let incoming = self
-            .assembly
-            .next(&mut self.connection, &mut self.input, now());
+        let incoming = self.connection.receive(&mut self.input, now);
         self.release_used_input();
         incoming
     }
@@ -194,14 +171,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
                 // It was read to see whether the peer is alive.
                 return Poll::Ready(Progress::Input);
             }
-            if self.connection.wants_read()
-                && let Poll::Ready(message) = self.poll_read(cx)
-            {
-                match message {
-                    Some(message) => return Poll::Ready(Progress::Message(message)),
-                    None if self.input.is_empty() => continue,
-                    None => return Poll::Ready(Progress::Input),
+            if self.connection.wants_read() && self.poll_read(cx).is_ready() {
+                if self.input.is_empty() && !self.connection.has_more() {
+                    continue;
                 }
+                return Poll::Ready(Progress::Input);
             }
             // Only now, with nothing left to read, may silence be taken for death.
             ready!(self.poll_timer(cx));
@@ -209,12 +183,12 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
     }
 
     /// Reads once: into the message in progress if that is large, else into a pooled buffer.
-    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Option<Message>> {
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Some(io) = &mut self.io else {
-            return Poll::Ready(None);
+            return Poll::Ready(());
         };
         self.connection.resume_keepalive(now);
-        let outcome = match self.assembly.space(&self.connection) {
+        let outcome = match self.connection.space() {
             Some(mut space) => ready!(poll_read_buf(Pin::new(io), cx, &mut space)),
             None => ready!(buffers::poll_read(io, cx)).map(|buffer| {
                 self.input = buffer;
@@ -223,13 +197,6 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
         };
         match outcome {
             Ok(0) => self.connection.handle_end(ENDED),
-            // Nothing in the read buffer: the bytes went into the message in progress.
-            Ok(size) if self.input.is_empty() => {
-                return Poll::Ready(
-                    self.assembly
-                        .handle_space(&mut self.connection, size, now()),
-                );
-            }
             Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {
                 cx.waker().wake_by_ref();
@@ -237,7 +204,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
             }
             Err(error) => self.connection.handle_end(&error.to_string()),
         }
-        Poll::Ready(None)
+        Poll::Ready(())
     }
 
     /// Whether there is something to write, or to flush.
@@ -341,7 +308,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
     /// It is alive if something came, which the answer may stand behind, and something was taken.
     #[cold]
     fn has_life(&mut self, cx: &mut Context<'_>) -> bool {
-        let is_unread = !self.input.is_empty() || self.connection.has_pieces();
+        let is_unread = !self.input.is_empty() || self.connection.has_more();
         (is_unread || self.has_come(cx)) && self.connection.is_output_taken()
     }
 
@@ -376,7 +343,6 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
             self.wakers.wake();
         }
         self.timer = None;
-        self.assembly = Assembly::default();
         buffers::give_back(std::mem::take(&mut self.input));
     }
 }

@@ -4,15 +4,14 @@ use std::ops::Range;
 use std::time::Instant;
 
 use bytes::{Buf, BufMut, BytesMut};
-use talkback_proto::{Assembly, Connection, Incoming, Limits, Message, READ_SIZE, Role};
+use talkback_proto::{Connection, Incoming, Limits, Message, READ_SIZE, Role};
 
 use super::wire::{CLOSE, FIN, parse};
 use super::{connection, drain};
 
-/// A connection and its assembly, read by a driver that counts.
+/// A connection, read by a driver that counts.
 pub(crate) struct Driver {
     pub(crate) connection: Connection,
-    pub(crate) assembly: Assembly,
     /// The one read buffer; made before the heap is counted.
     input: BytesMut,
     pub(crate) now: Instant,
@@ -29,7 +28,6 @@ impl Driver {
     pub(crate) fn on(connection: Connection) -> Self {
         Self {
             connection,
-            assembly: Assembly::default(),
             input: BytesMut::with_capacity(READ_SIZE),
             now: Instant::now(),
             calls: 0,
@@ -42,10 +40,8 @@ impl Driver {
         self.input.extend_from_slice(bytes);
         loop {
             self.calls += 1;
-            let Some(incoming) =
-                self.assembly
-                    .next(&mut self.connection, &mut self.input, self.now)
-            else {
+            let now = self.now;
+            let Some(incoming) = self.connection.receive(&mut self.input, || now) else {
                 return;
             };
             take(&mut self.connection, incoming);
@@ -57,15 +53,19 @@ impl Driver {
         &mut self,
         bytes: &mut &[u8],
     ) -> Option<(Range<usize>, Option<Message>)> {
-        let mut space = self.assembly.space(&self.connection)?;
+        let mut space = self.connection.space()?;
         let size = space.remaining_mut().min(bytes.len());
         let start = space.chunk_mut().as_mut_ptr() as usize;
         space.put_slice(&bytes[..size]);
         bytes.advance(size);
         self.calls += 1;
-        let message = self
-            .assembly
-            .handle_space(&mut self.connection, size, self.now);
+        let message = match self.connection.receive(&mut BytesMut::new(), || self.now) {
+            Some(Incoming::Message(message)) => Some(message),
+            other => {
+                assert_eq!(other, None, "only a message comes of its own bytes");
+                None
+            }
+        };
         Some((start..start + size, message))
     }
 

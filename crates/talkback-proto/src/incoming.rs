@@ -1,18 +1,15 @@
-//! What a connection makes of the bytes that arrive.
+//! What a connection gives out of the bytes that arrive.
 
 use bytes::Bytes;
 
-use crate::connection::receiving::Payload;
 use crate::message::{Message, MessageKind};
 
 /// Something that the peer sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event {
-    /// A piece of a data message's payload; it lies in the bytes that were handed in.
-    Payload(Payload),
-    /// A whole message that came compressed (RFC 7692). Its pieces bring no event.
+pub enum Incoming {
+    /// A message.
     Message(Message),
-    /// A piece of a message that came compressed, with [`Delivery::Pieces`].
+    /// A piece of a message, with [`Delivery::Pieces`].
     Piece(Piece),
     /// A ping. Its answer comes with the next [`output`](crate::Connection::output).
     Ping(Bytes),
@@ -45,13 +42,4 @@ pub struct Piece {
     pub first: bool,
     /// Whether the message ends with this piece.
     pub last: bool,
-}
-
-/// How far [`Connection::handle_bytes`](crate::Connection::handle_bytes) came.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Step {
-    /// How many bytes were used, an event's payload included. Hand in the rest next.
-    pub consumed: usize,
-    /// What they brought, if anything.
-    pub event: Option<Event>,
 }

@@ -123,7 +123,7 @@ impl FrameReader {
 
     /// Whether a frame or a message has begun and not ended.
     pub(super) fn is_in_message(&self) -> bool {
-        (self.header_size > 0) | self.frame.is_some() | self.message.is_some()
+        self.message.is_some() | self.frame.is_some() | (self.header_size > 0)
     }
 
     /// The fast path for a message that is one frame and lies at the beginning of `bytes`; `None`,

@@ -131,8 +131,8 @@ fn frames(role: Role, mut rest: &[u8], size_max: usize) -> Vec<u8> {
             repeats @ 0..=31 => repeats,
             many => (many - 30) * (many - 30) / 8,
         };
-        let room = size_max - wire.len();
-        let count = repeats.min(room / piece.len().max(1));
+        let capacity = size_max - wire.len();
+        let count = repeats.min(capacity / piece.len().max(1));
         wire.extend(wire::frame(*first, key, &piece.repeat(count)));
         if wire.len() >= size_max {
             wire.truncate(size_max);

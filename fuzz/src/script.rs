@@ -23,7 +23,7 @@ pub(crate) enum Call {
 /// Reads calls: for each a byte that says which, and for those with a payload the size of a piece,
 /// how often it is repeated, and the piece.
 pub(crate) fn read(mut rest: &[u8]) -> Vec<Call> {
-    let (mut calls, mut room) = (Vec::new(), SIZE_MAX);
+    let (mut calls, mut capacity) = (Vec::new(), SIZE_MAX);
     while let Some((&which, behind)) = rest.split_first() {
         rest = behind;
         let compression = match which & 0x10 {
@@ -33,12 +33,12 @@ pub(crate) fn read(mut rest: &[u8]) -> Vec<Call> {
         let call = match which % 16 {
             0 | 1 => Call::Begin(MessageKind::Text, compression),
             2 | 3 => Call::Begin(MessageKind::Binary, compression),
-            4..=6 => Call::Gather(payload(&mut rest, &mut room)),
-            7 | 8 => Call::Fragment(payload(&mut rest, &mut room), Fin::More),
-            9 | 10 => Call::Fragment(payload(&mut rest, &mut room), Fin::Last),
+            4..=6 => Call::Gather(payload(&mut rest, &mut capacity)),
+            7 | 8 => Call::Fragment(payload(&mut rest, &mut capacity), Fin::More),
+            9 | 10 => Call::Fragment(payload(&mut rest, &mut capacity), Fin::Last),
             11 => Call::SendText("whole"),
-            12 => Call::Ping(payload(&mut rest, &mut room)),
-            13 => Call::Pong(payload(&mut rest, &mut room)),
+            12 => Call::Ping(payload(&mut rest, &mut capacity)),
+            13 => Call::Pong(payload(&mut rest, &mut capacity)),
             14 => Call::Write(usize::from(which / 16) * 1000 + 1),
             _ => Call::Close,
         };
@@ -50,7 +50,7 @@ pub(crate) fn read(mut rest: &[u8]) -> Vec<Call> {
     calls
 }
 
-fn payload(rest: &mut &[u8], room: &mut usize) -> Vec<u8> {
+fn payload(rest: &mut &[u8], capacity: &mut usize) -> Vec<u8> {
     let [size, repeats, behind @ ..] = *rest else {
         return Vec::new();
     };
@@ -61,7 +61,7 @@ fn payload(rest: &mut &[u8], room: &mut usize) -> Vec<u8> {
         repeats @ 0..=31 => repeats,
         many => many * many / 8,
     };
-    let payload = piece.repeat(repeats.min(*room / piece.len().max(1)));
-    *room -= payload.len();
+    let payload = piece.repeat(repeats.min(*capacity / piece.len().max(1)));
+    *capacity -= payload.len();
     payload
 }

@@ -193,7 +193,7 @@ fn deflate(payload: &[u8]) -> Vec<u8> {
     let mut deflated = Vec::with_capacity(payload.len() + 64);
     Compress::new(Compression::default(), false)
         .compress_vec(payload, &mut deflated, FlushCompress::Sync)
-        .expect("there is room");
+        .expect("the buffer has capacity");
     let tail = deflated.split_off(deflated.len() - 4);
     assert_eq!(tail, [0, 0, 0xFF, 0xFF], "a flush ends with an empty block");
     deflated

@@ -33,10 +33,10 @@ impl Memory {
         Rc::clone(&self.written)
     }
 
-    /// The next bytes, at most `room` of them.
-    pub(crate) fn bring(&mut self, room: usize) -> &[u8] {
+    /// The next bytes, at most `size_max` of them.
+    pub(crate) fn bring(&mut self, size_max: usize) -> &[u8] {
         let start = self.at;
-        let end = self.wire.len().min(start + room);
+        let end = self.wire.len().min(start + size_max);
         self.at = if end == self.wire.len() { 0 } else { end };
         &self.wire[start..end]
     }

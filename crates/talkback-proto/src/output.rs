@@ -146,7 +146,7 @@ impl Queue {
     fn push_copied(&mut self, header: EncodedHeader, payload: &[u8], key: Option<[u8; 4]>) {
         let size_max = HEADER_SIZE_MAX + payload.len();
         if self.tail.capacity() - self.tail.len() < size_max {
-            self.make_room(size_max);
+            self.reserve_tail(size_max);
         }
         header.append_to(&mut self.tail);
         let start = self.tail.len();
@@ -156,9 +156,9 @@ impl Queue {
         }
     }
 
-    /// Room for `size` bytes in the tail: what was written of it makes way for as much or less.
+    /// Reserves `size` bytes in the tail: what was written of it makes way for as much or less.
     #[inline(never)]
-    fn make_room(&mut self, size: usize) {
+    fn reserve_tail(&mut self, size: usize) {
         if self.tail_written >= self.tail.len() / 2 {
             self.tail.drain(..self.tail_written);
             self.tail_written = 0;

@@ -58,7 +58,7 @@ impl Utf8Validator {
             chunk = rest;
             match std::str::from_utf8(&self.carried[..self.carried_len]) {
                 Ok(_) => self.carried_len = 0,
-                // A prefix of a code point is at most three bytes, so there is room for one more.
+                // A prefix of a code point is at most three bytes, so one more fits.
                 Err(error) if error.error_len().is_none() => {}
                 Err(_) => return Err(Utf8Error),
             }

@@ -139,7 +139,7 @@ fn deflate(
 ) -> Option<usize> {
     let mut size = 0;
     loop {
-        let room = buffer.len().min(size_max);
+        let capacity = buffer.len().min(size_max);
         let part = &message[..message.len().min(part_size_max)];
         let flush = if part.len() == message.len() {
             DeflateFlush::SyncFlush
@@ -148,17 +148,17 @@ fn deflate(
         };
         let (taken, given) = (context.total_in(), context.total_out());
         context
-            .compress(part, &mut buffer[size..room], flush)
-            .expect("the context is sound and there is room");
+            .compress(part, &mut buffer[size..capacity], flush)
+            .expect("the context is sound and the buffer has capacity");
         message = &message[(context.total_in() - taken) as usize..];
         size += (context.total_out() - given) as usize;
-        // What does not fill the room is complete: the part, or with the last one the flush.
-        if size < room {
+        // What does not fill the buffer is complete: the part, or with the last one the flush.
+        if size < capacity {
             if flush == DeflateFlush::SyncFlush {
                 debug_assert!(buffer[..size].ends_with(&TAIL));
                 return Some(size);
             }
-        } else if room == size_max {
+        } else if capacity == size_max {
             return None;
         } else {
             buffer.resize(buffer.len() * 2, 0);
@@ -168,7 +168,7 @@ fn deflate(
 
 /// Takes what waits in the context to be given out.
 ///
-/// A reset of zlib-rs forgets it, but not where it lay, and then lacks that much room.
+/// A reset of zlib-rs forgets it, but not where it lay, and then lacks that much space.
 fn discard_pending(context: &mut Deflate, buffer: &mut [u8]) {
     loop {
         let given = context.total_out();
@@ -196,7 +196,7 @@ mod tests {
 
     use super::*;
 
-    /// Bytes that hardly compress, and behind them some that do, as the room for them has grown.
+    /// Bytes that hardly compress, and behind them some that do, as the buffer for them has grown.
     fn message() -> Vec<u8> {
         let mut state = 1_u32;
         let noise = std::iter::repeat_with(|| {

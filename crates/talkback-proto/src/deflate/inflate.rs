@@ -80,9 +80,9 @@ impl Inflater {
         let size_max = usize::try_from(size_max).unwrap_or(usize::MAX);
         // A small message passes through the thread's buffer, and is copied out of it once.
         let whole = with_scratch(|scratch| {
-            let room = SCRATCH_SIZE.min(size_max - self.message.len());
-            let size = self.inflate(&mut piece, kind, &mut scratch[..room])?;
-            let is_used_up = size < room;
+            let capacity = SCRATCH_SIZE.min(size_max - self.message.len());
+            let size = self.inflate(&mut piece, kind, &mut scratch[..capacity])?;
+            let is_used_up = size < capacity;
             if is_used_up && is_last && self.message.is_empty() {
                 return Ok(Some(Bytes::copy_from_slice(&scratch[..size])));
             }
@@ -118,13 +118,13 @@ impl Inflater {
             }
             self.grow(1, size_max);
             chunk_size = (chunk_size * 2).min(CHUNK_SIZE_MAX);
-            let room = chunk_size.min(self.message.capacity() - start);
+            let capacity = chunk_size.min(self.message.capacity() - start);
             let mut message = std::mem::take(&mut self.message);
-            message.resize(start + room, 0);
+            message.resize(start + capacity, 0);
             let size = self.inflate(piece, kind, &mut message[start..])?;
             message.truncate(start + size);
             self.message = message;
-            if size < room {
+            if size < capacity {
                 return Ok(());
             }
         }
@@ -146,7 +146,7 @@ impl Inflater {
         }
     }
 
-    /// Makes room for `size` bytes: twice as much as there was, but not beyond the limit.
+    /// Reserves `size` bytes: twice as much as there was, but not beyond the limit.
     fn grow(&mut self, size: usize, size_max: usize) {
         let needed = self.message.len() + size;
         let capacity = self.message.capacity();

@@ -81,14 +81,14 @@ impl Inflater {
         size_max: u64,
     ) -> Result<(Bytes, bool), ProtocolError> {
         let size_max = usize::try_from(size_max).unwrap_or(usize::MAX);
-        let room = SCRATCH_SIZE.min(size_max - self.progress.size);
-        if room == 0 {
+        let capacity = SCRATCH_SIZE.min(size_max - self.progress.size);
+        if capacity == 0 {
             self.expect_nothing_more(payload, kind, size_max)?;
             return Ok((Bytes::new(), false));
         }
         with_scratch(|scratch| {
-            let size = self.inflate(payload, kind, &mut scratch[..room])?;
-            Ok((Bytes::copy_from_slice(&scratch[..size]), size == room))
+            let size = self.inflate(payload, kind, &mut scratch[..capacity])?;
+            Ok((Bytes::copy_from_slice(&scratch[..size]), size == capacity))
         })
     }
 

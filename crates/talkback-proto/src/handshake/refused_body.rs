@@ -89,8 +89,8 @@ impl RefusedBody {
     /// With no bytes at all it only says so. When the connection ends, the body does too.
     pub fn handle(&mut self, mut bytes: &[u8]) -> bool {
         while self.framing != Framing::Done && !bytes.is_empty() {
-            let room = READ_SIZE_MAX - self.read_size;
-            bytes = &bytes[..bytes.len().min(room)];
+            let space = READ_SIZE_MAX - self.read_size;
+            bytes = &bytes[..bytes.len().min(space)];
             let taken = self.step(bytes);
             self.read_size += taken;
             bytes = &bytes[taken..];
@@ -138,8 +138,8 @@ impl RefusedBody {
     /// Keeps what of `bytes` belongs to the next `left` bytes of the body and is wanted; says how
     /// many.
     fn keep(&mut self, bytes: &[u8], left: u64) -> usize {
-        let room = BODY_SIZE_MAX - self.body.len();
-        let wanted = bytes.len().min(room) as u64;
+        let space = BODY_SIZE_MAX - self.body.len();
+        let wanted = bytes.len().min(space) as u64;
         let size = usize::try_from(wanted.min(left)).expect("no more than a slice holds");
         self.body.extend_from_slice(&bytes[..size]);
         size

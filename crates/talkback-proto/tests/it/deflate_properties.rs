@@ -60,8 +60,8 @@ fn receive_in_chunks(
             break;
         }
         let space = connection.space();
-        let room = space.as_ref().map_or(READ_SIZE, BufMut::remaining_mut);
-        let (piece, rest) = wire.split_at(wire.len().min(*size).min(room));
+        let space_size = space.as_ref().map_or(READ_SIZE, BufMut::remaining_mut);
+        let (piece, rest) = wire.split_at(wire.len().min(*size).min(space_size));
         wire = rest;
         if let Some(mut space) = space {
             space.put_slice(piece);

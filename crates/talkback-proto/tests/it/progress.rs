@@ -73,7 +73,7 @@ fn output_is_lost_if_the_end_comes_before_it_is_written() {
 fn of_pings_behind_the_pongs_that_wait_only_the_latest_is_answered() {
     for role in ROLES {
         let mut connection = open(role);
-        // What was written makes room anew.
+        // What was written frees capacity.
         for _ in 0..2 {
             for number in 0..30 {
                 let ping = peer_frame(role, FIN | PING, &[number]);

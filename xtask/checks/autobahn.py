@@ -16,7 +16,7 @@ import tempfile
 
 from interop import certificate
 from run import Program, cargo, failed, must, passed, scratch, until
-from tools import autobahn
+from tools import suite
 
 CASES = 517
 # In these the RFC leaves the choice to the implementation: they are not judged.
@@ -27,7 +27,7 @@ PARTS = ["1.*,2.*,3.*,4.*,5.*,6.*,7.*,9.*,10.*,12.1.*,12.2.*,12.3.*,12.5.*", "12
 
 def inside(path):
     """What the suite calls a file of ours."""
-    return str(path).removeprefix(autobahn())
+    return str(path).removeprefix(suite())
 
 
 def wstest(folder, mode, **peer):
@@ -35,8 +35,8 @@ def wstest(folder, mode, **peer):
     spec = {"outdir": inside(folder / "reports"), "exclude-cases": [], "exclude-agent-cases": {}, **peer}
     (folder / "spec.json").write_text(json.dumps(spec))
     command = ["wstest", "--mode", mode, "--webport", "0", "--spec", inside(folder / "spec.json")]
-    if autobahn():
-        return ["chroot", autobahn(), *command]
+    if suite():
+        return ["chroot", suite(), *command]
     engine = shutil.which("docker") or shutil.which("podman")
     if not engine:
         raise RuntimeError("it runs in docker or podman, or as root on Debian")
@@ -48,8 +48,7 @@ def try_server(folder, cases, scheme):
     tls = ["--tls-self-signed"] if scheme == "wss" else []
     with Program(scratch("release") / "talkback", "echo", "--listen", "127.0.0.1:0", *tls) as echo:
         servers = [{"agent": "talkback", "url": echo.url()}]
-        suite = wstest(folder, "fuzzingclient", cases=cases, servers=servers)
-        must(*suite)
+        must(*wstest(folder, "fuzzingclient", cases=cases, servers=servers))
 
 
 def try_client(folder, cases, scheme, *options):
@@ -60,15 +59,15 @@ def try_client(folder, cases, scheme, *options):
         cert, key = certificate(folder)
         peer |= {"cert": inside(cert), "key": inside(key)}
         options = [*options, "--ca", cert]
-    with Program(*wstest(folder, "fuzzingserver", cases=cases, **peer)) as suite:
-        until(lambda: socket.socket().connect_ex(("127.0.0.1", port)) == 0, 60, suite.output)
+    with Program(*wstest(folder, "fuzzingserver", cases=cases, **peer)) as server:
+        until(lambda: socket.socket().connect_ex(("127.0.0.1", port)) == 0, 60, server.output)
         must(scratch("release") / "examples/autobahn_client", peer["url"], *options)
 
 
 def try_part(run, number, cases):
     """Has one process of the suite try these cases; returns how each ended, and what is wrong with it."""
     role, scheme = run.split(":")[:2]
-    with tempfile.TemporaryDirectory(dir=f"{autobahn()}/tmp") as name:
+    with tempfile.TemporaryDirectory(dir=f"{suite()}/tmp") as name:
         folder, handle = pathlib.Path(name), ["--channel"] if role == "channel" else []
         try_one = try_server if role == "server" else try_client
         try_one(folder, cases.split(","), scheme, *handle)
@@ -90,7 +89,7 @@ def story(case, entry, folder):
 def try_all(*runs):
     """Has the suite try each run, as many of their parts at a time as there are cores; its own pages are left in the
     folder `autobahn`."""
-    autobahn()
+    suite()
     # As people get it.
     must(*cargo("build --release --package talkback-cli --bin talkback"))
     must(*cargo("build --release --package talkback --example autobahn_client"))
@@ -109,3 +108,14 @@ def tell(run, parts):
     print(f"  {run}: {', '.join(f'{count} {behavior}' for behavior, count in counts.items())}", flush=True)
     if run.count(":") == 1 and len(outcomes) != CASES:
         raise AssertionError(f"{len(outcomes)} cases have run, not {CASES}")
+
+
+def autobahn():
+    """all 517 cases of the Autobahn test suite: server over ws, client over wss"""
+    try_all("server:ws", "client:wss")
+
+
+def autobahn_all(*runs):
+    """20 min  [server|client|channel:ws|wss[:CASES]]… every end of ours over ws and wss"""
+    every = (f"{end}:{scheme}" for end in ("server", "client", "channel") for scheme in ("ws", "wss"))
+    try_all(*(runs or every))

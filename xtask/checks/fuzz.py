@@ -12,22 +12,22 @@ TARGETS = sorted(file.stem for file in (ROOT / "fuzz/fuzz_targets").glob("*.rs")
 ENV = {"CARGO_TARGET_DIR": str(scratch("fuzz/target"))}
 
 
-def step():
-    """Each target for a short while, from the kept corpus, and our decoder beside those of two other crates."""
+def fuzz():
+    """random input against what the core holds, and beside two other decoders (cargo fuzz)"""
     shutil.rmtree(scratch("fuzz/found"))
-    fuzz(TARGETS, 10)
+    try_all(TARGETS, 10)
     differential = cargo("run --quiet --release --package talkback-differential -- --seconds 10")
     print(checked(*differential, cwd=ROOT / "fuzz", env=ENV), end="")
 
 
-def soak(*arguments):
-    """[MINUTES] [--keep] [TARGET]…"""
+def fuzz_long(*arguments):
+    """50 min  [MINUTES] [--keep] [TARGET]… 10 minutes a target, two at a time; --keep packs what is new"""
     minutes = next((int(argument) for argument in arguments if argument.isdigit()), 10)
     chosen = [argument for argument in arguments if not argument.isdigit() and argument != "--keep"]
     for target in chosen:
         if target not in TARGETS:
             raise ValueError(f"no target is named {target}; the targets are {', '.join(TARGETS)}")
-    fuzz(chosen or TARGETS, 60 * minutes)
+    try_all(chosen or TARGETS, 60 * minutes)
     if "--keep" in arguments:
         for target in chosen or TARGETS:
             keep(target)
@@ -42,7 +42,7 @@ def cargo_fuzz(line):
     return cargo(f"fuzz {line}"), {**ENV, "RUSTC_BOOTSTRAP": "1"}
 
 
-def fuzz(targets, seconds):
+def try_all(targets, seconds):
     """Builds the targets and runs them, two at a time."""
     cargo_tool("fuzz")
     # libFuzzer is C++.

@@ -5,7 +5,6 @@ import shutil
 import sys
 import time
 
-import bench
 import soak
 import steps
 import tools
@@ -27,15 +26,20 @@ Usage:
 """
 
 
+def name_of(function):
+    """`fuzz` is that of `fuzz_long`, too."""
+    return function.__name__.partition("_")[0]
+
+
 def listed(functions):
-    return "".join(f"  {function.__name__:<12}{function.__doc__}\n" for function in functions)
+    return "".join(f"  {name_of(function):<12}{function.__doc__}\n" for function in functions)
 
 
 def find(functions, name):
     for function in functions:
-        if function.__name__ == name:
+        if name_of(function) == name:
             return function
-    known = ", ".join(function.__name__ for function in functions)
+    known = ", ".join(map(name_of, functions))
     usage(f"nothing is named {name}; there is {known}")
 
 
@@ -53,14 +57,14 @@ def run_steps(chosen):
     lines, every = [], COUNTS.copy()
     for step in chosen:
         COUNTS.clear()
-        begin = time.monotonic()
+        name, begin = name_of(step), time.monotonic()
         try:
             step()
         except Exception as error:
-            failed(f"{step.__name__}: {error}")
+            failed(f"{name}: {error}")
         if not COUNTS:
-            failed(f"{step.__name__}: it has checked nothing")
-        lines.append(f"{step.__name__:<12}{total():<24}{time.monotonic() - begin:>9.1f} s")
+            failed(f"{name}: it has checked nothing")
+        lines.append(f"{name:<12}{total():<24}{time.monotonic() - begin:>9.1f} s")
         print(lines[-1], flush=True)
         every.update(COUNTS)
     COUNTS.update(every - COUNTS)
@@ -108,7 +112,8 @@ def main(command="help", *arguments):
     elif (command, *arguments) == ("pictures",):
         pictures()
     elif (command, *arguments) == ("bench", "codec"):
-        bench.codec()
+        tools.need("valgrind")
+        os.execv(sys.executable, [sys.executable, ROOT / "bench/count.py", scratch("bench")])
     elif command in ("help", "--help", "-h"):
         print(HELP, end="")
     else:

@@ -1,5 +1,5 @@
-// A page that is left, frozen and gone back to, and what a thousand channels leave behind in it. The folder has the
-// module `lifecycle`, the server is the conformance-server.
+// A page that is left, frozen and gone back to, and what a thousand channels leave behind in it. The server is the
+// conformance-server.
 "use strict";
 
 const assert = require("node:assert/strict");
@@ -8,11 +8,6 @@ const WebSocket = require("ws");
 const { run, until, url } = require("./chromium.cjs");
 
 const CHANNELS = 1000;
-const shell = `<!doctype html><meta charset="utf-8"><title>lifecycle</title><link rel="icon" href="data:,">
-<script type="module">
-  import start, * as page from "./lifecycle.js";
-  start().then(() => { window.page = page; });
-</script>`;
 
 /** The message that the server sends to somebody else. */
 async function ask(path) {
@@ -122,4 +117,4 @@ const checks = {
 };
 
 // Pages are kept for the way back, as in everybody's browser.
-run(checks, { pages: { "lifecycle.html": shell }, ignoreDefaultArgs: ["--disable-back-forward-cache"] });
+run(checks, { ignoreDefaultArgs: ["--disable-back-forward-cache"] });

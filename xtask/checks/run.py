@@ -96,8 +96,8 @@ class Program:
             until(lambda: text in self.output(), limit, lambda: f"no {text!r} in {self.output()!r}")
 
     def url(self):
-        """The address that a server prints in a whole line, `ws://127.0.0.1:PORT/` or `wss://`."""
-        address = lambda: re.search(r"(wss?://127\.0\.0\.1:\d+)\b.*\n", self.output())
+        """The address that a server prints in a whole line, `ws://127.0.0.1:PORT/`."""
+        address = lambda: re.search(r"((?:wss?|http)://127\.0\.0\.1:\d+)\b.*\n", self.output())
         return until(address, 20, lambda: f"{self.command} does not listen: {self.output()}")[1] + "/"
 
     def ends_well(self, limit=15):

@@ -3,9 +3,9 @@
 import os
 import pathlib
 
-import autobahn as suite
-import fuzz as fuzzing
 import steps
+from autobahn import autobahn_all
+from fuzz import fuzz_long
 from run import ROOT, answer, cargo, counted, expect, must, passed, run, scratch
 from tools import cargo_tool, compiler_for, install
 
@@ -24,17 +24,6 @@ def mutants(*files):
     print(f"  {noticed} of {noticed + len(missed)} are noticed")
     expect(noticed > 0 and 10 * noticed >= 9 * (noticed + len(missed)), True)
     passed()
-
-
-def fuzz(*arguments):
-    """50 min  [MINUTES] [--keep] [TARGET]… 10 minutes a target, two at a time; --keep packs what is new"""
-    fuzzing.soak(*arguments)
-
-
-def autobahn(*runs):
-    """20 min  [server|client|channel:ws|wss[:CASES]]… every end of ours over ws and wss"""
-    every = ("server:ws", "client:ws", "channel:ws", "server:wss", "client:wss", "channel:wss")
-    suite.try_all(*(runs or every))
 
 
 def sanitize(*names):
@@ -61,11 +50,6 @@ def sanitize(*names):
         counted(*command, *tests.split(), *build, *left_out, env=env, limit=7200)
 
 
-def schedules(count="100000"):
-    """ 5 min  [COUNT] 100,000 random schedules of the channel for each test"""
-    steps.schedules(count)
-
-
 def i686():
     """ 4 min  the core's tests where memory has 32-bit addresses"""
     if pathlib.Path("/etc/debian_version").exists() and not pathlib.Path("/usr/lib32/crt1.o").exists():
@@ -83,4 +67,9 @@ def frameworks():
     passed()
 
 
-SOAKS = [mutants, fuzz, autobahn, sanitize, schedules, i686, frameworks]
+def schedules(count="100000"):
+    """ 5 min  [COUNT] random schedules of the channel for each test, by default 100,000"""
+    steps.schedules(count)
+
+
+SOAKS = [mutants, fuzz_long, autobahn_all, sanitize, schedules, i686, frameworks]

@@ -9,10 +9,10 @@ import pathlib
 import re
 import subprocess
 
-import autobahn as suite
+import autobahn
 import cost as calls
 import docs
-import fuzz as fuzzing
+import fuzz
 import interop as peers
 import web
 import window as windows
@@ -146,11 +146,6 @@ def window():
     web.tab_in_use()
 
 
-def browser():
-    """the suite on a page in Chromium, pages in use, and what the library adds to a page"""
-    web.browser()
-
-
 def schedules(count="10000"):
     """the channel under 10,000 random schedules a test (shuttle)"""
     # Compiling takes most of the time.
@@ -159,15 +154,5 @@ def schedules(count="10000"):
     counted(*cargo("test --package talkback --no-default-features --release --test it"), env=env | profile)
 
 
-def fuzz():
-    """random input against what the core holds, and beside two other decoders"""
-    fuzzing.step()
-
-
-def autobahn():
-    """all 517 cases of the Autobahn test suite: server over ws, client over wss"""
-    suite.try_all("server:ws", "client:wss")
-
-
 FAST_STEPS = [format, lint, unit, doc, interop, demo]
-MORE_STEPS = [deny, cost, coverage, window, browser, schedules, fuzz, autobahn]
+MORE_STEPS = [deny, cost, coverage, window, web.browser, schedules, fuzz.fuzz, autobahn.autobahn]

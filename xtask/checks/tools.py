@@ -13,6 +13,7 @@ from run import ROOT, answer, cargo, must, once, scratch
 HERE = pathlib.Path(__file__).parent
 PYTHON = scratch("python") / "bin/python"
 WEBSOCKETS = "websockets==17.4"
+NODE_PACKAGES = "axe-core@4.14.1 playwright-core@1.60.0 ws@8.23.0"
 # What of cargo's programs is in Python's index, where Astral keeps them built: that spares minutes of compiling.
 CARGO_TOOLS = {"deny": "0.20.2", "fuzz": "0.13.2", "llvm-cov": "0.9.1", "nextest": "0.9.148"}
 IS_DEBIAN_ROOT = shutil.which("apt-get") and hasattr(os, "geteuid") and os.geteuid() == 0
@@ -72,17 +73,21 @@ def cargo_tool(name):
             raise RuntimeError(f"{error}\ninstall it: cargo install --locked cargo-{name}") from None
 
 
+def keep(folder, recipe, make):
+    """Has a folder made when its recipe is another one than before."""
+    installed = folder / "installed-from"
+    if not installed.exists() or installed.read_text() != recipe:
+        make()
+        installed.write_text(recipe)
+
+
 @once
 def node():
-    """The environment of a Node with the packages of `package-lock.json`."""
+    """The environment of a Node with its packages."""
     need("node", "nodejs npm")
-    lock, folder = HERE / "package-lock.json", scratch("node")
-    installed = folder / "installed-from"
-    if not installed.exists() or installed.read_text() != lock.read_text():
-        for file in ("package.json", "package-lock.json"):
-            shutil.copy(HERE / file, folder)
-        must(need("npm"), *"ci --ignore-scripts --no-audit --no-fund".split(), "--prefix", folder)
-        shutil.copy(lock, installed)
+    install = f"install --no-save --no-package-lock --ignore-scripts --no-audit --no-fund {NODE_PACKAGES}"
+    folder = scratch("node")
+    keep(folder, NODE_PACKAGES, lambda: must(need("npm"), *install.split(), "--prefix", folder))
     return {"NODE_PATH": str(folder / "node_modules")}
 
 
@@ -135,20 +140,18 @@ def bindgen():
 
 
 @once
-def autobahn():
+def suite():
     """The folder of a Debian with the Autobahn test suite, which outlives cargo's target directory; none where it
     cannot be made, as a container does without."""
     if not IS_DEBIAN_ROOT:
         return ""
     cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    suite, recipe = pathlib.Path(cache, "talkback/autobahn"), HERE / "autobahn.sh"
-    installed = suite / "installed-from"
-    if not installed.exists() or installed.read_text() != recipe.read_text():
-        need("debootstrap", "debootstrap debian-archive-keyring")
-        suite.mkdir(parents=True, exist_ok=True)
-        must("sh", recipe, suite, env={"TMPDIR": None}, stderr=subprocess.STDOUT)
-        shutil.copy(recipe, installed)
-    return str(suite)
+    folder, recipe = pathlib.Path(cache, "talkback/autobahn"), HERE / "autobahn.sh"
+    need("debootstrap", "debootstrap debian-archive-keyring")
+    folder.mkdir(parents=True, exist_ok=True)
+    make = lambda: must("sh", recipe, folder, env={"TMPDIR": None}, stderr=subprocess.STDOUT)
+    keep(folder, recipe.read_text(), make)
+    return str(folder)
 
 
 def install_all():
@@ -163,5 +166,5 @@ def install_all():
 
     scripts = [(python, WEBSOCKETS), (node,), *((cargo_tool, name) for name in CARGO_TOOLS)]
     debian = [(need, "c++", "g++"), (need, "strace"), (chromium,), (need, "chromedriver", "chromium-driver"), (screen,)]
-    for installs in (scripts + debian + [(compiler_for, WASM), (bindgen,)], [(autobahn,)]):
+    for installs in (scripts + debian + [(compiler_for, WASM), (bindgen,)], [(suite,)]):
         threading.Thread(target=work, args=installs, daemon=True).start()

@@ -3,6 +3,7 @@
 import gzip
 import re
 import shutil
+import sys
 
 from run import ROOT, Program, answer, built, cargo, counted, must, passed, scratch
 from tools import HERE, LINTS, WASM, bindgen, chromium, compiler_for, need, node
@@ -73,12 +74,13 @@ def web():
 
 def use(script, folder, url):
     """Has a script use a page as a person would."""
-    command = ["node", "--test-reporter=tap", HERE / script, folder, url, chromium(), scratch("demo")]
-    counted(*command, env=node())
+    with Program(sys.executable, "-um", "http.server", "--bind", "127.0.0.1", "--directory", folder, 0) as pages:
+        command = ["node", "--test-reporter=tap", HERE / script, pages.url(), url, chromium(), scratch("demo")]
+        counted(*command, env=node())
 
 
 def browser():
-    """The suite on a page and in a worker, and pages in use."""
+    """the suite on a page in Chromium, pages in use, and what the library adds to a page"""
     must(*cargo(f"build {SUITE} --bin conformance-server --package talkback-cli --bin talkback"), env=LINTS)
     runner = {"CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER": str(bindgen() / "wasm-bindgen-test-runner")}
     runner |= {"CHROMEDRIVER": need("chromedriver", "chromium-driver"), "WASM_BINDGEN_TEST_TIMEOUT": "300"}
@@ -89,7 +91,9 @@ def browser():
             counted(*command, env=env | runner | {f"WASM_BINDGEN_USE_{place}": "1", "TALKBACK_CONFORMANCE_URL": url})
         command, env = cargo_for_wasm(f"build {SUITE} --example lifecycle")
         must(*command, env=env)
-        use("lifecycle.cjs", bind("debug/examples/lifecycle.wasm", "lifecycle"), url)
+        folder = bind("debug/examples/lifecycle.wasm", "lifecycle")
+        shutil.copy(HERE / "lifecycle.html", folder)
+        use("lifecycle.cjs", folder, url)
         use("page.cjs", example(), url)
     protocols = ["--subprotocol", "chat.v1", "--subprotocol", "chat.v2"]
     with Program(built("talkback"), "echo", "--listen", "127.0.0.1:0", *protocols) as echo:

@@ -25,42 +25,18 @@ fn main() -> ExitCode {
 }
 
 fn launch(arguments: &[OsString]) -> Result<ExitCode> {
-    let python = python()?;
     // A profile's folder lies in that of the target directory.
     let target = beside("")?
         .parent()
         .map(Path::to_owned)
         .ok_or("no target directory")?;
     let launcher = root().join("xtask/checks/launcher.py");
+    let is_there = |name: &&str| Command::new(name).arg("--version").output().is_ok();
+    let python = ["python3", "python"].into_iter().find(is_there);
+    let python = python.ok_or("install it: python3, which the checks are written in")?;
     let mut command = Command::new(python);
     command.arg("-B").arg(launcher).args(arguments);
     become_program(command.env("XTASK_TARGET", target))
-}
-
-/// Python's own name here; where it is missing, it is installed if that can be done unasked.
-fn python() -> Result<&'static str> {
-    let is_there = |name: &&str| {
-        Command::new(name)
-            .arg("--version")
-            .output()
-            .is_ok_and(|answer| answer.status.success())
-    };
-    let names = ["python3", "python"];
-    if let Some(name) = names.into_iter().find(is_there) {
-        return Ok(name);
-    }
-    eprintln!("installing python3 (Debian: apt-get install python3)");
-    for arguments in [
-        "update -qq",
-        "install -qq --yes --no-install-recommends python3 python3-venv",
-    ] {
-        let apt = Command::new("apt-get").args(arguments.split(' ')).status();
-        apt.map_err(|_| "python3 is missing; install it")?;
-    }
-    names
-        .into_iter()
-        .find(is_there)
-        .ok_or_else(|| "python3 is missing; install it".into())
 }
 
 /// What cargo puts beside this program.

@@ -10,6 +10,7 @@ import re
 import subprocess
 
 import autobahn
+import circles
 import cost as calls
 import docs
 import fuzz
@@ -32,10 +33,11 @@ def format():
 
 
 def lint():
-    """no warnings; compiles what the tests run (clippy)"""
+    """no warnings, and no circle of imports; compiles what the tests run (clippy)"""
     if not LINTS:
         raise RuntimeError("install it: rustup component add clippy")
     checked(*cargo(f"build --all-targets {FAST}"), env=LINTS)
+    circles.every_crate()
 
 
 def unit(which=FAST):

@@ -28,7 +28,6 @@ use talkback_proto::Compression;
 use talkback_proto::{CloseCode, CloseInfo, Message};
 
 use crate::channel::handle::Handle;
-use crate::channel::inbox::Reading;
 use crate::channel::lifecycle::ChannelState;
 use crate::channel::receiver::Receiver;
 use crate::channel::sender::Sender;
@@ -106,16 +105,18 @@ impl WebSocketChannel {
         }
     }
 
-    fn half(&self) -> &Sender {
-        &self
-            .halves
+    fn halves(&self) -> &(Sender, Receiver) {
+        self.halves
             .as_ref()
             .expect("the halves are taken only when the channel is")
-            .0
+    }
+
+    fn sending(&self) -> &Sender {
+        &self.halves().0
     }
 
     fn shared(&self) -> &Arc<Shared> {
-        &self.half().handle
+        &self.sending().handle
     }
 
     /// Waits until the channel is open.
@@ -134,7 +135,7 @@ impl WebSocketChannel {
     /// # Errors
     /// A full queue, or a channel that is closing or closed; either hands the message back.
     pub fn try_send(&self, message: impl Into<Message>) -> Result<(), TrySendError> {
-        self.half().try_send(message)
+        self.sending().try_send(message)
     }
 
     /// Queues a message, and waits while the queue is full.
@@ -145,7 +146,7 @@ impl WebSocketChannel {
     /// # Cancel safety
     /// A dropped call has queued the whole message or nothing.
     pub async fn send(&self, message: impl Into<Message>) -> Result<(), TrySendError> {
-        self.half().send(message).await
+        self.sending().send(message).await
     }
 
     /// Queues a message as [`send`](Self::send) does, and says whether it may be compressed; see
@@ -162,7 +163,7 @@ impl WebSocketChannel {
         message: impl Into<Message>,
         compression: Compression,
     ) -> Result<(), TrySendError> {
-        self.half().send_with(message, compression).await
+        self.sending().send_with(message, compression).await
     }
 
     /// Waits until everything that was queued before the call is written.
@@ -173,7 +174,7 @@ impl WebSocketChannel {
     /// # Cancel safety
     /// A dropped call loses nothing.
     pub async fn flush(&self) -> Result<(), Error> {
-        self.half().flush().await
+        self.sending().flush().await
     }
 
     /// Waits for the next message; `None` after a normal close.
@@ -199,7 +200,7 @@ impl WebSocketChannel {
     }
 
     fn poll_recv(&self, cx: &Context<'_>) -> Poll<Option<Result<Message, Error>>> {
-        self.shared().lock().poll_receive(cx)
+        self.halves().1.poll_recv(cx)
     }
 
     /// Begins to close with an empty close frame, after what is queued.
@@ -207,7 +208,7 @@ impl WebSocketChannel {
     /// Awaiting the end is optional. It comes within the close timeout, whatever the peer does.
     /// Calling it again changes nothing.
     pub fn close(&self) -> Closing {
-        self.half().close()
+        self.sending().close()
     }
 
     /// Begins to close with a code and a reason of at most 123 bytes of UTF-8; else as
@@ -217,17 +218,17 @@ impl WebSocketChannel {
     /// A code or a reason that may not be sent, as [`CloseFrame::new`] says, comes out of the future;
     /// nothing is closed then.
     pub fn close_with(&self, code: CloseCode, reason: &str) -> Closing {
-        self.half().close_with(code, reason)
+        self.sending().close_with(code, reason)
     }
 
     /// Waits until the channel has ended, by whoever's doing.
     pub fn closed(&self) -> Closing {
-        self.half().closed()
+        self.sending().closed()
     }
 
     /// A handle that sends and closes from another task or thread.
     pub fn sender(&self) -> Sender {
-        self.half().clone()
+        self.sending().clone()
     }
 
     /// The halves, for different tasks. Dropping the last of them closes the channel; dropping only
@@ -241,7 +242,7 @@ impl WebSocketChannel {
     /// Watches the channel beside [`recv`](Self::recv), from the newest unread message on. It does
     /// not keep the channel open.
     pub fn subscribe(&self) -> Snapshots {
-        Snapshots::new(Arc::clone(self.shared()), None)
+        Snapshots::new(Arc::clone(self.shared()))
     }
 
     /// Turns the channel into its snapshots: only the newest message is kept, so that the peer
@@ -252,35 +253,32 @@ impl WebSocketChannel {
             .halves
             .take()
             .expect("the halves are taken only when the channel is");
-        let shared = Arc::clone(&receiver.handle);
-        let snapshots = Snapshots::new(Arc::clone(&shared), Some(receiver));
-        shared.lock().set_reading(Reading::Latest);
-        snapshots
+        Snapshots::of(receiver)
     }
 
     /// The subprotocol that both ends agreed on, once the channel is open.
     pub fn protocol(&self) -> Option<String> {
-        self.shared().lock().protocol().map(str::to_owned)
+        self.shared().lock().lifecycle.protocol().map(str::to_owned)
     }
 
     /// How far the channel has come.
     pub fn state(&self) -> ChannelState {
-        self.half().state()
+        self.sending().state()
     }
 
     /// How the channel ended, once it has; after a local close too.
     pub fn close_info(&self) -> Option<CloseInfo> {
-        self.half().close_info()
+        self.sending().close_info()
     }
 
     /// How many bytes wait to be written.
     pub fn buffered_amount(&self) -> usize {
-        self.half().buffered_amount()
+        self.sending().buffered_amount()
     }
 
     /// How long the last ping took to be answered, if the keepalive has sent one.
     pub fn latency(&self) -> Option<Duration> {
-        self.shared().lock().latency()
+        self.shared().lock().lifecycle.latency()
     }
 }
 
@@ -326,7 +324,7 @@ impl Sink<Message> for WebSocketChannel {
     fn start_send(mut self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
         // A flush that was given up must not speak for what comes after it.
         self.sink_flush = None;
-        self.shared().lock().push_outgoing(message)
+        self.sending().push(message)
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
@@ -347,7 +345,7 @@ impl Sink<Message> for WebSocketChannel {
         let shared = Arc::clone(channel.shared());
         let mut state = shared.lock();
         state.close(None);
-        if state.is_ended() {
+        if state.lifecycle.is_ended() {
             return Poll::Ready(Ok(()));
         }
         state.wait(&mut channel.sink_key, WaitFor::Change, cx);

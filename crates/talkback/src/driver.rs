@@ -1,8 +1,7 @@
 //! Who pumps a channel: a task behind its handles, which owns the connection.
 //!
-//! [`pump`](self::pump) is that task on every platform. It sees the channel through its
-//! [`port`](self::port) and the connection as a [`socket`](self::socket): `native` is that of
-//! [`WebSocket`](crate::WebSocket), `browser` that of a page.
+//! `pump` is that task on every platform. It sees the channel through its `port`, and the connection as
+//! a [`Socket`](crate::socket::Socket): on a machine that is a `WebSocket`, in a page the browser's own.
 
 #[cfg(browser)]
 pub(crate) mod browser;
@@ -10,5 +9,3 @@ pub(crate) mod browser;
 pub(crate) mod native;
 pub(crate) mod port;
 pub(crate) mod pump;
-mod socket;
-mod timer;

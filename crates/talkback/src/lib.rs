@@ -60,6 +60,8 @@ mod http_io;
 mod pair;
 #[cfg(not(browser))]
 mod runtime;
+mod socket;
+mod timer;
 #[cfg(not(browser))]
 mod websocket;
 

@@ -19,8 +19,7 @@ use bytes::{Bytes, BytesMut};
 use futures_core::Stream;
 use futures_sink::Sink;
 use talkback_proto::{
-    CloseCode, CloseFrame, CloseInfo, Compression, Connection, Keepalive, Limits, Message,
-    Outgoing, Role, SendError,
+    CloseCode, CloseFrame, CloseInfo, Connection, Keepalive, Limits, Message, Outgoing, Role,
 };
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Sleep;
@@ -241,68 +240,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
 
     async fn close_frame(&mut self, frame: Option<CloseFrame>) -> CloseInfo {
         self.connection.close(frame, now());
-        poll_fn(|cx| self.poll_end(cx)).await
-    }
-
-    // ── For the driver ───────────────────────────────────────────────────────────────────────
-
-    /// Suspends the keepalive until the next read.
-    pub(crate) fn pause_keepalive(&mut self) {
-        self.connection.pause_keepalive();
-    }
-
-    /// Whether one more message may be queued.
-    pub(crate) fn has_room(&self) -> bool {
-        self.connection.buffered() <= self.connection.limits().write_buffer_max
-    }
-
-    pub(crate) fn start_send_message(
-        &mut self,
-        message: Message,
-        compression: Compression,
-    ) -> Result<(), SendError> {
-        self.connection.send_with(message, compression)
-    }
-
-    pub(crate) fn start_close_timeout(&mut self) {
-        self.connection.start_close_timeout(now());
-    }
-
-    pub(crate) fn set_close_deadline(&mut self, deadline: Instant) {
-        self.connection.set_close_deadline(deadline);
-    }
-
-    /// Whether messages can still be sent.
-    pub(crate) fn is_open(&self) -> bool {
-        self.connection.is_open()
-    }
-
-    /// Whether messages may still come.
-    pub(crate) fn is_receiving(&self) -> bool {
-        self.connection.is_receiving()
-    }
-
-    /// How many bytes were ever queued.
-    pub(crate) fn bytes_queued(&self) -> u64 {
-        self.connection.bytes_queued()
-    }
-
-    /// How many bytes were ever written.
-    pub(crate) fn bytes_written(&self) -> u64 {
-        self.connection.bytes_written()
-    }
-
-    /// Lets only the timeouts go on, for a driver that does not read; ready once the connection has
-    /// ended.
-    pub(crate) fn poll_timeouts(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        while self.connection.close_info().is_none() {
-            ready!(self.poll_timer(cx));
-        }
-        Poll::Ready(())
-    }
-
-    pub(crate) fn begin_close(&mut self, frame: Option<CloseFrame>) {
-        self.connection.close(frame, now());
+        poll_fn(|cx| self.poll_closed(cx)).await
     }
 }
 
@@ -332,7 +270,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Sink<Message> for WebSocket<T> {
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         let socket = self.get_mut();
         socket.connection.close(None, now());
-        ready!(socket.poll_end(cx));
+        ready!(socket.poll_closed(cx));
         Poll::Ready(Ok(()))
     }
 }

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use talkback_proto::{CloseFrame, Compression, Message};
 
 use crate::channel::queue::Queue;
+use crate::socket::SendProgress;
 
 /// What a driver hands to its socket next.
 #[derive(Debug)]
@@ -119,20 +120,19 @@ impl Outbox {
         }
     }
 
-    /// Learns where the messages taken so far end in the bytes that the socket writes, and how many
-    /// of those it has written and still holds.
-    pub(crate) fn report(&mut self, end_offset: u64, written_offset: u64, socket_bytes: usize) {
-        self.socket_bytes = socket_bytes;
+    /// Learns how far the socket has got with what was taken.
+    pub(crate) fn report(&mut self, progress: SendProgress) {
+        self.socket_bytes = progress.buffered;
         if let Some(batch) = self.in_flight.back_mut()
             && matches!(batch.end, BatchEnd::Open)
         {
-            batch.end = BatchEnd::Offset(end_offset);
+            batch.end = BatchEnd::Offset(progress.end);
         }
         while let Some(Batch {
             end: BatchEnd::Offset(end),
             ..
         }) = self.in_flight.front()
-            && *end <= written_offset
+            && *end <= progress.written
         {
             self.in_flight.pop_front();
         }
@@ -193,18 +193,26 @@ mod tests {
         outbox
     }
 
+    fn progress(end: u64, written: u64) -> SendProgress {
+        SendProgress {
+            end,
+            written,
+            buffered: (end - written) as usize,
+        }
+    }
+
     #[test]
     fn a_message_is_written_when_the_socket_is_past_the_end_of_its_batch() {
         let mut outbox = outbox(3);
         outbox.take();
         outbox.take();
-        outbox.report(20, 0, 20);
+        outbox.report(progress(20, 0));
         outbox.take();
-        outbox.report(30, 19, 11);
+        outbox.report(progress(30, 19));
         assert_eq!((outbox.queued(), outbox.written()), (3, 0));
-        outbox.report(30, 20, 10);
+        outbox.report(progress(30, 20));
         assert_eq!(outbox.written(), 2);
-        outbox.report(30, 30, 0);
+        outbox.report(progress(30, 30));
         assert_eq!((outbox.written(), outbox.buffered_bytes()), (3, 0));
     }
 
@@ -212,11 +220,11 @@ mod tests {
     fn nothing_counts_as_written_behind_what_is_lost() {
         let mut outbox = outbox(4);
         outbox.take();
-        outbox.report(10, 10, 0);
+        outbox.report(progress(10, 10));
         outbox.take();
         outbox.lose_in_flight();
         outbox.take();
-        outbox.report(30, 30, 0);
+        outbox.report(progress(30, 30));
         outbox.discard_queue();
         assert_eq!((outbox.queued(), outbox.written()), (4, 1));
     }

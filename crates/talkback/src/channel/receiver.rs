@@ -33,14 +33,36 @@ impl Receiver {
     /// # Cancel safety
     /// A dropped call loses nothing.
     pub async fn recv(&mut self) -> Result<Option<Message>, Error> {
-        poll_fn(|cx| self.handle.lock().poll_receive(cx))
-            .await
-            .transpose()
+        poll_fn(|cx| self.poll_recv(cx)).await.transpose()
+    }
+
+    /// The next message, or the end: the error first, once.
+    pub(crate) fn poll_recv(&self, cx: &Context<'_>) -> Poll<Option<Result<Message, Error>>> {
+        let mut state = self.handle.lock();
+        let was_full = !state.inbox.has_capacity();
+        if let Some(message) = state.inbox.pop() {
+            if was_full {
+                state.wake_driver();
+            }
+            return Poll::Ready(Some(Ok(message)));
+        }
+        if !state.lifecycle.is_ended() {
+            state.inbox.set_receiver(cx);
+            return Poll::Pending;
+        }
+        Poll::Ready(state.lifecycle.read_error().map(Err))
+    }
+
+    /// Changes what becomes of messages that arrive; those that wait are thrown away.
+    pub(crate) fn set_reading(&self, reading: Reading) {
+        let mut state = self.handle.lock();
+        state.inbox.set_reading(reading);
+        state.wake_driver();
     }
 
     /// How the channel ended, once it has.
     pub fn close_info(&self) -> Option<CloseInfo> {
-        self.handle.lock().close_info().cloned()
+        self.handle.lock().lifecycle.close_info().cloned()
     }
 }
 
@@ -48,13 +70,13 @@ impl Stream for Receiver {
     type Item = Result<Message, Error>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.handle.lock().poll_receive(cx)
+        self.poll_recv(cx)
     }
 }
 
 impl Drop for Receiver {
     fn drop(&mut self) {
-        self.handle.lock().set_reading(Reading::Discard);
+        self.set_reading(Reading::Discard);
     }
 }
 

@@ -8,7 +8,7 @@ use talkback_proto::{CloseCode, CloseFrame, CloseInfo, Compression, Message};
 
 use crate::channel::handle::Handle;
 use crate::channel::lifecycle::ChannelState;
-use crate::channel::state::WaitKey;
+use crate::channel::state::{Locked, WaitKey};
 use crate::channel::sync::Arc;
 use crate::channel::wait_list::WaitFor;
 use crate::channel::waiting::{Closing, poll_written};
@@ -30,9 +30,8 @@ impl Sender {
     /// # Errors
     /// A full queue, or a channel that is closing or closed; either hands the message back.
     pub fn try_send(&self, message: impl Into<Message>) -> Result<(), TrySendError> {
-        self.handle
-            .lock()
-            .try_send(message.into(), Compression::Auto)
+        let mut state = self.handle.lock();
+        try_push(&mut state, message.into(), Compression::Auto)
     }
 
     /// Queues a message, and waits while the queue is full.
@@ -75,7 +74,7 @@ impl Sender {
                 .take()
                 .expect("a future is not polled after its end");
             let mut state = self.handle.lock();
-            match state.try_send(message, compression) {
+            match try_push(&mut state, message, compression) {
                 Err(TrySendError::Full(message)) => {
                     waiting = Some(message);
                     state.wait(&mut key, WaitFor::Sending, cx);
@@ -87,6 +86,17 @@ impl Sender {
         .await
     }
 
+    /// Queues a message, capacity or not, for a sink that has found some before.
+    pub(crate) fn push(&self, message: Message) -> Result<(), Error> {
+        let mut state = self.handle.lock();
+        if state.is_send_refused() {
+            return Err(state.send_error());
+        }
+        state.outbox.push(message, Compression::Auto);
+        state.wake_driver();
+        Ok(())
+    }
+
     /// Waits until everything that was queued before the call is written.
     ///
     /// # Errors
@@ -96,7 +106,7 @@ impl Sender {
     /// A dropped call loses nothing.
     pub async fn flush(&self) -> Result<(), Error> {
         let mut key = WaitKey::new(Arc::clone(&self.handle));
-        let mut target = Some(self.handle.lock().queued());
+        let mut target = Some(self.handle.lock().outbox.queued());
         poll_fn(|cx| poll_written(&self.handle, &mut target, &mut key, cx)).await
     }
 
@@ -134,12 +144,12 @@ impl Sender {
 
     /// How the channel ended, once it has.
     pub fn close_info(&self) -> Option<CloseInfo> {
-        self.handle.lock().close_info().cloned()
+        self.handle.lock().lifecycle.close_info().cloned()
     }
 
     /// How many bytes wait to be written.
     pub fn buffered_amount(&self) -> usize {
-        self.handle.lock().buffered_bytes()
+        self.handle.lock().outbox.buffered_bytes()
     }
 }
 
@@ -149,4 +159,21 @@ impl fmt::Debug for Sender {
             .field("state", &self.state())
             .finish_non_exhaustive()
     }
+}
+
+/// Queues a message, if the channel takes it.
+fn try_push(
+    state: &mut Locked<'_>,
+    message: Message,
+    compression: Compression,
+) -> Result<(), TrySendError> {
+    if state.is_send_refused() {
+        return Err(TrySendError::Closed(message));
+    }
+    if !state.outbox.has_capacity() {
+        return Err(TrySendError::Full(message));
+    }
+    state.outbox.push(message, compression);
+    state.wake_driver();
+    Ok(())
 }

@@ -6,6 +6,7 @@ use std::task::{Context, Poll};
 use futures_core::Stream;
 use talkback_proto::{CloseInfo, Message};
 
+use crate::channel::inbox::Reading;
 use crate::channel::receiver::Receiver;
 use crate::channel::state::{Shared, State, WaitKey};
 use crate::channel::sync::Arc;
@@ -50,16 +51,16 @@ impl Snapshot {
     }
 
     fn of(channel: &State) -> Self {
-        let state = match (channel.is_ended(), channel.has_data()) {
+        let state = match (channel.lifecycle.is_ended(), channel.inbox.has_data()) {
             (true, _) => SnapshotState::Done,
             (false, true) => SnapshotState::Active,
             (false, false) => SnapshotState::Waiting,
         };
         Self {
             state,
-            data: channel.latest().cloned(),
-            error: channel.error().cloned(),
-            close: channel.close_info().cloned(),
+            data: channel.inbox.latest().cloned(),
+            error: channel.lifecycle.error().cloned(),
+            close: channel.lifecycle.close_info().cloned(),
         }
     }
 }
@@ -79,15 +80,24 @@ pub struct Snapshots {
 }
 
 impl Snapshots {
-    pub(crate) fn new(shared: Arc<Shared>, receiver: Option<Receiver>) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
         let key = WaitKey::new(Arc::clone(&shared));
-        shared.lock().add_watcher();
+        shared.lock().inbox.add_watcher();
         Self {
             shared,
-            _receiver: receiver,
+            _receiver: None,
             seen: None,
             key,
         }
+    }
+
+    /// Snapshots that are the channel's reader, and keep nothing but the newest message.
+    pub(crate) fn of(receiver: Receiver) -> Self {
+        // It sees the newest message that is unread, before all of those go.
+        let mut snapshots = Self::new(Arc::clone(&receiver.handle));
+        receiver.set_reading(Reading::Latest);
+        snapshots._receiver = Some(receiver);
+        snapshots
     }
 
     /// The newest snapshot, at once.
@@ -103,7 +113,7 @@ impl Snapshots {
 
 impl Drop for Snapshots {
     fn drop(&mut self) {
-        self.shared.lock().remove_watcher();
+        self.shared.lock().inbox.remove_watcher();
     }
 }
 
@@ -117,7 +127,7 @@ impl Stream for Snapshots {
             snapshots.seen = Some(state.version());
             return Poll::Ready(Some(Snapshot::of(&state)));
         }
-        if state.is_ended() {
+        if state.lifecycle.is_ended() {
             return Poll::Ready(None);
         }
         state.wait(&mut snapshots.key, WaitFor::Change, cx);
@@ -130,6 +140,7 @@ mod tests {
     use talkback_proto::{CloseCause, CloseCode, Initiator};
 
     use super::*;
+    use crate::driver::port::Port;
 
     /// What happens to a channel.
     #[derive(Clone, Copy, Debug)]
@@ -140,20 +151,17 @@ mod tests {
         Closed,
     }
 
-    fn happen(step: Step, shared: &Shared) {
-        let mut state = shared.lock();
+    fn happen(step: Step, port: &Port) {
         let info = |code, cause| CloseInfo::abnormal(code, Initiator::Remote, cause);
         match step {
-            Step::Open => state.open(None),
-            Step::Data(text) => state.deliver(text.into()),
+            Step::Open => port.opened(None),
+            Step::Data(text) => port.deliver(text.into()),
             Step::Lost => {
                 let cause = CloseCause::Transport("reset".into());
-                let info = info(CloseCode::ABNORMAL, cause);
-                state.end(info);
+                port.ended(info(CloseCode::ABNORMAL, cause));
             }
             Step::Closed => {
-                let info = info(CloseCode::NORMAL, CloseCause::ClosingHandshake);
-                state.end(info);
+                port.ended(info(CloseCode::NORMAL, CloseCause::ClosingHandshake));
             }
         }
     }
@@ -188,9 +196,10 @@ mod tests {
         assert_eq!(Snapshot::default().state, SnapshotState::None);
         for (steps, state, data, has_error, code) in ROWS {
             let shared = Shared::new();
-            let snapshots = Snapshots::new(Arc::clone(&shared), None);
+            let snapshots = Snapshots::new(Arc::clone(&shared));
+            let port = Port::new(shared);
             for step in steps {
-                happen(*step, &shared);
+                happen(*step, &port);
             }
             let snapshot = snapshots.latest();
             assert_eq!(

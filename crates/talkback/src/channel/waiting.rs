@@ -48,7 +48,7 @@ impl Future for Ready {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let ready = self.get_mut();
         let mut state = ready.shared.lock();
-        match state.readiness() {
+        match state.lifecycle.readiness() {
             Some(outcome) => Poll::Ready(outcome),
             None => {
                 state.wait(&mut ready.key, WaitFor::Change, cx);
@@ -108,7 +108,7 @@ impl Future for Closing {
             return Poll::Ready(Err(error));
         }
         let mut state = closing.shared.lock();
-        match state.close_info() {
+        match state.lifecycle.close_info() {
             Some(info) => Poll::Ready(Ok(info.clone())),
             None => {
                 state.wait(&mut closing.key, WaitFor::Change, cx);
@@ -128,7 +128,7 @@ pub(crate) fn poll_send_capacity(
     if state.is_send_refused() {
         return Poll::Ready(Err(state.send_error()));
     }
-    if state.has_send_capacity() {
+    if state.outbox.has_capacity() {
         return Poll::Ready(Ok(()));
     }
     state.wait(key, WaitFor::Sending, cx);
@@ -143,11 +143,11 @@ pub(crate) fn poll_written(
     cx: &Context<'_>,
 ) -> Poll<Result<(), Error>> {
     let mut state = shared.lock();
-    let queued = state.queued();
-    if state.written() >= *target.get_or_insert(queued) {
+    let queued = state.outbox.queued();
+    if state.outbox.written() >= *target.get_or_insert(queued) {
         return Poll::Ready(Ok(()));
     }
-    if state.is_ended() {
+    if state.lifecycle.is_ended() {
         return Poll::Ready(Err(state.send_error()));
     }
     state.wait(key, WaitFor::Sending, cx);

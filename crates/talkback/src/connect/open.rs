@@ -25,6 +25,7 @@ use crate::connect::one_at_a_time;
 use crate::connect::tls::{self, TlsOptions};
 use crate::connect::transport::Transport;
 use crate::driver::native;
+use crate::driver::port::Port;
 use crate::error::{ConnectError, Stage};
 use crate::http_io::{ReadHeadError, read_body, read_response, write_all};
 use crate::websocket::WebSocket;
@@ -40,7 +41,7 @@ impl Connect {
         let close_timeout = self.limits.close_timeout;
         // In a box of its own, which is freed once the channel is open.
         let opening = Box::pin(async move { Ok(self.run().await?) });
-        native::spawn(opening, shared, close_timeout);
+        native::spawn(opening, Port::new(shared), close_timeout);
     }
 
     async fn run(mut self) -> Result<WebSocket<Transport>, ConnectError> {

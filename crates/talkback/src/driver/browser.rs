@@ -38,9 +38,9 @@ use crate::driver::browser::events::Closed;
 use crate::driver::browser::socket::BrowserSocket;
 use crate::driver::port::Port;
 use crate::driver::pump;
-use crate::driver::socket::{Lost, SendProgress, Socket};
-use crate::driver::timer::{Timer, timer};
 use crate::error::{ConnectError, Stage};
+use crate::socket::{Lost, SendProgress, Socket};
+use crate::timer::{Timer, timer};
 
 /// How long after the last look `bufferedAmount` is looked at again: twice as long each time that
 /// nothing has left since.

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use talkback_proto::{CloseCause, CloseCode, CloseInfo, Initiator, Message};
 
+use crate::channel::lifecycle::Lifecycle;
 use crate::channel::outbox::Outgoing;
-use crate::channel::state::Shared;
+use crate::channel::state::{Shared, State};
 use crate::channel::sync::Arc;
-use crate::driver::socket::SendProgress;
 use crate::error::Error;
+use crate::socket::SendProgress;
 
 /// A channel, as its driver sees it.
 ///
@@ -50,18 +51,17 @@ impl Port {
     pub(crate) fn poll_wanted(&self, cx: &Context<'_>) -> Wanted {
         let mut state = self.shared.lock();
         state.set_driver(cx);
-        Wanted {
-            send: state.has_outgoing(),
-            receive: state.may_receive(),
-            close: state.is_close_requested(),
-        }
+        Wanted::of(&state)
     }
 
     /// As [`poll_wanted`](Self::poll_wanted), before the connection is open.
     pub(crate) fn poll_unopened(&self, cx: &Context<'_>) -> Unopened {
         let mut state = self.shared.lock();
         state.set_driver(cx);
-        match (state.is_close_requested(), state.has_queued()) {
+        match (
+            state.outbox.is_close_requested(),
+            state.outbox.has_messages(),
+        ) {
             (false, _) => Unopened::Wanted,
             (true, true) => Unopened::Closing,
             (true, false) => Unopened::GivenUp,
@@ -70,41 +70,60 @@ impl Port {
 
     /// The connection is open.
     pub(crate) fn opened(&self, subprotocol: Option<Box<str>>) {
-        self.shared.lock().open(subprotocol);
+        let mut state = self.shared.lock();
+        state.lifecycle.open(subprotocol);
+        state.wake_observers();
     }
 
     /// Takes what the socket is to send next.
     pub(crate) fn take(&self) -> Option<Outgoing> {
-        self.shared.lock().take_outgoing()
+        let mut state = self.shared.lock();
+        let outgoing = state.outbox.take();
+        if matches!(outgoing, Some(Outgoing::Message(..))) {
+            state.wake_senders();
+        }
+        outgoing
     }
 
     /// What was taken and not written cannot be written any more.
     pub(crate) fn lose_in_flight(&self) {
-        self.shared.lock().lose_in_flight();
+        self.shared.lock().outbox.lose_in_flight();
     }
 
     /// Tells how far what was taken has got, and says what is wanted now.
     pub(crate) fn report(&self, progress: SendProgress, takes: Takes) -> Wanted {
         let mut state = self.shared.lock();
-        state.report_offsets(progress.end, progress.written, progress.buffered);
-        if takes == Takes::Nothing && !state.is_close_requested() {
-            state.stop_sending();
+        let written = state.outbox.written();
+        state.outbox.report(progress);
+        if state.outbox.written() != written {
+            state.wake_senders();
         }
-        Wanted {
-            send: state.has_outgoing(),
-            receive: state.may_receive(),
-            close: state.is_close_requested(),
+        if takes == Takes::Nothing
+            && !state.outbox.is_close_requested()
+            && state.lifecycle.stop_sending()
+        {
+            // What is queued cannot be sent any more.
+            state.outbox.discard_queue();
+            state.wake_senders();
+            state.wake_observers();
         }
+        Wanted::of(&state)
     }
 
     /// Gives out a message that arrived.
+    ///
+    /// After a local close data is discarded, though the close frame may still wait behind others.
     pub(crate) fn deliver(&self, message: Message) {
-        self.shared.lock().deliver(message);
+        let mut state = self.shared.lock();
+        if !state.outbox.is_close_requested() {
+            state.inbox.push(message);
+            state.wake_observers();
+        }
     }
 
     /// Tells how long the last ping took to be answered.
     pub(crate) fn set_latency(&self, latency: Duration) {
-        self.shared.lock().set_latency(latency);
+        self.shared.lock().lifecycle.set_latency(latency);
     }
 
     /// What closes the channel as its handles do, from a callback.
@@ -116,12 +135,37 @@ impl Port {
 
     /// The connection could not be made, or without an error was closed before it was.
     pub(crate) fn not_opened(&self, error: Option<Error>) {
-        self.shared.lock().end_unopened(error);
+        self.end(|lifecycle| lifecycle.end_unopened(error));
     }
 
     /// The connection has ended.
     pub(crate) fn ended(&self, info: CloseInfo) {
-        self.shared.lock().end(info);
+        self.end(|lifecycle| lifecycle.end(info));
+    }
+
+    /// What is still queued is lost, and everyone learns it.
+    fn end(&self, end: impl FnOnce(&mut Lifecycle)) {
+        let mut state = self.shared.lock();
+        if state.lifecycle.is_ended() {
+            return;
+        }
+        end(&mut state.lifecycle);
+        state.outbox.end();
+        state.forget_driver();
+        state.wake_senders();
+        state.wake_observers();
+    }
+}
+
+impl Wanted {
+    fn of(state: &State) -> Self {
+        let close = state.outbox.is_close_requested();
+        Self {
+            send: state.outbox.has_outgoing(),
+            // After a local close nobody waits for messages, but they have to pass.
+            receive: state.inbox.has_capacity() || close,
+            close,
+        }
     }
 }
 
@@ -135,12 +179,11 @@ pub(crate) enum Takes {
 
 impl Drop for Port {
     fn drop(&mut self) {
-        let mut state = self.shared.lock();
-        if !state.is_ended() {
+        self.end(|lifecycle| {
             let cause =
                 CloseCause::Transport("there is no runtime any more to drive the channel".into());
             let info = CloseInfo::abnormal(CloseCode::ABNORMAL, Initiator::Local, cause);
-            state.end(info);
-        }
+            lifecycle.end(info);
+        });
     }
 }

@@ -10,9 +10,9 @@ use talkback_proto::CloseInfo;
 
 use crate::channel::outbox::Outgoing;
 use crate::driver::port::{Port, Takes, Unopened, Wanted};
-use crate::driver::socket::{Lost, Socket};
-use crate::driver::timer::{Timer, timer};
 use crate::error::Error;
+use crate::socket::{Lost, Socket};
+use crate::timer::{Timer, timer};
 
 /// The poll budget: how many messages are passed on before other tasks may run.
 const POLL_BUDGET: usize = 128;
@@ -164,7 +164,7 @@ mod tests {
     use crate::channel::lifecycle::ChannelState;
     use crate::channel::state::Shared;
     use crate::channel::sync::Arc;
-    use crate::driver::socket::SendProgress;
+    use crate::socket::SendProgress;
 
     /// A socket without backpressure, as a browser's: it gives up a peer whose messages nobody reads.
     #[derive(Default)]
@@ -235,8 +235,7 @@ mod tests {
     fn a_peer_that_is_given_up_closes_the_channel_before_it_ends() {
         let shared = Shared::new();
         for text in ["taken", "queued"] {
-            let queued = shared.lock().try_send(text.into(), Compression::Auto);
-            queued.unwrap();
+            shared.lock().outbox.push(text.into(), Compression::Auto);
         }
         let port = Port::new(Arc::clone(&shared));
         let opening = std::future::ready(Ok(Flooded::default()));
@@ -246,10 +245,10 @@ mod tests {
         {
             let state = shared.lock();
             assert_eq!(state.channel_state(), ChannelState::Closing);
-            assert_eq!(state.protocol(), Some("flood"));
+            assert_eq!(state.lifecycle.protocol(), Some("flood"));
             // What was queued is lost, and does not count as written.
-            assert!(!state.has_queued());
-            assert_eq!((state.queued(), state.written()), (2, 0));
+            assert!(!state.outbox.has_messages());
+            assert_eq!((state.outbox.queued(), state.outbox.written()), (2, 0));
         }
         assert!(driving.as_mut().poll(&mut cx).is_ready());
         let state = shared.lock();
@@ -267,7 +266,7 @@ mod tests {
             Duration::ZERO,
         ));
         let state = shared.lock();
-        let info = state.close_info().expect("it has ended");
+        let info = state.lifecycle.close_info().expect("it has ended");
         assert_eq!(
             (info.code, info.initiator),
             (CloseCode::ABNORMAL, Initiator::Local)

@@ -4,13 +4,18 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::{Buf, BufMut};
-use talkback_proto::{CloseInfo, Delivery, Incoming, Message, Output, SendError};
+use talkback_proto::{
+    CloseFrame, CloseInfo, Compression, Delivery, Incoming, Message, Output, SendError,
+};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::io::{poll_read_buf, poll_write_buf};
 
 use crate::error::Error;
+use crate::socket::{Lost, SendProgress, Socket};
+use crate::timer::Timer;
 use crate::websocket::buffers;
 use crate::websocket::wakers::Half;
 use crate::websocket::{WebSocket, now};
@@ -54,17 +59,19 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
         (is_first && !info.is_normal()).then(|| Error::Closed(info.clone()))
     }
 
-    pub(super) fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<CloseInfo> {
+    pub(super) fn poll_closed(&mut self, cx: &mut Context<'_>) -> Poll<CloseInfo> {
         loop {
             // After a local close nothing is given out, so this only drives.
             if ready!(self.poll_incoming(cx, Half::Sender)).is_none() {
-                let info = self
-                    .connection
-                    .close_info()
-                    .expect("the connection has ended");
-                return Poll::Ready(info.clone());
+                return Poll::Ready(self.end());
             }
         }
+    }
+
+    /// How the connection ended, which it has.
+    fn end(&self) -> CloseInfo {
+        let info = self.connection.close_info();
+        info.expect("the connection has ended").clone()
     }
 
     pub(super) fn poll_send_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
@@ -344,6 +351,76 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
         }
         self.timer = None;
         buffers::give_back(std::mem::take(&mut self.input));
+    }
+}
+
+/// What a driver needs of it.
+impl<T: AsyncRead + AsyncWrite + Unpin> Socket for WebSocket<T> {
+    fn subprotocol(&self) -> Option<Box<str>> {
+        self.protocol.clone()
+    }
+
+    fn has_send_capacity(&self) -> bool {
+        self.connection.buffered() <= self.connection.limits().write_buffer_max
+    }
+
+    fn start_send(&mut self, message: Message, compression: Compression) -> Result<(), Lost> {
+        let sent = self.connection.send_with(message, compression);
+        sent.map_err(|_| Lost)
+    }
+
+    fn start_close(&mut self, frame: Option<CloseFrame>) {
+        self.connection.close(frame, now());
+    }
+
+    fn start_close_timeout(&mut self) {
+        self.connection.start_close_timeout(now());
+    }
+
+    fn continue_close_timeout(&mut self, timer: Timer) {
+        let deadline = timer.deadline().into_std();
+        self.connection.set_close_deadline(deadline);
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Lost>> {
+        self.poll_flush_output(cx).map_err(|_| Lost)
+    }
+
+    fn can_send(&self) -> bool {
+        self.connection.is_open()
+    }
+
+    fn send_progress(&self) -> SendProgress {
+        SendProgress {
+            end: self.connection.bytes_queued(),
+            written: self.connection.bytes_written(),
+            buffered: self.connection.buffered(),
+        }
+    }
+
+    fn can_hold_back(&self) -> bool {
+        self.connection.is_receiving()
+    }
+
+    fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Result<Message, CloseInfo>> {
+        let outcome = ready!(self.poll_recv(cx));
+        Poll::Ready(outcome.ok().flatten().ok_or_else(|| self.end()))
+    }
+
+    fn pause_keepalive(&mut self) {
+        self.connection.pause_keepalive();
+    }
+
+    /// Nothing is read, so only a timeout can end it.
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<CloseInfo> {
+        while self.connection.close_info().is_none() {
+            ready!(self.poll_timer(cx));
+        }
+        Poll::Ready(self.end())
+    }
+
+    fn latency(&self) -> Option<Duration> {
+        self.connection.latency()
     }
 }
 

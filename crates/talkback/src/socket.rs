@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use talkback_proto::{CloseFrame, CloseInfo, Compression, Message};
 
-use crate::driver::timer::Timer;
+use crate::timer::Timer;
 
 /// An open connection to be pumped.
 pub(crate) trait Socket {

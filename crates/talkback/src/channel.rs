@@ -215,7 +215,7 @@ impl WebSocketChannel {
     /// [`close`](Self::close).
     ///
     /// # Errors
-    /// A code or a reason that may not be sent, as [`CloseFrame::new`] says, comes out of the future;
+    /// A code or a reason that may not be sent, as [`CloseFrame::new`](crate::CloseFrame::new) says, comes out of the future;
     /// nothing is closed then.
     pub fn close_with(&self, code: CloseCode, reason: &str) -> Closing {
         self.sending().close_with(code, reason)

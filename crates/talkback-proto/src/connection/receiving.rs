@@ -260,10 +260,10 @@ impl Connection {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use talkback_testing::wire::{KEY, frame};
 
     use super::*;
     use crate::close::CloseInfo;
+    use crate::connection::fast_path::tests::{KEY, frame};
     use crate::limits::Limits;
 
     fn any_frame() -> impl Strategy<Value = (u8, Vec<u8>)> {

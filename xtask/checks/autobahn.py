@@ -16,9 +16,9 @@ import tempfile
 
 from interop import certificate
 from run import Program, cargo, failed, must, passed, scratch, until
-from tools import suite
+from tools import need, suite
 
-CASES = 517
+IMAGE, CASES = "crossbario/autobahn-testsuite", 517
 # In these the RFC leaves the choice to the implementation: they are not judged.
 INFORMATIONAL = ["7.1.6", "7.13.1", "7.13.2"]
 # All cases in lists that take about as long: a process of the suite uses one core only.
@@ -35,13 +35,8 @@ def wstest(folder, mode, **peer):
     spec = {"outdir": inside(folder / "reports"), "exclude-cases": [], "exclude-agent-cases": {}, **peer}
     (folder / "spec.json").write_text(json.dumps(spec))
     command = ["wstest", "--mode", mode, "--webport", "0", "--spec", inside(folder / "spec.json")]
-    if suite():
-        return ["chroot", suite(), *command]
-    engine = shutil.which("docker") or shutil.which("podman")
-    if not engine:
-        raise RuntimeError("it runs in docker or podman, or as root on Debian")
-    image = "crossbario/autobahn-testsuite"
-    return [engine, "run", "--rm", "--init", "--network=host", f"--volume={folder}:{folder}", image, *command]
+    container = ["run", "--rm", "--init", "--network=host", f"--volume={folder}:{folder}", IMAGE]
+    return ["chroot", suite(), *command] if suite() else [need("docker"), *container, *command]
 
 
 def try_server(folder, cases, scheme):
@@ -91,8 +86,8 @@ def try_all(*runs):
     folder `autobahn`."""
     suite()
     # As people get it.
-    must(*cargo("build --release --package talkback-cli --bin talkback"))
-    must(*cargo("build --release --package talkback --example autobahn_client"))
+    client = "--package talkback --example autobahn_client"
+    must(*cargo(f"build --release --package talkback-cli --bin talkback {client}"))
     shutil.rmtree(scratch("autobahn"))
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         begin = lambda run: [pool.submit(try_part, run, *part) for part in enumerate(run.split(":")[2:] or PARTS)]

@@ -1,5 +1,6 @@
 """`cargo xtask`, but for the demo: the commands, and how steps are run and counted."""
 
+import collections
 import os
 import shutil
 import sys
@@ -12,9 +13,7 @@ import web
 from run import COUNTS, ROOT, failed, scratch
 
 HELP = """\
-Builds, tests and starts everything in this repository.
-
-Usage:
+Builds, tests and starts everything in this repository:
   cargo xtask test               what every change passes, in minutes
   cargo xtask test --all         that, and all else that .ci/run passes
   cargo xtask test STEP...       the steps of these names (cargo xtask test --list)
@@ -36,11 +35,8 @@ def listed(functions):
 
 
 def find(functions, name):
-    for function in functions:
-        if name_of(function) == name:
-            return function
-    known = ", ".join(map(name_of, functions))
-    usage(f"nothing is named {name}; there is {known}")
+    known = {name_of(function): function for function in functions}
+    return known.get(name) or usage(f"nothing is named {name}; there is {', '.join(known)}")
 
 
 def usage(message):
@@ -52,14 +48,14 @@ def total():
     return f"{COUNTS['passed']} passed, {COUNTS['failed']} failed"
 
 
-def run_steps(chosen):
+def run_steps(chosen, *arguments):
     """Runs the steps, each to its end whatever became of those before; the total is the last line."""
-    lines, every = [], COUNTS.copy()
+    lines, every = [], collections.Counter()
     for step in chosen:
         COUNTS.clear()
         name, begin = name_of(step), time.monotonic()
         try:
-            step()
+            step(*arguments)
         except Exception as error:
             failed(f"{name}: {error}")
         if not COUNTS:
@@ -85,9 +81,8 @@ def test(*names):
 
 def pictures():
     """Uses the window and the tab, and copies what was pictured into the documentation."""
-    taken = scratch("demo")
     # None of an earlier run is taken for one of this run.
-    shutil.rmtree(taken)
+    shutil.rmtree(taken := scratch("demo"))
     steps.window()
     if COUNTS["failed"]:
         sys.exit("what is pictured does not work; no picture was replaced")
@@ -95,29 +90,25 @@ def pictures():
         print(" ", shutil.copy(taken / f"{name}.png", ROOT / "docs/images"))
 
 
-def main(command="help", *arguments):
-    # What cargo told about the launcher itself; some build scripts run again when it changes.
-    for name in [name for name in os.environ if name.startswith(("CARGO_PKG_", "CARGO_MANIFEST_"))]:
-        del os.environ[name]
-    if command == "test":
-        test(*arguments)
-    elif command == "soak" and arguments and arguments[0] != "list":
-        find(soak.SOAKS, arguments[0])(*arguments[1:])
-        print(total())
-        sys.exit(min(COUNTS["failed"], 1))
-    elif command == "soak":
-        print(listed(soak.SOAKS), end="")
-    elif (command, *arguments) == ("web",):
-        web.web()
-    elif (command, *arguments) == ("pictures",):
-        pictures()
-    elif (command, *arguments) == ("bench", "codec"):
-        tools.need("valgrind")
-        os.execv(sys.executable, [sys.executable, ROOT / "bench/count.py", scratch("bench")])
-    elif command in ("help", "--help", "-h"):
-        print(HELP, end="")
-    else:
-        usage(f"there is no {' '.join([command, *arguments])}")
+def soak_one(name="list", *arguments):
+    if name == "list":
+        return print(listed(soak.SOAKS), end="")
+    run_steps([find(soak.SOAKS, name)], *arguments)
 
 
-main(*sys.argv[1:])
+def bench(what):
+    tools.need("valgrind")
+    os.execv(sys.executable, [sys.executable, str(ROOT / f"bench/{what}.py"), str(scratch("bench"))])
+
+
+# What cargo told about the launcher itself; some build scripts run again when it changes.
+for told in [name for name in os.environ if name.startswith(("CARGO_PKG_", "CARGO_MANIFEST_"))]:
+    del os.environ[told]
+commands = {"test": test, "soak": soak_one, "web": web.web, "pictures": pictures, "bench": bench}
+command, arguments = (sys.argv[1:] or ["help"])[0], sys.argv[2:]
+if command in ("help", "--help", "-h"):
+    print(HELP, end="")
+elif command in commands and (command, arguments == ["codec"]) != ("bench", False):
+    commands[command](*arguments)
+else:
+    usage(f"there is no {' '.join(sys.argv[1:])}")

@@ -10,7 +10,6 @@ import os
 import signal
 import ssl
 import sys
-import urllib.error
 import urllib.request
 
 from run import expect
@@ -40,14 +39,13 @@ async def messages_of_both_kinds_keep_their_order():
 
 
 async def fragmented_text_with_a_ping_between():
+    async def fragments(socket):
+        yield "Hello, "
+        await (await socket.ping())
+        yield "세계"
+
     async with connect() as socket:
-
-        async def fragments():
-            yield "Hello, "
-            await (await socket.ping())
-            yield "세계"
-
-        await socket.send(fragments())
+        await socket.send(fragments(socket))
         expect(await socket.recv(), "Hello, 세계")
 
 
@@ -78,15 +76,13 @@ async def any_origin_is_welcome():
 
 def status_of(path):
     try:
-        page = URL.replace("ws", "http", 1) + path
-        return urllib.request.urlopen(page, timeout=CHECK_TIMEOUT, context=TLS).status
+        return urllib.request.urlopen(URL.replace("ws", "http", 1) + path, timeout=CHECK_TIMEOUT, context=TLS).status
     except urllib.error.HTTPError as error:
         return error.code
 
 
 async def answers_plain_requests():
-    statuses = [await asyncio.to_thread(status_of, path) for path in ("", "health", "nothing")]
-    expect(statuses, [200, 200, 404])
+    expect([await asyncio.to_thread(status_of, path) for path in ("", "health", "nothing")], [200, 200, 404])
 
 
 async def sigterm_closes_with_1001():

@@ -1,6 +1,7 @@
 """Running other programs so that nothing waits for ever and nothing is left behind, and counting checks."""
 
 import collections
+import contextlib
 import functools
 import os
 import pathlib
@@ -71,21 +72,19 @@ class Program:
         self.command, self.log = [str(part) for part in command], tempfile.NamedTemporaryFile()
         # It may end with its standard input, which ends with this.
         streams = {"stdin": subprocess.PIPE, "stdout": self.log, "stderr": subprocess.STDOUT, **streams}
-        changes = {name: value for name, value in (env or {}).items() if value is not None}
-        kept = {name: value for name, value in os.environ.items() if name not in (env or {})}
+        env = {name: value for name, value in {**os.environ, **(env or {})}.items() if value is not None}
         # What it starts is of its session, and ends with it; a person at a terminal ends all at once.
-        options = {"cwd": cwd, "env": {**kept, **changes}, "start_new_session": not sys.stderr.isatty()}
+        self.has_session = not sys.stderr.isatty()
+        options = {"cwd": cwd, "env": env, "start_new_session": self.has_session}
         self.process = subprocess.Popen(self.command, **streams, **options)
-        self.has_session, self.pid = options["start_new_session"], str(self.process.pid)
+        self.pid = str(self.process.pid)
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
-        try:
+        with contextlib.suppress(ProcessLookupError):  # All of it has ended.
             os.killpg(self.process.pid, signal.SIGKILL) if self.has_session else self.process.kill()
-        except ProcessLookupError:
-            pass  # All of it has ended.
         self.process.wait()
 
     def output(self):
@@ -120,11 +119,9 @@ def run(*command, env=None, limit=3600, **streams):
 
 def answer(*command, **options):
     """What a program prints, if it is there and ends well."""
-    try:
+    with contextlib.suppress(OSError):
         is_well, output = run(*command, stderr=subprocess.DEVNULL, **options)
         return output.strip() if is_well else None
-    except OSError:
-        return None
 
 
 def must(*command, **options):
@@ -142,10 +139,9 @@ def checked(*command, counts=None, **options):
     passed(good)
     COUNTS["failed"] += bad
     if bad or not good or not is_well:
-        is_told = re.compile(r"^(?!ok |.* \.\.\. ok$).*$", re.MULTILINE)
-        print("\n".join(is_told.findall(output)), flush=True)
-        if not bad:
-            failed(" ".join(map(str, command)))
+        print(*re.findall(r"^(?!ok |.* \.\.\. ok$).*$", output, re.MULTILINE), sep="\n", flush=True)
+    if not bad and not (good and is_well):
+        failed(" ".join(map(str, command)))
     return output
 
 
@@ -168,7 +164,6 @@ def once(install):
     """What is done once, whoever asks first; who asks meanwhile waits."""
     lock, kept = threading.Lock(), functools.cache(install)
 
-    @functools.wraps(install)
     def locked(*arguments):
         with lock:
             return kept(*arguments)

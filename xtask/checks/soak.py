@@ -15,13 +15,12 @@ def mutants(*files):
     cargo_tool("mutants")
     output, jobs = scratch("mutants"), os.cpu_count()
     # Each job has a copy of the tree, and is to build in it.
-    env = {"CARGO_TARGET_DIR": None}
-    run(*cargo(f"mutants --jobs {jobs} --output"), output, *(f"--file={file}" for file in files), env=env, limit=40_000)
+    options = {"env": {"CARGO_TARGET_DIR": None}, "limit": 40_000}
+    run(*cargo(f"mutants --jobs {jobs} --output"), output, *(f"--file={file}" for file in files), **options)
     lines = lambda name: (output / "mutants.out" / f"{name}.txt").read_text().splitlines()
     # Tests that do not end have noticed it too.
     missed, noticed = lines("missed"), len(lines("caught") + lines("timeout"))
-    print("\n".join(["not noticed:", *missed]))
-    print(f"  {noticed} of {noticed + len(missed)} are noticed")
+    print("not noticed:", *missed, f"  {noticed} of {noticed + len(missed)} are noticed", sep="\n")
     expect(noticed > 0 and 10 * noticed >= 9 * (noticed + len(missed)), True)
     passed()
 
@@ -41,13 +40,11 @@ def sanitize(*names):
         env = {"RUSTFLAGS": flags, "CARGO_PROFILE_DEV_OPT_LEVEL": "1", "CARGO": None}
         env |= {"CARGO_TARGET_DIR": str(scratch(f"sanitize/{name}"))}
         env |= {"TSAN_OPTIONS": f"suppressions={ROOT}/xtask/checks/thread.txt"}
-        tests = "--package talkback-proto --package talkback --all-features --no-fail-fast --lib --test it"
-        # What the standard library does inside is seen if it can be built with the sanitizer.
-        build = ["-Zbuild-std"] if has_source else []
-        # A sanitizer has an allocator of its own, whose bytes cannot be counted.
-        left_out = "-- --skip memory::".split()
-        command = ["rustup", "run", "nightly", "cargo", "test", "--target", "x86_64-unknown-linux-gnu"]
-        counted(*command, *tests.split(), *build, *left_out, env=env, limit=7200)
+        # What the standard library does inside is seen if it can be built with the sanitizer. That has an allocator of
+        # its own, whose bytes cannot be counted.
+        tests = f"--lib --test it --target x86_64-unknown-linux-gnu {'-Zbuild-std' * has_source} -- --skip memory::"
+        packages = "--package talkback-proto --package talkback --all-features --no-fail-fast"
+        counted(*f"rustup run nightly cargo test {packages} {tests}".split(), env=env, limit=7200)
 
 
 def i686():
@@ -56,7 +53,7 @@ def i686():
         install("a 32-bit C library", "gcc-multilib")
     options, env = compiler_for("i686-unknown-linux-gnu")
     # The properties are many cases.
-    env |= {"CARGO_PROFILE_DEV_OPT_LEVEL": "1"}
+    env["CARGO_PROFILE_DEV_OPT_LEVEL"] = "1"
     counted(*cargo("test --package talkback-proto --lib --tests --no-fail-fast"), *options, env=env)
 
 

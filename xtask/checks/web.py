@@ -16,10 +16,10 @@ SUITE = "--package talkback-conformance"
 TAB = [f"crates/talkback-demo-tab/page/{name}" for name in ("index.html", "start.js", "tab.css")]
 
 
-def cargo_for_wasm(line, *more):
-    """A cargo command for the browser, with its environment."""
-    options, env = compiler_for(WASM)
-    return [*cargo(line), *options, *more], env
+def wasm(run, line, *more, **env):
+    """Runs a cargo command for the browser."""
+    options, ours = compiler_for(WASM)
+    run(*cargo(line), *options, *more, env=ours | env)
 
 
 def bind(compiled, name):
@@ -32,8 +32,7 @@ def bind(compiled, name):
 
 def page(name, package, *files, options=""):
     """Builds a page; returns its folder, and the gzipped size of all that it loads."""
-    command, env = cargo_for_wasm(f"build --profile web --package {package} {options}")
-    must(*command, env=env)
+    wasm(must, f"build --profile web --package {package} {options}")
     module = package.replace("-", "_")
     folder = bind(f"web/{module}.wasm", name)
     loaded = [folder / f"{module}.js", folder / f"{module}_bg.wasm"]
@@ -87,10 +86,9 @@ def browser():
     with Program(built("conformance-server")) as server:
         url = server.url()
         for place, names in (("BROWSER", "page::"), ("DEDICATED_WORKER", "worker::")):
-            command, env = cargo_for_wasm(f"test {SUITE} --test it --no-fail-fast", "--", names)
-            counted(*command, env=env | runner | {f"WASM_BINDGEN_USE_{place}": "1", "TALKBACK_CONFORMANCE_URL": url})
-        command, env = cargo_for_wasm(f"build {SUITE} --example lifecycle")
-        must(*command, env=env)
+            there = runner | {f"WASM_BINDGEN_USE_{place}": "1", "TALKBACK_CONFORMANCE_URL": url}
+            wasm(counted, f"test {SUITE} --test it --no-fail-fast", "--", names, **there)
+        wasm(must, f"build {SUITE} --example lifecycle")
         folder = bind("debug/examples/lifecycle.wasm", "lifecycle")
         shutil.copy(HERE / "lifecycle.html", folder)
         use("lifecycle.cjs", folder, url)

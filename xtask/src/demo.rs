@@ -19,19 +19,10 @@ struct View {
     build_time_cold: &'static str,
 }
 
-const TERMINAL: View = View {
-    name: "terminal demo",
-    feature: None,
-    library: "libtalkback_demo-",
-    build_time_cold: "about a minute",
-};
-
-const WINDOW: View = View {
-    name: "window demo",
-    feature: Some("window"),
-    library: "libeframe-",
-    build_time_cold: "three or four minutes",
-};
+#[rustfmt::skip]
+const TERMINAL: View = View { name: "terminal demo", feature: None, library: "libtalkback_demo-", build_time_cold: "about a minute" };
+#[rustfmt::skip]
+const WINDOW: View = View { name: "window demo", feature: Some("window"), library: "libeframe-", build_time_cold: "three or four minutes" };
 
 /// The package, and its program.
 const DEMO: &str = "talkback-demo";
@@ -91,12 +82,11 @@ fn build(view: &View) -> Result<()> {
         .args(["build", "--package", DEMO, "--bin", DEMO])
         .current_dir(root());
     // What `cargo run` told this program about itself; some build scripts run again when it changes.
-    for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("CARGO_PKG_")
-            || name.to_string_lossy().starts_with("CARGO_MANIFEST_")
-        {
-            build.env_remove(name);
-        }
+    let is_told =
+        |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
+    let names = std::env::vars_os().map(|(name, _)| name);
+    for name in names.filter(|name| name.to_str().is_some_and(is_told)) {
+        build.env_remove(name);
     }
     build.args(view.feature.map(|feature| format!("--features={feature}")));
     build.stdin(Stdio::null()).stdout(Stdio::null());

@@ -33,14 +33,10 @@ def build(cpu):
     return TARGET / cpu / "release/codec"
 
 
-def cost(program, what, row, column, count):
+def counted(what, *run):
     options, label = what
-
-    def counted(messages):
-        told = said("valgrind", *options, program, row, column, messages, env=ENV).stderr
-        return int(re.search(label, told)[1].replace(",", ""))
-
-    return (counted(2 * count) - counted(count)) / count
+    told = said("valgrind", *options, *run, env=ENV).stderr
+    return int(re.search(label, told)[1].replace(",", ""))
 
 
 def readable(cost):
@@ -54,8 +50,8 @@ def table(program, what):
     heads = ["", *columns, *(f"{column} ÷ best other" for column in columns[:OURS])]
     lines = [heads, ["---", *["---:"] * (len(heads) - 1)]]
     for name, count, has, about in rows:
-        is_there = has.split(",")
-        costs = [cost(program, what, name, column, int(count)) if column in is_there else None for column in columns]
+        cost = lambda column, n: counted(what, program, name, column, 2 * n) - counted(what, program, name, column, n)
+        costs = [cost(column, int(count)) / int(count) if column in has.split(",") else None for column in columns]
         best = min((other for other in costs[OURS:] if other is not None), default=0)
         ratios = [f"{ours / best:.2f}" if best else "–" for ours in costs[:OURS]]
         lines.append([about, *map(readable, costs), *ratios])

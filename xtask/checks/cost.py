@@ -30,7 +30,7 @@ def count():
             must(python(WEBSOCKETS), "-c", CLIENT, server.url())
             lines = open(log.name, errors="replace").read()
     connection = re.search(r"accept4.* = (\d+)$", lines, re.MULTILINE)[1]
-    number = lambda names: len(re.findall(rf"^\d+ (?:{names})\({connection},", lines, re.MULTILINE))
+    number = lambda names: len(re.findall(rf"^\d+ +(?:{names})\({connection},", lines, re.MULTILINE))
     receives, sends = number("read|readv|recvfrom|recvmsg"), number("write|writev|sendto|sendmsg")
     print(f"  1,000 echoes of 64 bytes: {receives} receives, {sends} sends", flush=True)
     if not all(1_000 <= calls <= 1_000 + EXTRA_CALLS for calls in (receives, sends)):

@@ -17,36 +17,33 @@ LIBRARIES = ("talkback", "tungstenite", "fastwebsockets", "tokio-websockets", "y
 OURS = 2
 INSTRUCTIONS = (["--tool=callgrind", "--callgrind-out-file=/dev/null"], r"Collected : ([\d,]+)")
 ALLOCATIONS = (["--tool=memcheck", "--leak-check=no", "--undef-value-errors=no"], r"total heap usage: ([\d,]+)")
-# `rep movsb` counts as an instruction a byte, so memcpy is to do without it.
-ENV = {**os.environ, "GLIBC_TUNABLES": "glibc.cpu.hwcaps=-ERMS"}
 
 
-def said(*command, **options):
-    return subprocess.run([str(part) for part in command], check=True, capture_output=True, text=True, **options)
+def said(*command, **env):
+    options = {"check": True, "capture_output": True, "text": True, "env": {**os.environ, **env}}
+    return subprocess.run([str(part) for part in command], cwd=HERE, **options)
 
 
 def build(cpu):
     """Builds the program in a target directory of its own, as other flags would compile all anew."""
     print(f"  building for {cpu}", flush=True)
-    env = {**os.environ, "CARGO_TARGET_DIR": str(TARGET / cpu), "RUSTFLAGS": f"-C target-cpu={cpu}"}
-    said(os.environ.get("CARGO", "cargo"), "build", "--release", "--locked", "--package=codec", cwd=HERE, env=env)
+    env = {"CARGO_TARGET_DIR": str(TARGET / cpu), "RUSTFLAGS": f"-C target-cpu={cpu}"}
+    said(os.environ.get("CARGO", "cargo"), "build", "--release", "--locked", "--package=codec", **env)
     return TARGET / cpu / "release/codec"
 
 
 def counted(what, *run):
     options, label = what
-    told = said("valgrind", *options, *run, env=ENV).stderr
+    # `rep movsb` counts as an instruction a byte, so memcpy is to do without it.
+    told = said("valgrind", *options, *run, GLIBC_TUNABLES="glibc.cpu.hwcaps=-ERMS").stderr
     return int(re.search(label, told)[1].replace(",", ""))
-
-
-def readable(cost):
-    return "–" if cost is None else f"{cost:.1f}" if cost < 20 else f"{cost:,.0f}"
 
 
 def table(program, what):
     """A line for each row of the program's list: the costs, and how ours stand to the best of the others."""
     rows = [line.split("\t") for line in said(program, "list").stdout.splitlines()]
     columns = rows[0][2].split(",")
+    readable = lambda cost: "–" if cost is None else f"{cost:.1f}" if cost < 20 else f"{cost:,.0f}"
     heads = ["", *columns, *(f"{column} ÷ best other" for column in columns[:OURS])]
     lines = [heads, ["---", *["---:"] * (len(heads) - 1)]]
     for name, count, has, about in rows:
@@ -59,20 +56,16 @@ def table(program, what):
     return "".join(f"| {' | '.join(cells)} |\n".replace("|  |", "| |", 1) for cells in lines) + "\n"
 
 
-def main():
-    lock = (HERE / "Cargo.lock").read_text()
-    version = lambda name: re.search(rf'name = "{name}"\nversion = "(.*)"', lock)[1]
-    compiler = said("rustc", "--version").stdout.partition(" (")[0]
-    versions = ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
-    told = f"\nCounted on {datetime.date.today()} with {compiler}: {versions}.\n\n"
-    for cpu in ("x86-64", "x86-64-v3"):
-        told += f"### Instructions for each message, `-C target-cpu={cpu}`\n\n{table(build(cpu), INSTRUCTIONS)}"
-    told += f"### Allocations for each message\n\n{table(TARGET / 'x86-64/release/codec', ALLOCATIONS)}"
-    readme = HERE / "README.md"
-    begin, end = "<!-- What follows is written by `cargo xtask bench codec`. -->\n", "<!-- The end of what is written. -->\n"
-    before, _, rest = readme.read_text().partition(begin)
-    readme.write_text(before + begin + told + end + rest.partition(end)[2])
-    print(told)
-
-
-main()
+lock = (HERE / "Cargo.lock").read_text()
+version = lambda name: re.search(rf'name = "{name}"\nversion = "(.*)"', lock)[1]
+compiler = said("rustc", "--version").stdout.partition(" (")[0]
+versions = ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
+told = f"\nCounted on {datetime.date.today()} with {compiler}: {versions}.\n\n"
+for cpu in ("x86-64", "x86-64-v3"):
+    told += f"### Instructions for each message, `-C target-cpu={cpu}`\n\n{table(build(cpu), INSTRUCTIONS)}"
+told += f"### Allocations for each message\n\n{table(TARGET / 'x86-64/release/codec', ALLOCATIONS)}"
+readme = HERE / "README.md"
+begin, end = "<!-- What follows is written by `cargo xtask bench codec`. -->\n", "<!-- The end of what is written. -->\n"
+before, _, rest = readme.read_text().partition(begin)
+readme.write_text(before + begin + told + end + rest.partition(end)[2])
+print(told)

@@ -8,16 +8,9 @@ const { chromium } = require("playwright-core");
 
 const [files, url, executablePath, pictures] = process.argv.slice(2);
 const TIMEOUT_MS = 20_000;
-const args = [
-  "--no-sandbox", // Chromium refuses to start as root with its sandbox, as in CI.
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-];
-/** Waits until it is so. */
+// As root, as in CI, Chromium refuses to start with its sandbox.
+const flags = "no-sandbox disable-gpu disable-quic no-first-run disable-background-networking disable-component-update";
+const args = `${flags} disable-sync`.split(" ").map((flag) => `--${flag}`);
 async function until(isSo, what) {
   const deadline = Date.now() + TIMEOUT_MS;
   while (!(await isSo())) {

@@ -24,13 +24,11 @@ def fuzz_long(*arguments):
     """50 min  [MINUTES] [--keep] [TARGET]… 10 minutes a target, two at a time; --keep packs what is new"""
     minutes = next((int(argument) for argument in arguments if argument.isdigit()), 10)
     chosen = [argument for argument in arguments if not argument.isdigit() and argument != "--keep"]
-    for target in chosen:
-        if target not in TARGETS:
-            raise ValueError(f"no target is named {target}; the targets are {', '.join(TARGETS)}")
+    if unknown := set(chosen) - set(TARGETS):
+        raise ValueError(f"no target is named {unknown}; the targets are {', '.join(TARGETS)}")
     try_all(chosen or TARGETS, 60 * minutes)
     if "--keep" in arguments:
-        for target in chosen or TARGETS:
-            keep(target)
+        list(map(keep, chosen or TARGETS))
 
 
 def cargo_fuzz(line):

@@ -26,13 +26,8 @@ def certificate(folder):
     return cert, key
 
 
-
-def in_python(script):
-    return [python(WEBSOCKETS), HERE / f"python_{script}.py"]
-
-
-def in_node(script):
-    return ["node", "--test-reporter=tap", HERE / f"node_{script}.cjs"]
+in_python = lambda script: [python(WEBSOCKETS), HERE / f"python_{script}.py"]
+in_node = lambda script: ["node", "--test-reporter=tap", HERE / f"node_{script}.cjs"]
 
 
 def client(language, url, pid="0", *ca):
@@ -44,7 +39,7 @@ def client_of_echo(peer, language, *ca):
     echo = [built("talkback"), "echo", "--listen", "127.0.0.1:0", "--subprotocol", "chat.v1", "--subprotocol", "chat.v2"]
     with Program(*echo, *(f"--tls-self-signed={file}" for file in ca)) as echo:
         client(language, echo.url(), echo.pid, *ca)
-        check(f"{peer}: the server exits with 0 after SIGTERM", echo.ends_well)
+        check(f"{peer}: the server exits with 0 after SIGTERM", lambda: expect(echo.process.wait(15), 0))
 
 
 def client_of_axum(language):
@@ -58,9 +53,8 @@ def server_of_connect(peer, language, *tls):
         connect = [built("talkback"), "connect", "--subprotocol", "chat", "-H", "X-Token: open sesame"]
         connect += ["--ca", tls[0]] if tls else []
 
-        def run(path):
-            command = [*connect, server.url() + path]
-            return subprocess.run(command, input=GREETINGS, text=True, capture_output=True, timeout=30)
+        options = {"input": GREETINGS, "text": True, "capture_output": True, "timeout": 30}
+        run = lambda path: subprocess.run([*connect, server.url() + path], **options)
 
         def close_is_reported():
             # Nobody types: the program ends because the server closes.

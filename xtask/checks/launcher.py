@@ -25,9 +25,8 @@ Builds, tests and starts everything in this repository:
 """
 
 
-def name_of(function):
-    """`fuzz` is that of `fuzz_long`, too."""
-    return function.__name__.partition("_")[0]
+# `fuzz` is the name of `fuzz_long`, too.
+name_of = lambda function: function.__name__.partition("_")[0]
 
 
 def listed(functions):
@@ -44,13 +43,10 @@ def usage(message):
     sys.exit(2)
 
 
-def total():
-    return f"{COUNTS['passed']} passed, {COUNTS['failed']} failed"
-
-
 def run_steps(chosen, *arguments):
     """Runs the steps, each to its end whatever became of those before; the total is the last line."""
     lines, every = [], collections.Counter()
+    total = lambda: f"{COUNTS['passed']} passed, {COUNTS['failed']} failed"
     for step in chosen:
         COUNTS.clear()
         name, begin = name_of(step), time.monotonic()

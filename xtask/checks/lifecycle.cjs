@@ -45,9 +45,8 @@ async function objects(protocol) {
     const prototype = await protocol.send("Runtime.evaluate", { expression: `${kind}.prototype`, objectGroup });
     const prototypeObjectId = prototype.result.objectId;
     const { objects } = await protocol.send("Runtime.queryObjects", { prototypeObjectId, objectGroup });
-    const functionDeclaration = "function() { return this.length; }";
-    const call = { functionDeclaration, objectId: objects.objectId, returnByValue: true };
-    counts[kind] = (await protocol.send("Runtime.callFunctionOn", call)).result.value;
+    const call = { functionDeclaration: "function() { return this.length; }", returnByValue: true };
+    counts[kind] = (await protocol.send("Runtime.callFunctionOn", { ...call, objectId: objects.objectId })).result.value;
     await protocol.send("Runtime.releaseObjectGroup", { objectGroup });
   }
   counts.listeners = (await protocol.send("Memory.getDOMCounters")).jsEventListeners;
@@ -68,11 +67,9 @@ const protocolOf = (page) => page.context().newCDPSession(page);
 const checks = {
   "a thousand channels leave no socket and no callback": async (page) => {
     await open(page);
-    const use = async (count) => {
-      await page.evaluate(([url, count]) => window.page.open_and_close(url, count), [`${url}echo`, count]);
-      await alone();
-    };
     const protocol = await protocolOf(page);
+    const use = (count) =>
+      page.evaluate(([url, count]) => window.page.open_and_close(url, count), [`${url}echo`, count]).then(alone);
     // What the first use sets up for good.
     await use(2);
     const before = await objects(protocol);

@@ -35,8 +35,7 @@ def select_subprotocol(connection, offered):
 
 
 async def main(cert=None, key=None):
-    tls = cert and ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    if tls:
+    if tls := cert and ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER):
         tls.load_cert_chain(cert, key)
     choices = {"process_request": process_request, "select_subprotocol": select_subprotocol}
     async with serve(echo, "127.0.0.1", 0, ssl=tls, **choices) as server:

@@ -99,9 +99,6 @@ class Program:
         address = lambda: re.search(r"((?:wss?|http)://127\.0\.0\.1:\d+)\b.*\n", self.output())
         return until(address, 20, lambda: f"{self.command} does not listen: {self.output()}")[1] + "/"
 
-    def ends_well(self, limit=15):
-        expect(self.process.wait(limit), 0)
-
 
 def run(*command, env=None, limit=3600, **streams):
     """Runs a program to its end; returns whether it ended well, and what it printed.

@@ -53,8 +53,8 @@ def i686():
         install("a 32-bit C library", "gcc-multilib")
     options, env = compiler_for("i686-unknown-linux-gnu")
     # The properties are many cases.
-    env["CARGO_PROFILE_DEV_OPT_LEVEL"] = "1"
-    counted(*cargo("test --package talkback-proto --lib --tests --no-fail-fast"), *options, env=env)
+    test = cargo("test --package talkback-proto --lib --tests --no-fail-fast")
+    counted(*test, *options, env=env | {"CARGO_PROFILE_DEV_OPT_LEVEL": "1"})
 
 
 def frameworks():

@@ -118,11 +118,12 @@ async function inputMethod(page) {
   return { compose, commit, enter };
 }
 
-/** The server has this and no more: what is sent last shows that nothing was on its way. */
-async function hasOnly(page, messages) {
+/** Composes in the page; then the server has this and no more: what is sent last shows that nothing was on its way. */
+const composes = (message, steps) => async (page) => {
+  await steps(page, await inputMethod(page));
   await type(page, "end");
-  await logs(page, [...messages, "end"].map((message) => `received ${message}`));
-}
+  await logs(page, [`received ${message}`, "received end"]);
+};
 
 const [han, geul] = ["ㅎ하한", "ㄱ그글"];
 const checks = {
@@ -142,8 +143,7 @@ const checks = {
     await listsTwo(page);
     await fits(page);
   },
-  "Hangul is composed, and Enter meanwhile sends nothing": async (page) => {
-    const { compose, commit } = await inputMethod(page);
+  "Hangul is composed, and Enter meanwhile sends nothing": composes("한글", async (page, { compose, commit }) => {
     await compose(han);
     await page.keyboard.press("Enter");
     assert.equal(await field(page).inputValue(), "한");
@@ -154,10 +154,8 @@ const checks = {
     await page.keyboard.press("Enter");
     await answers(page, "한글");
     assert.equal(await field(page).inputValue(), "한글");
-    await hasOnly(page, ["한글"]);
-  },
-  "an Enter that the input method took sends nothing": async (page) => {
-    const { compose, commit, enter } = await inputMethod(page);
+  }),
+  "an Enter that the input method took sends nothing": composes("한글", async (page, { compose, commit, enter }) => {
     await compose(han);
     await commit("한");
     // Safari tells of it when the composition is over, and by its code alone.
@@ -166,35 +164,28 @@ const checks = {
     await commit("글");
     await enter(13);
     await answers(page, "한글");
-    await hasOnly(page, ["한글"]);
-  },
-  "a space ends a syllable and stands behind it": async (page) => {
-    const { compose, commit } = await inputMethod(page);
+  }),
+  "a space ends a syllable and stands behind it": composes("한 글", async (page, { compose, commit }) => {
     await compose(han);
     await commit("한");
     await page.keyboard.press("Space");
     await compose(geul, "한 ");
     await commit("글");
     await page.keyboard.press("Enter");
-    await hasOnly(page, ["한 글"]);
-  },
-  "the button sends what is being composed whole and once": async (page) => {
-    const { compose } = await inputMethod(page);
+  }),
+  "the button sends what is being composed whole and once": composes("한", async (page, { compose }) => {
     await compose(han);
     await button(page, "Send message").click();
     await answers(page, "한");
     assert.equal(await field(page).inputValue(), "한");
-    await hasOnly(page, ["한"]);
-  },
-  "what is being composed stays when the focus goes": async (page) => {
-    const { compose } = await inputMethod(page);
+  }),
+  "what is being composed stays when the focus goes": composes("한", async (page, { compose }) => {
     await compose(han);
     await page.getByText("Connection", { exact: true }).click();
     assert.equal(await field(page).inputValue(), "한");
     await field(page).click();
     await page.keyboard.press("Enter");
-    await hasOnly(page, ["한"]);
-  },
+  }),
   "the button sends, and gives the focus back": async (page) => {
     await open(page);
     await field(page).fill("Hello!");

@@ -28,10 +28,16 @@ if not answer("clippy-driver", "--version"):
 os.environ["PATH"] += os.pathsep + str(PYTHON.parent)
 
 
+def quietly(*command, env=None):
+    """Runs what takes a while, and says so."""
+    print("  installing:", *command, file=sys.stderr, flush=True)
+    must(*command, env=env, stderr=subprocess.STDOUT)
+
+
 @once
 def apt(line):
     command = f"apt-get --quiet --yes --option=DPkg::Lock::Timeout=300 {line}"
-    must(*command.split(), env={"DEBIAN_FRONTEND": "noninteractive"}, stderr=subprocess.STDOUT)
+    quietly(*command.split(), env={"DEBIAN_FRONTEND": "noninteractive"})
 
 
 def install(what, packages):
@@ -59,7 +65,7 @@ def python(*packages):
             install("python3's venv", "python3-venv")
             must(*venv)
     if packages:
-        must(PYTHON, *"-m pip install --quiet --disable-pip-version-check".split(), *packages, stderr=subprocess.STDOUT)
+        must(PYTHON, *"-m pip install --quiet --disable-pip-version-check".split(), *packages)
     return PYTHON
 
 
@@ -135,7 +141,7 @@ def bindgen():
         settings = {"OPT_LEVEL": "1", "LTO": "off", "CODEGEN_UNITS": "16", "DEBUG": "false"}
         env = {f"CARGO_PROFILE_RELEASE_{name}": value for name, value in settings.items()}
         install = cargo(f"install --quiet wasm-bindgen-cli --version {version} --root")
-        must(*install, folder, env=env | {"CARGO_TARGET_DIR": None}, stderr=subprocess.STDOUT)
+        quietly(*install, folder, env=env | {"CARGO_TARGET_DIR": None})
     return folder / "bin"
 
 
@@ -149,8 +155,7 @@ def suite():
     folder, recipe = pathlib.Path(cache, "talkback/autobahn"), HERE / "autobahn.sh"
     need("debootstrap", "debootstrap debian-archive-keyring")
     folder.mkdir(parents=True, exist_ok=True)
-    make = lambda: must("sh", recipe, folder, env={"TMPDIR": None}, stderr=subprocess.STDOUT)
-    keep(folder, recipe.read_text(), make)
+    keep(folder, recipe.read_text(), lambda: quietly("sh", recipe, folder, env={"TMPDIR": None}))
     return str(folder)
 
 

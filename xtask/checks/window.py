@@ -53,7 +53,7 @@ def converse(display, theme):
             expect(used <= IDLE_TICKS_MAX, True)
             # The window manager asks the window to close, as a click on its cross does.
             must("xdotool", "key", "alt+F4", env=display)
-            demo.ends_well(20)
+            expect(demo.process.wait(20), 0)
             server.says("closed 1005")
 
 

@@ -78,8 +78,10 @@ fn build(view: &View) -> Result<()> {
     let is_first = !was_built(view)?;
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut build = Command::new(cargo);
+    build.args(["build", "--package", DEMO, "--bin", DEMO]);
     build
-        .args(["build", "--package", DEMO, "--bin", DEMO])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
         .current_dir(root());
     // What `cargo run` told this program about itself; some build scripts run again when it changes.
     let is_told =
@@ -89,7 +91,6 @@ fn build(view: &View) -> Result<()> {
         build.env_remove(name);
     }
     build.args(view.feature.map(|feature| format!("--features={feature}")));
-    build.stdin(Stdio::null()).stdout(Stdio::null());
     let announce = |time: &str| eprintln!("Building the {} ({time}) …", view.name);
     if is_first {
         announce(&format!("first time: {}", view.build_time_cold));

@@ -10,6 +10,9 @@ mod receiving;
 mod sending;
 mod unfinished;
 
+#[cfg(test)]
+mod test_frames;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};

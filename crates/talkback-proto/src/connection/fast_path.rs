@@ -114,22 +114,9 @@ fn decode(bytes: &[u8], role: Role) -> Option<(MessageKind, Option<[u8; 4]>, Ran
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+mod tests {
     use super::*;
-    use crate::frame::Opcode;
-
-    /// The masking key of the examples (RFC 6455 §5.7).
-    pub(in crate::connection) const KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
-
-    /// A frame with any first byte.
-    pub(in crate::connection) fn frame(first: u8, key: Option<[u8; 4]>, payload: &[u8]) -> Vec<u8> {
-        let mut header = Header::whole(Opcode::Binary, key);
-        header.payload_size = payload.len() as u64;
-        let header = header.encode();
-        let mut masked = payload.to_vec();
-        let _ = mask(&mut masked, key.unwrap_or_default());
-        [&[first], &header.as_ref()[1..], &masked].concat()
-    }
+    use crate::connection::test_frames::{KEY, frame};
 
     #[test]
     fn what_is_no_whole_message_is_left_as_it_is() {

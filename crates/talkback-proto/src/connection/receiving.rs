@@ -263,7 +263,7 @@ mod tests {
 
     use super::*;
     use crate::close::CloseInfo;
-    use crate::connection::fast_path::tests::{KEY, frame};
+    use crate::connection::test_frames::{KEY, frame};
     use crate::limits::Limits;
 
     fn any_frame() -> impl Strategy<Value = (u8, Vec<u8>)> {

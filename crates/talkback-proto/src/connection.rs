@@ -2,9 +2,11 @@
 
 mod assembly;
 mod closing;
+mod control;
 mod fast_path;
-mod frames;
+mod inflating;
 pub(crate) mod keepalive;
+mod parse_state;
 pub(crate) mod read_buffer;
 mod receiving;
 mod sending;
@@ -21,8 +23,8 @@ use bytes::{Buf, Bytes};
 
 use crate::close::{CloseFrame, CloseInfo, Initiator};
 use crate::connection::assembly::Assembly;
-use crate::connection::frames::FrameReader;
 use crate::connection::keepalive::{Keepalive, Watch};
+use crate::connection::parse_state::FrameReader;
 use crate::connection::unfinished::Unfinished;
 use crate::deflate::Deflate;
 use crate::deflate::parameters::DeflateParameters;

@@ -3,7 +3,7 @@
 use bytes::buf::Limit;
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
-use crate::connection::frames::{DataFrame, Payload};
+use crate::connection::parse_state::{DataFrame, Payload};
 use crate::connection::read_buffer::{READ_SIZE, take_bytes};
 use crate::incoming::{Delivery, Incoming, Piece};
 use crate::message::{Message, MessageKind};

@@ -6,7 +6,7 @@
 //! Conditions are joined by `&` and `|` here and in what this path asks for: one branch costs less
 //! than several, behind which the compiler takes what comes for rare, and does not inline it.
 //!
-//! [`FrameReader`]: crate::connection::frames::FrameReader
+//! [`FrameReader`]: crate::connection::parse_state::FrameReader
 
 use std::ops::Range;
 

@@ -28,7 +28,7 @@ const WINDOW: View = View { name: "window demo", feature: Some("window"), librar
 const DEMO: &str = "talkback-demo";
 
 /// A build that takes longer than this is worth a line.
-const PATIENCE: Duration = Duration::from_millis(1500);
+const QUIET_BUILD_MAX: Duration = Duration::from_millis(1500);
 
 /// Builds the demo and runs it with these arguments; its exit code is the answer.
 pub(crate) fn start(arguments: &[OsString]) -> Result<ExitCode> {
@@ -100,7 +100,7 @@ fn build(view: &View) -> Result<()> {
     let mut building = build.spawn()?;
     let begin = Instant::now();
     while !is_first && building.try_wait()?.is_none() {
-        if begin.elapsed() > PATIENCE {
+        if begin.elapsed() > QUIET_BUILD_MAX {
             announce("something has changed");
             break;
         }

@@ -3,7 +3,7 @@
 //! hold is what the client sends.
 
 use crate::support::scripted::{
-    Answer, Played, assert_failed, assert_passed, frames, play_with, response,
+    Played, ScriptedResponse, assert_failed, assert_passed, frames, play_with, response,
 };
 use crate::support::wire::{SAMPLE_ACCEPT, in_parallel};
 
@@ -18,9 +18,9 @@ fn filled(head: &str, accept: &str) -> String {
 fn played(arguments: &[&str], head: &str, splits: Vec<usize>) -> Played {
     play_with(arguments, |accept| {
         let head = filled(head, accept);
-        Answer {
+        ScriptedResponse {
             splits,
-            ..Answer::whole([head.as_bytes(), &frames()].concat())
+            ..ScriptedResponse::whole([head.as_bytes(), &frames()].concat())
         }
     })
 }

@@ -1,7 +1,7 @@
 //! C28, V17 and V54: a response to `talkback connect` in any pieces, and one that ends anywhere.
 
 use crate::support::scripted::{
-    Answer, INPUT, assert_failed, assert_passed, frames, play_with, response,
+    INPUT, ScriptedResponse, assert_failed, assert_passed, frames, play_with, response,
 };
 use crate::support::wire::{End, in_parallel};
 
@@ -22,9 +22,9 @@ fn sizes() -> (usize, usize) {
 fn c28_a_response_cut_at_any_byte_passes_and_loses_nothing() {
     let (_, size) = sizes();
     in_parallel(size, |split| {
-        let played = play_with(&[], |accept| Answer {
+        let played = play_with(&[], |accept| ScriptedResponse {
             splits: if split == 0 { Vec::new() } else { vec![split] },
-            ..Answer::whole(right(accept).0)
+            ..ScriptedResponse::whole(right(accept).0)
         });
         assert_passed(&played, &format!("split at {split}"));
     });
@@ -33,9 +33,9 @@ fn c28_a_response_cut_at_any_byte_passes_and_loses_nothing() {
 #[test]
 fn c28_a_response_in_writes_of_one_byte_passes_and_loses_nothing() {
     let (_, size) = sizes();
-    let played = play_with(&[], |accept| Answer {
+    let played = play_with(&[], |accept| ScriptedResponse {
         splits: (1..size).collect(),
-        ..Answer::whole(right(accept).0)
+        ..ScriptedResponse::whole(right(accept).0)
     });
     assert_passed(&played, "one byte a write");
 }
@@ -53,9 +53,9 @@ fn v54_a_response_that_ends_at_any_byte_is_never_open_nor_a_message() {
         let played = play_with(&[], |accept| {
             let (mut bytes, _) = right(accept);
             bytes.truncate(cut);
-            Answer {
+            ScriptedResponse {
                 end,
-                ..Answer::whole(bytes)
+                ..ScriptedResponse::whole(bytes)
             }
         });
         // A reset may overtake what was sent before it.
@@ -85,9 +85,9 @@ fn v54_a_response_that_ends_at_any_byte_is_never_open_nor_a_message() {
 #[test]
 fn v54_a_server_that_only_ends_gets_no_frame() {
     for end in [End::Fin, End::Reset] {
-        let played = play_with(&[], |_| Answer {
+        let played = play_with(&[], |_| ScriptedResponse {
             end,
-            ..Answer::whole(Vec::new())
+            ..ScriptedResponse::whole(Vec::new())
         });
         assert_failed(&played, INPUT, &["lost during the opening handshake"]);
     }

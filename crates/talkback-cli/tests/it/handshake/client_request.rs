@@ -31,9 +31,9 @@ fn asked_at(path: &str) -> Played {
     play_at(&listener, &format!("ws://{address}{path}"), &[], answer)
 }
 
-fn answer(accept: &str) -> scripted::Answer {
+fn answer(accept: &str) -> scripted::ScriptedResponse {
     let head = response(&[], &[]).replace("{accept}", accept);
-    scripted::Answer::whole([head.as_bytes(), &scripted::frames()].concat())
+    scripted::ScriptedResponse::whole([head.as_bytes(), &scripted::frames()].concat())
 }
 
 /// Holds a command that never gets as far as a connection against its exit code and one line.
@@ -102,9 +102,9 @@ fn c03_a_failure_of_tcp_fails_the_connect_without_a_second_try() {
 
     // Taken, and reset or ended before the answer: `play_at` holds that nobody comes again.
     for end in [End::Fin, End::Reset] {
-        let lost = scripted::play_with(&[], |_| scripted::Answer {
+        let lost = scripted::play_with(&[], |_| scripted::ScriptedResponse {
             end,
-            ..scripted::Answer::whole(Vec::new())
+            ..scripted::ScriptedResponse::whole(Vec::new())
         });
         scripted::assert_failed(&lost, "ended", &["lost during the opening handshake"]);
     }

@@ -132,7 +132,7 @@ fn c21_rejects_accept_that_does_not_answer_the_key() {
     for change in [str::to_ascii_lowercase, str::to_ascii_uppercase] {
         let played = crate::support::scripted::play_with(&[], |accept| {
             let head = response(&[], &[]).replace("{accept}", &change(accept));
-            crate::support::scripted::Answer::whole(head.into_bytes())
+            crate::support::scripted::ScriptedResponse::whole(head.into_bytes())
         });
         crate::support::scripted::assert_failed(
             &played,

@@ -5,7 +5,7 @@ use std::io::BufReader;
 use std::net::{Shutdown, TcpListener};
 
 use crate::support::raw_client::{dial, exchange, request, response, same};
-use crate::support::scripted::{Answer, accept, play_with};
+use crate::support::scripted::{ScriptedResponse, accept, play_with};
 use crate::support::wire::{
     BINARY, CLOSE, Frame, NORMAL, PING, PONG, PROTOCOL_ERROR, TEXT, masked, plain, prepare,
     read_head, read_to_end, write,
@@ -42,7 +42,7 @@ fn f2_a_client_fails_a_masked_frame_with_1002_and_delivers_nothing() {
         let played = play_with(&[], |accept| {
             let head = crate::support::scripted::response(&[], &[]).replace("{accept}", accept);
             let frames = [masked(first, payload), plain(TEXT, b"late")].concat();
-            Answer::whole([head.as_bytes(), &frames].concat())
+            ScriptedResponse::whole([head.as_bytes(), &frames].concat())
         });
         let what = format!("{first:#x} {payload:?}: {played:?}");
         assert_eq!(played.finished.code, Some(7), "{what}");

@@ -61,14 +61,14 @@ impl Played {
 }
 
 /// How a server answers: with pieces of bytes, each in a write of its own, and an end.
-pub(crate) struct Answer {
+pub(crate) struct ScriptedResponse {
     pub(crate) bytes: Vec<u8>,
     /// Where one write ends and the next begins.
     pub(crate) splits: Vec<usize>,
     pub(crate) end: End,
 }
 
-impl Answer {
+impl ScriptedResponse {
     pub(crate) fn whole(bytes: Vec<u8>) -> Self {
         Self {
             bytes,
@@ -82,13 +82,16 @@ impl Answer {
 pub(crate) fn play(arguments: &[&str], head: &str) -> Played {
     play_with(arguments, |accept| {
         let head = head.replace("{accept}", accept);
-        Answer::whole([head.as_bytes(), &frames()].concat())
+        ScriptedResponse::whole([head.as_bytes(), &frames()].concat())
     })
 }
 
 /// Runs `talkback connect` against a server that gives this answer, made with the right
 /// `Sec-WebSocket-Accept`.
-pub(crate) fn play_with(arguments: &[&str], answer: impl FnOnce(&str) -> Answer + Send) -> Played {
+pub(crate) fn play_with(
+    arguments: &[&str],
+    answer: impl FnOnce(&str) -> ScriptedResponse + Send,
+) -> Played {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("ws://{}/", listener.local_addr().unwrap());
     play_at(&listener, &url, arguments, answer)
@@ -99,7 +102,7 @@ pub(crate) fn play_at(
     listener: &TcpListener,
     url: &str,
     arguments: &[&str],
-    answer: impl FnOnce(&str) -> Answer + Send,
+    answer: impl FnOnce(&str) -> ScriptedResponse + Send,
 ) -> Played {
     let serve = || {
         let mut stream = accept(listener);
@@ -126,7 +129,7 @@ pub(crate) fn play_at(
 }
 
 /// Gives the answer; returns what the client sent.
-fn give(mut stream: TcpStream, answer: &Answer) -> Vec<u8> {
+fn give(mut stream: TcpStream, answer: &ScriptedResponse) -> Vec<u8> {
     let ends = answer.splits.iter().copied();
     let mut begin = 0;
     for end in ends.chain([answer.bytes.len()]) {

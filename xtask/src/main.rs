@@ -25,17 +25,16 @@ fn main() -> ExitCode {
 }
 
 fn launch(arguments: &[OsString]) -> Result<ExitCode> {
-    // A profile's folder lies in that of the target directory.
-    let target = beside("")?
-        .parent()
-        .map(Path::to_owned)
-        .ok_or("no target directory")?;
+    let this = std::env::current_exe()?;
+    // In a profile's folder of the target directory.
+    let target = this.ancestors().nth(2).ok_or("no target directory")?;
     let launcher = root().join("xtask/checks/launcher.py");
     let is_there = |name: &&str| Command::new(name).arg("--version").output().is_ok();
     let python = ["python3", "python"].into_iter().find(is_there);
     let python = python.ok_or("install it: python3, which the checks are written in")?;
     let mut command = Command::new(python);
-    command.arg("-B").arg(launcher).args(arguments);
+    command.arg(launcher).args(arguments);
+    command.env("PYTHONDONTWRITEBYTECODE", "1");
     become_program(command.env("XTASK_TARGET", target))
 }
 

@@ -10,8 +10,7 @@ import re
 import subprocess
 import sys
 
-HERE = pathlib.Path(__file__).parent
-TARGET = pathlib.Path(sys.argv[1])
+HERE, TARGET = pathlib.Path(__file__).parent, pathlib.Path(sys.argv[1])
 LIBRARIES = ("talkback", "tungstenite", "fastwebsockets", "tokio-websockets", "yawc")
 # How many of the columns are ours.
 OURS = 2
@@ -32,13 +31,6 @@ def build(cpu):
     return TARGET / cpu / "release/codec"
 
 
-def counted(what, *run):
-    options, label = what
-    # `rep movsb` counts as an instruction a byte, so memcpy is to do without it.
-    told = said("valgrind", *options, *run, GLIBC_TUNABLES="glibc.cpu.hwcaps=-ERMS").stderr
-    return int(re.search(label, told)[1].replace(",", ""))
-
-
 def table(program, what):
     """A line for each row of the program's list: the costs, and how ours stand to the best of the others."""
     rows = [line.split("\t") for line in said(program, "list").stdout.splitlines()]
@@ -47,8 +39,11 @@ def table(program, what):
     heads = ["", *columns, *(f"{column} ÷ best other" for column in columns[:OURS])]
     lines = [heads, ["---", *["---:"] * (len(heads) - 1)]]
     for name, count, has, about in rows:
-        cost = lambda column, n: counted(what, program, name, column, 2 * n) - counted(what, program, name, column, n)
-        costs = [cost(column, int(count)) / int(count) if column in has.split(",") else None for column in columns]
+        # `rep movsb` counts as an instruction a byte, so memcpy is to do without it.
+        run = lambda *of: said("valgrind", *what[0], program, name, *of, GLIBC_TUNABLES="glibc.cpu.hwcaps=-ERMS").stderr
+        counted = lambda *of: int(re.search(what[1], run(*of))[1].replace(",", ""))
+        cost = lambda column, n: (counted(column, 2 * n) - counted(column, n)) / n
+        costs = [cost(column, int(count)) if column in has.split(",") else None for column in columns]
         best = min((other for other in costs[OURS:] if other is not None), default=0)
         ratios = [f"{ours / best:.2f}" if best else "–" for ours in costs[:OURS]]
         lines.append([about, *map(readable, costs), *ratios])
@@ -56,11 +51,9 @@ def table(program, what):
     return "".join(f"| {' | '.join(cells)} |\n".replace("|  |", "| |", 1) for cells in lines) + "\n"
 
 
-lock = (HERE / "Cargo.lock").read_text()
-version = lambda name: re.search(rf'name = "{name}"\nversion = "(.*)"', lock)[1]
-compiler = said("rustc", "--version").stdout.partition(" (")[0]
-versions = ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
-told = f"\nCounted on {datetime.date.today()} with {compiler}: {versions}.\n\n"
+versions = dict(re.findall(r'name = "(.*)"\nversion = "(.*)"', (HERE / "Cargo.lock").read_text()))
+told = f"\nCounted on {datetime.date.today()} with {said('rustc', '--version').stdout.partition(' (')[0]}: "
+told += ", ".join(f"{name} {versions[name]}" for name in LIBRARIES) + ".\n\n"
 for cpu in ("x86-64", "x86-64-v3"):
     told += f"### Instructions for each message, `-C target-cpu={cpu}`\n\n{table(build(cpu), INSTRUCTIONS)}"
 told += f"### Allocations for each message\n\n{table(TARGET / 'x86-64/release/codec', ALLOCATIONS)}"

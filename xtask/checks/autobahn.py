@@ -15,7 +15,7 @@ import socket
 import tempfile
 
 from interop import certificate
-from run import Program, cargo, failed, must, passed, scratch, until
+from run import ROOT, Program, cargo, failed, must, passed, scratch, until
 from tools import need, suite
 
 IMAGE, CASES = "crossbario/autobahn-testsuite", 517
@@ -72,7 +72,13 @@ def try_part(run, number, cases):
 
 
 def story(case, entry, folder):
-    """What a case's own report says, in one line without tags, if it is not as it has to be."""
+    """What a case's own report says, in one line without tags, if it is not as it has to be.
+
+    >>> story("7.1.6", {"behavior": "INFORMATIONAL", "behaviorClose": "INFORMATIONAL"}, ROOT)
+    >>> story("1.1.1", {"behavior": "OK", "behaviorClose": "NON-STRICT", "reportfile": "no.json"}, ROOT)
+    Traceback (most recent call last):
+    FileNotFoundError: ...
+    """
     behaviors, wanted = (entry["behavior"], entry["behaviorClose"]), "INFORMATIONAL" if case in INFORMATIONAL else "OK"
     if behaviors == (wanted, wanted):
         return None
@@ -112,5 +118,4 @@ def autobahn():
 
 def autobahn_all(*runs):
     """20 min  [server|client|channel:ws|wss[:CASES]]… every end of ours over ws and wss"""
-    every = (f"{end}:{scheme}" for end in ("server", "client", "channel") for scheme in ("ws", "wss"))
-    try_all(*(runs or every))
+    try_all(*(runs or (f"{end}:{scheme}" for end in ("server", "client", "channel") for scheme in ("ws", "wss"))))

@@ -16,8 +16,8 @@ mirror=$(apt-get indextargets --format '$(ORIGIN) $(LABEL) $(REPO_URI)' 'Created
 proxy=$(apt-config dump --format '%v%n' Acquire::http::Proxy | head -1)
 case $proxy in '' | DIRECT) ;; *) export http_proxy="$proxy" ;; esac
 
-packages=python2.7,python2.7-dev,python-pip-whl,ca-certificates,gcc,libc6-dev,libffi-dev,libssl-dev
-debootstrap --variant=minbase --include=$packages bullseye "$new" $mirror
+libraries=ca-certificates,gcc,libc6-dev,libffi-dev,libssl-dev
+debootstrap --variant=minbase --include=python2.7,python2.7-dev,python-pip-whl,$libraries bullseye "$new" $mirror
 for file in etc/resolv.conf etc/hosts etc/pip.conf etc/ssl/certs/ca-certificates.crt; do
     # It may be a link that leads out of the folder.
     if [ -e "/$file" ]; then rm -f "${new:?}/$file" && cp "/$file" "$new/$file"; fi
@@ -36,5 +36,4 @@ pip --no-deps autobahntestsuite==25.10.1
 chroot "$new" wstest --autobahnversion
 umount_all "$new"
 umount_all "$root"
-rm -rf "$root"
-mv "$new" "$root"
+rm -rf "$root" && mv "$new" "$root"

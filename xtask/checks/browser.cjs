@@ -1,9 +1,7 @@
-// Chromium as the client of `talkback echo`: the page that it serves, used as a person would, and the browser's own
-// WebSocket.
-"use strict";
-
+// Chromium as the client of `talkback echo`: the page that it serves and the page of `examples/web`, used as a person
+// would, and the browser's own WebSocket. The example talks to the conformance-server at SUITE.
 const assert = require("node:assert/strict");
-const { run, url } = require("./chromium.cjs");
+const { run, suite, url } = require("./chromium.cjs");
 
 const greeting = "안녕하세요";
 const bytes = Array.from({ length: 70_000 }, (_, index) => (index * 31) % 256);
@@ -46,6 +44,12 @@ const converse = (page, { message, code, reason, protocols = [] }) =>
 
 const echoes = (message) => async (page) => assert.deepEqual((await converse(page, { message })).answer, message);
 
+/** Opens the page, and waits until it lists this. */
+async function lists(page, target, text) {
+  await page.goto(`${page.files}index.html?${target}`);
+  await page.locator("li", { hasText: text }).waitFor();
+}
+
 run({
   "page: connects": connects,
   "page: echoes what is typed": async (page) => {
@@ -70,4 +74,13 @@ run({
     const { closed } = await converse(page, { code: 4123, reason: "잘 가요" });
     assert.deepEqual(closed, { code: 4123, reason: "잘 가요", wasClean: true });
   },
+  "example: lists what the server says": (page) => lists(page, `${suite}greet?text=Hello!`, "Hello!"),
+  "example: sends what is typed": async (page) => {
+    await lists(page, `${suite}greet?text=welcome`, "received: welcome");
+    await page.getByLabel("Send a message").fill("안녕하세요 👋🏽");
+    await page.keyboard.press("Enter");
+    await page.locator("li", { hasText: "received: 안녕하세요 👋🏽" }).waitFor();
+  },
+  "example: tells how it ended": (page) => lists(page, `${suite}close?code=4000&reason=enough`, "enough"),
+  "example: tells what is wrong with a URL": (page) => lists(page, "http://127.0.0.1/", "ws://"),
 });

@@ -1,12 +1,10 @@
-// What the checks in Chromium share: SCRIPT PAGES URL CHROMIUM PICTURES, where PAGES serves the pages, a server of
+// What the checks in Chromium share: SCRIPT PAGES URL CHROMIUM PICTURES SUITE, where PAGES serves the pages, a server of
 // WebSockets is at URL, and screenshots go to the folder PICTURES.
-"use strict";
-
 const assert = require("node:assert/strict");
 const test = require("node:test");
 const { chromium } = require("playwright-core");
 
-const [files, url, executablePath, pictures] = process.argv.slice(2);
+const [files, url, executablePath, pictures, suite] = process.argv.slice(2);
 const TIMEOUT_MS = 20_000;
 // As root, as in CI, Chromium refuses to start with its sandbox.
 const flags = "no-sandbox disable-gpu disable-quic no-first-run disable-background-networking disable-component-update";
@@ -46,4 +44,4 @@ function run(checks, { begin = () => {}, end = () => {}, viewport, ...options } 
   test.after(() => browser.close());
 }
 
-module.exports = { url, pictures, run, until };
+module.exports = { url, suite, pictures, run, until };

@@ -22,6 +22,17 @@ with websockets.sync.client.connect(sys.argv[1], compression=None) as socket:
 EXTRA_CALLS = 8
 
 
+def calls_on_connection(log):
+    r"""How often strace's log has receives and sends on the connection that was accepted.
+
+    >>> calls_on_connection("1 <... accept4 resumed>{}) = 9\n2 write(5, 8) = 8\n 1 read(9, 70) = 70\n1 writev(9, [] <unfi")
+    (1, 1)
+    """
+    connection = re.search(r"accept4.* = (\d+)$", log, re.MULTILINE)[1]
+    number = lambda names: len(re.findall(rf"^ *\d+ +(?:{names})\({connection},", log, re.MULTILINE))
+    return number("read|readv|recvfrom|recvmsg"), number("write|writev|sendto|sendmsg")
+
+
 def count():
     calls = "--trace=accept4,read,readv,recvfrom,recvmsg,write,writev,sendto,sendmsg"
     with tempfile.NamedTemporaryFile() as log:
@@ -29,9 +40,7 @@ def count():
         with Program(*strace, built("talkback"), "echo", "--listen", "127.0.0.1:0") as server:
             must(python(WEBSOCKETS), "-c", CLIENT, server.url())
             lines = open(log.name, errors="replace").read()
-    connection = re.search(r"accept4.* = (\d+)$", lines, re.MULTILINE)[1]
-    number = lambda names: len(re.findall(rf"^\d+ +(?:{names})\({connection},", lines, re.MULTILINE))
-    receives, sends = number("read|readv|recvfrom|recvmsg"), number("write|writev|sendto|sendmsg")
+    receives, sends = calls_on_connection(lines)
     print(f"  1,000 echoes of 64 bytes: {receives} receives, {sends} sends", flush=True)
     if not all(1_000 <= calls <= 1_000 + EXTRA_CALLS for calls in (receives, sends)):
         raise AssertionError(f"between 1,000 and {1_000 + EXTRA_CALLS} of each were expected")

@@ -18,7 +18,13 @@ BLOCK = re.compile(r"(?:^<!-- code: (\S+) -->\n\n*)?^```(.*)\n((?:.*\n)*?)^```$"
 
 
 def holds(path, code):
-    """Whether the code stands in the file, all of it indented by as much more."""
+    r"""Whether the code stands in the file, all of it indented by as much more.
+
+    >>> holds("xtask/checks/docs.py", "source = (ROOT / path).read_text()\n")
+    >>> holds("xtask/checks/docs.py", "import re\nfrom run import\n")
+    Traceback (most recent call last):
+    AssertionError: xtask/checks/docs.py has no such lines: import re
+    """
     source = (ROOT / path).read_text()
     first = re.search(r"\S.*", code)[0]
     indents = re.findall(rf"^( *){re.escape(first)}$", source, re.MULTILINE)
@@ -27,7 +33,14 @@ def holds(path, code):
 
 
 def shape(page):
-    """What a translation keeps."""
+    r"""What a translation keeps.
+
+    >>> page = "# A\n\n![a](b.png)\n| 1,034, or 2. |\n| --- |\n\n<!-- code: a.rs -->\n```rust\n# no\n| no |\n```\n## B\n"
+    >>> BLOCK.findall(page), list(shape(page).values())[1:]
+    ([('a.rs', 'rust', '# no\n| no |\n')], [[1, 2], [2], [['1,034', '2'], []], ['b.png']])
+    >>> [part for part in shape(page) if shape(page)[part] != shape(page.replace("034", "033"))[part]]
+    ['numbers in tables']
+    """
     text = BLOCK.sub("", page)
     tables = re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE)
     numbers = lambda row: sorted({word.strip(",.") for word in re.findall(r"[\d.,]+", row)} - {""})

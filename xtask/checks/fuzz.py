@@ -32,8 +32,7 @@ def fuzz_long(*arguments):
 
 
 def cargo_fuzz(line):
-    """A command of cargo-fuzz, with its environment. Sanitizers are for a nightly only; without one, the project's own
-    compiler is told to allow what that does."""
+    """A command of cargo-fuzz, with its environment. Sanitizers are a nightly's; else ours is told to allow them."""
     if answer("rustup", "run", "nightly", "rustc", "--version"):
         # CARGO would be asked instead.
         return ["rustup", "run", "nightly", "cargo", "fuzz", *line.split()], {**ENV, "CARGO": None}
@@ -47,8 +46,8 @@ def try_all(targets, seconds):
     need("c++", "g++")
     command, env = cargo_fuzz("build")
     must(*command, env=env)
-    with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        list(pool.map(lambda target: check(target, fuzz_one, target, seconds), targets))
+    with concurrent.futures.ThreadPoolExecutor(2) as two:
+        list(two.map(lambda target: check(target, fuzz_one, target, seconds), targets))
 
 
 def fuzz_one(target, seconds):
@@ -67,8 +66,7 @@ def fuzz_one(target, seconds):
 
 def unpack(target):
     """The kept corpus of a target, in a folder."""
-    folder = scratch(f"fuzz/corpus/{target}")
-    shutil.rmtree(folder)
+    shutil.rmtree(folder := scratch(f"fuzz/corpus/{target}"))
     must("tar", "-xzf", ROOT / f"fuzz/corpus/{target}.tar.gz", "-C", scratch(f"fuzz/corpus/{target}"))
     return folder
 

@@ -6,21 +6,14 @@ from run import GREETINGS, Program, built, check, counted, expect, must, scratch
 from tools import HERE, WEBSOCKETS, need, node, python
 
 # Of the certificate of the servers that `talkback connect` speaks TLS with.
-OPENSSL = """[req]
-distinguished_name = name
-x509_extensions = server
-prompt = no
-[name]
-[server]
-basicConstraints = critical, CA:FALSE
-subjectAltName = IP:127.0.0.1, DNS:localhost
-"""
+OPENSSL = """distinguished_name = req\nx509_extensions = server\n[server]
+basicConstraints = critical, CA:FALSE\nsubjectAltName = IP:127.0.0.1, DNS:localhost\n"""
 
 
 def certificate(folder):
     """Makes the files of a certificate for 127.0.0.1 and of its key."""
     cert, key, settings = (folder / name for name in ("server.pem", "server.key", "openssl.cnf"))
-    settings.write_text(OPENSSL)
+    settings.write_text(f"[req]\n{OPENSSL}")
     options = "req -x509 -nodes -days 2 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -subj /CN=x".split()
     must(need("openssl"), *options, "-config", settings, "-out", cert, "-keyout", key)
     return cert, key

@@ -1,6 +1,7 @@
 """`cargo xtask`, but for the demo: the commands, and how steps are run and counted."""
 
 import collections
+import contextlib
 import os
 import shutil
 import sys
@@ -34,6 +35,13 @@ def listed(functions):
 
 
 def find(functions, name):
+    """
+    >>> [name_of(find(steps.FAST_STEPS + steps.MORE_STEPS, name)) for name in ("unit", "format", "fuzz")]
+    ['unit', 'format', 'fuzz']
+    >>> with contextlib.redirect_stderr(sys.stdout), contextlib.suppress(SystemExit):
+    ...     find(soak.SOAKS[1:3], "unti")
+    cargo xtask: nothing is named unti; there is fuzz, autobahn; `cargo xtask help` tells what there is
+    """
     known = {name_of(function): function for function in functions}
     return known.get(name) or usage(f"nothing is named {name}; there is {', '.join(known)}")
 
@@ -82,8 +90,8 @@ def pictures():
     steps.window()
     if COUNTS["failed"]:
         sys.exit("what is pictured does not work; no picture was replaced")
-    for name in ("window-light", "window-dark", "tab-light", "tab-dark", "tab-phone-light", "tab-phone-dark"):
-        print(" ", shutil.copy(taken / f"{name}.png", ROOT / "docs/images"))
+    for picture in (ROOT / "docs/images").glob("*-*.png"):
+        print(" ", shutil.copy(taken / picture.name, picture))
 
 
 def soak_one(name="list", *arguments):
@@ -97,14 +105,15 @@ def bench(what):
     os.execv(sys.executable, [sys.executable, str(ROOT / f"bench/{what}.py"), str(scratch("bench"))])
 
 
-# What cargo told about the launcher itself; some build scripts run again when it changes.
-for told in [name for name in os.environ if name.startswith(("CARGO_PKG_", "CARGO_MANIFEST_"))]:
-    del os.environ[told]
-commands = {"test": test, "soak": soak_one, "web": web.web, "pictures": pictures, "bench": bench}
-command, arguments = (sys.argv[1:] or ["help"])[0], sys.argv[2:]
-if command in ("help", "--help", "-h"):
-    print(HELP, end="")
-elif command in commands and (command, arguments == ["codec"]) != ("bench", False):
-    commands[command](*arguments)
-else:
-    usage(f"there is no {' '.join(sys.argv[1:])}")
+if __name__ == "__main__":
+    # What cargo told about the launcher itself; some build scripts run again when it changes.
+    for told in [name for name in os.environ if name.startswith(("CARGO_PKG_", "CARGO_MANIFEST_"))]:
+        del os.environ[told]
+    commands = {"test": test, "soak": soak_one, "web": web.web, "pictures": pictures, "bench": bench}
+    command, arguments = (sys.argv[1:] or ["help"])[0], sys.argv[2:]
+    if command in ("help", "--help", "-h"):
+        print(HELP, end="")
+    elif command in commands and (command, arguments == ["codec"]) != ("bench", False):
+        commands[command](*arguments)
+    else:
+        usage(f"there is no {' '.join(sys.argv[1:])}")

@@ -1,7 +1,5 @@
 // A page that is left, frozen and gone back to, and what a thousand channels leave behind in it. The server is the
 // conformance-server.
-"use strict";
-
 const assert = require("node:assert/strict");
 const { once } = require("node:events");
 const WebSocket = require("ws");
@@ -39,12 +37,11 @@ async function receives(page, count) {
 /** How many objects of each kind live in the page, by the browser's own protocol. */
 async function objects(protocol) {
   await protocol.send("HeapProfiler.collectGarbage");
-  const counts = {};
-  const objectGroup = "count";
+  const [counts, objectGroup] = [{}, "count"];
   for (const kind of ["WebSocket", "Function", "MessageEvent", "CloseEvent", "ArrayBuffer"]) {
     const prototype = await protocol.send("Runtime.evaluate", { expression: `${kind}.prototype`, objectGroup });
-    const prototypeObjectId = prototype.result.objectId;
-    const { objects } = await protocol.send("Runtime.queryObjects", { prototypeObjectId, objectGroup });
+    const ofKind = { prototypeObjectId: prototype.result.objectId, objectGroup };
+    const { objects } = await protocol.send("Runtime.queryObjects", ofKind);
     const call = { functionDeclaration: "function() { return this.length; }", returnByValue: true };
     counts[kind] = (await protocol.send("Runtime.callFunctionOn", { ...call, objectId: objects.objectId })).result.value;
     await protocol.send("Runtime.releaseObjectGroup", { objectGroup });

@@ -1,9 +1,5 @@
-// Node's ws as the client of an echo server: node_client.cjs URL PID [CA]
-//
-// Over wss:// it trusts the certificate in the file CA and no other. PID is that of `talkback echo`, which the last
-// check ends; 0 is another server, without what only that one passes.
-"use strict";
-
+// Node's ws as the client of an echo server: URL PID [CA]. Over wss:// it trusts the certificate in the file CA and no
+// other. PID is that of `talkback echo`, which the last check ends; 0 is another server, without what only that passes.
 const assert = require("node:assert/strict");
 const { randomBytes } = require("node:crypto");
 const { once } = require("node:events");

@@ -2,8 +2,6 @@
 //
 // With a certificate it speaks wss://. It echoes what it receives, and prints its address and then what it sees, one
 // line each. It knows the subprotocol `chat`. On the path /bye it closes with 4001 "bye"; /missing is a 404.
-"use strict";
-
 const { readFileSync } = require("node:fs");
 const { WebSocketServer } = require("ws");
 

@@ -1,8 +1,4 @@
-"""Python's websockets as the client of an echo server: python_client.py URL PID [CA]
-
-Over wss:// it trusts the certificate in the file CA and no other. PID is that of `talkback echo`, which the
-last check ends; 0 is another server, without what only that one passes. Prints `ok NAME` or `not ok NAME: …`.
-"""
+"""Python's websockets as the client of an echo server, as node_client.cjs: URL PID [CA]"""
 
 import asyncio
 import functools

@@ -1,8 +1,4 @@
-"""Python's websockets as the server of `talkback connect` and of the demo: python_server.py [CERT KEY]
-
-With a certificate it speaks wss://. Echoes what it receives, and prints its address and then what it sees,
-one line each. It knows the subprotocol `chat`. On the path /bye it closes with 4001 "bye"; /missing is a 404.
-"""
+"""Python's websockets as the server of `talkback connect` and of the demo, as node_server.cjs: [CERT KEY]"""
 
 import asyncio
 import functools

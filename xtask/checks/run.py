@@ -101,9 +101,17 @@ class Program:
 
 
 def run(*command, env=None, limit=3600, **streams):
-    """Runs a program to its end; returns whether it ended well, and what it printed.
+    r"""Runs a program to its end; returns whether it ended well, and what it printed.
 
     Nothing is shown before it ends, but for its standard error on a terminal: there one sees what it is at.
+
+    >>> run("sh", "-c", "cat; echo no >&2; head -c 300000 /dev/zero | wc -c; exit 3", stderr=subprocess.STDOUT)
+    (False, 'no\n300000\n')
+    >>> is_well, output = run("sh", "-c", "sleep 60 & echo $!; wait", limit=0.5)
+    >>> until(lambda: sys.stderr.isatty() or not answer("cat", f"/proc/{output.split()[0]}/cmdline"), 5)
+    True
+    >>> is_well, output.split("\n", 1)[1]
+    (False, '\nran out of time')
     """
     streams = {"stdin": subprocess.DEVNULL, **({"stderr": None} if sys.stderr.isatty() else {}), **streams}
     with Program(*command, env=env, **streams) as program:
@@ -129,16 +137,23 @@ def must(*command, **options):
     return output
 
 
+def verdict(is_well, good, bad):
+    """What a program that ended, and counted its checks, has passed and failed: one that died or checked nothing fails.
+
+    >>> verdict(True, 7, 0), verdict(False, 7, 0), verdict(True, 0, 0), verdict(False, 6, 1)
+    ((7, 0), (7, 1), (0, 1), (6, 1))
+    """
+    return good, bad or int(not (good and is_well))
+
+
 def checked(*command, counts=None, **options):
-    """Runs what passes or fails as a whole, or what counts its checks: none of them is a failure too."""
+    """Runs what passes or fails as a whole, or what counts its checks; shows what it said if it failed."""
     is_well, output = run(*command, **options)
-    good, bad = counts(output) if counts else (int(is_well), 0)
-    passed(good)
-    COUNTS["failed"] += bad
-    if bad or not good or not is_well:
-        print(*re.findall(r"^(?!ok |.* \.\.\. ok$).*$", output, re.MULTILINE), sep="\n", flush=True)
-    if not bad and not (good and is_well):
-        failed(" ".join(map(str, command)))
+    good, bad = verdict(is_well, *(counts(output) if counts else (int(is_well), 0)))
+    COUNTS.update(passed=good, failed=bad)
+    if bad:
+        print(*re.findall(r"^(?!ok |.* \.\.\. ok$).*$", output, re.MULTILINE), sep="\n")
+        print("  failed:", *command, flush=True)
     return output
 
 
@@ -147,7 +162,13 @@ def counted(*command, **options):
 
 
 def count(output):
-    """The lines of libtest, `test result: ok. 12 passed; 1 failed; …`, and those of TAP, `ok …` and `not ok …`."""
+    r"""The lines of libtest and those of TAP.
+
+    >>> count("test result: ok. 2 passed; 0 failed; 1 ignored\ntest result: FAILED. 1 passed; 3 failed; 0 ignored\n")
+    (3, 3)
+    >>> count("ok text\nnot ok close 1000: got 1006\nok \nokay\ntest result: unknown\ntest passed; 3 failed\n")
+    (2, 1)
+    """
     results = re.findall(r"^test result: .* (\d+) passed; (\d+) failed;|^(ok) |^(not ok) ", output, re.MULTILINE)
     number = lambda index, word: sum(int(result[index] or 0) + bool(result[word]) for result in results)
     return number(0, 2), number(1, 3)

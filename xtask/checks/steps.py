@@ -4,6 +4,8 @@ What they compile is linted as it compiles: clippy's driver stands in for the co
 lints and the tests.
 """
 
+import doctest
+import importlib
 import os
 import pathlib
 import re
@@ -32,12 +34,19 @@ def format():
         checked(*cargo("fmt --all --check"), cwd=ROOT / workspace)
 
 
+def says_what_is_so(module):
+    outcome = doctest.testmod(importlib.import_module(module), optionflags=doctest.ELLIPSIS)
+    expect((outcome.failed, outcome.attempted > 0), (0, True))
+
+
 def lint():
     """no warnings, and no circle of imports; compiles what the tests run (clippy)"""
     if not LINTS:
         raise RuntimeError("install it: rustup component add clippy")
     checked(*cargo(f"build --all-targets {FAST}"), env=LINTS)
     circles.every_crate()
+    for name in ("autobahn", "cost", "docs", "launcher", "run"):
+        check(f"what {name}.py says of itself", says_what_is_so, name)
 
 
 def unit(which=FAST):

@@ -1,7 +1,5 @@
 // The demo's tab, used as a person would: by keyboard, with an input method, at a desk and on a phone. The server is
 // `talkback echo --web FOLDER`.
-"use strict";
-
 const assert = require("node:assert/strict");
 const { once } = require("node:events");
 const axe = require("axe-core");

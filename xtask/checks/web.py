@@ -71,10 +71,10 @@ def web():
     print(f"  serve {example()} and open index.html?ws://SERVER/ of it")
 
 
-def use(script, folder, url):
+def use(script, folder, *urls):
     """Has a script use a page as a person would."""
     with Program(sys.executable, "-um", "http.server", "--bind", "127.0.0.1", "--directory", folder, 0) as pages:
-        command = ["node", "--test-reporter=tap", HERE / script, pages.url(), url, chromium(), scratch("demo")]
+        command = ["node", "--test-reporter=tap", HERE / script, pages.url(), urls[0], chromium(), scratch("demo"), *urls[1:]]
         counted(*command, env=node())
 
 
@@ -85,17 +85,18 @@ def browser():
     runner |= {"CHROMEDRIVER": need("chromedriver", "chromium-driver"), "WASM_BINDGEN_TEST_TIMEOUT": "300"}
     with Program(built("conformance-server")) as server:
         url = server.url()
-        for place, names in (("BROWSER", "page::"), ("DEDICATED_WORKER", "worker::")):
+        # `resources::` counts a page's objects and the server's connections: it has a page of its own.
+        for place, names in (("BROWSER", "page::"), ("BROWSER", "resources::"), ("DEDICATED_WORKER", "worker::")):
             there = runner | {f"WASM_BINDGEN_USE_{place}": "1", "TALKBACK_CONFORMANCE_URL": url}
             wasm(counted, f"test {SUITE} --test it --no-fail-fast", "--", names, **there)
         wasm(must, f"build {SUITE} --example lifecycle")
         folder = bind("debug/examples/lifecycle.wasm", "lifecycle")
-        shutil.copy(HERE / "lifecycle.html", folder)
+        script = '<script type="module">import start, * as page from "./lifecycle.js"; start().then(() => window.page = page)'
+        (folder / "lifecycle.html").write_text(f'<!doctype html><link rel="icon" href="data:,">{script}</script>')
         use("lifecycle.cjs", folder, url)
-        use("page.cjs", example(), url)
-    protocols = ["--subprotocol", "chat.v1", "--subprotocol", "chat.v2"]
-    with Program(built("talkback"), "echo", "--listen", "127.0.0.1:0", *protocols) as echo:
-        use("browser.cjs", scratch("web/channel"), echo.url())
+        protocols = ["--subprotocol", "chat.v1", "--subprotocol", "chat.v2"]
+        with Program(built("talkback"), "echo", "--listen", "127.0.0.1:0", *protocols) as echo:
+            use("browser.cjs", example(), echo.url(), url)
 
 
 def tab_in_use():

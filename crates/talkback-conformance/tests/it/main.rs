@@ -1,5 +1,5 @@
 //! The scenarios on every backend: over TCP, over TLS, in memory, and in a browser, on a page and in a
-//! worker; and what only a browser does.
+//! worker; what only a browser does; and that docs/rules.md lists what tests are named by.
 //!
 //! `cargo xtask test browser` starts the server and the browser. Whether that is a page or a worker, the
 //! runner reads from its environment: `page::`, `resources::` and `worker::` run apart.
@@ -8,6 +8,8 @@
 mod by_url;
 #[cfg(not(target_arch = "wasm32"))]
 mod pair;
+#[cfg(not(target_arch = "wasm32"))]
+mod rules;
 #[cfg(not(target_arch = "wasm32"))]
 mod tcp;
 #[cfg(not(target_arch = "wasm32"))]

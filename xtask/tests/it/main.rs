@@ -1,3 +1,0 @@
-//! What the repository says about itself is so.
-
-mod rules;

@@ -4,6 +4,7 @@ import collections
 import contextlib
 import os
 import shutil
+import signal
 import sys
 import time
 
@@ -11,7 +12,7 @@ import soak
 import steps
 import tools
 import web
-from run import COUNTS, ROOT, failed, scratch
+from run import COUNTS, ROOT, TARGET, end_with, failed, scratch
 
 HELP = """\
 Builds, tests and starts everything in this repository:
@@ -74,7 +75,7 @@ def run_steps(chosen, *arguments):
 
 def test(*names):
     every = steps.FAST_STEPS + steps.MORE_STEPS
-    if names[:1] in (("--list",), ("--help",), ("-h",)):
+    if names[:1] in (("list",), ("--list",), ("--help",), ("-h",)):
         print(listed(steps.FAST_STEPS), "with --all, and by name:\n", listed(steps.MORE_STEPS), sep="", end="")
     elif names == ("--all",):
         tools.install_all()
@@ -95,25 +96,43 @@ def pictures():
 
 
 def soak_one(name="list", *arguments):
-    if name == "list":
+    if {"list", "--list", "--help", "-h"} & {name, *arguments}:
         return print(listed(soak.SOAKS), end="")
     run_steps([find(soak.SOAKS, name)], *arguments)
 
 
-def bench(what):
+def bench(what="nothing"):
+    if what != "codec":
+        usage(f"no bench is named {what}; there is codec")
     tools.need("valgrind")
     os.execv(sys.executable, [sys.executable, str(ROOT / f"bench/{what}.py"), str(scratch("bench"))])
+
+
+def main(command="help", *arguments):
+    commands = {"test": test, "soak": soak_one, "web": web.web, "pictures": pictures, "bench": bench}
+    if command in ("help", "--help", "-h"):
+        print(HELP, end="")
+    elif command not in commands:
+        usage(f"there is no {command}")
+    elif len(arguments) > {"web": 0, "pictures": 0, "bench": 1}.get(command, len(arguments)):
+        usage(f"{command} takes no {arguments[-1]}")
+    else:
+        commands[command](*arguments)
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":
     # What cargo told about the launcher itself; some build scripts run again when it changes.
     for told in [name for name in os.environ if name.startswith(("CARGO_PKG_", "CARGO_MANIFEST_"))]:
         del os.environ[told]
-    commands = {"test": test, "soak": soak_one, "web": web.web, "pictures": pictures, "bench": bench}
-    command, arguments = (sys.argv[1:] or ["help"])[0], sys.argv[2:]
-    if command in ("help", "--help", "-h"):
-        print(HELP, end="")
-    elif command in commands and (command, arguments == ["codec"]) != ("bench", False):
-        commands[command](*arguments)
-    else:
-        usage(f"there is no {' '.join(sys.argv[1:])}")
+    # Cargo is run in several folders.
+    if os.environ.get("CARGO_TARGET_DIR") and not os.path.isabs(os.environ["CARGO_TARGET_DIR"]):
+        os.environ["CARGO_TARGET_DIR"] = str(TARGET)
+    for number in filter(None, (getattr(signal, name, None) for name in ("SIGHUP", "SIGINT", "SIGTERM"))):
+        if signal.getsignal(number) != signal.SIG_IGN:  # `nohup` has it ignored.
+            signal.signal(number, end_with)
+    try:
+        main(*sys.argv[1:])
+    except BrokenPipeError:
+        # Who reads has gone, as `head` does. Python's own end would write once more.
+        os._exit(1)

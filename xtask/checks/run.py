@@ -19,6 +19,8 @@ TARGET = pathlib.Path(os.environ.get("XTASK_TARGET", ROOT / "target"))
 CARGO = os.environ.get("CARGO", "cargo")
 GREETINGS = "Hello!\n안녕하세요\n"
 COUNTS = collections.Counter()
+# The programs that have not ended yet.
+RUNNING = set()
 
 
 def scratch(name):
@@ -78,14 +80,19 @@ class Program:
         options = {"cwd": cwd, "env": env, "start_new_session": self.has_session}
         self.process = subprocess.Popen(self.command, **streams, **options)
         self.pid = str(self.process.pid)
+        RUNNING.add(self)
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
+        self.kill()
+        self.process.wait()
+        RUNNING.discard(self)
+
+    def kill(self):
         with contextlib.suppress(ProcessLookupError):  # All of it has ended.
             os.killpg(self.process.pid, signal.SIGKILL) if self.has_session else self.process.kill()
-        self.process.wait()
 
     def output(self):
         return pathlib.Path(self.log.name).read_text(errors="replace")
@@ -120,6 +127,13 @@ def run(*command, env=None, limit=3600, **streams):
             return is_well, program.output()
         except subprocess.TimeoutExpired:
             return False, f"{program.output()}\nran out of time"
+
+
+def end_with(number, _):
+    """Has this program end when a signal says so, and first what it runs, in every thread."""
+    for program in list(RUNNING):
+        program.kill()
+    sys.exit(128 + number)
 
 
 def answer(*command, **options):

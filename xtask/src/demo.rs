@@ -79,10 +79,9 @@ fn build(view: &View) -> Result<()> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut build = Command::new(cargo);
     build.args(["build", "--package", DEMO, "--bin", DEMO]);
-    build
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .current_dir(root());
+    // Not in another folder: CARGO_TARGET_DIR may be a relative path.
+    build.arg("--manifest-path").arg(root().join("Cargo.toml"));
+    build.stdin(Stdio::null()).stdout(Stdio::null());
     // What `cargo run` told this program about itself; some build scripts run again when it changes.
     let is_told =
         |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");

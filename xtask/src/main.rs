@@ -29,7 +29,10 @@ fn launch(arguments: &[OsString]) -> Result<ExitCode> {
     // In a profile's folder of the target directory.
     let target = this.ancestors().nth(2).ok_or("no target directory")?;
     let launcher = root().join("xtask/checks/launcher.py");
-    let is_there = |name: &&str| Command::new(name).arg("--version").output().is_ok();
+    let is_there = |name: &&str| {
+        let version = Command::new(name).arg("--version").output();
+        version.is_ok_and(|output| output.status.success())
+    };
     let python = ["python3", "python"].into_iter().find(is_there);
     let python = python.ok_or("install it: python3, which the checks are written in")?;
     let mut command = Command::new(python);

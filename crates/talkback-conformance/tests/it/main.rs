@@ -1,11 +1,13 @@
 //! The scenarios on every backend: over TCP, over TLS, in memory, and in a browser, on a page and in a
-//! worker; what only a browser does; and that docs/rules.md lists what tests are named by.
+//! worker; what only a browser does; and what holds for the sources of all crates.
 //!
 //! `cargo xtask test browser` starts the server and the browser. Whether that is a page or a worker, the
 //! runner reads from its environment: `page::`, `resources::` and `worker::` run apart.
 
 #[cfg(not(target_arch = "wasm32"))]
 mod by_url;
+#[cfg(not(target_arch = "wasm32"))]
+mod imports;
 #[cfg(not(target_arch = "wasm32"))]
 mod pair;
 #[cfg(not(target_arch = "wasm32"))]

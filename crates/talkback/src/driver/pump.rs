@@ -126,10 +126,12 @@ impl<S: Socket> Pump<'_, S> {
             // What is queued leaves first, but a peer that does not read gets no more time for it.
             self.socket.start_close_timeout();
         }
+        let mut has_taken = false;
         while wanted.send
             && self.socket.has_send_capacity()
             && let Some(outgoing) = self.port.take()
         {
+            has_taken = true;
             match outgoing {
                 Outgoing::Message(message, compression) => {
                     // If the peer has closed, the end will be reported.
@@ -139,6 +141,10 @@ impl<S: Socket> Pump<'_, S> {
                 }
                 Outgoing::Close(frame) => self.socket.start_close(frame),
             }
+        }
+        if has_taken {
+            // Here the messages end: what the socket has to say itself comes behind them.
+            self.report();
         }
     }
 

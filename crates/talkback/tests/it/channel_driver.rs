@@ -7,7 +7,7 @@ use talkback::{
     ChannelState, CloseCause, CloseCode, Error, Initiator, Keepalive, Limits, Message, Role,
     TrySendError, WebSocket, WebSocketChannel,
 };
-use tokio::io::{DuplexStream, duplex};
+use tokio::io::{AsyncReadExt, DuplexStream, duplex};
 use tokio::time::{Instant, sleep, timeout};
 
 const MIB: usize = 1024 * 1024;
@@ -303,6 +303,22 @@ async fn flush_waits_until_everything_is_written() {
     let (flushed, received) = tokio::join!(channel.flush(), server.recv());
     flushed.unwrap();
     assert_eq!(received.unwrap().unwrap().len(), 100_000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn flush_does_not_wait_for_a_ping_behind_the_message() {
+    let (near, mut far) = duplex(16);
+    let mut client = WebSocket::from_upgraded(near, &b""[..], Role::Client, Limits::default());
+    client.set_keepalive(Some(Keepalive::default()));
+    let channel = WebSocketChannel::from(client);
+    // The driver takes the message when the first ping is due.
+    sleep(Keepalive::default().interval).await;
+    channel.try_send(vec![1; 100]).unwrap();
+    settle().await;
+    // Of a frame of 6 + 100 bytes the last 16 are on their way, and nothing behind it.
+    far.read_exact(&mut [0; 90]).await.unwrap();
+    settle().await;
+    channel.flush().now_or_never().unwrap().unwrap();
 }
 
 #[tokio::test(start_paused = true)]

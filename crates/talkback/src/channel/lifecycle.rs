@@ -98,6 +98,12 @@ impl Lifecycle {
         self.end_with(info, error);
     }
 
+    /// The connection had ended before, and whoever read from it was told how: here it is no error.
+    #[cfg(not(browser))]
+    pub(crate) fn end_reported(&mut self, info: CloseInfo) {
+        self.end_with(info, None);
+    }
+
     /// The connection could not be made, or without an error was closed before it was.
     pub(crate) fn end_unopened(&mut self, error: Option<Error>) {
         let (initiator, what) = match &error {

@@ -24,7 +24,8 @@ where
 }
 
 /// A channel over a socket that is open, such as one that a server accepted. Its driver runs as that
-/// of a channel that connects; the keepalive is the socket's.
+/// of a channel that connects; the keepalive is the socket's. An abnormal end that the socket has reported
+/// is not reported again.
 impl<T> From<WebSocket<T>> for WebSocketChannel
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -35,7 +36,11 @@ where
         let close_timeout = socket.limits().close_timeout;
         let port = Port::new(shared);
         port.opened(socket.subprotocol());
-        spawn(std::future::ready(Ok(socket)), port, close_timeout);
+        match socket.reported_end() {
+            // Nothing is left to be driven.
+            Some(info) => port.ended_before(info.clone()),
+            None => spawn(std::future::ready(Ok(socket)), port, close_timeout),
+        }
         channel
     }
 }

@@ -143,6 +143,12 @@ impl Port {
         self.end(|lifecycle| lifecycle.end(info));
     }
 
+    /// The connection had ended before it came to the channel, and its reader was told how.
+    #[cfg(not(browser))]
+    pub(crate) fn ended_before(&self, info: CloseInfo) {
+        self.end(|lifecycle| lifecycle.end_reported(info));
+    }
+
     /// What is still queued is lost, and everyone learns it.
     fn end(&self, end: impl FnOnce(&mut Lifecycle)) {
         let mut state = self.shared.lock();

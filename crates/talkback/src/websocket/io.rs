@@ -59,6 +59,12 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
         (is_first && !info.is_normal()).then(|| Error::Closed(info.clone()))
     }
 
+    /// How the connection ended, if its reader was told.
+    pub(crate) fn reported_end(&self) -> Option<&CloseInfo> {
+        let info = self.connection.close_info();
+        info.filter(|_| self.is_end_reported)
+    }
+
     pub(super) fn poll_closed(&mut self, cx: &mut Context<'_>) -> Poll<CloseInfo> {
         loop {
             // After a local close nothing is given out, so this only drives.

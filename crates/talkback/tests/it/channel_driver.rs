@@ -322,6 +322,18 @@ async fn flush_does_not_wait_for_a_ping_behind_the_message() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_end_that_was_reported_is_not_reported_again() {
+    let (mut client, server) = sockets(1024);
+    drop(server);
+    client.recv().await.unwrap_err();
+    let mut channel = WebSocketChannel::from(client);
+    assert!(channel.recv().await.unwrap().is_none());
+    assert_eq!(channel.close_info().unwrap().code, CloseCode::ABNORMAL);
+    assert!(channel.subscribe().latest().error.is_none());
+    assert!(channel.send("late").await.is_err());
+}
+
+#[tokio::test(start_paused = true)]
 async fn ten_thousand_messages_each_way_from_100_tasks_keep_their_order() {
     let (mut channel, mut server) = channel(64 * 1024);
     let serving = tokio::spawn(async move {

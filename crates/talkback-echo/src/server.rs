@@ -26,9 +26,21 @@ pub struct EchoServer {
     listener: TcpListener,
     local_addr: SocketAddr,
     options: Arc<EchoOptions>,
-    /// Each connection holds a receiver: it learns from it that the server stops, and the last one
-    /// to be dropped tells the server that all are gone.
-    stopping: watch::Sender<()>,
+    stopping: Stopping,
+}
+
+/// Each connection holds a receiver: it learns from it that the server stops, and the last one to be
+/// dropped tells the server that all are gone.
+///
+/// Whoever counts the connections keeps them from learning by themselves that nobody serves them any
+/// more, so dropping this tells them.
+#[derive(Debug)]
+struct Stopping(watch::Sender<()>);
+
+impl Drop for Stopping {
+    fn drop(&mut self) {
+        self.0.send_replace(());
+    }
 }
 
 /// How many connections a server has, also while it runs.
@@ -58,13 +70,13 @@ impl EchoServer {
             local_addr: listener.local_addr()?,
             listener,
             options: Arc::new(options),
-            stopping: watch::Sender::new(()),
+            stopping: Stopping(watch::Sender::new(())),
         })
     }
 
     /// Counts its connections; for as long as the caller wants.
     pub fn connection_count(&self) -> ConnectionCount {
-        let stopping = self.stopping.clone();
+        let stopping = self.stopping.0.clone();
         ConnectionCount { stopping }
     }
 
@@ -93,7 +105,7 @@ impl EchoServer {
         tokio::select! {
             biased;
             () = shutdown => {}
-            () = accept_all(&self.listener, &self.options, &stopping) => {}
+            () = accept_all(&self.listener, &self.options, &stopping.0) => {}
         }
         Draining {
             stopping,
@@ -104,14 +116,14 @@ impl EchoServer {
 
 /// An echo server that does not listen any more, and has connections.
 pub(crate) struct Draining {
-    stopping: watch::Sender<()>,
+    stopping: Stopping,
     timeout: Duration,
 }
 
 impl Draining {
     /// Closes the connections, and waits until they have ended or the drain timeout is over.
     pub(crate) async fn finish(self) {
-        let stopping = self.stopping;
+        let stopping = &self.stopping.0;
         debug!(connections = stopping.receiver_count(), "draining");
         stopping.send_replace(());
         let drained = timeout(self.timeout, stopping.closed()).await;

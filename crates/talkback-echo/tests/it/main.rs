@@ -1,3 +1,4 @@
 //! The echo server as a program embeds it.
 
+mod background;
 mod memory;

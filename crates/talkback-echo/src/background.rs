@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::mpsc;
+use std::sync::{Mutex, PoisonError, mpsc};
 use std::thread::{self, JoinHandle};
 
 use tokio::sync::oneshot;
@@ -29,8 +29,8 @@ pub struct Echo {
     url: String,
     /// Dropping it stops the server.
     stop: Option<oneshot::Sender<()>>,
-    /// Disconnected once the server does not listen any more.
-    listening: mpsc::Receiver<Infallible>,
+    /// Disconnected once the server does not listen any more. The lock lets threads share the handle.
+    listening: Mutex<mpsc::Receiver<Infallible>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -65,7 +65,7 @@ impl Echo {
             local_addr,
             url,
             stop: Some(stop),
-            listening,
+            listening: Mutex::new(listening),
             thread: Some(thread),
         })
     }
@@ -96,7 +96,8 @@ impl Drop for Echo {
     fn drop(&mut self) {
         self.stop = None;
         // Nothing is ever sent: it fails once the other end is dropped.
-        let _ = self.listening.recv();
+        let listening = self.listening.get_mut();
+        let _ = listening.unwrap_or_else(PoisonError::into_inner).recv();
     }
 }
 

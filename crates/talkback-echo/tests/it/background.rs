@@ -2,10 +2,27 @@
 
 use std::io::ErrorKind;
 use std::net::TcpStream;
+use std::sync::LazyLock;
+use std::thread;
 use std::time::Duration;
 
 use talkback_echo::{Echo, EchoOptions, EchoServer};
 use tokio::time::timeout;
+
+#[test]
+fn one_server_serves_all_threads() {
+    static ECHO: LazyLock<Echo> = LazyLock::new(|| talkback_echo::start().unwrap());
+    let clients = [(); 2].map(|()| {
+        thread::spawn(|| {
+            let mut channel = talkback::connect(ECHO.url()).channel();
+            channel.try_send("Hello!").unwrap();
+            channel.blocking_recv().unwrap()
+        })
+    });
+    for client in clients {
+        assert_eq!(client.join().unwrap(), Some("Hello!".into()));
+    }
+}
 
 #[tokio::test]
 async fn a_drop_within_async_closes_every_connection() {

@@ -84,7 +84,7 @@ async fn open(
     let mut connect_timer = timer(opening.timeout);
     poll_fn(|cx| {
         socket.set_waker(cx);
-        if socket.is_open() {
+        if socket.was_open() {
             return Poll::Ready(Ok(()));
         }
         if socket.closed().is_some() {

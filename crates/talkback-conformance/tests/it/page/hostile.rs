@@ -91,6 +91,35 @@ async fn the_close_timeout_counts_from_the_call_though_it_opens_later() {
 }
 
 #[wasm_bindgen_test]
+async fn what_came_is_given_out_though_the_end_comes_with_the_opening() {
+    // A socket whose events all come before any task runs.
+    js_sys::eval(
+        "globalThis.kept = WebSocket;
+         globalThis.WebSocket = class extends EventTarget {
+             readyState = 0; protocol = ''; bufferedAmount = 0;
+             close() {}
+             constructor() {
+                 super();
+                 setTimeout(() => {
+                     this.readyState = 3;
+                     this.onopen(new Event('open'));
+                     this.onmessage(new MessageEvent('message', { data: 'only' }));
+                     this.onclose(new CloseEvent('close', { code: 4001, wasClean: true }));
+                 });
+             }
+         };",
+    )
+    .unwrap();
+    let mut channel = Page::connect(&Behaviour::ECHO).channel();
+    let ready = within(5000, channel.ready()).await;
+    js_sys::eval("globalThis.WebSocket = kept;").unwrap();
+    assert!(ready.is_ok(), "{ready:?}");
+    assert_eq!(channel.recv().await.unwrap(), Some("only".into()));
+    let info = channel.closed().await.unwrap();
+    assert_eq!((info.code, info.clean), (CloseCode::new(4001), true));
+}
+
+#[wasm_bindgen_test]
 async fn what_is_queued_leaves_with_the_page() {
     const COUNT: usize = 10;
     let channel = Page::connect(&Behaviour::Observe { id: 201 }).channel();

@@ -20,12 +20,11 @@ pub(super) struct Closed {
     pub(super) is_failed: bool,
 }
 
-/// How far a socket has come, as its events tell.
+/// Whether a socket has come to its end, as its events tell.
 #[derive(Debug, Default)]
 pub(super) enum Phase {
     #[default]
-    Connecting,
-    Open,
+    Alive,
     /// The browser has failed the connection, and will close it.
     Failed,
     Closed(Closed),
@@ -42,6 +41,8 @@ pub(super) enum Page {
 /// Events of one socket that the driver has not seen yet.
 #[derive(Debug, Default)]
 pub(super) struct Events {
+    /// Whether it was ever open: its end may have come since.
+    pub(super) was_open: bool,
     pub(super) phase: Phase,
     pub(super) page: Page,
     messages: VecDeque<Message>,

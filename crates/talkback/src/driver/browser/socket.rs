@@ -60,7 +60,7 @@ impl BrowserSocket {
         // A Blob would have to be read asynchronously, and would be overtaken by what comes later.
         socket.set_binary_type(BinaryType::Arraybuffer);
         let events = Rc::<RefCell<Events>>::default();
-        let on_open = callback(&events, |events, _: Event| events.phase = Phase::Open);
+        let on_open = callback(&events, |events, _: Event| events.was_open = true);
         let on_message = callback(&events, |events, event: MessageEvent| {
             events.push(message(&event.data()));
         });
@@ -103,8 +103,8 @@ impl BrowserSocket {
         self.events.borrow_mut().waker = Some(cx.waker().clone());
     }
 
-    pub(super) fn is_open(&self) -> bool {
-        matches!(self.events.borrow().phase, Phase::Open)
+    pub(super) fn was_open(&self) -> bool {
+        self.events.borrow().was_open
     }
 
     /// Whether the closing handshake has begun, by either end, or the connection is gone.

@@ -13,9 +13,7 @@ use std::process::ExitCode;
 use talkback_echo::Echo;
 
 use self::args::{Args, Request, View};
-
-/// Why the demo ends without success, in one line.
-type Failure = String;
+use self::terminal::Failure;
 
 const USAGE: u8 = 2;
 

@@ -21,13 +21,15 @@ use talkback_terminal::{explain, show};
 use tokio::time::{Instant, sleep_until};
 
 use self::answers::{Answers, Awaited, Kind};
-use crate::Failure;
 
 /// The field's label stands before what is typed.
 const PROMPT: &str = "Send a message: ";
 
 /// How long a server that does not echo may be quiet before it is taken to have said everything.
 const QUIET: Duration = Duration::from_millis(500);
+
+/// Why the demo ends without success, in one line.
+pub(crate) type Failure = String;
 
 /// Connects, and shows the conversation; returns the exit code.
 pub(crate) async fn run(url: &str, answer_timeout: Duration) -> Result<u8, Failure> {

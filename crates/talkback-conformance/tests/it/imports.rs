@@ -22,7 +22,7 @@ fn read(folder: &Path, module: &[String], files: &mut BTreeMap<Module, String>) 
             let code = source.split("#[cfg(test)]\n").next().unwrap();
             let code = code.split("#[cfg(all(test").next().unwrap();
             let lines = code.lines().filter_map(|line| line.split("//").next());
-            files.insert(module, lines.collect());
+            files.entry(module).or_default().extend(lines);
         }
     }
 }

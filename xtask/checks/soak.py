@@ -42,7 +42,7 @@ def sanitize(*names):
         env |= {"TSAN_OPTIONS": f"suppressions={ROOT}/xtask/checks/thread.txt"}
         # What the standard library does inside is seen if it can be built with the sanitizer. That has an allocator of
         # its own, whose bytes cannot be counted.
-        tests = f"--lib --test it --target x86_64-unknown-linux-gnu {'-Zbuild-std' * has_source} -- --skip memory::"
+        tests = f"--lib --test it --target x86_64-unknown-linux-gnu {'-Zbuild-std' * has_source} -- --skip memory:: --skip bounds::"
         packages = "--package talkback-proto --package talkback --all-features --no-fail-fast"
         counted(*f"rustup run nightly cargo test {packages} {tests}".split(), env=env, limit=7200)
 

@@ -70,7 +70,7 @@ def unit(which=FAST):
 def doc():
     """the examples in the documentation, the documentation itself, and the pages for people"""
     counted(*cargo(f"test --doc --no-fail-fast {FAST}"), env=LINTS)
-    libraries = "--package talkback --package talkback-proto --all-features"
+    libraries = "--package talkback --package talkback-proto --package talkback-echo --all-features"
     checked(*cargo(f"doc --no-deps {libraries}"), env={"RUSTDOCFLAGS": "-Dwarnings", **LINTS})
     docs.pages()
 

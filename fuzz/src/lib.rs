@@ -16,6 +16,7 @@ pub mod stream_receive;
 pub mod stream_send;
 
 mod head;
+mod outcome;
 mod reader;
 mod script;
 mod sent;

@@ -3,8 +3,8 @@
 use talkback_proto::{CloseCause, Incoming, Role};
 use talkback_testing::wire::{self, CLOSE, FIN, Frame, PING, PONG, TEXT};
 
+use crate::outcome::{Outcome, SENT};
 use crate::plan::{Action, Plan, Writes};
-use crate::session::{Outcome, SENT};
 
 pub(crate) fn check(plan: &Plan, outcome: &Outcome) {
     let frames = wire::parse(&outcome.seen.output);

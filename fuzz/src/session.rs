@@ -4,10 +4,11 @@ use std::time::Instant;
 
 use bytes::{Buf, BufMut, BytesMut};
 use talkback_proto::{
-    CloseCause, CloseCode, CloseFrame, CloseInfo, Connection, Incoming, Message, READ_SIZE, Role,
+    CloseCause, CloseCode, CloseFrame, Connection, Incoming, Message, READ_SIZE, Role,
 };
 use talkback_testing::{heap, wire};
 
+use crate::outcome::{Outcome, SENT, Seen};
 use crate::plan::{Action, Path, Plan, Writes, peer_key};
 use crate::reader::Reader;
 use crate::{cut, sent};
@@ -26,26 +27,6 @@ pub const PLAIN: Cost = Cost {
     base: 8 * 1024,
     ratio: 16,
 };
-
-/// The message that the caller sends.
-pub(crate) const SENT: &str = "from this end";
-
-/// What came and what was sent.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Seen {
-    pub(crate) incoming: Vec<Incoming>,
-    pub(crate) output: Vec<u8>,
-}
-
-/// All that can be seen of a session.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Outcome {
-    /// Empty where it is not kept.
-    pub(crate) seen: Seen,
-    pub(crate) wants_read: bool,
-    pub(crate) wants_shutdown: bool,
-    pub(crate) info: CloseInfo,
-}
 
 /// Plays what the input says to an end in `role`, whole and in pieces; `prepare` sets it up.
 pub fn check(role: Role, input: &[u8], prepare: impl Fn(Connection) -> Connection, cost: Cost) {

@@ -4,9 +4,10 @@ use talkback_proto::{Connection, DeflateParameters, Incoming, READ_SIZE};
 use talkback_testing::heap;
 
 use crate::deflate;
+use crate::outcome::{Outcome, Seen};
 use crate::plan::{Path, Plan};
 use crate::reader::{self, Keeping, Reader};
-use crate::session::{self, Cost, Outcome, Seen, Session};
+use crate::session::{self, Cost, Session};
 
 /// Where this bit of the first byte stands, no compression was negotiated.
 const PLAIN: u8 = 0x10;

@@ -14,10 +14,11 @@ use talkback_testing::wire::{
 };
 
 use crate::deflate;
+use crate::outcome::Seen;
 use crate::plan::{Action, Path, Plan, Writes};
 use crate::reader::{self, Keeping, Reader};
 use crate::script::{self, Call};
-use crate::session::{Seen, Session};
+use crate::session::Session;
 
 /// Where this bit of the first byte stands, no compression was negotiated.
 const PLAIN: u8 = 0x10;

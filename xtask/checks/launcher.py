@@ -125,7 +125,6 @@ if __name__ == "__main__":
     # What cargo told about the launcher itself; some build scripts run again when it changes.
     for told in [name for name in os.environ if name.startswith(("CARGO_PKG_", "CARGO_MANIFEST_"))]:
         del os.environ[told]
-    # Cargo is run in several folders.
     if os.environ.get("CARGO_TARGET_DIR") and not os.path.isabs(os.environ["CARGO_TARGET_DIR"]):
         os.environ["CARGO_TARGET_DIR"] = str(TARGET)
     for number in filter(None, (getattr(signal, name, None) for name in ("SIGHUP", "SIGINT", "SIGTERM"))):

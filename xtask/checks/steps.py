@@ -144,7 +144,7 @@ def coverage():
     output = checked(*command, "--ignore-filename-regex", "/tests(/|[.]rs)", env=env)
     # Regions, functions and lines, each with its count, how many were missed, and the share.
     shares = re.findall(r"^TOTAL(?: +\S+){8} +(\S+)", output, re.MULTILINE)
-    print(f"  {shares} of the core's lines, at least {COVERAGE_MIN} %")
+    print(f"  {', '.join(shares)} of the core's lines, at least {COVERAGE_MIN} %")
 
 
 def window():

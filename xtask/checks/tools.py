@@ -29,8 +29,8 @@ os.environ["PATH"] += os.pathsep + str(PYTHON.parent)
 
 
 def quietly(*command, env=None):
-    """Runs what takes a while, and says so."""
-    print("  installing:", *command, file=sys.stderr, flush=True)
+    """Runs what takes a while, and says so to a person."""
+    sys.stderr.isatty() and print("  installing:", *command, file=sys.stderr, flush=True)
     must(*command, env=env, stderr=subprocess.STDOUT)
 
 

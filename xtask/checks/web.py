@@ -91,8 +91,9 @@ def browser():
             wasm(counted, f"test {SUITE} --test it --no-fail-fast", "--", names, **there)
         wasm(must, f"build {SUITE} --example lifecycle")
         folder = bind("debug/examples/lifecycle.wasm", "lifecycle")
-        script = '<script type="module">import start, * as page from "./lifecycle.js"; start().then(() => window.page = page)'
-        (folder / "lifecycle.html").write_text(f'<!doctype html><link rel="icon" href="data:,">{script}</script>')
+        script = 'import start, * as page from "./lifecycle.js"; start().then(() => window.page = page)'
+        html = f'<!doctype html><link rel="icon" href="data:,"><script type="module">{script}</script>'
+        (folder / "lifecycle.html").write_text(html)
         use("lifecycle.cjs", folder, url)
         protocols = ["--subprotocol", "chat.v1", "--subprotocol", "chat.v2"]
         with Program(built("talkback"), "echo", "--listen", "127.0.0.1:0", *protocols) as echo:

@@ -6,7 +6,7 @@ use std::process::{Command, ExitCode, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use crate::{Result, become_program, beside, root};
+use crate::program::{Result, become_program, beside, root};
 
 /// What the demo is shown in. It is chosen before anything is compiled, so that nobody waits for
 /// a view that cannot open here.

@@ -4,13 +4,12 @@
 //! It has no dependencies, so that it compiles in a second or two on a bare machine.
 
 mod demo;
+mod program;
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
-/// What went wrong, as a message to a person.
-type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+use crate::program::{Result, become_program, root};
 
 fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
@@ -39,28 +38,4 @@ fn launch(arguments: &[OsString]) -> Result<ExitCode> {
     command.arg(launcher).args(arguments);
     command.env("PYTHONDONTWRITEBYTECODE", "1");
     become_program(command.env("XTASK_TARGET", target))
-}
-
-/// What cargo puts beside this program.
-fn beside(name: &str) -> Result<PathBuf> {
-    Ok(std::env::current_exe()?.with_file_name(name))
-}
-
-/// The root of the repository.
-fn root() -> &'static Path {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    here.parent().unwrap_or(here)
-}
-
-/// Signals and the terminal are the program's alone where a process can be replaced by another.
-#[cfg(unix)]
-fn become_program(command: &mut Command) -> Result<ExitCode> {
-    use std::os::unix::process::CommandExt;
-    Err(command.exec().into())
-}
-
-#[cfg(not(unix))]
-fn become_program(command: &mut Command) -> Result<ExitCode> {
-    let code = command.status()?.code().unwrap_or(1);
-    Ok(ExitCode::from(u8::try_from(code).unwrap_or(1)))
 }

@@ -4,6 +4,10 @@ use std::hint::black_box;
 
 use flate2::{Compress, Compression, FlushCompress};
 
+/// What the columns that compress have agreed on: neither end keeps a context.
+pub(crate) const EXTENSION: &str =
+    "permessage-deflate; server_no_context_takeover; client_no_context_takeover";
+
 /// The key of all frames that are decoded.
 const KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 

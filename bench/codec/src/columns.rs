@@ -30,10 +30,6 @@ pub(crate) const COLUMNS: &[Column] = &[
     Column { name: "yawc", has: all, decode: yawc::decode, encode: yawc::encode },
 ];
 
-/// What the columns that compress have agreed on: neither end keeps a context.
-pub(crate) const EXTENSION: &str =
-    "permessage-deflate; server_no_context_takeover; client_no_context_takeover";
-
 /// Everything but compressed messages.
 fn plain(case: &Case) -> bool {
     case.kind != Kind::Compressed

@@ -6,8 +6,7 @@ use bytes::Bytes;
 use futures_util::SinkExt;
 use yawc::{CompressionLevel, Frame, Options, Role, WebSocket};
 
-use super::EXTENSION;
-use crate::case::{Case, Kind, Use};
+use crate::case::{Case, EXTENSION, Kind, Use};
 use crate::transport::{Memory, run};
 
 /// The largest message that is taken, as with the others.

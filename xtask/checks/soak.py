@@ -48,7 +48,7 @@ def sanitize(*names):
 
 
 def i686():
-    """ 4 min  the core's tests where memory has 32-bit addresses"""
+    """ 5 min  the core's tests where memory has 32-bit addresses"""
     if pathlib.Path("/etc/debian_version").exists() and not pathlib.Path("/usr/lib32/crt1.o").exists():
         install("a 32-bit C library", "gcc-multilib")
     options, env = compiler_for("i686-unknown-linux-gnu")
@@ -65,7 +65,7 @@ def frameworks():
 
 
 def schedules(count="100000"):
-    """ 5 min  [COUNT] random schedules of the channel for each test, by default 100,000"""
+    """ 1 min  [COUNT] random schedules of the channel for each test, by default 100,000"""
     steps.schedules(count)
 
 

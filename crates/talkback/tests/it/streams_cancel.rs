@@ -1,63 +1,10 @@
 //! V52 for messages as streams: every future dropped at every poll gives the same bytes.
 
-use std::future::Future;
-use std::pin::pin;
-use std::task::{Context, Poll, Waker};
-
 use talkback::{DeflateParameters, MessageKind};
 use talkback_proto::Opcode;
 
+use crate::support::dropping::{Cut, Runner, run};
 use crate::support::{Fin, Script, masked, server, written};
-
-/// When a future that is not ready is dropped and made anew.
-#[derive(Clone, Copy, Debug)]
-enum Cut {
-    Never,
-    Always,
-    /// At this poll, counted over the whole session, and never else.
-    At(usize),
-}
-
-struct Runner {
-    cut: Cut,
-    polls: usize,
-}
-
-impl Runner {
-    fn new(cut: Cut) -> Self {
-        Self { cut, polls: 0 }
-    }
-
-    /// Polls until the end, or `None` once the future was dropped.
-    fn try_run<O>(&mut self, future: impl Future<Output = O>) -> Option<O> {
-        let mut future = pin!(future);
-        loop {
-            let poll = future
-                .as_mut()
-                .poll(&mut Context::from_waker(Waker::noop()));
-            self.polls += 1;
-            assert!(self.polls < 1_000_000, "the session makes no progress");
-            match poll {
-                Poll::Ready(output) => return Some(output),
-                Poll::Pending => match self.cut {
-                    Cut::Always => return None,
-                    Cut::At(poll) if poll == self.polls => return None,
-                    _ => {}
-                },
-            }
-        }
-    }
-}
-
-macro_rules! run {
-    ($runner:expr, $future:expr) => {
-        loop {
-            if let Some(output) = $runner.try_run($future) {
-                break output;
-            }
-        }
-    };
-}
 
 fn input() -> Vec<u8> {
     [

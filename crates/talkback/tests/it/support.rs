@@ -5,6 +5,7 @@ pub(crate) mod answers;
 pub(crate) mod certificates;
 #[cfg(feature = "tls")]
 pub(crate) mod cut;
+pub(crate) mod dropping;
 pub(crate) mod fault_proxy;
 pub(crate) mod fault_session;
 

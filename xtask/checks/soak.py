@@ -7,12 +7,13 @@ import steps
 from autobahn import autobahn_all
 from fuzz import fuzz_long
 from run import ROOT, answer, cargo, counted, expect, must, passed, run, scratch
-from tools import cargo_tool, compiler_for, install
+from tools import compiler_for, install, quietly
 
 
 def mutants(*files):
     """90 min  [FILE]… changes the core in one place after another, by .cargo/mutants.toml; 90 % are to be noticed"""
-    cargo_tool("mutants")
+    if answer(*cargo("mutants --version")) is None:
+        quietly(*cargo("install --quiet --locked cargo-mutants"))
     output, jobs = scratch("mutants"), os.cpu_count()
     # Each job has a copy of the tree, and is to build in it.
     options = {"env": {"CARGO_TARGET_DIR": None}, "limit": 40_000}

@@ -75,7 +75,7 @@ def cargo_tool(name):
     if answer(*cargo(f"{name} --version")) is None:
         try:
             python(f"astral-dev-toolchain-cargo-{name}=={CARGO_TOOLS[name]}")
-        except (KeyError, RuntimeError) as error:
+        except RuntimeError as error:
             raise RuntimeError(f"{error}\ninstall it: cargo install --locked cargo-{name}") from None
 
 

@@ -59,7 +59,7 @@ def i686():
 
 
 def frameworks():
-    """ 8 min  compiles the examples of docs/ui.md: Dioxus, iced, Leptos"""
+    """ 4 min  compiles the examples of docs/ui.md: Dioxus, iced, Leptos"""
     clippy = cargo("clippy --workspace --manifest-path docs/frameworks/Cargo.toml -- -D warnings")
     must(*clippy, env={"CARGO_TARGET_DIR": str(scratch("frameworks"))})
     passed()

@@ -17,7 +17,7 @@ def mutants(*files):
     output, jobs = scratch("mutants"), os.cpu_count()
     # Each job has a copy of the tree, and is to build in it.
     options = {"env": {"CARGO_TARGET_DIR": None}, "limit": 40_000}
-    run(*cargo(f"mutants --jobs {jobs} --output"), output, *(f"--file={file}" for file in files), **options)
+    run(*cargo(f"mutants --jobs {jobs} --output"), output, *(f"--re={file}" for file in files), **options)
     lines = lambda name: (output / "mutants.out" / f"{name}.txt").read_text().splitlines()
     # Tests that do not end have noticed it too.
     missed, noticed = lines("missed"), len(lines("caught") + lines("timeout"))

@@ -11,7 +11,7 @@ from tools import compiler_for, install, quietly
 
 
 def mutants(*files):
-    """90 min  [FILE]… changes the core in one place after another, by .cargo/mutants.toml; 90 % are to be noticed"""
+    """   4 h  [FILE]… changes the core in one place after another, by .cargo/mutants.toml; 90 % are to be noticed"""
     if answer(*cargo("mutants --version")) is None:
         quietly(*cargo("install --quiet --locked cargo-mutants"))
     output, jobs = scratch("mutants"), os.cpu_count()

@@ -55,7 +55,7 @@ def usage(message):
 def run_steps(chosen, *arguments):
     """Runs the steps, each to its end whatever became of those before; the total is the last line."""
     lines, every = [], collections.Counter()
-    total = lambda: f"{COUNTS['passed']} passed, {COUNTS['failed']} failed"
+    total = lambda counts: f"{counts['passed']} passed, {counts['failed']} failed"
     for step in chosen:
         COUNTS.clear()
         name, begin = name_of(step), time.monotonic()
@@ -65,12 +65,11 @@ def run_steps(chosen, *arguments):
             failed(f"{name}: {error}")
         if not COUNTS:
             failed(f"{name}: it has checked nothing")
-        lines.append(f"{name:<12}{total():<24}{time.monotonic() - begin:>9.1f} s")
+        lines.append(f"{name:<12}{total(COUNTS):<24}{time.monotonic() - begin:>9.1f} s")
         print(lines[-1], flush=True)
         every.update(COUNTS)
-    COUNTS.update(every - COUNTS)
-    print("", *lines, "", total(), sep="\n")
-    sys.exit(min(COUNTS["failed"], 1))
+    print("", *lines, "", total(every), sep="\n")
+    sys.exit(min(every["failed"], 1))
 
 
 def test(*names):

@@ -38,8 +38,11 @@ impl CloseFrame {
     /// # Errors
     /// A code that may not be sent, such as 1005, 1006 or 1015 (RFC 6455 §7.4.1), or a reason
     /// that is too long or has a CR, LF or NUL.
-    pub fn new(code: CloseCode, reason: impl Into<Box<str>>) -> Result<Self, CloseFrameError> {
-        let reason = reason.into();
+    pub fn new(
+        code: impl Into<CloseCode>,
+        reason: impl Into<Box<str>>,
+    ) -> Result<Self, CloseFrameError> {
+        let (code, reason) = (code.into(), reason.into());
         if !code.is_sendable() {
             return Err(CloseFrameError::Code(code.number()));
         }

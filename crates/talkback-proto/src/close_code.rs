@@ -96,6 +96,13 @@ impl fmt::Debug for CloseCode {
     }
 }
 
+/// Whether it may be sent is for [`is_sendable`](CloseCode::is_sendable).
+impl From<u16> for CloseCode {
+    fn from(number: u16) -> Self {
+        Self(number)
+    }
+}
+
 impl From<CloseCode> for u16 {
     fn from(code: CloseCode) -> Self {
         code.0

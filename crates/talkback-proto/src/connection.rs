@@ -31,7 +31,7 @@ use crate::deflate::parameters::DeflateParameters;
 use crate::error::ProtocolError;
 use crate::frame::{Header, Opcode};
 use crate::limits::Limits;
-use crate::message::Outgoing;
+use crate::outgoing::Outgoing;
 use crate::output::{MaskingKeys, Output};
 use crate::role::Role;
 

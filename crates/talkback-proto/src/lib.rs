@@ -1,4 +1,3 @@
-#![forbid(unsafe_code)]
 //! The WebSocket protocol (RFC 6455, RFC 7692) without I/O: bytes, time and randomness are handed in.
 //!
 //! This is the core of the `talkback` crate. A program wants that crate; this one is for those
@@ -38,8 +37,10 @@ mod incoming;
 mod limits;
 mod mask;
 mod message;
+mod outgoing;
 mod output;
 mod role;
+mod text;
 mod utf8;
 
 pub use close::{CloseCause, CloseFrame, CloseFrameError, CloseInfo, Initiator, REASON_SIZE_MAX};
@@ -56,7 +57,9 @@ pub use frame::{CONTROL_SIZE_MAX, EncodedHeader, Fin, HEADER_SIZE_MAX, Header, O
 pub use incoming::{Delivery, Incoming, Piece};
 pub use limits::Limits;
 pub use mask::mask;
-pub use message::{Message, MessageKind, Outgoing, Text};
+pub use message::{Message, MessageKind};
+pub use outgoing::Outgoing;
 pub use output::{MaskingKeys, Output};
 pub use role::Role;
+pub use text::Text;
 pub use utf8::{Utf8Error, Utf8Validator};

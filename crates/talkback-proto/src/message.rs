@@ -1,185 +1,13 @@
-//! Messages: text that is known to be UTF-8, or bytes.
+//! Data messages: text, or bytes (RFC 6455 §5.6).
 
-use std::cmp::Ordering;
+use std::borrow::Cow;
 use std::fmt;
-use std::hash::{Hash, Hasher};
-use std::ops::Deref;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use bytestring::ByteString;
-use yoke::Yoke;
 
+use crate::text::Text;
 use crate::utf8::{Utf8Error, Utf8Validator};
-
-/// Bytes that are known to be UTF-8; cheap to clone.
-#[derive(Clone)]
-pub struct Text(Proof);
-
-/// How it is known.
-#[derive(Clone)]
-enum Proof {
-    /// They were a `str`, of which this is a copy.
-    Copied(ByteString),
-    /// They are a `str`, which is borrowed from the bytes beside it.
-    Checked(Yoke<&'static str, Arc<Bytes>>),
-    /// They were validated piece by piece as they arrived.
-    Streamed(Bytes),
-}
-
-impl Text {
-    /// Text out of bytes.
-    ///
-    /// # Errors
-    /// The standard library's error if the bytes are not UTF-8.
-    pub fn from_utf8(bytes: Bytes) -> Result<Self, std::str::Utf8Error> {
-        Yoke::try_attach_to_cart(Arc::new(bytes), |bytes| std::str::from_utf8(bytes))
-            .map(|checked| Self(Proof::Checked(checked)))
-    }
-
-    /// Text out of bytes that arrived at once, as [`from_utf8`](Self::from_utf8).
-    pub(crate) fn from_arrived(bytes: Bytes) -> Result<Self, Utf8Error> {
-        Yoke::try_attach_to_cart(Arc::new(bytes), |bytes| simdutf8::basic::from_utf8(bytes))
-            .map(|checked| Self(Proof::Checked(checked)))
-            .map_err(|_| Utf8Error)
-    }
-
-    /// A copy of bytes that arrived at once, as [`from_utf8`](Self::from_utf8).
-    pub(crate) fn copy_arrived(bytes: &[u8]) -> Result<Self, Utf8Error> {
-        let text = simdutf8::basic::from_utf8(bytes);
-        text.map(Self::from).map_err(|_| Utf8Error)
-    }
-
-    /// Text that was validated piece by piece as it arrived.
-    fn from_validated(bytes: Bytes) -> Self {
-        debug_assert!(std::str::from_utf8(&bytes).is_ok());
-        Self(Proof::Streamed(bytes))
-    }
-
-    /// The text as a string slice.
-    ///
-    /// It costs nothing, unless the text came compressed, in fragments, or was too large for one
-    /// read: then it is checked once more, at the speed of reading it.
-    pub fn as_str(&self) -> &str {
-        match &self.0 {
-            Proof::Copied(text) => text,
-            Proof::Checked(text) => text.get(),
-            Proof::Streamed(bytes) => {
-                simdutf8::basic::from_utf8(bytes).expect("a Text is made of valid UTF-8 only")
-            }
-        }
-    }
-
-    /// The text's size in bytes, which costs no check.
-    pub fn len(&self) -> usize {
-        self.as_bytes().len()
-    }
-
-    /// Whether the text is empty, which costs no check.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// The text's bytes, which cost no check.
-    pub fn as_bytes(&self) -> &[u8] {
-        match &self.0 {
-            Proof::Copied(text) => text.as_bytes(),
-            Proof::Checked(text) => text.get().as_bytes(),
-            Proof::Streamed(bytes) => bytes,
-        }
-    }
-
-    /// The text's bytes, without a copy.
-    pub fn into_bytes(self) -> Bytes {
-        match self.0 {
-            Proof::Copied(text) => text.into_bytes(),
-            Proof::Checked(text) => Arc::unwrap_or_clone(text.into_backing_cart()),
-            Proof::Streamed(bytes) => bytes,
-        }
-    }
-}
-
-impl Default for Text {
-    fn default() -> Self {
-        Self(Proof::Copied(ByteString::new()))
-    }
-}
-
-impl PartialEq for Text {
-    fn eq(&self, other: &Self) -> bool {
-        self.as_bytes() == other.as_bytes()
-    }
-}
-
-impl Eq for Text {}
-
-impl PartialOrd for Text {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Text {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.as_bytes().cmp(other.as_bytes())
-    }
-}
-
-impl Hash for Text {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.as_bytes().hash(state);
-    }
-}
-
-impl Deref for Text {
-    type Target = str;
-
-    fn deref(&self) -> &str {
-        self.as_str()
-    }
-}
-
-impl AsRef<str> for Text {
-    fn as_ref(&self) -> &str {
-        self.as_str()
-    }
-}
-
-impl fmt::Display for Text {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl fmt::Debug for Text {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.as_str().fmt(f)
-    }
-}
-
-impl PartialEq<str> for Text {
-    fn eq(&self, other: &str) -> bool {
-        self.as_bytes() == other.as_bytes()
-    }
-}
-
-impl PartialEq<&str> for Text {
-    fn eq(&self, other: &&str) -> bool {
-        self == *other
-    }
-}
-
-impl From<&str> for Text {
-    fn from(text: &str) -> Self {
-        Self(Proof::Copied(text.into()))
-    }
-}
-
-impl From<String> for Text {
-    fn from(text: String) -> Self {
-        Self(Proof::Copied(text.into()))
-    }
-}
 
 /// What a data message is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -205,8 +33,8 @@ impl MessageKind {
 
 /// A data message (RFC 6455 §5.6).
 ///
-/// It is made of whatever is at hand: `&str` and `String` become text, `Bytes`, `Vec<u8>` and
-/// `&[u8]` become binary. `Display` shows the text, or the size of binary data.
+/// It is made of whatever is at hand: what is a `str` becomes text, bytes become binary. `Display`
+/// shows the text, or the size of binary data.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Message {
     /// Text in UTF-8.
@@ -222,6 +50,16 @@ impl Message {
             MessageKind::Text => Self::Text(Text::from_validated(bytes)),
             MessageKind::Binary => Self::Binary(bytes),
         }
+    }
+
+    /// A text message.
+    pub fn text(text: impl Into<Text>) -> Self {
+        Self::Text(text.into())
+    }
+
+    /// A binary message.
+    pub fn binary(bytes: impl Into<Bytes>) -> Self {
+        Self::Binary(bytes.into())
     }
 
     /// The payload, text or not.
@@ -246,6 +84,27 @@ impl Message {
             Self::Text(text) => Some(text),
             Self::Binary(_) => None,
         }
+    }
+
+    /// The text, or `None` for binary data.
+    pub fn into_text(self) -> Option<Text> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::Binary(_) => None,
+        }
+    }
+
+    /// What the message is made of.
+    pub fn kind(&self) -> MessageKind {
+        match self {
+            Self::Text(_) => MessageKind::Text,
+            Self::Binary(_) => MessageKind::Binary,
+        }
+    }
+
+    /// Whether the message is text.
+    pub fn is_text(&self) -> bool {
+        matches!(self, Self::Text(_))
     }
 
     /// The payload's size in bytes.
@@ -287,40 +146,44 @@ impl fmt::Debug for Message {
     }
 }
 
-impl From<Text> for Message {
-    fn from(text: Text) -> Self {
-        Self::Text(text)
-    }
+/// Makes a message of what is text.
+macro_rules! from_text {
+    ($($type:ty),*) => {$(
+        impl From<$type> for Message {
+            fn from(text: $type) -> Self {
+                Self::Text(text.into())
+            }
+        }
+    )*};
 }
 
-impl From<&str> for Message {
-    fn from(text: &str) -> Self {
-        Self::Text(text.into())
-    }
+/// Makes a message of what is bytes.
+macro_rules! from_bytes {
+    ($($type:ty: $bytes:ident => $owned:expr),* $(,)?) => {$(
+        impl From<$type> for Message {
+            fn from($bytes: $type) -> Self {
+                Self::Binary($owned)
+            }
+        }
+    )*};
 }
 
-impl From<String> for Message {
-    fn from(text: String) -> Self {
-        Self::Text(text.into())
-    }
-}
+from_text!(
+    Text,
+    &str,
+    &String,
+    String,
+    Box<str>,
+    Cow<'_, str>,
+    Arc<str>
+);
 
-impl From<Bytes> for Message {
-    fn from(bytes: Bytes) -> Self {
-        Self::Binary(bytes)
-    }
-}
-
-impl From<Vec<u8>> for Message {
-    fn from(bytes: Vec<u8>) -> Self {
-        Self::Binary(bytes.into())
-    }
-}
-
-impl From<&[u8]> for Message {
-    fn from(bytes: &[u8]) -> Self {
-        Self::Binary(Bytes::copy_from_slice(bytes))
-    }
+from_bytes! {
+    Bytes: bytes => bytes,
+    Vec<u8>: bytes => bytes.into(),
+    Box<[u8]>: bytes => bytes.into(),
+    &[u8]: bytes => Bytes::copy_from_slice(bytes),
+    Cow<'_, [u8]>: bytes => bytes.into_owned().into(),
 }
 
 impl<const N: usize> From<&[u8; N]> for Message {
@@ -329,103 +192,9 @@ impl<const N: usize> From<&[u8; N]> for Message {
     }
 }
 
-/// What is to be sent: a message, or text or bytes that somebody else holds.
-///
-/// Small payloads are copied behind their header anyway, so a borrowed one costs one copy and no
-/// allocation; a large one that is owned rides along uncopied.
-#[derive(Clone, Debug)]
-pub enum Outgoing<'a> {
-    /// A message of its own.
-    Message(Message),
-    /// Borrowed text.
-    Text(&'a str),
-    /// Borrowed bytes.
-    Binary(&'a [u8]),
-}
-
-impl Outgoing<'_> {
-    /// What the message is made of.
-    pub fn kind(&self) -> MessageKind {
-        match self {
-            Self::Message(Message::Text(_)) | Self::Text(_) => MessageKind::Text,
-            Self::Message(Message::Binary(_)) | Self::Binary(_) => MessageKind::Binary,
-        }
-    }
-
-    /// The payload, text or not.
-    pub fn as_bytes(&self) -> &[u8] {
-        match self {
-            Self::Message(message) => message.as_bytes(),
-            Self::Text(text) => text.as_bytes(),
-            Self::Binary(bytes) => bytes,
-        }
-    }
-}
-
-impl<'a> From<&'a str> for Outgoing<'a> {
-    fn from(text: &'a str) -> Self {
-        Self::Text(text)
-    }
-}
-
-impl<'a> From<&'a String> for Outgoing<'a> {
-    fn from(text: &'a String) -> Self {
-        Self::Text(text)
-    }
-}
-
-impl<'a> From<&'a [u8]> for Outgoing<'a> {
-    fn from(bytes: &'a [u8]) -> Self {
-        Self::Binary(bytes)
-    }
-}
-
-impl<'a, const N: usize> From<&'a [u8; N]> for Outgoing<'a> {
-    fn from(bytes: &'a [u8; N]) -> Self {
-        Self::Binary(bytes)
-    }
-}
-
-impl From<Message> for Outgoing<'_> {
-    fn from(message: Message) -> Self {
-        Self::Message(message)
-    }
-}
-
-impl From<Text> for Outgoing<'_> {
-    fn from(text: Text) -> Self {
-        Self::Message(text.into())
-    }
-}
-
-impl From<String> for Outgoing<'_> {
-    fn from(text: String) -> Self {
-        Self::Message(text.into())
-    }
-}
-
-impl From<Bytes> for Outgoing<'_> {
-    fn from(bytes: Bytes) -> Self {
-        Self::Message(bytes.into())
-    }
-}
-
-impl From<Vec<u8>> for Outgoing<'_> {
-    fn from(bytes: Vec<u8>) -> Self {
-        Self::Message(bytes.into())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn f12_text_is_only_made_of_utf8() {
-        assert!(Text::from_utf8(Bytes::from_static(b"\xff")).is_err());
-        let text = Text::from_utf8(Bytes::from_static("안녕".as_bytes())).unwrap();
-        assert_eq!(text, "안녕");
-    }
 
     #[test]
     fn shows_text_and_the_size_of_binary() {
@@ -439,52 +208,13 @@ mod tests {
     }
 
     #[test]
-    fn a_text_is_its_bytes_however_they_are_known_to_be_text() {
-        let bytes = || Bytes::from_static("안녕".as_bytes());
-        let texts = [
-            Text::from("안녕"),
-            Text::from(String::from("안녕")),
-            Text::from_utf8(bytes()).unwrap(),
-            Text::from_arrived(bytes()).unwrap(),
-            Text::from_validated(bytes()),
-        ];
-        let (less, more) = (Text::default(), Text::from("안녕!"));
-        assert!(less.is_empty() && !more.is_empty());
-        for text in &texts {
-            assert_eq!((text, text.as_str(), text.len()), (&texts[0], "안녕", 6));
-            assert_eq!(text.clone().into_bytes(), bytes());
-            assert!(less < *text && *text < more && text.as_ref() == "안녕");
-            assert_eq!(text.clone().partial_cmp(&texts[0]), Some(Ordering::Equal));
-        }
-        assert_eq!(std::collections::HashSet::from(texts).len(), 1);
-        assert!(Text::from_arrived(Bytes::from_static(b"\xff")).is_err());
-    }
-
-    #[test]
-    fn what_is_sent_is_made_of_whatever_is_at_hand() {
-        let (text, bytes) = (String::from("ab"), Bytes::from_static(b"ab"));
-        let texts: [Outgoing<'_>; 4] = [
-            "ab".into(),
-            (&text).into(),
-            text.clone().into(),
-            Text::from("ab").into(),
-        ];
-        let binaries: [Outgoing<'_>; 5] = [
-            b"ab".into(),
-            b"ab"[..].into(),
-            bytes.clone().into(),
-            bytes.to_vec().into(),
-            Message::from(bytes.clone()).into(),
-        ];
-        for (outgoing, kind) in [
-            (&texts[..], MessageKind::Text),
-            (&binaries[..], MessageKind::Binary),
-        ] {
-            assert!(
-                outgoing
-                    .iter()
-                    .all(|o| o.kind() == kind && o.as_bytes() == b"ab")
-            );
-        }
+    fn a_message_is_text_or_binary_by_what_it_is_made_of() {
+        let text = Message::text("안녕");
+        assert!(text.is_text() && text == Message::from("안녕"));
+        assert_eq!(text.as_text(), Some("안녕"));
+        assert_eq!(text.into_text(), Some(Text::from("안녕")));
+        let binary = Message::binary("안녕");
+        assert!(!binary.is_text() && binary == Message::from("안녕".as_bytes()));
+        assert!(binary.as_text().is_none() && binary.into_text().is_none());
     }
 }

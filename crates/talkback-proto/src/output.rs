@@ -9,7 +9,7 @@ use bytes::{Buf, Bytes};
 use crate::deflate::compress::Compressed;
 use crate::frame::{EncodedHeader, HEADER_SIZE_MAX, Header};
 use crate::mask::mask;
-use crate::message::Outgoing;
+use crate::outgoing::{Outgoing, Payload};
 
 /// Payloads from this size in bytes on are written from where they lie instead of being copied.
 const UNCOPIED_SIZE_MIN: usize = 4 * 1024;
@@ -88,14 +88,14 @@ impl Output {
     #[inline(never)]
     fn push_large(&mut self, header: Header, message: Outgoing<'_>) {
         let (encoded, key) = (encode(header, message.as_bytes().len()), header.mask);
-        let payload = match message {
-            Outgoing::Message(message) => match key {
-                Some(key) => masked(message.into_bytes(), key),
-                None => message.into_bytes(),
-            },
+        let payload = match (message.0, key) {
+            (Payload::Owned(message), Some(key)) => masked(message.into_bytes(), key),
+            (Payload::Owned(message), None) => message.into_bytes(),
+            (Payload::Shared(_, bytes), None) => bytes.clone(),
             // It is copied anyway: if the thread's buffer is made for it, then into that.
-            Outgoing::Text(_) | Outgoing::Binary(_) => {
-                let payload = message.as_bytes();
+            (borrowed, _) => {
+                let payload = Outgoing(borrowed);
+                let payload = payload.as_bytes();
                 if payload.len() <= SPARE_SIZE_MAX / 2 {
                     return self.queue().push_copied(encoded, payload, key);
                 }
@@ -347,7 +347,7 @@ mod tests {
 
     fn push(output: &mut Output, payload: impl Into<Bytes>, key: Option<[u8; 4]>) {
         let header = Header::whole(Opcode::Binary, key);
-        output.push_plain(header, Outgoing::Message(payload.into().into()));
+        output.push_plain(header, payload.into().into());
     }
 
     fn queue() -> Output {

@@ -84,8 +84,8 @@ pub(super) fn encode(case: &Case, count: usize) -> usize {
     for _ in 0..count / case.batch {
         for _ in 0..case.batch {
             let message = match case.kind {
-                Kind::Text => Outgoing::Text(&payload),
-                _ => Outgoing::Binary(payload.as_bytes()),
+                Kind::Text => Outgoing::from(&payload),
+                _ => Outgoing::from(payload.as_bytes()),
             };
             connection.send(message).expect("it is open");
         }

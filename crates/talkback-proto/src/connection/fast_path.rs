@@ -16,8 +16,9 @@ use crate::connection::read_buffer::{is_split_off, use_up};
 use crate::frame::Header;
 use crate::limits::Limits;
 use crate::mask::mask;
-use crate::message::{Message, MessageKind, Text};
+use crate::message::{Message, MessageKind};
 use crate::role::Role;
+use crate::text::Text;
 use crate::utf8::Utf8Error;
 
 /// A message whose only frame lies at the beginning of the bytes at hand, unmasked.

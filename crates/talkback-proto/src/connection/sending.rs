@@ -7,7 +7,8 @@ use crate::connection::unfinished::Unfinished;
 use crate::deflate::parameters::Compression;
 use crate::error::SendError;
 use crate::frame::{CONTROL_SIZE_MAX, Fin, Header, Opcode};
-use crate::message::{Message, MessageKind, Outgoing};
+use crate::message::{Message, MessageKind};
+use crate::outgoing::Outgoing;
 use crate::utf8::Utf8Validator;
 
 /// How many bytes [`Connection::gather`] makes a fragment of: enough that its header and the end of

@@ -1,0 +1,210 @@
+//! What a caller gives to be sent.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::message::{Message, MessageKind};
+use crate::text::Text;
+
+/// What is to be sent: a message, or text or bytes that somebody else holds.
+///
+/// It is made of whatever is at hand: what is a `str` is sent as text, bytes as binary. Small
+/// payloads are copied behind their header anyway, so a borrowed one costs one copy and no
+/// allocation; a large one that is owned rides along uncopied.
+///
+/// ```
+/// use std::borrow::Cow;
+/// use talkback_proto::{MessageKind, Outgoing};
+///
+/// let text: [Outgoing<'_>; 3] = ["a".into(), String::from("a").into(), Cow::from("a").into()];
+/// let binary: [Outgoing<'_>; 3] = [b"a".into(), vec![0].into(), bytes::Bytes::new().into()];
+/// assert!(text.iter().all(|text| text.kind() == MessageKind::Text));
+/// assert!(binary.iter().all(|bytes| bytes.kind() == MessageKind::Binary));
+/// ```
+#[derive(Clone)]
+pub struct Outgoing<'a>(pub(crate) Payload<'a>);
+
+/// Whose the payload is.
+#[derive(Clone)]
+pub(crate) enum Payload<'a> {
+    /// Its own.
+    Owned(Message),
+    /// Somebody else's, and can be kept by counting one more of its holders.
+    Shared(MessageKind, &'a Bytes),
+    /// Borrowed text.
+    Text(&'a str),
+    /// Borrowed bytes.
+    Binary(&'a [u8]),
+}
+
+impl Outgoing<'_> {
+    /// What the message is made of.
+    #[inline]
+    pub fn kind(&self) -> MessageKind {
+        match &self.0 {
+            Payload::Owned(message) => message.kind(),
+            Payload::Shared(kind, _) => *kind,
+            Payload::Text(_) => MessageKind::Text,
+            Payload::Binary(_) => MessageKind::Binary,
+        }
+    }
+
+    /// The payload, text or not.
+    #[inline]
+    pub fn as_bytes(&self) -> &[u8] {
+        match &self.0 {
+            Payload::Owned(message) => message.as_bytes(),
+            Payload::Shared(_, bytes) => bytes,
+            Payload::Text(text) => text.as_bytes(),
+            Payload::Binary(bytes) => bytes,
+        }
+    }
+
+    /// The message, with a copy of what is borrowed.
+    pub fn into_message(self) -> Message {
+        match self.0 {
+            Payload::Owned(message) => message,
+            Payload::Shared(kind, bytes) => Message::from_validated(kind, bytes.clone()),
+            Payload::Text(text) => text.into(),
+            Payload::Binary(bytes) => bytes.into(),
+        }
+    }
+}
+
+/// Shows the size and no payload: it may be a secret.
+impl fmt::Debug for Outgoing<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}({} bytes)", self.kind(), self.as_bytes().len())
+    }
+}
+
+/// Sends what belongs to the caller no more.
+macro_rules! from_owned {
+    ($($type:ty),*) => {$(
+        impl From<$type> for Outgoing<'_> {
+            fn from(payload: $type) -> Self {
+                Self(Payload::Owned(payload.into()))
+            }
+        }
+    )*};
+}
+
+/// Sends what stays the caller's.
+macro_rules! from_borrowed {
+    ($($type:ty: $payload:ident => $outgoing:expr),* $(,)?) => {$(
+        impl<'a> From<&'a $type> for Outgoing<'a> {
+            fn from($payload: &'a $type) -> Self {
+                Self($outgoing)
+            }
+        }
+    )*};
+}
+
+from_owned!(
+    Message,
+    Text,
+    String,
+    Box<str>,
+    Arc<str>,
+    Bytes,
+    Vec<u8>,
+    Box<[u8]>
+);
+
+from_borrowed! {
+    str: text => Payload::Text(text),
+    String: text => Payload::Text(text),
+    [u8]: bytes => Payload::Binary(bytes),
+    Vec<u8>: bytes => Payload::Binary(bytes),
+    Bytes: bytes => Payload::Shared(MessageKind::Binary, bytes),
+    Text: text => Payload::Shared(MessageKind::Text, text.bytes()),
+    Message: message => match message {
+        Message::Text(text) => Payload::Shared(MessageKind::Text, text.bytes()),
+        Message::Binary(bytes) => Payload::Shared(MessageKind::Binary, bytes),
+    },
+}
+
+impl<'a, const N: usize> From<&'a [u8; N]> for Outgoing<'a> {
+    fn from(bytes: &'a [u8; N]) -> Self {
+        Self(Payload::Binary(bytes))
+    }
+}
+
+impl<'a> From<Cow<'a, str>> for Outgoing<'a> {
+    fn from(text: Cow<'a, str>) -> Self {
+        match text {
+            Cow::Borrowed(text) => text.into(),
+            Cow::Owned(text) => text.into(),
+        }
+    }
+}
+
+impl<'a> From<Cow<'a, [u8]>> for Outgoing<'a> {
+    fn from(bytes: Cow<'a, [u8]>) -> Self {
+        match bytes {
+            Cow::Borrowed(bytes) => bytes.into(),
+            Cow::Owned(bytes) => bytes.into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts<'a>(text: &'a String, shared: &'a Text) -> Vec<Outgoing<'a>> {
+        vec![
+            text.as_str().into(),
+            text.into(),
+            text.clone().into(),
+            Box::<str>::from(text.as_str()).into(),
+            Arc::<str>::from(text.as_str()).into(),
+            Cow::Borrowed(text.as_str()).into(),
+            Cow::<'_, str>::Owned(text.clone()).into(),
+            shared.into(),
+            shared.clone().into(),
+        ]
+    }
+
+    fn binaries<'a>(bytes: &'a [u8; 2], vec: &'a Vec<u8>, shared: &'a Bytes) -> Vec<Outgoing<'a>> {
+        vec![
+            bytes.into(),
+            bytes[..].into(),
+            vec.into(),
+            vec.clone().into(),
+            vec.clone().into_boxed_slice().into(),
+            Cow::Borrowed(&bytes[..]).into(),
+            Cow::<'_, [u8]>::Owned(vec.clone()).into(),
+            shared.into(),
+            shared.clone().into(),
+        ]
+    }
+
+    #[test]
+    fn what_is_sent_is_made_of_whatever_is_at_hand() {
+        let (text, shared) = (String::from("ab"), Text::from("ab"));
+        let (vec, bytes) = (b"ab".to_vec(), Bytes::from_static(b"ab"));
+        let messages = [Message::text("ab"), Message::binary("ab")];
+        let mut outgoing = texts(&text, &shared);
+        outgoing.push((&messages[0]).into());
+        outgoing.push(messages[0].clone().into());
+        let text_count = outgoing.len();
+        outgoing.extend(binaries(b"ab", &vec, &bytes));
+        outgoing.push((&messages[1]).into());
+        outgoing.push(messages[1].clone().into());
+        for (index, outgoing) in outgoing.into_iter().enumerate() {
+            let kind = [MessageKind::Binary, MessageKind::Text][usize::from(index < text_count)];
+            assert_eq!((outgoing.kind(), outgoing.as_bytes()), (kind, &b"ab"[..]));
+            let message = outgoing.into_message();
+            assert_eq!((message.kind(), message.as_bytes()), (kind, &b"ab"[..]));
+        }
+    }
+
+    #[test]
+    fn shows_no_payload() {
+        assert_eq!(format!("{:?}", Outgoing::from("s3cret")), "Text(6 bytes)");
+    }
+}

@@ -38,11 +38,11 @@ async fn converse(args: ConnectArgs, verbose: bool) -> Result<ExitCode, Failure>
     if verbose {
         tell_phases(&socket, &url, &asked);
     }
-    if socket.protocol().is_none() && !asked.is_empty() {
+    if socket.subprotocol().is_none() && !asked.is_empty() {
         return Err(unacknowledged(&mut socket, &url, &asked).await);
     }
     let subprotocol = socket
-        .protocol()
+        .subprotocol()
         .map(|name| format!(", subprotocol {}", escaped(name)))
         .unwrap_or_default();
     tell(format_args!("connected to {url}{subprotocol}"));
@@ -64,7 +64,7 @@ fn tell_phases(socket: &WebSocket<Transport>, url: &WsUrl, asked: &str) {
         tell(format_args!(
             "opening handshake: subprotocols offered: {}; agreed on: {}",
             escaped(asked),
-            escaped(socket.protocol().unwrap_or("none"))
+            escaped(socket.subprotocol().unwrap_or("none"))
         ));
     }
 }

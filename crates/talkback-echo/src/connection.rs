@@ -71,7 +71,9 @@ pub(crate) async fn serve<T: Transport>(
         Ok(socket) => socket,
         Err(error) => return log_unopened(peer, &error),
     };
-    info!(%peer, subprotocol = socket.protocol(), "open");
+    // Nobody looks at it any more, and it would be the largest part of an idle connection.
+    drop(socket.take_request());
+    info!(%peer, subprotocol = socket.subprotocol(), "open");
     tokio::select! {
         () = echo(&mut socket) => {}
         _ = stopped.changed() => Box::pin(drain(&mut socket, &options)).await,

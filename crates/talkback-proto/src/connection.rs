@@ -169,6 +169,12 @@ impl Connection {
         self.deflate = Some(Box::new(Deflate::new(self.role, parameters)));
     }
 
+    /// Sets the bounds, before anything has come or gone.
+    pub fn set_limits(&mut self, limits: Limits) {
+        self.frames.limits = limits.clone();
+        self.limits = limits;
+    }
+
     /// Whether messages may be compressed; not once the connection has ended.
     pub fn has_deflate(&self) -> bool {
         self.deflate.is_some()

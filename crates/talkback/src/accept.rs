@@ -7,6 +7,7 @@ use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::io;
 use std::mem;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -50,6 +51,7 @@ type Otherwise = dyn Fn(&Request<()>) -> Response<Bytes> + Send + Sync;
 pub fn accept<T>(stream: T) -> Accept<T> {
     Accept {
         stream,
+        peer: None,
         subprotocols: Arc::default(),
         origin_policy: OriginPolicy::default(),
         compression: Some(DeflatePolicy::default()),
@@ -65,6 +67,7 @@ pub fn accept<T>(stream: T) -> Accept<T> {
 #[must_use = "nothing is accepted until this is awaited"]
 pub struct Accept<T> {
     stream: T,
+    peer: Option<SocketAddr>,
     subprotocols: Arc<[String]>,
     origin_policy: OriginPolicy,
     compression: Option<DeflatePolicy>,
@@ -76,6 +79,12 @@ pub struct Accept<T> {
 }
 
 impl<T> Accept<T> {
+    /// Notes the client's address, for [`WebSocket::peer`].
+    pub fn peer(mut self, address: SocketAddr) -> Self {
+        self.peer = Some(address);
+        self
+    }
+
     /// Sets the subprotocols that this server speaks. The first one of the client's that is among
     /// them is chosen; if there is none, the connection opens without (RFC 6455 §4.2.2).
     pub fn subprotocols<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
@@ -143,9 +152,16 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Accept<T> {
     async fn run(mut self) -> Result<WebSocket<T>, AcceptError> {
         let opening = timeout(self.timeout, self.shake_hands()).await;
         let decision = match opening.map_err(|_| AcceptError::Timeout(self.timeout))?? {
-            Decision::Open { agreed, leftover } => {
-                let socket =
-                    WebSocket::from_upgraded(self.stream, leftover, Role::Server, self.limits);
+            Decision::Open {
+                request,
+                agreed,
+                leftover,
+            } => {
+                let socket = WebSocket::from_upgraded(self.stream, Role::Server)
+                    .with_leftover(leftover)
+                    .with_limits(self.limits)
+                    .with_request(*request)
+                    .with_peer(self.peer);
                 return Ok(agreed.apply(socket));
             }
             Decision::Last { head, body, error } => (head, body, error),
@@ -187,7 +203,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Accept<T> {
         };
         let bytes = encode_response(&response);
         write_all(&mut self.stream, &bytes).await.map_err(lost)?;
-        Ok(Decision::Open { agreed, leftover })
+        Ok(Decision::Open {
+            request: Box::new(request),
+            agreed,
+            leftover,
+        })
     }
 
     fn decide(&self, request: &Request<()>) -> Result<(Response<()>, Agreed), Refusal> {
@@ -242,7 +262,7 @@ impl Agreed {
         socket: WebSocket<T>,
     ) -> WebSocket<T> {
         socket
-            .with_protocol(self.subprotocol.as_deref())
+            .with_subprotocol(self.subprotocol.as_deref())
             .with_deflate(self.deflate.as_ref())
     }
 }
@@ -293,7 +313,11 @@ impl<T> fmt::Debug for Accept<T> {
 /// What becomes of a request.
 enum Decision {
     /// The 101 is sent.
-    Open { agreed: Agreed, leftover: BytesMut },
+    Open {
+        request: Box<Request<()>>,
+        agreed: Agreed,
+        leftover: BytesMut,
+    },
     /// The last bytes to send, and the error for the caller.
     Last {
         head: Vec<u8>,

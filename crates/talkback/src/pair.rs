@@ -1,6 +1,6 @@
 //! Two connected ends in memory, for tests.
 
-use talkback_proto::{Limits, Role};
+use talkback_proto::Role;
 use tokio::io::duplex;
 
 use crate::channel::WebSocketChannel;
@@ -27,9 +27,8 @@ const BUFFER_SIZE: usize = 64 * 1024;
 /// ```
 pub fn pair() -> (WebSocketChannel, WebSocketChannel) {
     let (client, server) = duplex(BUFFER_SIZE);
-    let end = |io, role| WebSocket::from_upgraded(io, &b""[..], role, Limits::default());
     (
-        end(client, Role::Client).into(),
-        end(server, Role::Server).into(),
+        WebSocket::from_upgraded(client, Role::Client).into(),
+        WebSocket::from_upgraded(server, Role::Server).into(),
     )
 }

@@ -4,12 +4,14 @@ pub(crate) mod buffers;
 mod compression;
 mod io;
 pub(crate) mod keys;
+pub(crate) mod opening;
 pub(crate) mod reader;
 mod wakers;
 pub(crate) mod writer;
 
 use std::fmt;
 use std::future::poll_fn;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -26,6 +28,7 @@ use tokio::time::Sleep;
 
 use crate::error::Error;
 use crate::websocket::keys::ConnectionKeys;
+use crate::websocket::opening::Opening;
 use crate::websocket::wakers::Wakers;
 
 /// An open WebSocket connection over `T`, for either role.
@@ -50,17 +53,22 @@ pub struct WebSocket<T> {
     is_end_reported: bool,
     timer: Option<Pin<Box<Sleep>>>,
     wakers: Wakers,
-    protocol: Option<Box<str>>,
+    subprotocol: Option<Box<str>>,
+    /// What the opening handshake said.
+    opening: Option<Box<Opening>>,
+    peer: Option<SocketAddr>,
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
     /// A connection whose opening handshake somebody else has done (RFC 6455 §4).
     ///
-    /// `leftover` is what was read behind the handshake: the first frames, perhaps. The caller has
-    /// checked the handshake; [`accept`](crate::accept()) and [`connect`](crate::connect()) do both.
+    /// The caller has checked the handshake; [`accept`](crate::accept()) and
+    /// [`connect`](crate::connect()) do both. What was read behind it comes
+    /// [`with_leftover`](Self::with_leftover), what it agreed on
+    /// [`with_subprotocol`](Self::with_subprotocol) and [`with_deflate`](Self::with_deflate).
     ///
     /// ```
-    /// use talkback::{Limits, Role, WebSocket};
+    /// use talkback::{Role, WebSocket};
     /// use tokio::io::AsyncWriteExt;
     ///
     /// # #[tokio::main(flavor = "current_thread")]
@@ -68,15 +76,17 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
     /// let (client, mut server) = tokio::io::duplex(1024);
     /// // A text message, the first half of which was read together with the server's 101.
     /// let (leftover, rest) = (&b"\x81\x05He"[..], b"llo");
-    /// let mut socket = WebSocket::from_upgraded(client, leftover, Role::Client, Limits::default())
-    ///     .with_protocol(Some("chat"));
+    /// let mut socket = WebSocket::from_upgraded(client, Role::Client)
+    ///     .with_leftover(leftover)
+    ///     .with_subprotocol("chat");
     /// server.write_all(rest).await?;
     /// assert_eq!(socket.recv().await?, Some("Hello".into()));
-    /// assert_eq!(socket.protocol(), Some("chat"));
+    /// assert_eq!(socket.subprotocol(), Some("chat"));
     /// # Ok(())
     /// # }
     /// ```
-    pub fn from_upgraded(io: T, leftover: impl Into<BytesMut>, role: Role, limits: Limits) -> Self {
+    pub fn from_upgraded(io: T, role: Role) -> Self {
+        let limits = Limits::default();
         let connection = match role {
             Role::Client => Connection::client(limits, ConnectionKeys::new()),
             Role::Server => Connection::server(limits),
@@ -84,32 +94,48 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
         Self {
             io: Some(io),
             connection,
-            input: leftover.into(),
+            input: BytesMut::new(),
             needs_flush: false,
             write_error: None,
             is_end_reported: false,
             timer: None,
             wakers: Wakers::default(),
-            protocol: None,
+            subprotocol: None,
+            opening: None,
+            peer: None,
         }
     }
 
-    /// Notes the subprotocol that the opening handshake agreed on, for
-    /// [`protocol`](Self::protocol).
+    /// Takes what was read behind the opening handshake: bytes of frames, perhaps of a part of one.
     #[must_use]
-    pub fn with_protocol(mut self, protocol: Option<&str>) -> Self {
-        self.protocol = protocol.map(Into::into);
+    pub fn with_leftover(mut self, bytes: impl Into<BytesMut>) -> Self {
+        self.input = bytes.into();
         self
     }
 
-    /// The bounds of this connection.
-    pub fn limits(&self) -> &Limits {
+    /// Sets the bounds of a connection on which nothing has come or gone.
+    #[must_use]
+    pub fn with_limits(mut self, limits: Limits) -> Self {
+        self.connection.set_limits(limits);
+        self
+    }
+
+    /// Notes the subprotocol that the opening handshake agreed on, for
+    /// [`subprotocol`](Self::subprotocol).
+    #[must_use]
+    pub fn with_subprotocol<'a>(mut self, name: impl Into<Option<&'a str>>) -> Self {
+        self.subprotocol = name.into().map(Into::into);
+        self
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
         self.connection.limits()
     }
 
     /// The subprotocol that both ends agreed on, if any (RFC 6455 §1.9).
-    pub fn protocol(&self) -> Option<&str> {
-        self.protocol.as_deref()
+    #[doc(alias = "protocol")]
+    pub fn subprotocol(&self) -> Option<&str> {
+        self.subprotocol.as_deref()
     }
 
     /// How the connection ended, once it has.
@@ -279,7 +305,7 @@ impl<T> fmt::Debug for WebSocket<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WebSocket")
             .field("connection", &self.connection)
-            .field("protocol", &self.protocol)
+            .field("subprotocol", &self.subprotocol)
             .finish_non_exhaustive()
     }
 }

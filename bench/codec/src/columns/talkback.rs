@@ -2,8 +2,7 @@
 
 use std::hint::black_box;
 
-use bytes::BytesMut;
-use talkback::{Limits, Message, Outgoing, Role, WebSocket};
+use talkback::{Message, Outgoing, Role, WebSocket};
 
 use super::engine::deflate;
 use crate::case::{Case, Kind, Use};
@@ -45,7 +44,7 @@ pub(super) fn encode(case: &Case, count: usize) -> usize {
 
 fn socket(case: &Case, memory: Memory, role: Role) -> WebSocket<Memory> {
     let deflate = deflate(case);
-    WebSocket::from_upgraded(memory, BytesMut::new(), role, Limits::default())
+    WebSocket::from_upgraded(memory, role)
         .with_deflate(deflate.as_ref())
 }
 

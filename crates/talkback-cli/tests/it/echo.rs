@@ -76,7 +76,7 @@ async fn options_reach_the_handshake_and_the_limits() {
     ]);
     let connect = || talkback::connect(&*url).subprotocol("chat.v2");
     let mut socket = connect().origin("http://localhost:8080").await.unwrap();
-    assert_eq!(socket.protocol(), Some("chat.v2"));
+    assert_eq!(socket.subprotocol(), Some("chat.v2"));
     socket.send(vec![0; 1025]).await.unwrap();
     assert!(socket.recv().await.is_err());
     assert_eq!(socket.close_info().unwrap().code, 1009);

@@ -70,7 +70,7 @@ impl InMemory {
         let (client, server_io) = duplex(BUFFER_SIZE);
         let (server, behaviour) = (self.server.clone(), behaviour.clone());
         tokio::spawn(async move { server.serve_opened(server_io, behaviour).await });
-        WebSocket::from_upgraded(client, &b""[..], Role::Client, limits)
+        WebSocket::from_upgraded(client, Role::Client).with_limits(limits)
     }
 }
 

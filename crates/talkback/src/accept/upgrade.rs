@@ -3,8 +3,11 @@
 
 pub(crate) mod body;
 
+use std::fmt;
 use std::future::Future;
 use std::io::{self, IoSlice};
+use std::mem;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -54,9 +57,13 @@ use self::body::{Sent, UpgradeBody};
 /// # let router: Router = Router::new().route("/", get(open));
 /// ```
 pub fn upgrade<B>(request: &mut Request<B>) -> Upgrade {
+    let handshake = ServerHandshake::read(request);
+    let on_upgrade = request.extensions_mut().remove();
     Upgrade {
-        handshake: ServerHandshake::read(request),
-        on_upgrade: request.extensions_mut().remove(),
+        handshake,
+        on_upgrade,
+        request: head(request),
+        peer: None,
         subprotocols: Arc::default(),
         origin_policy: OriginPolicy::default(),
         compression: Some(DeflatePolicy::default()),
@@ -64,12 +71,24 @@ pub fn upgrade<B>(request: &mut Request<B>) -> Upgrade {
     }
 }
 
+/// The request without its body.
+fn head<B>(request: &Request<B>) -> Request<()> {
+    let mut head = Request::new(());
+    *head.method_mut() = request.method().clone();
+    *head.uri_mut() = request.uri().clone();
+    *head.version_mut() = request.version();
+    *head.headers_mut() = request.headers().clone();
+    *head.extensions_mut() = request.extensions().clone();
+    head
+}
+
 /// A request for a WebSocket that waits for its [`answer`](Upgrade::answer).
-#[derive(Debug)]
 #[must_use = "the client waits for the response that `answer` gives"]
 pub struct Upgrade {
     handshake: Result<ServerHandshake, Refusal>,
     on_upgrade: Option<OnUpgrade>,
+    request: Request<()>,
+    peer: Option<SocketAddr>,
     subprotocols: Arc<[String]>,
     origin_policy: OriginPolicy,
     compression: Option<DeflatePolicy>,
@@ -77,6 +96,13 @@ pub struct Upgrade {
 }
 
 impl Upgrade {
+    /// Notes the client's address, for [`WebSocket::peer`]; not needed where the HTTP server serves a
+    /// plain TCP connection, whose address is known.
+    pub fn peer(mut self, address: SocketAddr) -> Self {
+        self.peer = Some(address);
+        self
+    }
+
     /// Sets the subprotocols that this server speaks. The first one of the client's that is among
     /// them is chosen; if there is none, the connection opens without (RFC 6455 §4.2.2).
     pub fn subprotocols<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
@@ -110,28 +136,39 @@ impl Upgrade {
     /// before the response is returned.
     #[must_use = "the client waits for the response"]
     pub fn answer(self) -> (Response<UpgradeBody>, Upgrading) {
-        let limits = self.limits.clone();
         let (response, outcome) = match self.decide() {
-            Ok((response, on_upgrade, agreed)) => {
-                let body = UpgradeBody::new(String::new());
-                let opening = Opening {
-                    on_upgrade,
-                    sent: body.sent(),
-                    agreed,
-                };
-                (response.map(|()| body), Ok(opening))
-            }
+            Ok((response, opening)) => (response, Ok(Box::new(opening))),
             Err(refusal) => (refuse(&refusal).map(UpgradeBody::new), Err(refusal)),
         };
-        (response, Upgrading { outcome, limits })
+        (response, Upgrading { outcome })
     }
 
-    fn decide(self) -> Result<(Response<()>, OnUpgrade, Agreed), Refusal> {
+    fn decide(self) -> Result<(Response<UpgradeBody>, Opening), Refusal> {
         let handshake = self.handshake?;
         self.origin_policy.check(&handshake)?;
         let on_upgrade = self.on_upgrade.ok_or_else(not_upgradable)?;
         let (response, agreed) = answer(&handshake, &self.subprotocols, self.compression);
-        Ok((response, on_upgrade, agreed))
+        let body = UpgradeBody::new(String::new());
+        let opening = Opening {
+            on_upgrade,
+            sent: body.sent(),
+            agreed,
+            request: self.request,
+            peer: self.peer,
+            limits: self.limits,
+        };
+        Ok((response.map(|()| body), opening))
+    }
+}
+
+/// Shows no header: they may hold secrets.
+impl fmt::Debug for Upgrade {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Upgrade")
+            .field("subprotocols", &self.subprotocols)
+            .field("origin_policy", &self.origin_policy)
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
     }
 }
 
@@ -166,27 +203,26 @@ fn refuse(refusal: &Refusal) -> Response<String> {
 /// # Cancel safety
 /// A dropped call of `await` on a reference loses nothing. Dropping the future itself closes the
 /// connection as soon as the 101 is written.
-#[derive(Debug)]
 #[must_use = "the connection closes if this is dropped"]
 pub struct Upgrading {
-    outcome: Result<Opening, Refusal>,
-    limits: Limits,
+    outcome: Result<Box<Opening>, Refusal>,
 }
 
-#[derive(Debug)]
 struct Opening {
     on_upgrade: OnUpgrade,
     /// Whether the 101 was.
     sent: Sent,
     agreed: Agreed,
+    request: Request<()>,
+    peer: Option<SocketAddr>,
+    limits: Limits,
 }
 
 impl Future for Upgrading {
     type Output = Result<WebSocket<Upgraded>, AcceptError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let upgrading = &mut *self;
-        let opening = match &mut upgrading.outcome {
+        let opening = match &mut self.outcome {
             Ok(opening) => opening,
             Err(refusal) => return Poll::Ready(Err(refusal.clone().into())),
         };
@@ -195,8 +231,21 @@ impl Future for Upgrading {
             return Poll::Ready(Err(not_sent()));
         }
         let (io, leftover) = Upgraded::new(upgraded);
-        let socket = WebSocket::from_upgraded(io, leftover, Role::Server, upgrading.limits.clone());
+        let peer = opening.peer.or_else(|| io.tcp_stream()?.peer_addr().ok());
+        let socket = WebSocket::from_upgraded(io, Role::Server)
+            .with_leftover(leftover)
+            .with_limits(mem::take(&mut opening.limits))
+            .with_request(mem::take(&mut opening.request))
+            .with_peer(peer);
         Poll::Ready(Ok(opening.agreed.apply(socket)))
+    }
+}
+
+impl fmt::Debug for Upgrading {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Upgrading")
+            .field("refusal", &self.outcome.as_ref().err())
+            .finish_non_exhaustive()
     }
 }
 

@@ -89,12 +89,17 @@ impl Connect {
         });
         let (mut io, ServerResponse { outcome, leftover }) = opened?;
         match outcome {
-            Ok(negotiated) => {
-                let mut socket = WebSocket::from_upgraded(io, leftover, Role::Client, self.limits);
+            Ok((negotiated, response)) => {
+                let peer = io.peer_addr().ok();
+                let mut socket = WebSocket::from_upgraded(io, Role::Client)
+                    .with_leftover(leftover)
+                    .with_limits(self.limits)
+                    .with_subprotocol(negotiated.subprotocol.as_deref())
+                    .with_deflate(negotiated.deflate.as_ref())
+                    .with_response(response)
+                    .with_peer(peer);
                 socket.set_keepalive(self.keepalive.flatten());
-                Ok(socket
-                    .with_protocol(negotiated.subprotocol.as_deref())
-                    .with_deflate(negotiated.deflate.as_ref()))
+                Ok(socket)
             }
             Err(response) => {
                 // It is refused whether or not all of the reason comes in time.
@@ -199,7 +204,7 @@ fn lost(url: &WsUrl, error: io::Error) -> ConnectError {
 /// What a server said to the opening handshake.
 struct ServerResponse {
     /// What was agreed on, or the response with another status than 101.
-    outcome: Result<Negotiated, Response<()>>,
+    outcome: Result<(Negotiated, Response<()>), Response<()>>,
     /// The bytes behind it.
     leftover: BytesMut,
 }
@@ -226,7 +231,7 @@ async fn shake_hands(
                 ReadHeadError::Head(error) => failed(error.into()),
             })?;
     let outcome = match handshake.validate(&response) {
-        Ok(negotiated) => Ok(negotiated),
+        Ok(negotiated) => Ok((negotiated, response)),
         Err(HandshakeError::Status(_)) => Err(response),
         Err(error) => return Err(failed(error)),
     };

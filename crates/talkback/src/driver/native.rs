@@ -35,7 +35,7 @@ where
         let channel = Self::new(&shared);
         let close_timeout = socket.limits().close_timeout;
         let port = Port::new(shared);
-        port.opened(socket.subprotocol());
+        port.opened(Socket::subprotocol(&socket));
         match socket.reported_end() {
             // Nothing is left to be driven.
             Some(info) => port.ended_before(info.clone()),

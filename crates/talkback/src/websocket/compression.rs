@@ -12,8 +12,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
     /// Compresses messages as an opening handshake agreed on that somebody else has done, or with
     /// `None` does not (RFC 7692).
     #[must_use]
-    pub fn with_deflate(mut self, parameters: Option<&DeflateParameters>) -> Self {
-        if let Some(parameters) = parameters {
+    pub fn with_deflate<'a>(
+        mut self,
+        parameters: impl Into<Option<&'a DeflateParameters>>,
+    ) -> Self {
+        if let Some(parameters) = parameters.into() {
             self.connection.set_deflate(parameters);
         }
         self

@@ -363,7 +363,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
 /// What a driver needs of it.
 impl<T: AsyncRead + AsyncWrite + Unpin> Socket for WebSocket<T> {
     fn subprotocol(&self) -> Option<Box<str>> {
-        self.protocol.clone()
+        self.subprotocol.clone()
     }
 
     fn has_send_capacity(&self) -> bool {

@@ -24,14 +24,14 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
     /// larger ones. The calls of `recv` and this one can be mixed.
     ///
     /// ```
-    /// use talkback::{Limits, Role, WebSocket};
+    /// use talkback::{Role, WebSocket};
     /// use tokio::io::AsyncReadExt;
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let (near, far) = tokio::io::duplex(1024);
-    /// # let mut client = WebSocket::from_upgraded(near, &b""[..], Role::Client, Limits::default());
-    /// # let mut server = WebSocket::from_upgraded(far, &b""[..], Role::Server, Limits::default());
+    /// # let mut client = WebSocket::from_upgraded(near, Role::Client);
+    /// # let mut server = WebSocket::from_upgraded(far, Role::Server);
     /// # client.send("a long story").await?;
     /// let mut story = String::new();
     /// if let Some(mut reader) = server.recv_stream().await? {

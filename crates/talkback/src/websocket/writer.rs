@@ -27,13 +27,13 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
     /// is compressed.
     ///
     /// ```
-    /// use talkback::{Limits, MessageKind, Role, WebSocket};
+    /// use talkback::{MessageKind, Role, WebSocket};
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let (near, far) = tokio::io::duplex(1024);
-    /// # let mut client = WebSocket::from_upgraded(near, &b""[..], Role::Client, Limits::default());
-    /// # let mut server = WebSocket::from_upgraded(far, &b""[..], Role::Server, Limits::default());
+    /// # let mut client = WebSocket::from_upgraded(near, Role::Client);
+    /// # let mut server = WebSocket::from_upgraded(far, Role::Server);
     /// let mut source = &b"as much as there is"[..];
     /// let mut writer = client.send_stream(MessageKind::Binary)?;
     /// tokio::io::copy(&mut source, &mut writer).await?;

@@ -4,7 +4,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use futures_util::{StreamExt, poll};
-use talkback::{CloseInfo, Limits, Message, Role, SnapshotState, WebSocket, WebSocketChannel};
+use talkback::{CloseInfo, Message, Role, SnapshotState, WebSocket, WebSocketChannel};
 use tokio::io::duplex;
 use tokio::time::sleep;
 
@@ -32,7 +32,7 @@ macro_rules! dropped {
 /// An echo over a transport of 16 bytes each way, so that everything takes many polls.
 fn channel() -> WebSocketChannel {
     let (client, server) = duplex(16);
-    let end = |io, role| WebSocket::from_upgraded(io, &b""[..], role, Limits::default());
+    let end = |io, role| WebSocket::from_upgraded(io, role);
     let mut server = end(server, Role::Server);
     tokio::spawn(async move {
         while let Ok(Some(message)) = server.recv().await {

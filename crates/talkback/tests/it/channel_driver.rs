@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use futures_util::{FutureExt, SinkExt, StreamExt};
 use talkback::{
-    ChannelState, CloseCause, CloseCode, Error, Initiator, Keepalive, Limits, Message, Role,
-    TrySendError, WebSocket, WebSocketChannel,
+    ChannelState, CloseCause, CloseCode, Error, Initiator, Keepalive, Message, Role, TrySendError,
+    WebSocket, WebSocketChannel,
 };
 use tokio::io::{AsyncReadExt, DuplexStream, duplex};
 use tokio::time::{Instant, sleep, timeout};
@@ -14,7 +14,7 @@ const MIB: usize = 1024 * 1024;
 
 fn sockets(buffer: usize) -> (WebSocket<DuplexStream>, WebSocket<DuplexStream>) {
     let (client, server) = duplex(buffer);
-    let end = |io, role| WebSocket::from_upgraded(io, &b""[..], role, Limits::default());
+    let end = |io, role| WebSocket::from_upgraded(io, role);
     (end(client, Role::Client), end(server, Role::Server))
 }
 
@@ -308,7 +308,7 @@ async fn flush_waits_until_everything_is_written() {
 #[tokio::test(start_paused = true)]
 async fn flush_does_not_wait_for_a_ping_behind_the_message() {
     let (near, mut far) = duplex(16);
-    let mut client = WebSocket::from_upgraded(near, &b""[..], Role::Client, Limits::default());
+    let mut client = WebSocket::from_upgraded(near, Role::Client);
     client.set_keepalive(Some(Keepalive::default()));
     let channel = WebSocketChannel::from(client);
     // The driver takes the message when the first ping is due.

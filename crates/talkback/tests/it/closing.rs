@@ -24,8 +24,8 @@ fn pair(buffer: usize) -> (WebSocket<DuplexStream>, WebSocket<DuplexStream>) {
     let (client, server) = duplex(buffer);
     let limits = Limits::default;
     (
-        WebSocket::from_upgraded(client, &b""[..], Role::Client, limits()),
-        WebSocket::from_upgraded(server, &b""[..], Role::Server, limits()),
+        WebSocket::from_upgraded(client, Role::Client).with_limits(limits()),
+        WebSocket::from_upgraded(server, Role::Server).with_limits(limits()),
     )
 }
 
@@ -133,7 +133,7 @@ async fn v31_all_65536_close_codes_sent() {
 async fn x12_a_peer_that_reads_nothing_cannot_hold_a_full_queue_open() {
     let (client, _silent) = duplex(16);
     let limits = Limits::default();
-    let mut socket = WebSocket::from_upgraded(client, &b""[..], Role::Client, limits);
+    let mut socket = WebSocket::from_upgraded(client, Role::Client).with_limits(limits);
     socket.feed(vec![0; 100_000]).await.unwrap();
     let info = socket.close().await;
     assert_eq!(info.cause, CloseCause::CloseTimeout);
@@ -273,7 +273,7 @@ async fn v53_a_peer_that_ignores_close_frees_the_descriptor_and_costs_no_cpu() {
         close_timeout: Duration::from_millis(300),
         ..Limits::default()
     };
-    let mut socket = WebSocket::from_upgraded(stream, &b""[..], Role::Server, limits);
+    let mut socket = WebSocket::from_upgraded(stream, Role::Server).with_limits(limits);
     let polls = Arc::new(AtomicUsize::new(0));
     let closing = Counted {
         future: Box::pin(socket.close()),
@@ -299,7 +299,7 @@ async fn v53_a_peer_that_ignores_close_frees_the_descriptor_and_costs_no_cpu() {
 async fn v51_a_peer_that_stops_reading_makes_send_wait_with_bounded_buffers() {
     let (client, _silent) = duplex(1024);
     let limits = Limits::default();
-    let mut socket = WebSocket::from_upgraded(client, &b""[..], Role::Client, limits.clone());
+    let mut socket = WebSocket::from_upgraded(client, Role::Client).with_limits(limits.clone());
     let mut queued = 0;
     let feeding = async {
         loop {

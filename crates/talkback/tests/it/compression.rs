@@ -6,7 +6,7 @@ use std::task::{Context, Poll, Waker};
 
 use talkback::{
     CloseCause, CloseCode, Compression, DeflateOffer, DeflateParameters, DeflatePolicy, Error,
-    Limits, Message, ProtocolError, Role, WebSocket, WebSocketChannel,
+    Message, ProtocolError, Role, WebSocket, WebSocketChannel,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::net::{TcpListener, TcpStream};
@@ -152,7 +152,7 @@ async fn v45_a_compressed_send_that_is_dropped_while_it_waits_is_sent_whole() {
     for polls in [1, 2, 3, 10, 100, 1000] {
         let (near, far) = duplex(16);
         let end = |io, role| {
-            let socket = WebSocket::from_upgraded(io, &b""[..], role, Limits::default());
+            let socket = WebSocket::from_upgraded(io, role);
             socket.with_deflate(Some(&agreed))
         };
         let mut socket = end(near, Role::Client);

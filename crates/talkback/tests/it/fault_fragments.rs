@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use talkback::{CloseCause, CloseCode, CloseInfo, Initiator, Limits, Message, Role, WebSocket};
+use talkback::{CloseCause, CloseCode, CloseInfo, Initiator, Message, Role, WebSocket};
 use talkback_proto::Opcode;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -134,7 +134,7 @@ impl Rig {
 }
 
 async fn receive(stream: TcpStream, role: Role) -> (Vec<Message>, CloseInfo) {
-    let mut socket = WebSocket::from_upgraded(stream, &b""[..], role, Limits::default());
+    let mut socket = WebSocket::from_upgraded(stream, role);
     let mut messages = Vec::new();
     let outcome = loop {
         match socket.recv().await {

@@ -36,7 +36,9 @@ async fn run_over(
     let (near, mut to_client) = duplex(buffer);
     let (far, mut to_server) = duplex(buffer);
     let socket = |io: DuplexStream, role| {
-        WebSocket::from_upgraded(io, &b""[..], role, session.limits.clone()).with_deflate(deflate)
+        WebSocket::from_upgraded(io, role)
+            .with_limits(session.limits.clone())
+            .with_deflate(deflate)
     };
     let client = ask(socket(near, Role::Client), session);
     let server = echo(socket(far, Role::Server), session);
@@ -187,7 +189,7 @@ async fn v51_a_zero_window_holds_back_the_sender_and_close_ends_it() {
         ..Limits::default()
     };
     let mut socket =
-        WebSocket::from_upgraded(stream.unwrap(), &b""[..], Role::Client, limits.clone());
+        WebSocket::from_upgraded(stream.unwrap(), Role::Client).with_limits(limits.clone());
     // As long as the kernel takes bytes, this goes on; in the end it waits.
     let pause = Duration::from_millis(300);
     while let Ok(fed) = timeout(pause, socket.feed(vec![0; 70_000])).await {

@@ -159,5 +159,5 @@ fn upgraded<T>(stream: T, role: Role, session: &Session) -> WebSocket<T>
 where
     T: AsyncRead + AsyncWrite + Unpin,
 {
-    WebSocket::from_upgraded(stream, &b""[..], role, session.limits.clone())
+    WebSocket::from_upgraded(stream, role).with_limits(session.limits.clone())
 }

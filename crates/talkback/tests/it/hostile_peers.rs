@@ -18,7 +18,7 @@ use tokio::time::{Instant, sleep, timeout};
 use crate::support::{Fin, Read, Script, end, plain};
 
 fn client(io: DuplexStream) -> WebSocket<DuplexStream> {
-    WebSocket::from_upgraded(io, &b""[..], Role::Client, Limits::default())
+    WebSocket::from_upgraded(io, Role::Client)
 }
 
 fn keepalive(seconds: u64) -> Keepalive {
@@ -112,7 +112,7 @@ async fn busy_for_an_hour() -> (WebSocket<DuplexStream>, WebSocket<DuplexStream>
     let (io, peer) = duplex(1024);
     let mut socket = client(io);
     socket.set_keepalive(Some(keepalive(1)));
-    let mut server = WebSocket::from_upgraded(peer, &b""[..], Role::Server, Limits::default());
+    let mut server = WebSocket::from_upgraded(peer, Role::Server);
     // It pings after a second, and is busy before the server answers.
     let waiting = timeout(Duration::from_millis(1001), socket.recv());
     assert!(waiting.await.is_err());
@@ -148,7 +148,7 @@ async fn v55_a_peer_that_answers_is_alive_to_a_program_that_only_sends() {
     let (io, peer) = duplex(1024);
     let mut socket = client(io);
     socket.set_keepalive(Some(keepalive(2)));
-    let mut server = WebSocket::from_upgraded(peer, &b""[..], Role::Server, Limits::default());
+    let mut server = WebSocket::from_upgraded(peer, Role::Server);
     // Each message waits for the one before it, for 100 s: many times the keepalive.
     let sending = async {
         for _ in 0..200 {
@@ -325,7 +325,7 @@ async fn endless_durations_are_no_deadlines() {
         close_timeout: Duration::MAX,
         ..Limits::default()
     };
-    let mut socket = WebSocket::from_upgraded(io, &b""[..], Role::Client, limits);
+    let mut socket = WebSocket::from_upgraded(io, Role::Client).with_limits(limits);
     let endless = Duration::MAX;
     socket.set_keepalive(Some(Keepalive {
         interval: endless,

@@ -33,6 +33,8 @@ mod hostile_peers;
 #[cfg(not(shuttle))]
 mod memory;
 #[cfg(not(shuttle))]
+mod opening;
+#[cfg(not(shuttle))]
 mod receive_path;
 #[cfg(shuttle)]
 mod schedules;

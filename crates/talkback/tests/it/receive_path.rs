@@ -132,7 +132,9 @@ async fn v17_frames_behind_the_handshake_are_not_lost_cut_at_every_byte() {
     for cut in 0..=bytes.len() {
         let script = Script::trickle(&bytes[cut..], usize::MAX);
         let limits = talkback::Limits::default();
-        let mut socket = WebSocket::from_upgraded(script, &bytes[..cut], Role::Server, limits);
+        let mut socket = WebSocket::from_upgraded(script, Role::Server)
+            .with_leftover(&bytes[..cut])
+            .with_limits(limits);
         let (messages, error) = messages(&mut socket).await;
         assert_eq!(messages, expected, "cut at {cut}");
         assert!(matches!(error, Some(Error::Closed(info)) if info.code == 4000 && info.clean));

@@ -28,10 +28,7 @@ fn deflate() -> DeflateParameters {
 fn ends(is_compressed: bool) -> (WebSocket<DuplexStream>, WebSocket<DuplexStream>) {
     let (near, far) = duplex(4 * 1024);
     let parameters = is_compressed.then(deflate);
-    let end = |io, role| {
-        WebSocket::from_upgraded(io, &b""[..], role, Limits::default())
-            .with_deflate(parameters.as_ref())
-    };
+    let end = |io, role| WebSocket::from_upgraded(io, role).with_deflate(parameters.as_ref());
     (end(near, Role::Client), end(far, Role::Server))
 }
 
@@ -306,7 +303,7 @@ async fn a_message_begun_by_a_dropped_recv_is_read_from_its_beginning() {
             let (near, far) = duplex(1024 * 1024);
             let limits = Limits::default();
             (
-                WebSocket::from_upgraded(near, &b""[..], Role::Server, limits),
+                WebSocket::from_upgraded(near, Role::Server).with_limits(limits),
                 far,
             )
         };
@@ -354,9 +351,9 @@ async fn a_message_over_the_limit_fails_for_its_reader_too() {
         message_size_max: 100_000,
         ..Limits::default()
     };
-    let mut client = WebSocket::from_upgraded(near, &b""[..], Role::Client, Limits::default())
-        .with_deflate(Some(&deflate()));
-    let mut server = WebSocket::from_upgraded(far, &b""[..], Role::Server, limits)
+    let mut client = WebSocket::from_upgraded(near, Role::Client).with_deflate(Some(&deflate()));
+    let mut server = WebSocket::from_upgraded(far, Role::Server)
+        .with_limits(limits)
         .with_deflate(Some(&deflate()));
     client.send(vec![0; 10_000_000]).await.unwrap();
     let mut size = 0;
@@ -378,8 +375,7 @@ async fn a_message_over_the_limit_fails_for_its_reader_too() {
 #[tokio::test]
 async fn compression_can_be_skipped() {
     let (near, mut far) = duplex(64 * 1024);
-    let mut socket = WebSocket::from_upgraded(near, &b""[..], Role::Server, Limits::default())
-        .with_deflate(Some(&deflate()));
+    let mut socket = WebSocket::from_upgraded(near, Role::Server).with_deflate(Some(&deflate()));
     for (compression, first) in [(Compression::Auto, 0x42), (Compression::Skip, 0x02)] {
         let mut writer = socket
             .send_stream_with(MessageKind::Binary, compression)

@@ -14,10 +14,12 @@ async fn peak_bytes(parameters: Option<&DeflateParameters>) -> isize {
         message_size_max: SIZE,
         ..Limits::default()
     };
-    let mut client = WebSocket::from_upgraded(near, &b""[..], Role::Client, limits.clone())
+    let mut client = WebSocket::from_upgraded(near, Role::Client)
+        .with_limits(limits.clone())
         .with_deflate(parameters);
-    let mut server =
-        WebSocket::from_upgraded(far, &b""[..], Role::Server, limits).with_deflate(parameters);
+    let mut server = WebSocket::from_upgraded(far, Role::Server)
+        .with_limits(limits)
+        .with_deflate(parameters);
     let sending = async {
         let mut writer = client.send_stream(MessageKind::Text).unwrap();
         let mut source = tokio::io::repeat(b'x').take(SIZE);

@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
 use bytes::{Buf, Bytes};
-use talkback::{Limits, Role, WebSocket};
+use talkback::{Role, WebSocket};
 use talkback_proto::{Header, Opcode, mask};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
@@ -194,7 +194,7 @@ pub(crate) fn server(script: Script) -> (WebSocket<Script>, Log) {
 /// One end of a connection over a script, and the log of what happens on it.
 pub(crate) fn end(script: Script, role: Role) -> (WebSocket<Script>, Log) {
     let log = Arc::clone(&script.log);
-    let socket = WebSocket::from_upgraded(script, &b""[..], role, Limits::default());
+    let socket = WebSocket::from_upgraded(script, role);
     (socket, log)
 }
 

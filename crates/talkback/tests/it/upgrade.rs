@@ -128,7 +128,7 @@ async fn messages_are_echoed_and_the_transport_is_the_tcp_connection() {
             "{server:?}"
         );
         assert!(stream.nodelay().unwrap(), "{server:?}");
-        assert_eq!(socket.protocol(), None);
+        assert_eq!(socket.subprotocol(), None);
         tokio::spawn(echo(socket));
 
         client.send("Hello!").await.unwrap();
@@ -139,6 +139,54 @@ async fn messages_are_echoed_and_the_transport_is_the_tcp_connection() {
         let info = client.close_with(CloseCode::NORMAL, "bye").await.unwrap();
         assert!(info.clean, "{server:?}: {info}");
     }
+}
+
+#[tokio::test]
+async fn the_request_and_the_peer_are_kept() {
+    let other = "192.0.2.1:7".parse().unwrap();
+    let options: [(Options, Option<SocketAddr>); 2] = [
+        (|upgrade| upgrade, None),
+        (
+            |upgrade| upgrade.peer("192.0.2.1:7".parse().unwrap()),
+            Some(other),
+        ),
+    ];
+    for (server, (options, told)) in SERVERS.into_iter().zip(options) {
+        let (address, mut outcomes) = server.start(options).await;
+        let connecting = connect(format!("ws://{address}/?room=7")).header("X-Name", "a");
+        let client = connecting.await.unwrap();
+        let mut socket = outcomes.recv().await.unwrap().unwrap();
+        let local = client.transport().unwrap().local_addr().unwrap();
+        assert_eq!(socket.peer(), Some(told.unwrap_or(local)), "{server:?}");
+        let request = socket.take_request();
+        assert_eq!(request.uri().query(), Some("room=7"), "{server:?}");
+        assert_eq!(request.headers()["x-name"], "a", "{server:?}");
+        assert!(socket.request().headers().is_empty(), "{server:?}");
+    }
+}
+
+#[tokio::test]
+async fn extensions_are_kept_and_no_header_is_shown() {
+    let mut request = Request::get("/").body(()).unwrap();
+    request.extensions_mut().insert(7_u8);
+    let secret = http::HeaderValue::from_static("hunter2");
+    request.headers_mut().insert("x-key", secret);
+    for (name, value) in [
+        ("host", "a.example"),
+        ("upgrade", "websocket"),
+        ("connection", "Upgrade"),
+        ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+        ("sec-websocket-version", "13"),
+        ("sec-websocket-protocol", "hunter2"),
+    ] {
+        let value = http::HeaderValue::from_static(value);
+        request.headers_mut().insert(name, value);
+    }
+    let upgrade = talkback::upgrade(&mut request);
+    assert_eq!(request.extensions().get(), Some(&7_u8));
+    assert!(!format!("{upgrade:?}").contains("hunter2"));
+    let (_, upgrading) = upgrade.answer();
+    assert!(!format!("{upgrading:?}").contains("hunter2"));
 }
 
 #[tokio::test]
@@ -224,8 +272,8 @@ async fn s16_the_subprotocol_is_the_clients_first_that_the_server_speaks() {
             }
             let client = connecting.await.unwrap();
             let socket = outcomes.recv().await.unwrap().unwrap();
-            assert_eq!(client.protocol(), chosen, "{server:?}, {offered:?}");
-            assert_eq!(socket.protocol(), chosen, "{server:?}, {offered:?}");
+            assert_eq!(client.subprotocol(), chosen, "{server:?}, {offered:?}");
+            assert_eq!(socket.subprotocol(), chosen, "{server:?}, {offered:?}");
         }
     }
 }

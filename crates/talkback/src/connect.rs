@@ -8,8 +8,10 @@ mod dial;
 mod one_at_a_time;
 #[cfg(not(browser))]
 mod open;
+mod retryable;
 #[cfg(all(feature = "tls", not(browser)))]
 mod tls;
+mod tls_options;
 #[cfg(not(browser))]
 pub(crate) mod transport;
 
@@ -22,8 +24,7 @@ use talkback_proto::{Keepalive, Limits};
 
 use crate::channel::WebSocketChannel;
 use crate::channel::state::Shared;
-#[cfg(all(feature = "tls", not(browser)))]
-use crate::connect::tls::{TlsOptions, Trust};
+use crate::connect::tls_options::{TlsOptions, Trust};
 
 /// The default connect timeout.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -51,12 +52,11 @@ pub fn connect(url: impl Into<String>) -> Connect {
         options: ClientOptions::default(),
         bad_header: None,
         limits: Limits::default(),
-        head_limits: HeadLimits::default(),
+        head_limits: None,
         timeout: CONNECT_TIMEOUT,
         keepalive: None,
         compression: None,
         is_one_at_a_time: false,
-        #[cfg(all(feature = "tls", not(browser)))]
         tls: TlsOptions::default(),
     }
 }
@@ -71,13 +71,12 @@ pub struct Connect {
     /// The name of the first header that cannot be sent.
     pub(crate) bad_header: Option<String>,
     pub(crate) limits: Limits,
-    pub(crate) head_limits: HeadLimits,
+    pub(crate) head_limits: Option<HeadLimits>,
     pub(crate) timeout: Duration,
     pub(crate) keepalive: Option<Option<Keepalive>>,
     pub(crate) compression: Option<Option<DeflateOffer>>,
     /// Whether it waits for others that connect to the same address.
     pub(crate) is_one_at_a_time: bool,
-    #[cfg(all(feature = "tls", not(browser)))]
     pub(crate) tls: TlsOptions,
 }
 
@@ -90,18 +89,35 @@ impl Connect {
         self
     }
 
-    /// Adds a header to the request. The handshake's own headers are refused.
+    /// Adds a header to the request, beside those of the same name; several `Cookie`s become one line
+    /// (RFC 6265 §5.4).
+    ///
+    /// The handshake's own headers are refused. Some have options: [`origin`](Self::origin),
+    /// [`subprotocol`](Self::subprotocol), [`compression`](Self::compression).
     pub fn header(mut self, name: impl AsRef<str>, value: impl AsRef<str>) -> Self {
-        let (name, value) = (name.as_ref(), value.as_ref());
-        match (HeaderName::try_from(name), HeaderValue::try_from(value)) {
-            (Ok(name), Ok(value)) => {
-                self.options.headers.append(name, value);
-            }
-            _ => {
-                self.bad_header.get_or_insert_with(|| name.to_owned());
-            }
+        if let Some((name, value)) = self.parse_header(name.as_ref(), value.as_ref()) {
+            self.options.headers.append(name, value);
         }
         self
+    }
+
+    /// As [`header`](Self::header), in place of those of the same name that were given before.
+    pub fn set_header(mut self, name: impl AsRef<str>, value: impl AsRef<str>) -> Self {
+        if let Some((name, value)) = self.parse_header(name.as_ref(), value.as_ref()) {
+            self.options.headers.insert(name, value);
+        }
+        self
+    }
+
+    /// One that cannot be sent is noted, and fails the connect.
+    fn parse_header(&mut self, name: &str, value: &str) -> Option<(HeaderName, HeaderValue)> {
+        match (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+            (Ok(name), Ok(value)) => Some((name, value)),
+            _ => {
+                self.bad_header.get_or_insert_with(|| name.to_owned());
+                None
+            }
+        }
     }
 
     /// Sets the `Origin` header, for a program that acts for a web page (RFC 6455 §10.2).
@@ -123,7 +139,7 @@ impl Connect {
 
     /// Sets the bounds of the server's response head; 16 KiB and 100 headers by default.
     pub fn head_limits(mut self, limits: HeadLimits) -> Self {
-        self.head_limits = limits;
+        self.head_limits = Some(limits);
         self
     }
 
@@ -159,14 +175,12 @@ impl Connect {
     }
 
     /// Trusts these roots, in PEM, in place of the platform's.
-    #[cfg(all(feature = "tls", not(browser)))]
     pub fn tls_roots(mut self, pem: impl Into<Vec<u8>>) -> Self {
         self.tls.roots_pem = Some(pem.into());
         self
     }
 
     /// Shows this certificate, a chain and its private key in PEM, to a server that asks for one.
-    #[cfg(all(feature = "tls", not(browser)))]
     pub fn tls_client_certificate(
         mut self,
         chain_pem: impl Into<Vec<u8>>,
@@ -179,7 +193,6 @@ impl Connect {
     /// Accepts any certificate, a self-signed one too. **Anyone on the way can then read and change
     /// everything**: for development only. Better give the certificate with
     /// [`tls_roots`](Self::tls_roots).
-    #[cfg(all(feature = "tls", not(browser)))]
     pub fn danger_accept_any_certificate(mut self) -> Self {
         self.tls.trust = Trust::Anything;
         self
@@ -228,6 +241,7 @@ impl fmt::Debug for Connect {
             .field("options", &self.options)
             .field("limits", &self.limits)
             .field("timeout", &self.timeout)
+            .field("tls", &self.tls)
             .finish_non_exhaustive()
     }
 }

@@ -28,7 +28,7 @@ use crate::deflate::parameters::DeflateParameters;
 pub struct ClientOptions {
     /// The subprotocols to offer, the preferred one first: unique tokens.
     pub subprotocols: Vec<String>,
-    /// Further headers, sent as they are. The handshake's own headers are refused here; an
+    /// Further headers, sent as they are, but several `Cookie`s as one line. The handshake's own headers are refused here; an
     /// `Authorization` wins over the URL's user name and password.
     pub headers: HeaderMap,
     /// The `Origin` header, for clients that act for a web page.
@@ -336,7 +336,12 @@ fn request_headers(
     {
         headers.insert(AUTHORIZATION, credentials);
     }
-    for (name, value) in &options.headers {
+    // "When the user agent generates an HTTP request, the user agent MUST NOT attach more than one
+    // Cookie header field" (RFC 6265 §5.4).
+    let cookies = joined_cookies(&options.headers);
+    let others = options.headers.iter().filter(|(name, _)| *name != COOKIE);
+    let cookies = cookies.iter().map(|cookies| (&COOKIE, cookies));
+    for (name, value) in others.chain(cookies) {
         let mut value = value.clone();
         if [AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE].contains(name) {
             value.set_sensitive(true);
@@ -346,6 +351,17 @@ fn request_headers(
             .map_err(|_| HandshakeError::TooManyHeaders)?;
     }
     Ok(headers)
+}
+
+/// The `Cookie` lines as one, with what RFC 6265 §4.2.1 puts between two cookies.
+fn joined_cookies(headers: &HeaderMap) -> Option<HeaderValue> {
+    let lines: Vec<&[u8]> = headers
+        .get_all(COOKIE)
+        .iter()
+        .map(HeaderValue::as_bytes)
+        .collect();
+    let value = HeaderValue::try_from(lines.join(&b"; "[..]));
+    (!lines.is_empty()).then(|| value.expect("all parts are header values"))
 }
 
 /// The value of a header of the response that may stand once.

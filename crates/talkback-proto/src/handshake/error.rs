@@ -134,7 +134,9 @@ pub enum HandshakeError {
         subprotocol: String,
     },
     /// The caller's headers contain one that the handshake writes itself.
-    #[error("the header {name} belongs to the opening handshake: remove it, or use its own option")]
+    #[error(
+        "the header {name} belongs to the opening handshake: remove it (the origin, subprotocols and compression have options of their own)"
+    )]
     ReservedHeader {
         /// The header's name.
         name: HeaderName,

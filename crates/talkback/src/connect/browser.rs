@@ -42,6 +42,12 @@ impl Connect {
         if self.compression.is_some() {
             return not_here("compression", "the browser offers it by itself");
         }
+        if self.head_limits.is_some() {
+            return not_here("head_limits", "the browser has bounds of its own");
+        }
+        if let Some(option) = self.tls.asked() {
+            return not_here(option, "the browser, and its user, decide on certificates");
+        }
         // A browser opens one at a time by itself.
         let _ = self.is_one_at_a_time;
         let subprotocols = self.options.subprotocols;

@@ -22,7 +22,7 @@ use crate::connect::Connect;
 use crate::connect::dial::dial;
 use crate::connect::one_at_a_time;
 #[cfg(feature = "tls")]
-use crate::connect::tls::{self, TlsOptions};
+use crate::connect::tls;
 use crate::connect::transport::Transport;
 use crate::driver::native;
 use crate::driver::port::Port;
@@ -64,6 +64,7 @@ impl Connect {
                 error,
             }
         })?;
+        let head_limits = self.head_limits.unwrap_or_default();
         let mut stage = Stage::Resolve;
         let opening = async {
             let addresses = resolve(&url).await?;
@@ -76,7 +77,7 @@ impl Connect {
             let stream = connect_tcp(addresses, &url).await?;
             let mut io = security.secure(stream, &url, &mut stage).await?;
             stage = Stage::Handshake;
-            let response = shake_hands(&mut io, &url, &handshake, self.head_limits).await?;
+            let response = shake_hands(&mut io, &url, &handshake, head_limits).await?;
             Ok((io, response))
         };
         let began = Instant::now();
@@ -133,7 +134,7 @@ enum Security {
 
 impl Security {
     #[cfg(feature = "tls")]
-    fn of(url: &WsUrl, options: &TlsOptions) -> Result<Self, ConnectError> {
+    fn of(url: &WsUrl, options: &crate::connect::tls_options::TlsOptions) -> Result<Self, ConnectError> {
         Ok(if url.is_secure() {
             Self::Tls(Arc::new(options.config()?))
         } else {

@@ -20,38 +20,8 @@ use tokio_rustls::rustls::{
 };
 
 use crate::connect::tls::any_certificate::AnyCertificate;
+use crate::connect::tls_options::{TlsOptions, Trust};
 use crate::error::ConnectError;
-
-/// What a client wants of TLS; the default trusts what the platform trusts.
-#[derive(Clone, Default)]
-pub(crate) struct TlsOptions {
-    /// Own roots in PEM, in place of the platform's.
-    pub(crate) roots_pem: Option<Vec<u8>>,
-    /// A certificate chain and its private key, in PEM.
-    pub(crate) identity_pem: Option<(Vec<u8>, Vec<u8>)>,
-    pub(crate) trust: Trust,
-}
-
-/// Which certificates of servers are accepted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Trust {
-    /// Those that a root vouches for.
-    #[default]
-    Roots,
-    /// Any at all.
-    Anything,
-}
-
-/// Keys are secrets.
-impl fmt::Debug for TlsOptions {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TlsOptions")
-            .field("has_own_roots", &self.roots_pem.is_some())
-            .field("has_identity", &self.identity_pem.is_some())
-            .field("trust", &self.trust)
-            .finish()
-    }
-}
 
 impl TlsOptions {
     /// Checks the options and makes them into a configuration.

@@ -88,6 +88,46 @@ async fn v7_line_ends_and_nul_are_refused_before_a_byte_is_written() {
     assert_nobody_came(listener);
 }
 
+/// The request that a server sees of a connect.
+async fn request_of(change: impl FnOnce(Connect) -> Connect) -> String {
+    let (listener, address) = listen().await;
+    let server = async {
+        let (stream, _) = listener.accept().await.unwrap();
+        answer(stream, "HTTP/1.1 404 \r\n\r\n").await
+    };
+    let connecting = change(connect(format!("ws://{address}/")));
+    tokio::join!(failure(connecting), server).1
+}
+
+#[tokio::test]
+async fn headers_add_up_until_one_is_set() {
+    let request = request_of(|connecting| connecting.header("X-A", "1").header("X-A", "2")).await;
+    assert!(request.contains("\r\nX-A: 1\r\nX-A: 2\r\n"), "{request}");
+
+    let request = request_of(|connecting| {
+        let added = connecting.header("X-A", "1").header("X-A", "2");
+        added.header("X-B", "4").set_header("x-a", "3")
+    })
+    .await;
+    assert!(request.contains("\r\nX-A: 3\r\n"), "{request}");
+    assert!(request.contains("\r\nX-B: 4\r\n"), "{request}");
+    assert_eq!(request.matches("X-A").count(), 1, "{request}");
+}
+
+#[tokio::test]
+async fn cookies_make_one_line() {
+    let request = request_of(|connecting| {
+        let cookies = connecting.header("Cookie", "a=1").header("X-A", "1");
+        cookies.header("cookie", "b=2; c=3").header("Cookie", "d=4")
+    })
+    .await;
+    assert!(
+        request.contains("\r\nCookie: a=1; b=2; c=3; d=4\r\n"),
+        "{request}"
+    );
+    assert_eq!(request.matches("ookie").count(), 1, "{request}");
+}
+
 #[tokio::test]
 async fn headers_of_the_handshake_are_refused() {
     for name in ["Host", "Connection", "Sec-WebSocket-Key", "Content-Length"] {

@@ -143,6 +143,7 @@ macro_rules! for_each_scenario {
                 take_no_message_from_recv [];
                 keep_up_with_a_burst [];
                 keep_up_with_10_000_echoes [];
+                call_on_change_once_for_each_look [];
             }
             wrapping {
                 a_socket_that_connects [CONNECT];

@@ -14,6 +14,7 @@ pub(crate) mod state;
 pub(crate) mod sync;
 mod wait_list;
 pub(crate) mod waiting;
+mod watchers;
 
 use std::fmt;
 use std::future::poll_fn;

@@ -1,5 +1,6 @@
 //! What a widget draws.
 
+use futures_channel::mpsc;
 use futures_util::StreamExt;
 use talkback::{Error, Message, Snapshot, SnapshotState, Snapshots};
 
@@ -122,6 +123,30 @@ pub(crate) async fn keep_up_with_10_000_echoes(backend: &dyn Backend) -> Outcome
     until(&mut snapshots, |snapshot| snapshot.text() == "9999").await?;
     close_cleanly(&sender).await?;
     ensure_eq!(snapshots.latest().text(), "9999");
+    Ok(())
+}
+
+pub(crate) async fn call_on_change_once_for_each_look(backend: &dyn Backend) -> Outcome {
+    let channel = open(backend, &Behaviour::Burst { count: 10 }).await?;
+    let mut witness = channel.subscribe();
+    let mut watch = channel.subscribe();
+    let (called, mut calls) = mpsc::unbounded();
+    watch.on_change(move || drop(called.unbounded_send(())));
+    ensure!(calls.next().await.is_some(), "nobody has looked yet");
+    // The echo comes behind the burst, of which nobody looks at every message.
+    channel.send("first").await?;
+    until(&mut witness, |snapshot| snapshot.text() == "first").await?;
+    ensure_eq!(watch.latest().text(), "first");
+    channel.send("second").await?;
+    ensure!(calls.next().await.is_some(), "no call after `latest`");
+    ensure!(watch.next().await.is_some(), "no snapshot to look at");
+    channel.send("third").await?;
+    ensure!(calls.next().await.is_some(), "no call after `next`");
+    drop(watch);
+    channel.send("fourth").await?;
+    until(&mut witness, |snapshot| snapshot.text() == "fourth").await?;
+    // Those were all, and the callback is gone.
+    ensure_eq!(calls.next().await, None);
     Ok(())
 }
 

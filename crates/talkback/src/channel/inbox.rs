@@ -5,14 +5,15 @@ use std::task::{Context, Waker};
 use talkback_proto::{Compression, Message};
 
 use crate::channel::queue::Queue;
+use crate::channel::watchers::{Callback, Watchers};
 
 /// The way of received messages to whoever reads them or looks at them.
 #[derive(Debug, Default)]
 pub(crate) struct Inbox {
     reading: Reading,
     latest: Latest,
-    /// How many look at snapshots.
-    watchers: usize,
+    /// Those who look at snapshots.
+    pub(crate) watchers: Watchers,
     receiver: Option<Waker>,
 }
 
@@ -56,7 +57,7 @@ impl Inbox {
     /// Takes in a message, capacity or not.
     pub(crate) fn push(&mut self, message: Message) {
         // The last message is kept for those who draw it, and for nobody else.
-        let is_drawn = self.watchers > 0 || matches!(self.reading, Reading::Latest);
+        let is_drawn = !self.watchers.is_empty() || matches!(self.reading, Reading::Latest);
         self.latest = match is_drawn {
             true => Latest::Kept(message.clone()),
             false => Latest::NotKept,
@@ -88,21 +89,23 @@ impl Inbox {
         self.receiver.take()
     }
 
-    /// Counts those who look at snapshots. The first sees the newest message that is still unread.
-    pub(crate) fn add_watcher(&mut self) {
-        self.watchers += 1;
+    /// Takes in one who looks at snapshots. The first sees the newest message that is still unread.
+    pub(crate) fn add_watcher(&mut self) -> u64 {
         if let (Latest::NotKept, Reading::Queue(queue)) = (&self.latest, &self.reading)
             && let Some(newest) = queue.newest()
         {
             self.latest = Latest::Kept(newest.clone());
         }
+        self.watchers.add()
     }
 
-    pub(crate) fn remove_watcher(&mut self) {
-        self.watchers -= 1;
-        if self.watchers == 0 && matches!(self.latest, Latest::Kept(_)) {
+    /// Forgets one; returns its callback, to be dropped outside of the lock.
+    pub(crate) fn remove_watcher(&mut self, key: u64) -> Option<Callback> {
+        let callback = self.watchers.remove(key);
+        if self.watchers.is_empty() && matches!(self.latest, Latest::Kept(_)) {
             self.latest = Latest::NotKept;
         }
+        callback
     }
 
     /// Whether a message ever came.

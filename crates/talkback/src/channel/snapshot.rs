@@ -11,6 +11,7 @@ use crate::channel::receiver::Receiver;
 use crate::channel::state::{Shared, State, WaitKey};
 use crate::channel::sync::Arc;
 use crate::channel::wait_list::WaitFor;
+use crate::channel::watchers::Callback;
 use crate::error::Error;
 
 /// How far a channel has come, as a widget sees it.
@@ -67,26 +68,27 @@ impl Snapshot {
 
 /// The snapshots of a channel, the newest each time: what came between is passed over.
 ///
-/// [`latest`](Self::latest) gives the newest at once, for a program that draws again and again; as a
-/// [`Stream`] it waits for a change, and ends after the snapshot that is done.
+/// [`latest`](Self::latest) gives the newest at once, and [`on_change`](Self::on_change) tells when to
+/// draw it; as a [`Stream`] it waits for a change, and ends after the snapshot that is done.
 #[derive(Debug)]
 pub struct Snapshots {
     shared: Arc<Shared>,
     /// The channel, if this is its reader.
     _receiver: Option<Receiver>,
-    /// The version that was given out last.
-    seen: Option<u64>,
+    /// Its key among those who look.
+    watcher: u64,
+    /// The task that polls it.
     key: WaitKey,
 }
 
 impl Snapshots {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
         let key = WaitKey::new(Arc::clone(&shared));
-        shared.lock().inbox.add_watcher();
+        let watcher = shared.lock().inbox.add_watcher();
         Self {
             shared,
             _receiver: None,
-            seen: None,
+            watcher,
             key,
         }
     }
@@ -102,18 +104,59 @@ impl Snapshots {
 
     /// The newest snapshot, at once.
     pub fn latest(&self) -> Snapshot {
-        Snapshot::of(&self.shared.lock())
+        self.look(&mut self.shared.lock())
     }
 
-    /// Whether [`latest`](Self::latest) gives something else than this gave last.
+    /// Whether there is a snapshot that was not looked at yet.
     pub fn has_changed(&self) -> bool {
-        self.seen != Some(self.shared.lock().version())
+        self.is_new(&self.shared.lock())
+    }
+
+    /// Has `callback` called when there is something new to draw: `on_change(move ||
+    /// ctx.request_repaint())`.
+    ///
+    /// It is called once for each change that was not looked at yet: after a call there is none until
+    /// somebody has looked, with [`latest`](Self::latest) or as a [`Stream`]. If there is a snapshot
+    /// that nobody has looked at already, as at the beginning, it is called before this returns.
+    ///
+    /// It is called from the thread on which the change happens, which may be the channel's own or
+    /// the one that closes, and under no lock: it may look, send, close, and drop these snapshots.
+    /// It holds up the channel for as long as it runs, and must not panic. A second callback takes the
+    /// place of the first. Once the snapshots are dropped it is dropped with them, and not called any
+    /// more; a call that another thread has begun before that ends in its own time.
+    ///
+    /// The callback lives in the snapshots: one that holds them in an `Arc` of its own keeps both for
+    /// good, so give it a [`Weak`](std::sync::Weak).
+    pub fn on_change(&self, callback: impl Fn() + Send + Sync + 'static) {
+        let callback: Callback = std::sync::Arc::new(callback);
+        let mut state = self.shared.lock();
+        let watchers = &mut state.inbox.watchers;
+        let before = watchers.set_callback(self.watcher, callback.clone());
+        let is_new = self.is_new(&state);
+        drop(state);
+        drop(before);
+        if is_new {
+            callback();
+        }
+    }
+
+    fn is_new(&self, state: &State) -> bool {
+        state.inbox.watchers.seen(self.watcher) != Some(state.version())
+    }
+
+    /// The newest snapshot, which has been looked at then.
+    fn look(&self, state: &mut State) -> Snapshot {
+        let version = state.version();
+        state.inbox.watchers.look(self.watcher, version);
+        Snapshot::of(state)
     }
 }
 
 impl Drop for Snapshots {
     fn drop(&mut self) {
-        self.shared.lock().inbox.remove_watcher();
+        let callback = self.shared.lock().inbox.remove_watcher(self.watcher);
+        // What it holds is foreign code, too, and not dropped under the lock.
+        drop(callback);
     }
 }
 
@@ -123,9 +166,8 @@ impl Stream for Snapshots {
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Snapshot>> {
         let snapshots = self.get_mut();
         let mut state = snapshots.shared.lock();
-        if snapshots.seen != Some(state.version()) {
-            snapshots.seen = Some(state.version());
-            return Poll::Ready(Some(Snapshot::of(&state)));
+        if snapshots.is_new(&state) {
+            return Poll::Ready(Some(snapshots.look(&mut state)));
         }
         if state.lifecycle.is_ended() {
             return Poll::Ready(None);
@@ -137,9 +179,15 @@ impl Stream for Snapshots {
 
 #[cfg(all(test, not(shuttle)))]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::mpsc;
+    use std::task::Waker;
+    use std::thread;
+
     use talkback_proto::{CloseCause, CloseCode, Initiator};
 
     use super::*;
+    use crate::channel::handle::Handle;
     use crate::driver::port::Port;
 
     /// What happens to a channel.
@@ -211,5 +259,106 @@ mod tests {
             let closed = snapshot.close.map(|info| info.code.number());
             assert_eq!(closed, code, "{steps:?}");
         }
+    }
+
+    /// Snapshots of a channel that a port drives, and how often their callback was called.
+    fn counted() -> (Port, Snapshots, Arc<AtomicUsize>) {
+        let shared = Shared::new();
+        let snapshots = Snapshots::new(Arc::clone(&shared));
+        let calls = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&calls);
+        snapshots.on_change(move || {
+            counted.fetch_add(1, Ordering::Relaxed);
+        });
+        (Port::new(shared), snapshots, calls)
+    }
+
+    #[test]
+    fn on_change_is_called_once_until_somebody_looks() {
+        let (port, mut snapshots, calls) = counted();
+        let mut cx = Context::from_waker(Waker::noop());
+        let calls = || calls.load(Ordering::Relaxed);
+        assert_eq!(calls(), 1, "at once, as nobody has looked");
+        for step in [Open, Data("a"), Data("b")] {
+            happen(step, &port);
+        }
+        assert_eq!(calls(), 1, "nobody has looked yet");
+        assert!(snapshots.has_changed());
+        assert_eq!(snapshots.latest().text(), "b");
+        assert!(!snapshots.has_changed());
+        happen(Data("c"), &port);
+        happen(Data("d"), &port);
+        assert_eq!(calls(), 2);
+        let polled = Pin::new(&mut snapshots).poll_next(&mut cx);
+        assert!(matches!(polled, Poll::Ready(Some(snapshot)) if snapshot.text() == "d"));
+        happen(Lost, &port);
+        assert_eq!(calls(), 3, "polling is looking");
+        assert_eq!(snapshots.latest().state, Done);
+        drop(port);
+        assert_eq!(calls(), 3, "nothing comes behind the end");
+    }
+
+    #[test]
+    fn on_change_is_called_at_once_only_for_what_is_new() {
+        let (_port, snapshots, _) = counted();
+        snapshots.latest();
+        snapshots.on_change(|| panic!("there is nothing new"));
+    }
+
+    #[test]
+    fn a_second_callback_takes_the_place_of_the_first() {
+        let (port, snapshots, calls) = counted();
+        let (called, second) = mpsc::channel();
+        snapshots.on_change(move || called.send(()).unwrap());
+        snapshots.latest();
+        happen(Open, &port);
+        assert_eq!(
+            (calls.load(Ordering::Relaxed), second.try_iter().count()),
+            (1, 2)
+        );
+        assert_eq!(Arc::strong_count(&calls), 1, "the first is dropped");
+    }
+
+    #[test]
+    fn on_change_may_look_and_drop_on_the_thread_of_the_change() {
+        let shared = Shared::new();
+        let receiver = Receiver::new(Handle::new(Arc::clone(&shared)));
+        let snapshots = Snapshots::of(receiver);
+        snapshots.latest();
+        let shown = Arc::new(std::sync::Mutex::new(Some(snapshots)));
+        let held = Arc::clone(&shown);
+        let (called, calls) = mpsc::channel();
+        let callback = move || {
+            // Dropping the channel's last handle closes it: looking, dropping and closing take the lock.
+            let snapshots = held.lock().unwrap().take().expect("it is called once");
+            let text = snapshots.latest().text().to_owned();
+            drop(snapshots);
+            called.send((text, thread::current().id())).unwrap();
+        };
+        // It is not called at once, which would be under the lock of this test.
+        shown.lock().unwrap().as_ref().unwrap().on_change(callback);
+        let driver = thread::spawn(move || {
+            let port = Port::new(shared);
+            happen(Data("a"), &port);
+            happen(Data("b"), &port);
+            thread::current().id()
+        });
+        let driver = driver.join().unwrap();
+        assert_eq!(calls.iter().collect::<Vec<_>>(), [("a".to_owned(), driver)]);
+    }
+
+    #[test]
+    fn dropped_snapshots_call_nobody() {
+        let (port, snapshots, calls) = counted();
+        snapshots.latest();
+        let state = snapshots.shared.lock();
+        let taken: Vec<_> = state.inbox.watchers.called_after(state.version()).collect();
+        drop(state);
+        drop(snapshots);
+        happen(Data("a"), &port);
+        // Whoever has taken a waker may come to it late.
+        taken.into_iter().for_each(Waker::wake);
+        assert_eq!(calls.load(Ordering::Relaxed), 1, "at once, before");
+        assert_eq!(Arc::strong_count(&calls), 1, "the callback is dropped");
     }
 }

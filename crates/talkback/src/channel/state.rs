@@ -2,7 +2,7 @@
 //!
 //! It is three things: the [`Outbox`], what waits to go out; the [`Inbox`], what has come in; and the
 //! [`Lifecycle`], how far the connection has come and how it ended. Handles and driver meet here, and
-//! nobody holds the lock while foreign code runs: wakers are called after it is released.
+//! nobody holds the lock while foreign code runs: wakers and callbacks are called after it is released.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -112,11 +112,13 @@ impl Locked<'_> {
 
     /// Wakes everyone who looks at the channel from outside.
     pub(crate) fn wake_observers(&mut self) {
-        self.version += 1;
         let receiver = self.inbox.take_receiver();
         let wakers = self.waits.take(WaitFor::Change);
+        let calls: Vec<_> = self.inbox.watchers.called_after(self.version).collect();
+        self.version += 1;
         self.wake.extend(receiver);
         self.wake.extend(wakers);
+        self.wake.extend(calls);
     }
 
     /// Begins to close, unless that has happened before.

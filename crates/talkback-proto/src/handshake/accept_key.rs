@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use sha1::{Digest as _, Sha1};
+use sha1_smol::Sha1;
 
 /// The string that a server appends to the client's key (RFC 6455 §1.3).
 const KEY_GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
@@ -19,9 +19,7 @@ const KEY_GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 /// ```
 #[must_use]
 pub fn accept_key(key: &str) -> String {
-    let digest = Sha1::new()
-        .chain_update(key.as_bytes())
-        .chain_update(KEY_GUID)
-        .finalize();
-    STANDARD.encode(digest)
+    let mut digest = Sha1::from(key);
+    digest.update(KEY_GUID);
+    STANDARD.encode(digest.digest().bytes())
 }

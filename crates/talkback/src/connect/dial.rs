@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, timeout_at};
 
 /// How long an address has before the next one is tried beside it (RFC 8305 §5).
 const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
@@ -29,19 +29,23 @@ pub(crate) async fn dial(addresses: impl IntoIterator<Item = SocketAddr>) -> io:
             let none = || io::Error::new(io::ErrorKind::NotFound, "the host has no address");
             return Err(first_error.unwrap_or_else(none));
         }
-        tokio::select! {
-            biased;
-            Some(outcome) = attempts.join_next() => match outcome {
-                Ok(Ok(stream)) => return Ok(stream),
-                Ok(Err(error)) => {
-                    first_error.get_or_insert(error);
-                    next_attempt = Instant::now();
-                }
-                Err(error) => {
-                    first_error.get_or_insert(io::Error::other(error));
-                }
-            },
-            () = sleep_until(next_attempt), if !waiting.is_empty() => {
+        let attempt = attempts.join_next();
+        let ended = if waiting.is_empty() {
+            attempt.await
+        } else {
+            timeout_at(next_attempt, attempt).await.unwrap_or(None)
+        };
+        match ended {
+            Some(Ok(Ok(stream))) => return Ok(stream),
+            Some(Ok(Err(error))) => {
+                first_error.get_or_insert(error);
+                next_attempt = Instant::now();
+            }
+            Some(Err(error)) => {
+                first_error.get_or_insert(io::Error::other(error));
+            }
+            None => {
+                // None is under way, or those that are have had their time.
                 if let Some(address) = waiting.pop_front() {
                     attempts.spawn(TcpStream::connect(address));
                 }

@@ -2,13 +2,12 @@
 
 use std::cell::RefCell;
 use std::io;
-use std::pin::Pin;
+use std::pin::pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::BytesMut;
 use talkback_proto::READ_SIZE;
-use tokio::io::AsyncRead;
-use tokio_util::io::poll_read_buf;
+use tokio::io::{AsyncRead, AsyncReadExt};
 
 /// A connection holds a buffer only from a read to the last message out of it, so a thread rarely
 /// needs a second one.
@@ -29,7 +28,7 @@ pub(crate) fn poll_read<T: AsyncRead + Unpin>(
     cx: &mut Context<'_>,
 ) -> Poll<io::Result<BytesMut>> {
     let mut buffer = take();
-    let outcome = poll_read_buf(Pin::new(io), cx, &mut buffer);
+    let outcome = pin!(io.read_buf(&mut buffer)).poll(cx);
     if !matches!(outcome, Poll::Ready(Ok(1..))) {
         give_back(std::mem::take(&mut buffer));
     }

@@ -1,7 +1,7 @@
 //! A socket and its transport: writing, reading, waiting, and letting go.
 
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -10,8 +10,7 @@ use bytes::{Buf, BufMut};
 use talkback_proto::{
     CloseFrame, CloseInfo, Compression, Delivery, Incoming, Message, Output, SendError,
 };
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio_util::io::{poll_read_buf, poll_write_buf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use crate::error::Error;
 use crate::socket::{Lost, SendProgress, Socket};
@@ -202,7 +201,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
         };
         self.connection.resume_keepalive(now);
         let outcome = match self.connection.space() {
-            Some(mut space) => ready!(poll_read_buf(Pin::new(io), cx, &mut space)),
+            Some(mut space) => ready!(pin!(io.read_buf(&mut space)).poll(cx)),
             None => ready!(buffers::poll_read(io, cx)).map(|buffer| {
                 self.input = buffer;
                 self.input.len()
@@ -239,7 +238,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
             if !output.has_remaining() {
                 break;
             }
-            match ready!(poll_write_once(Pin::new(&mut *io), cx, output)) {
+            match ready!(poll_write_once(io, cx, output)) {
                 Ok(0) => return Poll::Ready(self.fail_write(io::ErrorKind::WriteZero.into())),
                 Ok(_) => {
                     self.needs_flush = true;
@@ -331,7 +330,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
             return false;
         };
         let mut space = (&mut self.input).limit(LIFE_SIZE);
-        match poll_read_buf(Pin::new(io), cx, &mut space) {
+        match pin!(io.read_buf(&mut space)).poll(cx) {
             Poll::Pending => false,
             Poll::Ready(Ok(0)) => {
                 self.connection.handle_end(ENDED);
@@ -431,16 +430,16 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Socket for WebSocket<T> {
 }
 
 /// Writes once, and advances `output` by what was taken.
-fn poll_write_once<T: AsyncWrite>(
-    io: Pin<&mut T>,
+fn poll_write_once<T: AsyncWrite + Unpin>(
+    io: &mut T,
     cx: &mut Context<'_>,
     output: &mut Output,
 ) -> Poll<io::Result<usize>> {
     let chunk = output.chunk();
     if chunk.len() < output.remaining() {
-        return poll_write_buf(io, cx, output);
+        return pin!(io.write_buf(output)).poll(cx);
     }
-    let size = ready!(io.poll_write(cx, chunk))?;
+    let size = ready!(Pin::new(io).poll_write(cx, chunk))?;
     output.advance(size);
     Poll::Ready(Ok(size))
 }

@@ -1,9 +1,10 @@
 //! The one alias for the platform: `cfg(browser)` is wasm in a browser or a worker.
 
-use cfg_aliases::cfg_aliases;
-
 fn main() {
-    cfg_aliases! {
-        browser: { all(target_family = "wasm", target_os = "unknown") },
+    println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rustc-check-cfg=cfg(browser)");
+    let target = |what| std::env::var(format!("CARGO_CFG_TARGET_{what}")).unwrap_or_default();
+    if target("FAMILY") == "wasm" && target("OS") == "unknown" {
+        println!("cargo::rustc-cfg=browser");
     }
 }

@@ -51,13 +51,11 @@ pub(crate) fn negotiated(byte: u8) -> (Role, DeflateParameters) {
     } else {
         WindowBits::MAX
     };
-    let parameters = DeflateParameters {
-        server_no_context_takeover: byte & 2 != 0,
-        client_no_context_takeover: byte & 4 != 0,
-        server_max_window_bits: bits,
-        client_max_window_bits: bits,
-        ..DeflateParameters::default()
-    };
+    let parameters = DeflateParameters::default()
+        .server_no_context_takeover(byte & 2 != 0)
+        .client_no_context_takeover(byte & 4 != 0)
+        .server_max_window_bits(bits)
+        .client_max_window_bits(bits);
     (role, parameters)
 }
 

@@ -81,10 +81,8 @@ fn offers(lines: &[HeaderValue]) -> Result<Vec<ExtensionOffer>, Refusal> {
 /// Whether a client would send this header.
 fn is_client_content(value: HeaderValue) -> bool {
     let url = WsUrl::parse("ws://server.example.com/").expect("a URL");
-    let options = ClientOptions {
-        extensions: Some(value),
-        ..ClientOptions::default()
-    };
+    let mut options = ClientOptions::default();
+    options.extensions = Some(value);
     match ClientHandshake::new(&url, options, *b"the sample nonce") {
         Ok(_) => true,
         Err(HandshakeError::InvalidExtensions) => false,

@@ -25,10 +25,7 @@ impl<'a> Plan<'a> {
         let limits = if prefix[0] & 1 == 0 {
             HeadLimits::default()
         } else {
-            HeadLimits {
-                size_max: 300,
-                headers_max: 8,
-            }
+            HeadLimits::default().size_max(300).headers_max(8)
         };
         Some(Self {
             limits,
@@ -95,10 +92,7 @@ pub(crate) fn check_response_to_head(bytes: &[u8], status: u16) {
 
 /// How many bytes of the body are not there.
 fn read_response(bytes: &[u8], status: u16) -> usize {
-    let mut reader = HeadReader::new(HeadLimits {
-        size_max: 64 * 1024,
-        ..HeadLimits::default()
-    });
+    let mut reader = HeadReader::new(HeadLimits::default().size_max(64 * 1024));
     let size = reader.handle(bytes).expect("a head of ours is well-formed");
     let size = size.expect("a head of ours is whole");
     let response = reader.response().expect("an answer of ours is a response");

@@ -78,11 +78,7 @@ impl Plan {
         let limits = if flags & SMALL_LIMITS == 0 {
             Limits::default()
         } else {
-            Limits {
-                message_size_max: 1000,
-                fragments_max: 5,
-                ..Limits::default()
-            }
+            Limits::default().message_size_max(1000).fragments_max(5)
         };
         Some(Self {
             role,

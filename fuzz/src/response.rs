@@ -35,13 +35,11 @@ pub fn check(input: &[u8]) {
 /// (RFC 6455 §1.3).
 fn client() -> ClientHandshake {
     let url = WsUrl::parse("ws://server.example.com/chat").expect("a URL");
-    let options = ClientOptions {
-        subprotocols: SUBPROTOCOLS.map(str::to_owned).to_vec(),
-        extensions: Some(http::HeaderValue::from_static(
-            "permessage-deflate; client_max_window_bits",
-        )),
-        ..ClientOptions::default()
-    };
+    let mut options = ClientOptions::default();
+    options.subprotocols = SUBPROTOCOLS.map(str::to_owned).to_vec();
+    options.extensions = Some(http::HeaderValue::from_static(
+        "permessage-deflate; client_max_window_bits",
+    ));
     ClientHandshake::new(&url, options, *b"the sample nonce").expect("options that may be sent")
 }
 

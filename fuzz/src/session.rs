@@ -52,7 +52,7 @@ pub fn check_plan(plan: &Plan, prepare: impl Fn(Connection) -> Connection, cost:
 /// buffer grows to twice what it had.
 fn heap_bound(plan: &Plan, cost: Cost) -> usize {
     let arrived = plan.wire.len();
-    let message_size_max = usize::try_from(plan.limits.message_size_max).unwrap_or(usize::MAX);
+    let message_size_max = usize::try_from(plan.limits.message_size_limit()).unwrap_or(usize::MAX);
     let message = (cost.ratio * arrived).min(message_size_max.saturating_mul(2));
     2 * arrived + message + cost.base
 }

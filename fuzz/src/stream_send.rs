@@ -4,8 +4,8 @@ use std::time::Instant;
 
 use bytes::Buf;
 use talkback_proto::{
-    CloseCause, CloseCode, CloseFrame, Compression, Connection, DeflateParameters, Fin, Incoming,
-    Limits, Message, MessageKind, Role, SendError,
+    CloseCause, CloseCode, CloseFrame, Compression, Connection, DeflateParameters, DeflateTuning,
+    Fin, Incoming, Limits, Message, MessageKind, Role, SendError,
 };
 use talkback_testing::heap;
 use talkback_testing::reference::Reference;
@@ -39,8 +39,9 @@ pub fn check(input: &[u8]) {
     let [negotiated, tuning, first, second, rest @ ..] = input else {
         return;
     };
-    let (role, mut parameters) = deflate::negotiated(*negotiated);
-    parameters.tuning.threshold = usize::from(tuning & 0x7F);
+    let (role, parameters) = deflate::negotiated(*negotiated);
+    let tuning = DeflateTuning::default().threshold(usize::from(tuning & 0x7F));
+    let parameters = parameters.tuning(tuning);
     let parameters = (negotiated & PLAIN == 0).then_some(parameters);
     let calls = script::read(rest);
     let expected = Expected::of(&calls);
@@ -228,21 +229,11 @@ struct Payloads {
 impl Payloads {
     fn new(role: Role, parameters: Option<&DeflateParameters>) -> Self {
         let deflate = parameters.copied().unwrap_or_default();
-        let (is_alone, bits) = match role {
-            Role::Client => (
-                deflate.client_no_context_takeover,
-                deflate.client_max_window_bits,
-            ),
-            Role::Server => (
-                deflate.server_no_context_takeover,
-                deflate.server_max_window_bits,
-            ),
-        };
         Self {
             inflate: Reference::default(),
             is_negotiated: parameters.is_some(),
-            is_context_kept: !is_alone,
-            distance_max: 1 << bits.get(),
+            is_context_kept: deflate.has_context_takeover(role),
+            distance_max: 1 << deflate.window_bits(role).get(),
         }
     }
 

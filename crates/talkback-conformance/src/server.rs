@@ -113,10 +113,7 @@ pub fn reset(stream: &TcpStream) {
 
 async fn read_request<T: AsyncRead + Unpin>(io: &mut T) -> io::Result<(Request<()>, BytesMut)> {
     let invalid = |error| io::Error::new(io::ErrorKind::InvalidData, error);
-    let mut reader = HeadReader::new(HeadLimits {
-        size_max: HEAD_SIZE_MAX,
-        ..HeadLimits::default()
-    });
+    let mut reader = HeadReader::new(HeadLimits::default().size_max(HEAD_SIZE_MAX));
     let mut bytes = BytesMut::new();
     loop {
         bytes.clear();

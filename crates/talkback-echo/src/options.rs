@@ -80,7 +80,7 @@ impl EchoOptions {
     /// The largest message in bytes; 16 MiB by default.
     #[must_use]
     pub fn message_size_max(mut self, bytes: u64) -> Self {
-        self.limits.message_size_max = bytes;
+        self.limits = self.limits.message_size_max(bytes);
         self
     }
 

@@ -297,8 +297,10 @@ impl Connection {
         self.keepalive.as_ref().is_some_and(Watch::has_written)
     }
 
-    /// Asks a silent peer for a sign of life, or, with `None`, leaves it in peace.
-    pub fn set_keepalive(&mut self, keepalive: Option<Keepalive>, now: Instant) {
+    /// Asks a silent peer for a sign of life, or, with [`Keepalive::OFF`], leaves it in peace, as is
+    /// the default.
+    pub fn set_keepalive(&mut self, keepalive: impl Into<Keepalive>, now: Instant) {
+        let keepalive = Some(keepalive.into()).filter(|options| !options.is_off());
         self.keepalive = keepalive.map(|options| Watch::new(options, now));
     }
 

@@ -35,21 +35,11 @@ pub(crate) struct Deflate {
 
 impl Deflate {
     pub(crate) fn new(role: Role, parameters: &DeflateParameters) -> Self {
-        let server = (
-            parameters.server_no_context_takeover,
-            parameters.server_max_window_bits,
-        );
-        let client = (
-            parameters.client_no_context_takeover,
-            parameters.client_max_window_bits,
-        );
-        let ((ours_alone, window_bits), (theirs_alone, _)) = match role {
-            Role::Client => (client, server),
-            Role::Server => (server, client),
-        };
+        let takeover = |role| Takeover::if_agreed(parameters.has_context_takeover(role));
+        let window_bits = parameters.window_bits(role);
         Self {
-            inflater: Inflater::new(Takeover::unless(theirs_alone)),
-            deflater: Deflater::new(Takeover::unless(ours_alone), window_bits, parameters.tuning),
+            inflater: Inflater::new(takeover(role.peer())),
+            deflater: Deflater::new(takeover(role), window_bits, parameters.tuning),
         }
     }
 }

@@ -6,13 +6,21 @@ use std::time::Duration;
 ///
 /// ```
 /// use talkback_proto::Limits;
-/// let limits = Limits { message_size_max: 64 * 1024, ..Limits::default() };
-/// # assert_eq!(limits.fragments_max, 131_072);
+/// let limits = Limits::default().message_size_max(64 * 1024);
+/// assert_eq!(limits.message_size_limit(), 64 * 1024);
+/// assert_eq!(limits.fragments_limit(), 131_072);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// The largest message in bytes, over all its fragments; 16 MiB by default. A larger one
-    /// fails the connection with 1009 as soon as a header declares it.
+    message_size_max: u64,
+    fragments_max: u32,
+    write_buffer_max: usize,
+    close_timeout: Duration,
+}
+
+impl Limits {
+    /// Sets the largest message in bytes, over all its fragments; 16 MiB by default. A larger one
+    /// fails the connection with 1009 as soon as a header declares it (RFC 6455 §10.4).
     ///
     /// Of a compressed message the bytes that come out of it count, while they come out. The bytes
     /// on the wire, of which nothing is kept, may be twice the limit and 1 KiB, since what does not
@@ -21,17 +29,58 @@ pub struct Limits {
     /// Memory is reserved for at most 16 times what has come of a message. One that is given out in
     /// pieces counts as any other. Where memory has 32-bit addresses,
     /// 2 GiB are the most.
-    pub message_size_max: u64,
-    /// The most frames in one message; 131,072 by default. One more fails with 1008.
-    pub fragments_max: u32,
-    /// How many bytes may wait to be written before sending waits; 64 KiB by default. The
-    /// message in hand comes on top.
-    pub write_buffer_max: usize,
-    /// How long the closing handshake may take before the transport is dropped; 10 s by default.
-    pub close_timeout: Duration,
-}
+    #[must_use]
+    pub const fn message_size_max(mut self, bytes: u64) -> Self {
+        self.message_size_max = bytes;
+        self
+    }
 
-impl Limits {
+    /// Sets the most frames in one message; 131,072 by default. One more fails the connection with
+    /// 1008.
+    #[must_use]
+    pub const fn fragments_max(mut self, count: u32) -> Self {
+        self.fragments_max = count;
+        self
+    }
+
+    /// Sets how many bytes may wait to be written before sending waits; 64 KiB by default. The
+    /// message in hand comes on top.
+    #[must_use]
+    pub const fn write_buffer_max(mut self, bytes: usize) -> Self {
+        self.write_buffer_max = bytes;
+        self
+    }
+
+    /// Sets how long the closing handshake may take before the transport is dropped; 10 s by
+    /// default (RFC 6455 §7.1.1).
+    #[must_use]
+    pub const fn close_timeout(mut self, timeout: Duration) -> Self {
+        self.close_timeout = timeout;
+        self
+    }
+
+    /// How large a message may be, in bytes: [`message_size_max`](Self::message_size_max).
+    pub const fn message_size_limit(&self) -> u64 {
+        self.message_size_max
+    }
+
+    /// How many frames a message may have: [`fragments_max`](Self::fragments_max).
+    #[inline]
+    pub const fn fragments_limit(&self) -> u32 {
+        self.fragments_max
+    }
+
+    /// How many bytes may wait before sending waits: [`write_buffer_max`](Self::write_buffer_max).
+    #[inline]
+    pub const fn write_buffer_limit(&self) -> usize {
+        self.write_buffer_max
+    }
+
+    /// How long the closing handshake may take: [`close_timeout`](Self::close_timeout).
+    pub const fn time_to_close(&self) -> Duration {
+        self.close_timeout
+    }
+
     /// The largest message in bytes that is allowed, and that memory can hold.
     #[inline]
     pub(crate) fn size_max(&self) -> u64 {

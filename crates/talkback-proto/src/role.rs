@@ -8,3 +8,13 @@ pub enum Role {
     /// The end that accepted it.
     Server,
 }
+
+impl Role {
+    /// The other end's.
+    pub(crate) fn peer(self) -> Self {
+        match self {
+            Self::Client => Self::Server,
+            Self::Server => Self::Client,
+        }
+    }
+}

@@ -73,7 +73,7 @@ pub struct Connect {
     pub(crate) limits: Limits,
     pub(crate) head_limits: Option<HeadLimits>,
     pub(crate) timeout: Duration,
-    pub(crate) keepalive: Option<Option<Keepalive>>,
+    pub(crate) keepalive: Option<Keepalive>,
     pub(crate) compression: Option<Option<DeflateOffer>>,
     /// Whether it waits for others that connect to the same address.
     pub(crate) is_one_at_a_time: bool,
@@ -160,9 +160,10 @@ impl Connect {
         self
     }
 
-    /// Sets the keepalive, or with `None` does without. A channel has one by default (20 s, 20 s), a
-    /// `WebSocket` has none, as it can only act while it is polled.
-    pub fn keepalive(mut self, keepalive: impl Into<Option<Keepalive>>) -> Self {
+    /// Sets the keepalive: a [`Keepalive`], a [`Duration`] for both of its times, or
+    /// [`Keepalive::OFF`]. A channel has one by default (20 s, 20 s), a `WebSocket` has none, as it can
+    /// only act while it is polled.
+    pub fn keepalive(mut self, keepalive: impl Into<Keepalive>) -> Self {
         self.keepalive = Some(keepalive.into());
         self
     }

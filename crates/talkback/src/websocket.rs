@@ -156,7 +156,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
     ///
     /// A peer that does not answer in time ends the connection with
     /// [`CloseCause::KeepaliveTimeout`](crate::CloseCause::KeepaliveTimeout).
-    pub fn set_keepalive(&mut self, keepalive: Option<Keepalive>) {
+    pub fn set_keepalive(&mut self, keepalive: impl Into<Keepalive>) {
         self.connection.set_keepalive(keepalive, now());
     }
 

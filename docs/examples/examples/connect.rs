@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::time::Duration;
 
-use talkback::{Keepalive, WebSocketChannel};
+use talkback::WebSocketChannel;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -27,10 +27,7 @@ async fn with_options() -> Result<Option<String>, Box<dyn Error>> {
         .native(|connect| {
             connect
                 .header("Authorization", "Bearer …")
-                .keepalive(Keepalive {
-                    interval: Duration::from_secs(30),
-                    timeout: Duration::from_secs(10),
-                })
+                .keepalive(Duration::from_secs(30))
         })
         .channel();
     channel.ready().await?;

@@ -12,10 +12,7 @@ use crate::outcome::{End, Event, Failure, Outcome};
 use crate::stream::Stream;
 
 pub(crate) fn receive(case: &Case) -> Outcome {
-    let limits = Limits {
-        message_size_max: SIZE_MAX as u64,
-        ..Limits::default()
-    };
+    let limits = Limits::default().message_size_max(SIZE_MAX as u64);
     let mut connection = match case.role {
         Role::Client => Connection::client(limits, || [1, 2, 3, 4]),
         Role::Server => Connection::server(limits),

@@ -38,10 +38,10 @@ fn with_deflate(connection: Connection, case: &Case) -> Connection {
 
 /// As talkback's ends agree by default; the level is every zlib's default.
 pub(super) fn deflate(case: &Case) -> Option<DeflateParameters> {
-    (case.kind == Kind::Compressed).then(|| DeflateParameters {
-        server_no_context_takeover: true,
-        client_no_context_takeover: true,
-        ..DeflateParameters::default()
+    (case.kind == Kind::Compressed).then(|| {
+        DeflateParameters::default()
+            .server_no_context_takeover(true)
+            .client_no_context_takeover(true)
     })
 }
 

@@ -77,15 +77,18 @@ fn the_limits_told_are_the_defaults() {
         HeadLimits::default(),
         Keepalive::default(),
     );
-    let fragments = limits.fragments_max.to_string();
+    let fragments = limits.fragments_limit().to_string();
     let (thousands, rest) = fragments.split_at(fragments.len() - 3);
     let fragments = format!("{thousands},{rest}");
-    let message = format!("{} MiB", limits.message_size_max / 1024 / 1024);
-    let write = format!("{} KiB", limits.write_buffer_max / 1024);
-    let close = seconds(limits.close_timeout);
-    let (interval, timeout) = (seconds(keepalive.interval), seconds(keepalive.timeout));
-    let head_size = format!("{} KiB", head.size_max / 1024);
-    let headers = head.headers_max.to_string();
+    let message = format!("{} MiB", limits.message_size_limit() / 1024 / 1024);
+    let write = format!("{} KiB", limits.write_buffer_limit() / 1024);
+    let close = seconds(limits.time_to_close());
+    let (interval, timeout) = (
+        seconds(keepalive.ping_after()),
+        seconds(keepalive.end_after()),
+    );
+    let head_size = format!("{} KiB", head.size_limit() / 1024);
+    let headers = head.headers_limit().to_string();
     let handshake = "10 s".to_owned();
     for (path, told) in [
         (

@@ -135,10 +135,7 @@ pub(crate) async fn comes_behind_a_large_message(backend: &dyn Backend) -> Outco
 }
 
 pub(crate) async fn ends_though_the_peer_never_answers(backend: &dyn Backend) -> Outcome {
-    let limits = Limits {
-        close_timeout: Duration::from_millis(200),
-        ..Limits::default()
-    };
+    let limits = Limits::default().close_timeout(Duration::from_millis(200));
     let options = Options {
         limits,
         ..Options::default()

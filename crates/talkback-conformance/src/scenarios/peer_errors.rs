@@ -89,10 +89,7 @@ pub(crate) async fn close_body_of_one_byte(backend: &dyn Backend) -> Outcome {
 
 pub(crate) async fn message_over_the_limit(backend: &dyn Backend) -> Outcome {
     let options = Options {
-        limits: Limits {
-            message_size_max: 1024,
-            ..Limits::default()
-        },
+        limits: Limits::default().message_size_max(1024),
         ..Options::default()
     };
     let mut channel = backend.open(&Behaviour::ECHO, options);

@@ -59,10 +59,7 @@ pub(crate) async fn full_makes_send_wait(backend: &dyn Backend) -> Outcome {
 }
 
 pub(crate) async fn full_does_not_keep_close_from_ending(backend: &dyn Backend) -> Outcome {
-    let limits = Limits {
-        close_timeout: Duration::from_millis(200),
-        ..Limits::default()
-    };
+    let limits = Limits::default().close_timeout(Duration::from_millis(200));
     let options = Options {
         limits,
         ..Options::default()

@@ -183,7 +183,9 @@ async fn options_for_native_programs_are_passed_over() {
     let mut channel = Page::connect(&Behaviour::ECHO).native(native).channel();
     exchange(&mut channel, "open".into()).await;
     // To do without is what a page does anyway.
-    let mut channel = Page::connect(&Behaviour::ECHO).keepalive(None).channel();
+    let mut channel = Page::connect(&Behaviour::ECHO)
+        .keepalive(Keepalive::OFF)
+        .channel();
     exchange(&mut channel, "open".into()).await;
 }
 

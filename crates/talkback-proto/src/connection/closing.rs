@@ -34,7 +34,7 @@ impl Connection {
     /// Starts the close timeout, unless it runs: for a caller that has more to send before it
     /// [`close`](Self::close)s, and wants the end by then.
     pub fn start_close_timeout(&mut self, now: Instant) {
-        if let Some(deadline) = now.checked_add(self.limits.close_timeout) {
+        if let Some(deadline) = now.checked_add(self.limits.time_to_close()) {
             self.set_close_deadline(deadline);
         }
     }

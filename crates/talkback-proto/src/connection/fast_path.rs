@@ -35,7 +35,7 @@ impl WholeFrame {
     #[inline]
     pub(super) fn take(bytes: &mut [u8], role: Role, limits: &Limits) -> Option<Self> {
         let (kind, key, range) = decode(bytes, role)?;
-        if (range.len() as u64 > limits.size_max()) | (limits.fragments_max == 0) {
+        if (range.len() as u64 > limits.size_max()) | (limits.fragments_limit() == 0) {
             return None;
         }
         if let Some(key) = key {
@@ -121,10 +121,7 @@ mod tests {
 
     #[test]
     fn what_is_no_whole_message_is_left_as_it_is() {
-        let limits = Limits {
-            message_size_max: 1000,
-            ..Limits::default()
-        };
+        let limits = Limits::default().message_size_max(1000);
         for (role, peers, own) in [
             (Role::Server, Some(KEY), None),
             (Role::Client, None, Some(KEY)),

@@ -4,20 +4,76 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-/// When a silent peer is asked for a sign of life, and when it is given up.
+/// When a silent peer is asked for a sign of life, and when it is given up (RFC 6455 §5.5.2).
+///
+/// ```
+/// use std::time::Duration;
+/// use talkback_proto::Keepalive;
+///
+/// let seconds = Duration::from_secs;
+/// assert_eq!(Keepalive::from(seconds(20)), Keepalive::default());
+/// let eager = Keepalive::default().interval(seconds(5)).timeout(seconds(2));
+/// assert_eq!((eager.ping_after(), eager.end_after()), (seconds(5), seconds(2)));
+/// assert!(Keepalive::OFF.is_off());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Keepalive {
-    /// How long nothing may come before a ping is sent; 20 s by default.
-    pub interval: Duration,
-    /// How long nothing may come after the ping before the connection is given up; 20 s by default.
-    pub timeout: Duration,
+    interval: Duration,
+    timeout: Duration,
+}
+
+impl Keepalive {
+    /// No pings, and no end for silence.
+    pub const OFF: Self = Self {
+        interval: Duration::MAX,
+        timeout: Duration::MAX,
+    };
+
+    /// Sets how long nothing may come before a ping is sent; 20 s by default. With
+    /// [`Duration::MAX`] none is sent.
+    #[must_use]
+    pub const fn interval(mut self, interval: Duration) -> Self {
+        self.interval = interval;
+        self
+    }
+
+    /// Sets how long nothing may come after the ping before the connection is given up; 20 s by
+    /// default. With [`Duration::MAX`] it never is.
+    #[must_use]
+    pub const fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// How long nothing may come before a ping is sent: [`interval`](Self::interval).
+    pub const fn ping_after(self) -> Duration {
+        self.interval
+    }
+
+    /// How long nothing may come after the ping before the connection is given up:
+    /// [`timeout`](Self::timeout).
+    pub const fn end_after(self) -> Duration {
+        self.timeout
+    }
+
+    /// Whether no pings are sent.
+    pub fn is_off(self) -> bool {
+        self.interval == Duration::MAX
+    }
 }
 
 impl Default for Keepalive {
     fn default() -> Self {
+        Duration::from_secs(20).into()
+    }
+}
+
+/// A ping after that long a silence, and that long for something to come after it.
+impl From<Duration> for Keepalive {
+    fn from(time: Duration) -> Self {
         Self {
-            interval: Duration::from_secs(20),
-            timeout: Duration::from_secs(20),
+            interval: time,
+            timeout: time,
         }
     }
 }
@@ -201,11 +257,7 @@ mod tests {
 
     #[test]
     fn an_endless_interval_is_no_deadline() {
-        let options = Keepalive {
-            interval: Duration::MAX,
-            timeout: Duration::MAX,
-        };
-        assert_eq!(Watch::new(options, Instant::now()).deadline(), None);
+        assert_eq!(Watch::new(Keepalive::OFF, Instant::now()).deadline(), None);
     }
 
     #[test]

@@ -358,8 +358,10 @@ impl FrameReader {
             return Err(ProtocolError::UnexpectedContinuation);
         };
         message.count = message.count.saturating_add(1);
-        if message.count > self.limits.fragments_max {
-            return Err(ProtocolError::TooManyFragments(self.limits.fragments_max));
+        if message.count > self.limits.fragments_limit() {
+            return Err(ProtocolError::TooManyFragments(
+                self.limits.fragments_limit(),
+            ));
         }
         let size = message.size.saturating_add(payload_size);
         let size_max = self.limits.size_max();

@@ -1,5 +1,7 @@
 //! What the two ends of permessage-deflate agree on, and what each chooses for itself.
 
+use crate::role::Role;
+
 /// A number from `MIN` to `MAX`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Bounded<const MIN: u8, const MAX: u8>(u8);
@@ -36,16 +38,42 @@ pub type CompressionLevel = Bounded<0, 9>;
 pub type MemoryLevel = Bounded<1, 9>;
 
 /// How this end compresses; nothing of it is negotiated.
+///
+/// ```
+/// use talkback_proto::{CompressionLevel, DeflateTuning};
+/// let fastest = CompressionLevel::new(1).unwrap();
+/// let tuning = DeflateTuning::default().level(fastest).threshold(0);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DeflateTuning {
-    /// How much work it is; 6 by default.
-    pub level: CompressionLevel,
-    /// How much memory it takes; 8 by default. A context has 140 KiB to 490 KiB, by this and by
-    /// the window.
-    pub memory_level: MemoryLevel,
-    /// Messages below this many bytes are sent as they are; 1,024 by default, since what fits one
+    pub(crate) level: CompressionLevel,
+    pub(crate) memory_level: MemoryLevel,
+    pub(crate) threshold: usize,
+}
+
+impl DeflateTuning {
+    /// Sets how much work it is; 6 by default.
+    #[must_use]
+    pub const fn level(mut self, level: CompressionLevel) -> Self {
+        self.level = level;
+        self
+    }
+
+    /// Sets how much memory it takes; 8 by default. A context has 140 KiB to 490 KiB, by this and
+    /// by the window.
+    #[must_use]
+    pub const fn memory_level(mut self, level: MemoryLevel) -> Self {
+        self.memory_level = level;
+        self
+    }
+
+    /// Sets below how many bytes a message is sent as it is; 1,024 by default, since what fits one
     /// TCP segment anyway is not worth it.
-    pub threshold: usize,
+    #[must_use]
+    pub const fn threshold(mut self, bytes: usize) -> Self {
+        self.threshold = bytes;
+        self
+    }
 }
 
 impl Default for DeflateTuning {
@@ -64,16 +92,66 @@ impl Default for DeflateTuning {
 /// [`Connection::with_deflate`](crate::Connection::with_deflate).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DeflateParameters {
-    /// Whether each message of the server can be decompressed alone.
-    pub server_no_context_takeover: bool,
-    /// Whether each message of the client can be decompressed alone.
-    pub client_no_context_takeover: bool,
-    /// The window that the server keeps to. Where a server keeps to 8 bits, it is 9 here.
-    pub server_max_window_bits: WindowBits,
-    /// The window that the client keeps to.
-    pub client_max_window_bits: WindowBits,
-    /// How this end compresses.
-    pub tuning: DeflateTuning,
+    pub(crate) server_no_context_takeover: bool,
+    pub(crate) client_no_context_takeover: bool,
+    pub(crate) server_max_window_bits: WindowBits,
+    pub(crate) client_max_window_bits: WindowBits,
+    pub(crate) tuning: DeflateTuning,
+}
+
+impl DeflateParameters {
+    /// Sets whether each message of the server can be decompressed alone (RFC 7692 §7.1.1.1).
+    #[must_use]
+    pub const fn server_no_context_takeover(mut self, is_alone: bool) -> Self {
+        self.server_no_context_takeover = is_alone;
+        self
+    }
+
+    /// Sets whether each message of the client can be decompressed alone (RFC 7692 §7.1.1.2).
+    #[must_use]
+    pub const fn client_no_context_takeover(mut self, is_alone: bool) -> Self {
+        self.client_no_context_takeover = is_alone;
+        self
+    }
+
+    /// Sets the window that the server keeps to (RFC 7692 §7.1.2.1). Where a server keeps to 8
+    /// bits, it is 9 here.
+    #[must_use]
+    pub const fn server_max_window_bits(mut self, bits: WindowBits) -> Self {
+        self.server_max_window_bits = bits;
+        self
+    }
+
+    /// Sets the window that the client keeps to (RFC 7692 §7.1.2.2).
+    #[must_use]
+    pub const fn client_max_window_bits(mut self, bits: WindowBits) -> Self {
+        self.client_max_window_bits = bits;
+        self
+    }
+
+    /// Sets how this end compresses.
+    #[must_use]
+    pub const fn tuning(mut self, tuning: DeflateTuning) -> Self {
+        self.tuning = tuning;
+        self
+    }
+
+    /// Whether the end with this role may look back from one message to those before it (RFC 7692
+    /// §7.1.1).
+    pub const fn has_context_takeover(&self, role: Role) -> bool {
+        match role {
+            Role::Client => !self.client_no_context_takeover,
+            Role::Server => !self.server_no_context_takeover,
+        }
+    }
+
+    /// The window that the end with this role keeps to (RFC 7692 §7.1.2).
+    pub const fn window_bits(&self, role: Role) -> WindowBits {
+        match role {
+            Role::Client => self.client_max_window_bits,
+            Role::Server => self.server_max_window_bits,
+        }
+    }
 }
 
 /// The extension without parameters: both contexts are taken over, with the largest windows.

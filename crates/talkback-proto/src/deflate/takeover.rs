@@ -8,11 +8,7 @@ pub(super) enum Takeover {
 }
 
 impl Takeover {
-    pub(super) fn unless(no_context_takeover: bool) -> Self {
-        if no_context_takeover {
-            Self::None
-        } else {
-            Self::Kept
-        }
+    pub(super) fn if_agreed(is_agreed: bool) -> Self {
+        if is_agreed { Self::Kept } else { Self::None }
     }
 }

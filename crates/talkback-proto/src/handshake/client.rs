@@ -25,6 +25,7 @@ use crate::deflate::parameters::DeflateParameters;
 
 /// What a client asks for beside the URL; the default asks for nothing.
 #[derive(Clone, Default)]
+#[non_exhaustive]
 pub struct ClientOptions {
     /// The subprotocols to offer, the preferred one first: unique tokens.
     pub subprotocols: Vec<String>,

@@ -28,20 +28,18 @@ const SERVER_MAX_WINDOW_BITS: &str = "server_max_window_bits";
 const CLIENT_MAX_WINDOW_BITS: &str = "client_max_window_bits";
 
 /// What a client asks of permessage-deflate; the default leaves the choice to the server.
+///
+/// ```
+/// use talkback_proto::handshake::DeflateOffer;
+/// let offer = DeflateOffer::default().server_no_context_takeover(true);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DeflateOffer {
-    /// Asks that each message of the server can be decompressed alone, so that this end keeps no
-    /// context for it.
-    pub server_no_context_takeover: bool,
-    /// Has this end forget its context after each message.
-    pub client_no_context_takeover: bool,
-    /// Asks the server to keep to a window.
-    pub server_max_window_bits: Option<WindowBits>,
-    /// Allows the server to ask for a smaller window, and keeps to this one at most; the largest
-    /// by default.
-    pub client_max_window_bits: Option<WindowBits>,
-    /// How this end compresses.
-    pub tuning: DeflateTuning,
+    server_no_context_takeover: bool,
+    client_no_context_takeover: bool,
+    server_max_window_bits: Option<WindowBits>,
+    client_max_window_bits: Option<WindowBits>,
+    tuning: DeflateTuning,
 }
 
 impl Default for DeflateOffer {
@@ -57,6 +55,44 @@ impl Default for DeflateOffer {
 }
 
 impl DeflateOffer {
+    /// Asks that each message of the server can be decompressed alone, so that this end keeps no
+    /// context for it (RFC 7692 §7.1.1.1); by default it does not.
+    #[must_use]
+    pub const fn server_no_context_takeover(mut self, is_asked: bool) -> Self {
+        self.server_no_context_takeover = is_asked;
+        self
+    }
+
+    /// Has this end forget its context after each message (RFC 7692 §7.1.1.2); by default it does
+    /// only if the server asks.
+    #[must_use]
+    pub const fn client_no_context_takeover(mut self, is_kept_to: bool) -> Self {
+        self.client_no_context_takeover = is_kept_to;
+        self
+    }
+
+    /// Asks the server to keep to a window (RFC 7692 §7.1.2.1); by default it chooses.
+    #[must_use]
+    pub const fn server_max_window_bits(mut self, bits: Option<WindowBits>) -> Self {
+        self.server_max_window_bits = bits;
+        self
+    }
+
+    /// Allows the server to ask for a smaller window, and keeps to this one at most (RFC 7692
+    /// §7.1.2.2); the largest by default. With `None` the server may not ask.
+    #[must_use]
+    pub const fn client_max_window_bits(mut self, bits: Option<WindowBits>) -> Self {
+        self.client_max_window_bits = bits;
+        self
+    }
+
+    /// Sets how this end compresses.
+    #[must_use]
+    pub const fn tuning(mut self, tuning: DeflateTuning) -> Self {
+        self.tuning = tuning;
+        self
+    }
+
     /// The offer as the header has it.
     pub(super) fn write(&self) -> String {
         let mut text = NAME.to_owned();
@@ -147,17 +183,11 @@ const STORING: DeflateTuning = DeflateTuning {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DeflatePolicy {
-    /// Whether this end forgets its context after each message even if the client does not ask.
-    pub server_no_context_takeover: bool,
-    /// Whether the client must forget its context after each message.
-    pub client_no_context_takeover: bool,
-    /// The largest window that this end uses.
-    pub server_max_window_bits: WindowBits,
-    /// The largest window that a client is to use, if it allows to ask. It saves this end no
-    /// memory.
-    pub client_max_window_bits: WindowBits,
-    /// How this end compresses.
-    pub tuning: DeflateTuning,
+    server_no_context_takeover: bool,
+    client_no_context_takeover: bool,
+    server_max_window_bits: WindowBits,
+    client_max_window_bits: WindowBits,
+    tuning: DeflateTuning,
 }
 
 impl Default for DeflatePolicy {
@@ -174,6 +204,7 @@ impl Default for DeflatePolicy {
 
 /// A server's acceptance of permessage-deflate.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct DeflateAnswer {
     /// The element of the `Sec-WebSocket-Extensions` header of the 101.
     pub value: HeaderValue,
@@ -182,6 +213,44 @@ pub struct DeflateAnswer {
 }
 
 impl DeflatePolicy {
+    /// Sets whether this end forgets its context after each message even if the client does not
+    /// ask (RFC 7692 §7.1.1.1); by default it does.
+    #[must_use]
+    pub const fn server_no_context_takeover(mut self, is_kept_to: bool) -> Self {
+        self.server_no_context_takeover = is_kept_to;
+        self
+    }
+
+    /// Sets whether the client must forget its context after each message (RFC 7692 §7.1.1.2); by
+    /// default it must.
+    #[must_use]
+    pub const fn client_no_context_takeover(mut self, is_asked: bool) -> Self {
+        self.client_no_context_takeover = is_asked;
+        self
+    }
+
+    /// Sets the largest window that this end uses (RFC 7692 §7.1.2.1).
+    #[must_use]
+    pub const fn server_max_window_bits(mut self, bits: WindowBits) -> Self {
+        self.server_max_window_bits = bits;
+        self
+    }
+
+    /// Sets the largest window that a client is to use, if it allows to ask (RFC 7692 §7.1.2.2).
+    /// It saves this end no memory.
+    #[must_use]
+    pub const fn client_max_window_bits(mut self, bits: WindowBits) -> Self {
+        self.client_max_window_bits = bits;
+        self
+    }
+
+    /// Sets how this end compresses.
+    #[must_use]
+    pub const fn tuning(mut self, tuning: DeflateTuning) -> Self {
+        self.tuning = tuning;
+        self
+    }
+
     /// Accepts the first of the client's offers that can be kept to, if there is one.
     ///
     /// An offer is declined for a parameter that is unknown, stands twice or has a wrong value

@@ -14,12 +14,44 @@ use super::refusal::Refusal;
 const HEAD_METHOD: &[u8] = b"HEAD ";
 
 /// How large the head of an HTTP message may be.
+///
+/// ```
+/// use talkback_proto::handshake::HeadLimits;
+/// let limits = HeadLimits::default().size_max(4 * 1024);
+/// assert_eq!((limits.size_limit(), limits.headers_limit()), (4 * 1024, 100));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HeadLimits {
-    /// The whole head with its empty line, in bytes; 16 KiB by default.
-    pub size_max: usize,
-    /// The header lines; 100 by default.
-    pub headers_max: usize,
+    size_max: usize,
+    headers_max: usize,
+}
+
+impl HeadLimits {
+    /// Sets the size of the whole head with its empty line, in bytes; 16 KiB by default.
+    #[must_use]
+    pub const fn size_max(mut self, bytes: usize) -> HeadLimits {
+        self.size_max = bytes;
+        self
+    }
+
+    /// Sets the number of header lines; 100 by default.
+    #[must_use]
+    pub const fn headers_max(mut self, count: usize) -> HeadLimits {
+        self.headers_max = count;
+        self
+    }
+
+    /// How large the whole head may be, in bytes: [`size_max`](HeadLimits::size_max).
+    #[must_use]
+    pub const fn size_limit(self) -> usize {
+        self.size_max
+    }
+
+    /// How many header lines there may be: [`headers_max`](HeadLimits::headers_max).
+    #[must_use]
+    pub const fn headers_limit(self) -> usize {
+        self.headers_max
+    }
 }
 
 impl Default for HeadLimits {

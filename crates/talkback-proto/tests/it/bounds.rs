@@ -21,11 +21,9 @@ use crate::support::{
 const CONSTANT: usize = 4 * 1024;
 
 fn limits_with(message_size_max: u64, fragments_max: u32) -> Limits {
-    Limits {
-        message_size_max,
-        fragments_max,
-        ..Limits::default()
-    }
+    Limits::default()
+        .message_size_max(message_size_max)
+        .fragments_max(fragments_max)
 }
 
 #[test]

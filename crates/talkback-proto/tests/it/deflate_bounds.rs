@@ -20,11 +20,9 @@ const MIB: usize = 1024 * 1024;
 const WINDOW_AND_64_KIB: usize = (32 + 64) * 1024;
 
 fn limits(message_size_max: u64) -> Limits {
-    Limits {
-        message_size_max,
-        fragments_max: u32::MAX,
-        ..Limits::default()
-    }
+    Limits::default()
+        .message_size_max(message_size_max)
+        .fragments_max(u32::MAX)
 }
 
 fn each() -> impl Iterator<Item = (Role, DeflateParameters)> {
@@ -291,10 +289,7 @@ fn an_idle_connection_with_takeover_owns_the_contexts_of_its_directions() {
     for role in ROLES {
         let both = idle_heap(role, takeover());
         assert!((150 * KIB..480 * KIB).contains(&both), "{both}");
-        let server_alone = DeflateParameters {
-            server_no_context_takeover: true,
-            ..takeover()
-        };
+        let server_alone = takeover().server_no_context_takeover(true);
         let one = idle_heap(role, server_alone);
         let expected = match role {
             Role::Client => 130 * KIB..420 * KIB,
@@ -309,8 +304,8 @@ fn the_pool_of_a_thread_is_bounded() {
     on_a_fresh_thread(|| {
         let ((), heap) = heap::measure(|| {
             for window in 9..=15 {
-                let mut parameters = no_takeover();
-                parameters.client_max_window_bits = talkback_proto::Bounded::new(window).unwrap();
+                let window = talkback_proto::Bounded::new(window).unwrap();
+                let parameters = no_takeover().client_max_window_bits(window);
                 let begun = peer_frame(Role::Client, RSV1 | BINARY, b"\x00");
                 let mut open = Vec::new();
                 for _ in 0..20 {

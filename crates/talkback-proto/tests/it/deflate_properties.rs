@@ -32,18 +32,16 @@ fn any_parameters() -> impl Strategy<Value = DeflateParameters> {
     let alone = (any::<bool>(), any::<bool>());
     let tuning = (0u8..=9, 1u8..=9, prop_oneof![Just(0usize), 0usize..100]);
     (windows, alone, tuning).prop_map(|(windows, alone, (level, memory_level, threshold))| {
-        let tuning = DeflateTuning {
-            level: Bounded::new(level).unwrap(),
-            memory_level: Bounded::new(memory_level).unwrap(),
-            threshold,
-        };
-        DeflateParameters {
-            server_no_context_takeover: alone.0,
-            client_no_context_takeover: alone.1,
-            server_max_window_bits: Bounded::new(windows.0).unwrap(),
-            client_max_window_bits: Bounded::new(windows.1).unwrap(),
-            tuning,
-        }
+        let tuning = DeflateTuning::default()
+            .level(Bounded::new(level).unwrap())
+            .memory_level(Bounded::new(memory_level).unwrap())
+            .threshold(threshold);
+        DeflateParameters::default()
+            .server_no_context_takeover(alone.0)
+            .client_no_context_takeover(alone.1)
+            .server_max_window_bits(Bounded::new(windows.0).unwrap())
+            .client_max_window_bits(Bounded::new(windows.1).unwrap())
+            .tuning(tuning)
     })
 }
 

@@ -3,13 +3,12 @@
 
 use bytes::{Buf, Bytes};
 use talkback_proto::{
-    Bounded, Compression, Connection, DeflateParameters, DeflateTuning, Message, Role, SendError,
-    WindowBits,
+    Bounded, Compression, Connection, DeflateParameters, Message, Role, SendError, WindowBits,
 };
 use talkback_testing::reference::Reference;
 
 use crate::support::deflate::{
-    PeerInflater, compressing, inflated, no_takeover, noise, prose, takeover,
+    PeerInflater, compressing, every_message, inflated, no_takeover, noise, prose, takeover,
 };
 use crate::support::wire::{BINARY, FIN, Frame, RSV1, TEXT, parse};
 use crate::support::{ROLES, drain};
@@ -52,19 +51,13 @@ fn d13_a_sender_keeps_to_every_window_with_and_without_takeover() {
         for window in 9..=15 {
             for level in 0..=9 {
                 for parameters in [takeover(), no_takeover()] {
-                    let tuning = DeflateTuning {
-                        level: Bounded::new(level).unwrap(),
-                        ..parameters.tuning
-                    };
+                    let tuning = every_message().level(Bounded::new(level).unwrap());
                     let bits: WindowBits = Bounded::new(window).unwrap();
-                    let mut parameters = DeflateParameters {
-                        tuning,
-                        ..parameters
+                    let parameters = match role {
+                        Role::Client => parameters.client_max_window_bits(bits),
+                        Role::Server => parameters.server_max_window_bits(bits),
                     };
-                    match role {
-                        Role::Client => parameters.client_max_window_bits = bits,
-                        Role::Server => parameters.server_max_window_bits = bits,
-                    }
+                    let parameters = parameters.tuning(tuning);
                     keeps_to_the_window(role, parameters, 1 << window);
                 }
             }
@@ -76,12 +69,12 @@ fn keeps_to_the_window(role: Role, parameters: DeflateParameters, window_size: u
     let mut connection = compressing(role, parameters);
     let (mut reference, mut peer) = (Reference::default(), PeerInflater::new());
     for message in related_messages() {
-        if !takes_over(role, &parameters) {
+        if !parameters.has_context_takeover(role) {
             (reference, peer) = (Reference::default(), PeerInflater::new());
         }
         let frame = sent(&mut connection, Bytes::from(message.clone()));
         if frame.first & RSV1 == 0 {
-            assert!(!takes_over(role, &parameters));
+            assert!(!parameters.has_context_takeover(role));
             assert_eq!(frame.payload, message);
             continue;
         }
@@ -95,20 +88,14 @@ fn keeps_to_the_window(role: Role, parameters: DeflateParameters, window_size: u
     }
 }
 
-fn takes_over(role: Role, parameters: &DeflateParameters) -> bool {
-    match role {
-        Role::Client => !parameters.client_no_context_takeover,
-        Role::Server => !parameters.server_no_context_takeover,
-    }
-}
-
 #[test]
 fn d13_every_memory_level_gives_the_same_message() {
     for memory_level in 1..=9 {
         for window in [9, 15] {
-            let mut parameters = takeover();
-            parameters.server_max_window_bits = Bounded::new(window).unwrap();
-            parameters.tuning.memory_level = Bounded::new(memory_level).unwrap();
+            let tuning = every_message().memory_level(Bounded::new(memory_level).unwrap());
+            let parameters = takeover()
+                .server_max_window_bits(Bounded::new(window).unwrap())
+                .tuning(tuning);
             keeps_to_the_window(Role::Server, parameters, 1 << window);
         }
     }
@@ -129,11 +116,9 @@ fn d14_without_takeover_each_message_decompresses_alone() {
 #[test]
 fn d14_only_the_own_direction_counts() {
     for role in ROLES {
-        let theirs = DeflateParameters {
-            server_no_context_takeover: role == Role::Client,
-            client_no_context_takeover: role == Role::Server,
-            ..takeover()
-        };
+        let theirs = takeover()
+            .server_no_context_takeover(role == Role::Client)
+            .client_no_context_takeover(role == Role::Server);
         let mut connection = compressing(role, theirs);
         let message = prose(3000);
         let first = sent_payload(&mut connection, message.as_str());
@@ -238,17 +223,8 @@ fn what_does_not_shrink_is_sent_as_it_is_unless_the_context_is_taken_over() {
 fn messages_below_the_threshold_are_sent_as_they_are() {
     for role in ROLES {
         for parameters in [takeover(), no_takeover()] {
-            let tuning = DeflateTuning {
-                threshold: 100,
-                ..parameters.tuning
-            };
-            let mut connection = compressing(
-                role,
-                DeflateParameters {
-                    tuning,
-                    ..parameters
-                },
-            );
+            let tuning = every_message().threshold(100);
+            let mut connection = compressing(role, parameters.tuning(tuning));
             assert_eq!(sent(&mut connection, "x".repeat(99)).first, FIN | TEXT);
             assert_eq!(
                 sent(&mut connection, "x".repeat(100)).first,

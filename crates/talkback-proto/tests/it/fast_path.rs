@@ -76,7 +76,7 @@ fn v55_a_whole_message_is_a_sign_of_life() {
     let start = Instant::now();
     let later = start + Duration::from_secs(15);
     let mut connection = connection(Role::Server, &Limits::default());
-    connection.set_keepalive(Some(Keepalive::default()), start);
+    connection.set_keepalive(Keepalive::default(), start);
     let mut input = BytesMut::from(&frame(Role::Server, 0x82, b"alive")[..]);
     let taken = connection.receive(&mut input, || later);
     assert!(taken.is_some());

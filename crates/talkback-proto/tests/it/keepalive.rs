@@ -20,7 +20,7 @@ fn seconds(count: u64) -> Duration {
 
 fn kept_alive(role: Role, start: Instant) -> Connection {
     let mut connection = connection(role, &Limits::default());
-    connection.set_keepalive(Some(Keepalive::default()), start);
+    connection.set_keepalive(Keepalive::default(), start);
     connection
 }
 
@@ -176,7 +176,7 @@ fn without_keepalive_a_peer_is_left_in_peace() {
     let start = Instant::now();
     for role in ROLES {
         let mut left = kept_alive(role, start);
-        left.set_keepalive(None, start);
+        left.set_keepalive(Keepalive::OFF, start);
         left.pause_keepalive();
         left.resume_keepalive(|| start);
         left.handle_written(|| start);
@@ -189,10 +189,7 @@ fn without_keepalive_a_peer_is_left_in_peace() {
 #[test]
 fn a_connection_that_closes_or_failed_sends_no_ping() {
     let start = Instant::now();
-    let limits = Limits {
-        close_timeout: seconds(60),
-        ..Limits::default()
-    };
+    let limits = Limits::default().close_timeout(seconds(60));
     for role in ROLES {
         let end: [fn(&mut Connection, Instant); 3] = [
             |connection, now| connection.close(None, now),
@@ -204,7 +201,7 @@ fn a_connection_that_closes_or_failed_sends_no_ping() {
         ];
         for end in end {
             let mut ending = connection(role, &limits);
-            ending.set_keepalive(Some(Keepalive::default()), start);
+            ending.set_keepalive(Keepalive::default(), start);
             end(&mut ending, start);
             assert_eq!(ending.poll_timeout(), Some(start + seconds(60)), "{role:?}");
             ending.handle_timeout(start + seconds(59));
@@ -239,4 +236,20 @@ fn x12_the_first_deadline_counts_and_the_nearest_timeout_comes_first() {
         hurried.handle_end(END);
         assert_eq!(hurried.close_info(), Some(&lost(CloseCause::CloseTimeout)));
     }
+}
+
+#[test]
+fn a_duration_is_both_times_of_a_keepalive() {
+    let keepalive = Keepalive::from(seconds(3));
+    assert_eq!(
+        keepalive,
+        Keepalive::OFF.interval(seconds(3)).timeout(seconds(3))
+    );
+    assert!(Keepalive::OFF.is_off() && !keepalive.is_off());
+    let start = Instant::now();
+    let mut asking = connection(Role::Server, &Limits::default());
+    asking.set_keepalive(seconds(3), start);
+    assert_eq!(asking.poll_timeout(), Some(start + seconds(3)));
+    asking.handle_timeout(start + seconds(3));
+    assert_eq!(asking.poll_timeout(), Some(start + seconds(6)));
 }

@@ -92,11 +92,9 @@ fn of_pings_behind_the_pongs_that_wait_only_the_latest_is_answered() {
 
 #[test]
 fn a_connection_tells_its_role_and_its_limits() {
-    let limits = Limits {
-        message_size_max: 7,
-        close_timeout: Duration::from_secs(3),
-        ..Limits::default()
-    };
+    let limits = Limits::default()
+        .message_size_max(7)
+        .close_timeout(Duration::from_secs(3));
     for role in ROLES {
         let connection = connection(role, &limits);
         assert_eq!((connection.role(), connection.limits()), (role, &limits));

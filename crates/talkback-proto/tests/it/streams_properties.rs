@@ -9,7 +9,7 @@ use talkback_proto::{
     MessageKind, Role,
 };
 
-use crate::support::deflate::{PeerInflater, compressing, no_takeover, takeover};
+use crate::support::deflate::{PeerInflater, compressing, every_message, no_takeover, takeover};
 use crate::support::wire::{FIN, PING, parse};
 use crate::support::{connection, drain};
 
@@ -46,11 +46,11 @@ fn any_streamed() -> impl Strategy<Value = Streamed> {
 
 fn any_deflate() -> impl Strategy<Value = Option<DeflateParameters>> {
     let parameters = (9u8..=15, any::<bool>(), 1u8..=9).prop_map(|(window, alone, level)| {
-        let mut parameters = if alone { no_takeover() } else { takeover() };
-        parameters.server_max_window_bits = Bounded::new(window).unwrap();
-        parameters.client_max_window_bits = Bounded::new(window).unwrap();
-        parameters.tuning.level = Bounded::new(level).unwrap();
+        let parameters = if alone { no_takeover() } else { takeover() };
         parameters
+            .server_max_window_bits(Bounded::new(window).unwrap())
+            .client_max_window_bits(Bounded::new(window).unwrap())
+            .tuning(every_message().level(Bounded::new(level).unwrap()))
     });
     prop_oneof![1 => Just(None), 2 => parameters.prop_map(Some)]
 }

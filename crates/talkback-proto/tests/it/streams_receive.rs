@@ -194,10 +194,7 @@ fn pieces_until_failure(
 
 #[test]
 fn a_limit_counts_over_all_pieces() {
-    let limits = Limits {
-        message_size_max: 100_000,
-        ..Limits::default()
-    };
+    let limits = Limits::default().message_size_max(100_000);
     for role in ROLES {
         for (size, fails) in [(100_000, false), (100_001, true), (50_000_000, true)] {
             let bytes = peer_frame(role, FIN | RSV1 | BINARY, &deflated(&vec![0; size]));

@@ -33,7 +33,7 @@ impl Connect {
                 "send a token as a subprotocol, in the query, or in a first message",
             );
         }
-        if self.keepalive.flatten().is_some() {
+        if self.keepalive.is_some_and(|keepalive| !keepalive.is_off()) {
             return not_here(
                 "keepalive",
                 "the browser keeps the connection alive; for a sign of life, send a message of your own now and then",

@@ -37,8 +37,8 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(2);
 impl Connect {
     /// Starts the driver of a channel.
     pub(crate) fn drive(mut self, shared: crate::channel::sync::Arc<Shared>) {
-        self.keepalive.get_or_insert(Some(Keepalive::default()));
-        let close_timeout = self.limits.close_timeout;
+        self.keepalive.get_or_insert_default();
+        let close_timeout = self.limits.time_to_close();
         // In a box of its own, which is freed once the channel is open.
         let opening = Box::pin(async move { Ok(self.run().await?) });
         native::spawn(opening, Port::new(shared), close_timeout);
@@ -99,7 +99,7 @@ impl Connect {
                     .with_deflate(negotiated.deflate.as_ref())
                     .with_response(response)
                     .with_peer(peer);
-                socket.set_keepalive(self.keepalive.flatten());
+                socket.set_keepalive(self.keepalive.unwrap_or(Keepalive::OFF));
                 Ok(socket)
             }
             Err(response) => {
@@ -134,7 +134,10 @@ enum Security {
 
 impl Security {
     #[cfg(feature = "tls")]
-    fn of(url: &WsUrl, options: &crate::connect::tls_options::TlsOptions) -> Result<Self, ConnectError> {
+    fn of(
+        url: &WsUrl,
+        options: &crate::connect::tls_options::TlsOptions,
+    ) -> Result<Self, ConnectError> {
         Ok(if url.is_secure() {
             Self::Tls(Arc::new(options.config()?))
         } else {

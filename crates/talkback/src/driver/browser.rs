@@ -67,7 +67,7 @@ pub(crate) fn spawn(opening: Result<Opening, ConnectError>, shared: Arc<Shared>)
     let port = Port::new(shared);
     let on_page_left = port.closer();
     let close_timeout = match &opening {
-        Ok(opening) => opening.limits.close_timeout,
+        Ok(opening) => opening.limits.time_to_close(),
         Err(_) => Duration::ZERO,
     };
     let opening = async move { Ok(open(opening?, on_page_left).await?) };
@@ -168,7 +168,7 @@ impl Socket for Connection {
     }
 
     fn start_close_timeout(&mut self) {
-        let close_timeout = self.limits.close_timeout;
+        let close_timeout = self.limits.time_to_close();
         self.close_timer.get_or_insert_with(|| timer(close_timeout));
     }
 
@@ -227,7 +227,7 @@ impl Socket for Connection {
 
     fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Result<Message, CloseInfo>> {
         while let Some(message) = self.socket.next_message() {
-            let (size, size_max) = (message.len() as u64, self.limits.message_size_max);
+            let (size, size_max) = (message.len() as u64, self.limits.message_size_limit());
             if size > size_max {
                 let error = ProtocolError::MessageTooBig { size, size_max };
                 self.fail(CloseCause::Protocol(error));
@@ -240,7 +240,10 @@ impl Socket for Connection {
 
     /// The browser knows no backpressure: what nobody reads stays with the socket.
     fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<CloseInfo> {
-        let unread_max = self.limits.message_size_max.saturating_add(UNREAD_SLACK);
+        let unread_max = self
+            .limits
+            .message_size_limit()
+            .saturating_add(UNREAD_SLACK);
         if self.socket.unread_bytes() as u64 > unread_max {
             self.fail(CloseCause::Overflow);
         }
@@ -254,9 +257,9 @@ impl Connection {
         if self.socket.is_page_left() {
             usize::MAX
         } else if self.socket.is_page_hidden() {
-            usize::try_from(self.limits.message_size_max).unwrap_or(usize::MAX)
+            usize::try_from(self.limits.message_size_limit()).unwrap_or(usize::MAX)
         } else {
-            self.limits.write_buffer_max
+            self.limits.write_buffer_limit()
         }
     }
 

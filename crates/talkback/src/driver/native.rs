@@ -33,7 +33,7 @@ where
     fn from(socket: WebSocket<T>) -> Self {
         let shared = Shared::new();
         let channel = Self::new(&shared);
-        let close_timeout = socket.limits().close_timeout;
+        let close_timeout = socket.limits().time_to_close();
         let port = Port::new(shared);
         port.opened(Socket::subprotocol(&socket));
         match socket.reported_end() {

@@ -83,7 +83,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
         if !self.connection.is_open() {
             return Poll::Ready(Err(SendError::Closed.into()));
         }
-        if self.connection.buffered() > self.connection.limits().write_buffer_max {
+        if self.connection.buffered() > self.connection.limits().write_buffer_limit() {
             ready!(self.poll_flush_output(cx))?;
         }
         Poll::Ready(Ok(()))
@@ -366,7 +366,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Socket for WebSocket<T> {
     }
 
     fn has_send_capacity(&self) -> bool {
-        self.connection.buffered() <= self.connection.limits().write_buffer_max
+        self.connection.buffered() <= self.connection.limits().write_buffer_limit()
     }
 
     fn start_send(&mut self, message: Message, compression: Compression) -> Result<(), Lost> {

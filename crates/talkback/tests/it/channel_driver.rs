@@ -27,7 +27,7 @@ fn channel(buffer: usize) -> (WebSocketChannel, WebSocket<DuplexStream>) {
 /// A client's channel with the default keepalive.
 fn watched_channel() -> (WebSocketChannel, WebSocket<DuplexStream>) {
     let (mut client, server) = sockets(64 * 1024);
-    client.set_keepalive(Some(Keepalive::default()));
+    client.set_keepalive(Keepalive::default());
     (client.into(), server)
 }
 
@@ -39,10 +39,7 @@ async fn settle() {
 #[tokio::test(start_paused = true)]
 async fn pings_are_answered_while_the_program_does_not_read() {
     let (channel, mut server) = channel(64 * 1024);
-    server.set_keepalive(Some(Keepalive {
-        interval: Duration::from_secs(1),
-        timeout: Duration::from_secs(1),
-    }));
+    server.set_keepalive(Duration::from_secs(1));
     // 10 s, ten pings: an unanswered one would end the connection.
     let silence = timeout(Duration::from_secs(10), server.recv()).await;
     assert!(silence.is_err(), "{silence:?}");
@@ -79,7 +76,7 @@ async fn a_close_is_answered_while_the_program_does_not_read() {
 async fn a_full_receive_queue_makes_the_peer_wait_and_suspends_the_keepalive() {
     let (client, mut server) = sockets(1024);
     let mut client = client;
-    client.set_keepalive(Some(Keepalive::default()));
+    client.set_keepalive(Keepalive::default());
     let mut channel = WebSocketChannel::from(client);
     let mut sent = 0;
     let flooding = async {
@@ -309,10 +306,10 @@ async fn flush_waits_until_everything_is_written() {
 async fn flush_does_not_wait_for_a_ping_behind_the_message() {
     let (near, mut far) = duplex(16);
     let mut client = WebSocket::from_upgraded(near, Role::Client);
-    client.set_keepalive(Some(Keepalive::default()));
+    client.set_keepalive(Keepalive::default());
     let channel = WebSocketChannel::from(client);
     // The driver takes the message when the first ping is due.
-    sleep(Keepalive::default().interval).await;
+    sleep(Keepalive::default().ping_after()).await;
     channel.try_send(vec![1; 100]).unwrap();
     settle().await;
     // Of a frame of 6 + 100 bytes the last 16 are on their way, and nothing behind it.

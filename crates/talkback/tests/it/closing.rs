@@ -269,10 +269,7 @@ async fn v53_a_peer_that_ignores_close_frees_the_descriptor_and_costs_no_cpu() {
         .await
         .unwrap();
     let (stream, _) = listener.accept().await.unwrap();
-    let limits = Limits {
-        close_timeout: Duration::from_millis(300),
-        ..Limits::default()
-    };
+    let limits = Limits::default().close_timeout(Duration::from_millis(300));
     let mut socket = WebSocket::from_upgraded(stream, Role::Server).with_limits(limits);
     let polls = Arc::new(AtomicUsize::new(0));
     let closing = Counted {
@@ -310,5 +307,5 @@ async fn v51_a_peer_that_stops_reading_makes_send_wait_with_bounded_buffers() {
     let outcome = tokio::time::timeout(Duration::from_secs(60), feeding).await;
     assert!(outcome.is_err(), "feeding waits");
     assert!(queued < 10, "{queued} messages of 10,000 bytes were taken");
-    assert!(socket.buffered_amount() <= limits.write_buffer_max + 10_000 + 14);
+    assert!(socket.buffered_amount() <= limits.write_buffer_limit() + 10_000 + 14);
 }

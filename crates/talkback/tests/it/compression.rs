@@ -42,11 +42,9 @@ async fn echo(mut socket: WebSocket<TcpStream>) {
 
 #[tokio::test]
 async fn every_way_to_agree_echoes_every_message() {
-    let kept = DeflatePolicy {
-        server_no_context_takeover: false,
-        client_no_context_takeover: false,
-        ..DeflatePolicy::default()
-    };
+    let kept = DeflatePolicy::default()
+        .server_no_context_takeover(false)
+        .client_no_context_takeover(false);
     for policy in [None, Some(DeflatePolicy::default()), Some(kept)] {
         for offer in [None, Some(DeflateOffer::default())] {
             let url = server(policy, echo).await;
@@ -117,11 +115,9 @@ async fn a_message_from_the_threshold_on_is_compressed_unless_told_otherwise() {
 
 #[tokio::test]
 async fn v45_a_compressed_send_that_is_cancelled_is_sent_whole() {
-    let kept = DeflatePolicy {
-        server_no_context_takeover: false,
-        client_no_context_takeover: false,
-        ..DeflatePolicy::default()
-    };
+    let kept = DeflatePolicy::default()
+        .server_no_context_takeover(false)
+        .client_no_context_takeover(false);
     let url = server(Some(kept), echo).await;
     let mut socket = talkback::connect(url).await.unwrap();
     for round in 0..20 {

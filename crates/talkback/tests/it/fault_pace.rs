@@ -68,7 +68,7 @@ const A_BYTE_A_SECOND: Pace = Pace::Bytes(Duration::from_secs(1));
 #[tokio::test(start_paused = true)]
 async fn v54_a_byte_a_second_loses_nothing() {
     let mut session = Session::small();
-    session.limits.close_timeout = Duration::from_secs(60);
+    session.limits = session.limits.close_timeout(Duration::from_secs(60));
     let plan = Plan::pace(A_BYTE_A_SECOND);
     for deflate in [None, Some(&every_message_agreed())] {
         let begin = Instant::now();
@@ -149,7 +149,7 @@ fn assert_found_dead(outcome: &Outcome, session: &Session, plan: &Plan) {
 #[tokio::test(start_paused = true)]
 async fn v55_a_window_that_closes_after_any_byte_is_found_dead() {
     let mut session = Session::small();
-    session.keepalive = Some(Keepalive::default());
+    session.keepalive = Keepalive::default();
     let agreed = every_message_agreed();
     let mut tried = 0;
     // Every third byte of the longer direction, and three ways to stop.
@@ -184,10 +184,7 @@ async fn v51_a_zero_window_holds_back_the_sender_and_close_ends_it() {
     let passing = tokio::spawn(async move { proxy.run(address, plan).await });
     let stream = tokio::net::TcpStream::connect(front);
     let (stream, accepted) = tokio::join!(stream, listener.accept());
-    let limits = Limits {
-        close_timeout: Duration::from_millis(200),
-        ..Limits::default()
-    };
+    let limits = Limits::default().close_timeout(Duration::from_millis(200));
     let mut socket =
         WebSocket::from_upgraded(stream.unwrap(), Role::Client).with_limits(limits.clone());
     // As long as the kernel takes bytes, this goes on; in the end it waits.
@@ -196,7 +193,7 @@ async fn v51_a_zero_window_holds_back_the_sender_and_close_ends_it() {
         fed.unwrap();
     }
     assert!(socket.buffered_amount() > 0, "nothing is held back");
-    assert!(socket.buffered_amount() <= limits.write_buffer_max + 70_014);
+    assert!(socket.buffered_amount() <= limits.write_buffer_limit() + 70_014);
     let info = timeout(Duration::from_secs(20), socket.close()).await;
     let info = info.expect("close ends");
     assert_eq!(info.cause, CloseCause::CloseTimeout);

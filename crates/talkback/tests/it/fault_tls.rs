@@ -116,7 +116,7 @@ async fn v54_a_byte_a_second_loses_nothing() {
     let acceptor = TlsAcceptor::from(Arc::new(authority.issue("127.0.0.1").server()));
     let connector = TlsConnector::from(Arc::new(authority.client()));
     let mut session = Session::small();
-    session.limits.close_timeout = Duration::from_secs(600);
+    session.limits = session.limits.close_timeout(Duration::from_secs(600));
     let session = &session;
     let plan = Plan::pace(Pace::Bytes(Duration::from_secs(1)));
     for deflate in [None, Some(&every_message_agreed())] {

@@ -21,14 +21,6 @@ fn client(io: DuplexStream) -> WebSocket<DuplexStream> {
     WebSocket::from_upgraded(io, Role::Client)
 }
 
-fn keepalive(seconds: u64) -> Keepalive {
-    let time = Duration::from_secs(seconds);
-    Keepalive {
-        interval: time,
-        timeout: time,
-    }
-}
-
 async fn settle() {
     sleep(Duration::from_millis(1)).await;
 }
@@ -111,7 +103,7 @@ async fn x1_a_send_after_the_peers_close_frame_is_an_error_at_once() {
 async fn busy_for_an_hour() -> (WebSocket<DuplexStream>, WebSocket<DuplexStream>) {
     let (io, peer) = duplex(1024);
     let mut socket = client(io);
-    socket.set_keepalive(Some(keepalive(1)));
+    socket.set_keepalive(Duration::from_secs(1));
     let mut server = WebSocket::from_upgraded(peer, Role::Server);
     // It pings after a second, and is busy before the server answers.
     let waiting = timeout(Duration::from_millis(1001), socket.recv());
@@ -147,7 +139,7 @@ async fn v55_a_pong_that_has_come_counts_though_the_program_was_busy() {
 async fn v55_a_peer_that_answers_is_alive_to_a_program_that_only_sends() {
     let (io, peer) = duplex(1024);
     let mut socket = client(io);
-    socket.set_keepalive(Some(keepalive(2)));
+    socket.set_keepalive(Duration::from_secs(2));
     let mut server = WebSocket::from_upgraded(peer, Role::Server);
     // Each message waits for the one before it, for 100 s: many times the keepalive.
     let sending = async {
@@ -179,7 +171,7 @@ async fn v55_a_peer_that_answers_is_alive_to_a_program_that_only_sends() {
 async fn x8_the_end_is_found_by_a_program_that_only_sends() {
     let (io, mut peer) = duplex(1000);
     let mut socket = client(io);
-    socket.set_keepalive(Some(keepalive(5)));
+    socket.set_keepalive(Duration::from_secs(5));
     // The peer ends its side and reads nothing.
     peer.shutdown().await.unwrap();
     let error = socket.send(vec![0; 100_000]).await.unwrap_err();
@@ -255,7 +247,7 @@ async fn v51_the_receive_queue_is_bounded_after_a_write_that_failed() {
 async fn v55_a_peer_that_takes_a_large_message_slowly_is_alive() {
     let (io, mut peer) = duplex(1000);
     let mut socket = client(io);
-    socket.set_keepalive(Some(keepalive(2)));
+    socket.set_keepalive(Duration::from_secs(2));
     let channel = WebSocketChannel::from(socket);
     channel.try_send(vec![0; 100_000]).unwrap();
     // 1,000 bytes a second take 100 s, many times the keepalive.
@@ -274,7 +266,7 @@ async fn v55_a_peer_that_takes_a_large_message_slowly_is_alive() {
 async fn v55_a_send_to_a_frozen_peer_ends_with_the_keepalive() {
     let (io, _frozen) = duplex(1000);
     let mut socket = client(io);
-    socket.set_keepalive(Some(keepalive(5)));
+    socket.set_keepalive(Duration::from_secs(5));
     let start = Instant::now();
     let error = socket.send(vec![0; 100_000]).await.unwrap_err();
     assert!(matches!(&error, Error::Closed(i) if i.cause == CloseCause::KeepaliveTimeout));
@@ -321,16 +313,10 @@ async fn a_flush_that_was_given_up_does_not_speak_for_what_comes_after() {
 #[tokio::test(start_paused = true)]
 async fn endless_durations_are_no_deadlines() {
     let (io, _peer) = duplex(1024);
-    let limits = Limits {
-        close_timeout: Duration::MAX,
-        ..Limits::default()
-    };
-    let mut socket = WebSocket::from_upgraded(io, Role::Client).with_limits(limits);
     let endless = Duration::MAX;
-    socket.set_keepalive(Some(Keepalive {
-        interval: endless,
-        timeout: endless,
-    }));
+    let limits = Limits::default().close_timeout(endless);
+    let mut socket = WebSocket::from_upgraded(io, Role::Client).with_limits(limits);
+    socket.set_keepalive(Keepalive::default().interval(endless).timeout(endless));
     assert!(
         timeout(Duration::from_secs(3600), socket.close())
             .await

@@ -77,10 +77,7 @@ async fn what_was_read_behind_the_handshake_comes_first() {
 
 #[tokio::test]
 async fn limits_and_compression_are_set_in_either_order() {
-    let limits = Limits {
-        message_size_max: 4,
-        ..Limits::default()
-    };
+    let limits = Limits::default().message_size_max(4);
     let deflate = DeflateParameters::default();
     for limits_first in [true, false] {
         let (near, far) = duplex(1024);

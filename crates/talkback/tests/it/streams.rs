@@ -15,13 +15,7 @@ use crate::support::{Fin, Happened, Script, masked, plain, server, written};
 
 /// Both contexts are taken over, and every message is compressed.
 fn deflate() -> DeflateParameters {
-    DeflateParameters {
-        tuning: DeflateTuning {
-            threshold: 0,
-            ..DeflateTuning::default()
-        },
-        ..DeflateParameters::default()
-    }
+    DeflateParameters::default().tuning(DeflateTuning::default().threshold(0))
 }
 
 /// A client's and a server's end, connected.
@@ -347,10 +341,7 @@ async fn a_writer_waits_for_a_peer_that_does_not_read() {
 async fn a_message_over_the_limit_fails_for_its_reader_too() {
     // What comes out of it is too big, not what is on the wire.
     let (near, far) = duplex(64 * 1024);
-    let limits = Limits {
-        message_size_max: 100_000,
-        ..Limits::default()
-    };
+    let limits = Limits::default().message_size_max(100_000);
     let mut client = WebSocket::from_upgraded(near, Role::Client).with_deflate(Some(&deflate()));
     let mut server = WebSocket::from_upgraded(far, Role::Server)
         .with_limits(limits)

@@ -10,10 +10,7 @@ const SIZE: u64 = 64 * 1024 * 1024;
 async fn peak_bytes(parameters: Option<&DeflateParameters>) -> isize {
     let before = heap::in_use();
     let (near, far) = duplex(64 * 1024);
-    let limits = Limits {
-        message_size_max: SIZE,
-        ..Limits::default()
-    };
+    let limits = Limits::default().message_size_max(SIZE);
     let mut client = WebSocket::from_upgraded(near, Role::Client)
         .with_limits(limits.clone())
         .with_deflate(parameters);

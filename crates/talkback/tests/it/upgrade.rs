@@ -191,12 +191,7 @@ async fn extensions_are_kept_and_no_header_is_shown() {
 
 #[tokio::test]
 async fn the_limits_are_those_given() {
-    let options: Options = |upgrade| {
-        upgrade.limits(Limits {
-            message_size_max: 5,
-            ..Limits::default()
-        })
-    };
+    let options: Options = |upgrade| upgrade.limits(Limits::default().message_size_max(5));
     for server in SERVERS {
         let (address, mut outcomes) = server.start(options).await;
         let mut client = connect(format!("ws://{address}/")).await.unwrap();

@@ -248,13 +248,10 @@ fn v55_a_server_that_freezes_while_the_program_waits() {
 #[cfg(unix)]
 #[tokio::test]
 async fn v55_a_server_that_freezes() {
-    assert_eq!(Keepalive::default().interval, Duration::from_secs(20));
-    assert_eq!(Keepalive::default().timeout, Duration::from_secs(20));
+    assert_eq!(Keepalive::default().ping_after(), Duration::from_secs(20));
+    assert_eq!(Keepalive::default().end_after(), Duration::from_secs(20));
     let target = Target::start(&[]);
-    let keepalive = Keepalive {
-        interval: Duration::from_millis(500),
-        timeout: Duration::from_millis(500),
-    };
+    let keepalive = Duration::from_millis(500);
     let connecting = talkback::connect(&*target.url).keepalive(keepalive);
     let mut socket = connecting.await.unwrap();
     socket.send("alive").await.unwrap();

@@ -118,14 +118,8 @@ async fn connects(offer: DeflateOffer, answer: &'static str) -> Result<(), Conne
 
 #[tokio::test]
 async fn d09_and_d11_client_fails_on_what_it_did_not_offer() {
-    let no_window = DeflateOffer {
-        client_max_window_bits: None,
-        ..DeflateOffer::default()
-    };
-    let narrow = DeflateOffer {
-        server_max_window_bits: WindowBits::new(10),
-        ..DeflateOffer::default()
-    };
+    let no_window = DeflateOffer::default().client_max_window_bits(None);
+    let narrow = DeflateOffer::default().server_max_window_bits(WindowBits::new(10));
     for (offer, answer, word) in [
         (
             no_window,

@@ -42,11 +42,9 @@ async fn a_close_after_the_peers_does_not_make_it_ours() {
 
 #[wasm_bindgen_test]
 async fn nothing_is_sent_after_a_message_that_is_too_big() {
-    let limits = Limits {
-        message_size_max: 10,
-        close_timeout: Duration::from_millis(800),
-        ..Limits::default()
-    };
+    let limits = Limits::default()
+        .message_size_max(10)
+        .close_timeout(Duration::from_millis(800));
     // The server does not answer a close frame.
     let server = told(b"\x82\x14aaaaaaaaaaaaaaaaaaaa".to_vec());
     let mut channel = Page::connect(&server).limits(limits).channel();
@@ -72,10 +70,7 @@ async fn the_close_timeout_counts_from_the_call_though_it_opens_later() {
     // A browser opens one connection to an address at a time.
     let first = Page::connect(&Behaviour::Silent).channel();
     sleep(50).await;
-    let limits = Limits {
-        close_timeout: Duration::from_millis(1200),
-        ..Limits::default()
-    };
+    let limits = Limits::default().close_timeout(Duration::from_millis(1200));
     let connect = Page::connect(&Behaviour::IgnoreClose).limits(limits);
     let channel = connect.channel();
     channel.try_send("queued").unwrap();
@@ -184,10 +179,7 @@ async fn no_error_shows_the_secrets_of_a_url() {
 
 #[wasm_bindgen_test]
 async fn timeouts_that_a_timer_cannot_hold_are_long() {
-    let limits = Limits {
-        close_timeout: Duration::MAX,
-        ..Limits::default()
-    };
+    let limits = Limits::default().close_timeout(Duration::MAX);
     let connect = Page::connect(&Behaviour::ECHO).timeout(Duration::MAX);
     let mut channel = connect.limits(limits).channel();
     channel.send("x").await.unwrap();
@@ -219,11 +211,9 @@ async fn five_hundred_wait_to_send_and_all_get_through() {
 #[wasm_bindgen_test]
 async fn small_messages_count_with_what_keeping_them_takes() {
     // Capacity for 64 KiB beyond the largest message: a thousand of these, not ten thousand.
-    let limits = Limits {
-        message_size_max: 10,
-        close_timeout: Duration::from_millis(500),
-        ..Limits::default()
-    };
+    let limits = Limits::default()
+        .message_size_max(10)
+        .close_timeout(Duration::from_millis(500));
     let burst = Behaviour::Burst { count: 3000 };
     let mut channel = Page::connect(&burst).limits(limits).channel();
     let info = within(5000, channel.closed()).await.unwrap();

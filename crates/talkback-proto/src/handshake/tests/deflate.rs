@@ -15,11 +15,9 @@ fn bits(bits: u8) -> WindowBits {
 
 /// A policy that asks for nothing by itself.
 fn willing() -> DeflatePolicy {
-    DeflatePolicy {
-        server_no_context_takeover: false,
-        client_no_context_takeover: false,
-        ..DeflatePolicy::default()
-    }
+    DeflatePolicy::default()
+        .server_no_context_takeover(false)
+        .client_no_context_takeover(false)
 }
 
 fn handshake_with(extensions: &str) -> ServerHandshake {
@@ -208,20 +206,14 @@ fn d08_client_that_is_to_keep_to_8_bits_compresses_nothing() {
 
 #[test]
 fn d09_client_rejects_client_max_window_bits_that_was_not_offered() {
-    let offer = DeflateOffer {
-        client_max_window_bits: None,
-        ..DeflateOffer::default()
-    };
+    let offer = DeflateOffer::default().client_max_window_bits(None);
     assert_eq!(sent_extensions(offer), "permessage-deflate");
     for value in ["client_max_window_bits=12", "client_max_window_bits"] {
         let error = rejection(offer, &format!("permessage-deflate; {value}"));
         assert_eq!(error, DeflateError::ClientWindowNotOffered);
     }
     // Nor does a server answer it then.
-    let policy = DeflatePolicy {
-        client_max_window_bits: bits(10),
-        ..willing()
-    };
+    let policy = willing().client_max_window_bits(bits(10));
     let answer = answer_by(&policy, "permessage-deflate").unwrap();
     assert_eq!(answer.value, "permessage-deflate");
 }
@@ -236,10 +228,7 @@ fn d10_client_rejects_client_max_window_bits_without_a_value() {
 
 #[test]
 fn d11_client_rejects_a_server_window_over_the_offer_or_none() {
-    let offer = DeflateOffer {
-        server_max_window_bits: Some(bits(10)),
-        ..DeflateOffer::default()
-    };
+    let offer = DeflateOffer::default().server_max_window_bits(Some(bits(10)));
     for params in [
         "",
         "; server_max_window_bits=11",
@@ -259,10 +248,7 @@ fn d11_client_rejects_a_server_window_over_the_offer_or_none() {
 fn d12_an_accepted_server_no_context_takeover_is_in_the_response() {
     let offer = "permessage-deflate; server_no_context_takeover";
     assert_eq!(answered(offer).as_deref(), Some(offer));
-    let offer = DeflateOffer {
-        server_no_context_takeover: true,
-        ..DeflateOffer::default()
-    };
+    let offer = DeflateOffer::default().server_no_context_takeover(true);
     let error = rejection(offer, "permessage-deflate");
     assert_eq!(error, DeflateError::ServerContextTakeover);
     let value = "permessage-deflate; server_no_context_takeover";
@@ -271,11 +257,9 @@ fn d12_an_accepted_server_no_context_takeover_is_in_the_response() {
 
 #[test]
 fn d13_windows_are_negotiated_to_the_smaller() {
-    let policy = DeflatePolicy {
-        server_max_window_bits: bits(11),
-        client_max_window_bits: bits(11),
-        ..willing()
-    };
+    let policy = willing()
+        .server_max_window_bits(bits(11))
+        .client_max_window_bits(bits(11));
     for (params, expected) in [
         ("", "; server_max_window_bits=11"),
         ("; server_max_window_bits=9", "; server_max_window_bits=9"),
@@ -304,10 +288,7 @@ fn d13_windows_are_negotiated_to_the_smaller() {
 
 #[test]
 fn d13_client_keeps_to_the_smaller_of_its_hint_and_the_answer() {
-    let offer = DeflateOffer {
-        client_max_window_bits: Some(bits(12)),
-        ..DeflateOffer::default()
-    };
+    let offer = DeflateOffer::default().client_max_window_bits(Some(bits(12)));
     let sent = "permessage-deflate; client_max_window_bits=12";
     assert_eq!(sent_extensions(offer), sent);
     for (params, expected) in [
@@ -325,10 +306,7 @@ fn d14_client_no_context_takeover_binds_whoever_says_it() {
     let value = "permessage-deflate; client_no_context_takeover";
     let parameters = checked(DeflateOffer::default(), value).unwrap();
     assert!(parameters.client_no_context_takeover);
-    let offer = DeflateOffer {
-        client_no_context_takeover: true,
-        ..DeflateOffer::default()
-    };
+    let offer = DeflateOffer::default().client_no_context_takeover(true);
     let parameters = checked(offer, "permessage-deflate").unwrap();
     assert!(parameters.client_no_context_takeover);
 }
@@ -356,22 +334,20 @@ fn every_pair() -> impl Iterator<Item = (DeflateOffer, DeflatePolicy)> {
             windows.into_iter().flat_map(pairs)
         })
     };
-    let offers = choices().map(|(alone, server, client)| DeflateOffer {
-        server_no_context_takeover: alone & 1 != 0,
-        client_no_context_takeover: alone & 2 != 0,
-        server_max_window_bits: server,
-        client_max_window_bits: client,
-        ..DeflateOffer::default()
+    let offers = choices().map(|(alone, server, client)| {
+        DeflateOffer::default()
+            .server_no_context_takeover(alone & 1 != 0)
+            .client_no_context_takeover(alone & 2 != 0)
+            .server_max_window_bits(server)
+            .client_max_window_bits(client)
     });
     offers.flat_map(move |offer| {
         choices().map(move |(alone, server, client)| {
-            let policy = DeflatePolicy {
-                server_no_context_takeover: alone & 1 != 0,
-                client_no_context_takeover: alone & 2 != 0,
-                server_max_window_bits: server.unwrap_or(WindowBits::MAX),
-                client_max_window_bits: client.unwrap_or(WindowBits::MAX),
-                ..DeflatePolicy::default()
-            };
+            let policy = DeflatePolicy::default()
+                .server_no_context_takeover(alone & 1 != 0)
+                .client_no_context_takeover(alone & 2 != 0)
+                .server_max_window_bits(server.unwrap_or(WindowBits::MAX))
+                .client_max_window_bits(client.unwrap_or(WindowBits::MAX));
             (offer, policy)
         })
     })

@@ -6,10 +6,7 @@ use super::*;
 #[test]
 fn v1_head_of_20_mb_in_1_byte_writes_is_refused_at_the_limit() {
     for piece in ["a", "X: y\r\n"] {
-        let mut reader = HeadReader::new(HeadLimits {
-            headers_max: usize::MAX,
-            ..HeadLimits::default()
-        });
+        let mut reader = HeadReader::new(HeadLimits::default().headers_max(usize::MAX));
         assert_eq!(reader.handle(b"GET / HTTP/1.1\r\nX-Long: \r\n"), Ok(None));
         let mut errors = 0;
         for byte in piece.as_bytes().iter().cycle().take(20 << 20) {
@@ -47,10 +44,7 @@ fn v1_work_is_linear_however_the_head_is_cut() {
 #[test]
 fn head_of_exactly_the_limit_passes() {
     let bytes = request(&[], &[]);
-    let limits = |size_max| HeadLimits {
-        size_max,
-        ..HeadLimits::default()
-    };
+    let limits = |size_max| HeadLimits::default().size_max(size_max);
     let outcome = |size_max| {
         replay(&bytes, |pieces| {
             let mut reader = HeadReader::new(limits(size_max));

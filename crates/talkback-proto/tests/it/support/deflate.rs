@@ -12,23 +12,19 @@ const TAIL: [u8; 4] = [0x00, 0x00, 0xFF, 0xFF];
 
 /// Both contexts are taken over, and every message is compressed.
 pub(crate) fn takeover() -> DeflateParameters {
-    let tuning = DeflateTuning {
-        threshold: 0,
-        ..DeflateTuning::default()
-    };
-    DeflateParameters {
-        tuning,
-        ..DeflateParameters::default()
-    }
+    DeflateParameters::default().tuning(every_message())
+}
+
+/// Compresses every message, however small.
+pub(crate) fn every_message() -> DeflateTuning {
+    DeflateTuning::default().threshold(0)
 }
 
 /// Neither context is taken over, and every message is compressed.
 pub(crate) fn no_takeover() -> DeflateParameters {
-    DeflateParameters {
-        server_no_context_takeover: true,
-        client_no_context_takeover: true,
-        ..takeover()
-    }
+    takeover()
+        .server_no_context_takeover(true)
+        .client_no_context_takeover(true)
 }
 
 /// A connection that compresses, with the default limits.

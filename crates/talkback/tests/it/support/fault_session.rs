@@ -34,7 +34,7 @@ pub(crate) struct Session {
     /// How many messages are under way at a time; a ping goes behind them.
     pub(crate) burst: usize,
     pub(crate) limits: Limits,
-    pub(crate) keepalive: Option<Keepalive>,
+    pub(crate) keepalive: Keepalive,
 }
 
 impl Session {
@@ -56,7 +56,7 @@ impl Session {
             messages: messages.collect(),
             burst,
             limits: Limits::default(),
-            keepalive: None,
+            keepalive: Keepalive::OFF,
         }
     }
 }
@@ -198,30 +198,17 @@ impl Opening {
 
 /// Compresses every message, however small, in contexts that both ends keep.
 pub(crate) fn every_message() -> (DeflateOffer, DeflatePolicy) {
-    let tuning = DeflateTuning {
-        threshold: 0,
-        ..DeflateTuning::default()
-    };
-    let offer = DeflateOffer {
-        tuning,
-        ..DeflateOffer::default()
-    };
-    let policy = DeflatePolicy {
-        server_no_context_takeover: false,
-        client_no_context_takeover: false,
-        tuning,
-        ..DeflatePolicy::default()
-    };
+    let offer = DeflateOffer::default().tuning(DeflateTuning::default().threshold(0));
+    let policy = DeflatePolicy::default()
+        .server_no_context_takeover(false)
+        .client_no_context_takeover(false)
+        .tuning(DeflateTuning::default().threshold(0));
     (offer, policy)
 }
 
 /// The same for ends whose opening handshake somebody else has done.
 pub(crate) fn every_message_agreed() -> DeflateParameters {
-    let (offer, _) = every_message();
-    DeflateParameters {
-        tuning: offer.tuning,
-        ..DeflateParameters::default()
-    }
+    DeflateParameters::default().tuning(DeflateTuning::default().threshold(0))
 }
 
 /// The opening handshake of the server, which only the network may cut.

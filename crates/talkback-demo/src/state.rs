@@ -202,8 +202,9 @@ impl Page {
             ChannelState::Connecting => ("connecting", Role::Busy),
             ChannelState::Open => ("open", Role::Good),
             ChannelState::Closing => ("closing", Role::Busy),
-            ChannelState::Closed if self.snapshot.error.is_some() => ("closed", Role::Bad),
-            ChannelState::Closed => ("closed", Role::Neutral),
+            _ if self.snapshot.error.is_some() => ("closed", Role::Bad),
+            // Closed; a channel has no further state yet.
+            _ => ("closed", Role::Neutral),
         }
     }
 

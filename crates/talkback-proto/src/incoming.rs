@@ -6,6 +6,7 @@ use crate::message::{Message, MessageKind};
 
 /// Something that the peer sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Incoming {
     /// A message.
     Message(Message),
@@ -19,6 +20,7 @@ pub enum Incoming {
 
 /// How messages are given out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Delivery {
     /// Each when all of it is there.
     #[default]

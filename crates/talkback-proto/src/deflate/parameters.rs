@@ -169,6 +169,7 @@ impl Default for DeflateParameters {
 
 /// Whether one message is compressed, on a connection that can.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Compression {
     /// It is, unless it is below the threshold, or would not shrink and need not be.
     #[default]

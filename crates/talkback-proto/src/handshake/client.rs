@@ -56,6 +56,7 @@ impl fmt::Debug for ClientOptions {
 
 /// What both sides agreed on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Negotiated {
     /// The subprotocol that the server chose of those offered.
     pub subprotocol: Option<String>,

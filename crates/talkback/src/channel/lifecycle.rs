@@ -14,6 +14,7 @@ use crate::error::Error;
 ///      └──────────────────────────────────┘
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum ChannelState {
     /// The connection is being made; messages are queued.
     Connecting,

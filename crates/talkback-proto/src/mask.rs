@@ -1,9 +1,5 @@
 //! Masking of payload bytes (RFC 6455 §5.3).
 
-use std::sync::OnceLock;
-
-use fearless_simd::{Level, Simd, WithSimd};
-
 /// How many bytes one step of the wide loop takes: so many vectors that the loop itself costs
 /// next to nothing.
 const STEP: usize = 2048;
@@ -34,33 +30,39 @@ pub fn mask(bytes: &mut [u8], key: [u8; 4]) -> [u8; 4] {
 /// Apart, so that it costs small payloads nothing.
 #[inline(never)]
 fn xor_wide(bytes: &mut [u8], key: u32) {
-    // What the processor can is asked once.
-    static LEVEL: OnceLock<Level> = OnceLock::new();
-    let level = *LEVEL.get_or_init(Level::new);
-    level.dispatch(Wide { bytes, key });
-}
-
-/// The same loop, compiled for each kind of vectors.
-struct Wide<'a> {
-    bytes: &'a mut [u8],
-    key: u32,
-}
-
-impl WithSimd for Wide<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) {
-        let (steps, rest) = self.bytes.as_chunks_mut::<STEP>();
-        for step in steps {
-            xor_words(step.as_chunks_mut().0, self.key);
+    #[cfg(target_arch = "x86_64")]
+    if std::arch::is_x86_feature_detected!("avx2") {
+        #[expect(
+            unsafe_code,
+            reason = "a third of the instructions for a large payload"
+        )]
+        // SAFETY: calling it asks for nothing but AVX2, which this processor has.
+        unsafe {
+            xor_steps_avx2(bytes, key);
         }
-        let (steps, rest) = rest.as_chunks_mut::<STEP_SMALL>();
-        for step in steps {
-            xor_words(step.as_chunks_mut().0, self.key);
-        }
-        xor_narrow(rest, self.key);
+        return;
     }
+    xor_steps(bytes, key);
+}
+
+/// The same loop, compiled for wider vectors than every processor of the platform has.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+fn xor_steps_avx2(bytes: &mut [u8], key: u32) {
+    xor_steps(bytes, key);
+}
+
+#[inline(always)]
+fn xor_steps(bytes: &mut [u8], key: u32) {
+    let (steps, rest) = bytes.as_chunks_mut::<STEP>();
+    for step in steps {
+        xor_words(step.as_chunks_mut().0, key);
+    }
+    let (steps, rest) = rest.as_chunks_mut::<STEP_SMALL>();
+    for step in steps {
+        xor_words(step.as_chunks_mut().0, key);
+    }
+    xor_narrow(rest, key);
 }
 
 #[inline(always)]
@@ -96,6 +98,17 @@ mod tests {
         let next = mask(&mut bytes, [0x37, 0xfa, 0x21, 0x3d]);
         assert_eq!(&bytes, b"Hello");
         assert_eq!(next, [0xfa, 0x21, 0x3d, 0x37]);
+    }
+
+    #[test]
+    fn wide_vectors_mask_as_narrow_ones_do() {
+        for size in (0..3 * STEP).step_by(7) {
+            let payload: Vec<u8> = (0..size).map(|i| i as u8).collect();
+            let (mut wide, mut narrow) = (payload.clone(), payload);
+            xor_wide(&mut wide, 0x3d21_fa37);
+            xor_narrow(&mut narrow, 0x3d21_fa37);
+            assert_eq!(wide, narrow, "{size} bytes");
+        }
     }
 
     proptest! {

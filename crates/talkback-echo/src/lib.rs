@@ -51,3 +51,8 @@ pub use self::server::{ConnectionCount, EchoServer};
 #[cfg(feature = "tls")]
 pub use self::tls::{Identity, IdentityError};
 pub use self::web::WebFiles;
+
+/// The example of README.md is compiled as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -109,5 +109,5 @@ pub use talkback_proto::{
 
 /// The examples of README.md are compiled as tests.
 #[cfg(doctest)]
-#[doc = include_str!("../../../README.md")]
+#[doc = include_str!("../README.md")]
 struct Readme;

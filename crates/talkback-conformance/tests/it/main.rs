@@ -7,6 +7,8 @@
 #[cfg(not(target_arch = "wasm32"))]
 mod by_url;
 #[cfg(not(target_arch = "wasm32"))]
+mod crates;
+#[cfg(not(target_arch = "wasm32"))]
 mod imports;
 #[cfg(not(target_arch = "wasm32"))]
 mod pair;

@@ -176,6 +176,9 @@ impl Connect {
     }
 
     /// Trusts these roots, in PEM, in place of the platform's.
+    ///
+    /// A server's own certificate may be one of them, as `openssl req -x509` makes it: it is accepted
+    /// where it is that very certificate, its name and dates fit, and the server holds its key.
     pub fn tls_roots(mut self, pem: impl Into<Vec<u8>>) -> Self {
         self.tls.roots_pem = Some(pem.into());
         self
@@ -194,8 +197,24 @@ impl Connect {
     /// Accepts any certificate, a self-signed one too. **Anyone on the way can then read and change
     /// everything**: for development only. Better give the certificate with
     /// [`tls_roots`](Self::tls_roots).
+    ///
+    /// Any is any: expired, for another host, of X.509 version 1, with a key of 1,024 bits.
     pub fn danger_accept_any_certificate(mut self) -> Self {
         self.tls.trust = Trust::Anything;
+        self
+    }
+
+    /// Speaks TLS as this configuration of rustls 0.23 says, in place of this crate's own: its roots,
+    /// its client certificate, its cryptography. Options of TLS beside it are errors.
+    ///
+    /// It is used as it is. A server that may answer with HTTP/2, which has another opening handshake,
+    /// needs `alpn_protocols` of `http/1.1` alone.
+    #[cfg(all(feature = "rustls-0-23", not(browser)))]
+    pub fn rustls_0_23(
+        mut self,
+        config: std::sync::Arc<tokio_rustls::rustls::ClientConfig>,
+    ) -> Self {
+        self.tls.config = Some(config);
         self
     }
 

@@ -102,7 +102,7 @@ pub enum ConnectError {
     Url(#[from] UrlError),
     /// The URL asks for TLS, and this build has none.
     #[error(
-        "{url} asks for TLS, which this build leaves out: turn on talkback's feature `tls`, or use ws:// if the server allows it"
+        "{url} asks for TLS, which this build leaves out: turn on talkback's feature `platform-roots`, or use ws:// if the server allows it"
     )]
     NoTls {
         /// The URL, without its secrets.

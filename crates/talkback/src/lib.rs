@@ -13,7 +13,10 @@
 //! `pair` makes two connected channels in memory, for tests. The folder `examples` of this crate has
 //! a client and servers without a framework, on hyper and on axum.
 //!
-//! Features: `tls` (on by default), `wss://` by rustls with ring; `upgrade`, for hyper 1 and axum 0.8.
+//! Features: `platform-roots` (on by default), `wss://` by rustls with ring that trusts what the platform
+//! trusts; `webpki-roots`, Mozilla's roots, compiled in, where there are none of the platform; `tls`, with
+//! no roots but the program's own; `rustls-0-23`, for a configuration of rustls of one's own; `upgrade`,
+//! for hyper 1 and axum 0.8.
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")]

@@ -7,13 +7,18 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rcgen::{CertificateParams, CertifiedKey, KeyPair, generate_simple_self_signed};
-use rustls_pki_types::PrivateKeyDer;
-use tokio_rustls::TlsAcceptor;
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedKey, IsCa, KeyPair, generate_simple_self_signed,
+};
+use rustls_pki_types::pem::PemObject as _;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::server::WebPkiClientVerifier;
+use tokio_rustls::rustls::sign::SingleCertAndKey;
 use tokio_rustls::rustls::{RootCertStore, ServerConfig};
+use tokio_rustls::{TlsAcceptor, rustls};
 
+use crate::support::old_certificates::{RSA_1024, VERSION_1};
 use crate::support::server::server;
 use crate::support::{Finished, Running, connect, echo, run};
 
@@ -41,6 +46,24 @@ fn echo_self_signed(name: &str) -> (Running, String, String) {
     let (server, url) = echo(&[&format!("--tls-self-signed={file}")]);
     assert!(url.starts_with("wss://127.0.0.1:"), "{url}");
     (server, url, file)
+}
+
+/// The URL of an echo server that speaks TLS so.
+fn echo_with(config: ServerConfig) -> String {
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let url = server(move |stream| {
+        let acceptor = acceptor.clone();
+        async move {
+            let Ok(stream) = acceptor.accept(stream).await else {
+                return;
+            };
+            let mut socket = talkback::accept(stream).await.unwrap();
+            while let Ok(Some(message)) = socket.recv().await {
+                socket.feed(message).await.unwrap();
+            }
+        }
+    });
+    url.replace("ws://", "wss://")
 }
 
 #[track_caller]
@@ -102,6 +125,44 @@ fn a_certificate_and_its_key_are_read_from_files() {
     comes_back(&connect(&[&url, "--ca", &cert], GREETINGS));
 }
 
+/// As `openssl req -x509` makes it: the certificate says that it is an authority's.
+#[test]
+fn a_certificate_of_its_own_authority_is_trusted_by_its_file() {
+    let key = KeyPair::generate().unwrap();
+    let mut params = CertificateParams::new(["127.0.0.1".to_owned()]).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let pem = params.self_signed(&key).unwrap().pem();
+    let cert = file("authority.pem", &pem);
+    let key = file("authority.key", &key.serialize_pem());
+    let (_server, url) = echo(&["--tls-cert", &cert, "--tls-key", &key]);
+    comes_back(&connect(&[&url, "--ca", &cert], GREETINGS));
+    let other = file("another-root.pem", &made_for("127.0.0.1").cert.pem());
+    fails(&connect(&[&url, "--ca", &other], ""), 6, &["`--ca FILE`"]);
+    let elsewhere = url.replace("127.0.0.1", "localhost");
+    let refused = connect(&[&elsewhere, "--ca", &cert], "");
+    fails(&refused, 6, &["for another host"]);
+}
+
+/// rustls signs with no such key, so that the servers sign with another; nobody looks.
+#[test]
+fn insecure_accepts_version_1_and_rsa_of_1024_bits() {
+    for certificate in [VERSION_1, RSA_1024] {
+        let own = CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap();
+        let key = PrivateKeyDer::try_from(KeyPair::generate().unwrap().serialize_der()).unwrap();
+        let key = ring::sign::any_supported_type(&key).unwrap();
+        let certified = SingleCertAndKey::from(rustls::sign::CertifiedKey::new(vec![own], key));
+        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_cert_resolver(Arc::new(certified));
+        let url = echo_with(config);
+        comes_back(&connect(&[&url, "--insecure"], GREETINGS));
+        let pem = file("old.pem", certificate);
+        fails(&connect(&[&url, "--ca", &pem], ""), 6, &["TLS failed"]);
+    }
+}
+
 #[test]
 fn a_server_without_tls_is_named_as_such() {
     let (_server, url) = echo(&[]);
@@ -127,20 +188,7 @@ fn a_client_shows_its_certificate_to_a_server_that_wants_one() {
         .with_client_cert_verifier(verifier.build().unwrap())
         .with_single_cert(vec![made.cert.der().clone()], key)
         .unwrap();
-    let acceptor = TlsAcceptor::from(Arc::new(config));
-    let url = server(move |stream| {
-        let acceptor = acceptor.clone();
-        async move {
-            let Ok(stream) = acceptor.accept(stream).await else {
-                return;
-            };
-            let mut socket = talkback::accept(stream).await.unwrap();
-            while let Ok(Some(message)) = socket.recv().await {
-                socket.feed(message).await.unwrap();
-            }
-        }
-    })
-    .replace("ws://", "wss://");
+    let url = echo_with(config);
 
     let ca = file("mutual.pem", &made.cert.pem());
     let cert = file("client.pem", &client.pem());

@@ -1,94 +1,78 @@
-//! TLS for `wss://`: rustls with ring, the platform's roots or one's own.
+//! TLS for `wss://`: rustls with ring, or a configuration of the program's own.
 
 mod any_certificate;
+mod default_roots;
+mod own_roots;
 
 use std::fmt;
 use std::io;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use talkback_proto::handshake::WsUrl;
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::client::danger::ServerCertVerifier;
 use tokio_rustls::rustls::crypto::{CryptoProvider, ring};
-use tokio_rustls::rustls::{
-    AlertDescription, CertificateError, ClientConfig, ConfigBuilder, Error, RootCertStore,
-    WantsVerifier, client::WantsClientCert,
-};
+use tokio_rustls::rustls::{AlertDescription, CertificateError, ClientConfig, Error};
 
 use crate::connect::tls::any_certificate::AnyCertificate;
+use crate::connect::tls::own_roots::OwnRoots;
 use crate::connect::tls_options::{TlsOptions, Trust};
 use crate::error::ConnectError;
 
-impl TlsOptions {
-    /// Checks the options and makes them into a configuration.
-    pub(crate) fn config(&self) -> Result<ClientConfig, ConnectError> {
-        let provider = Arc::new(ring::default_provider());
-        let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
-            .with_safe_default_protocol_versions()
-            .expect("the provider has both versions of TLS");
-        let builder = self.with_verifier(builder, provider)?;
-        let mut config = match &self.identity_pem {
-            None => builder.with_no_client_auth(),
-            Some((chain, key)) => {
-                let what = "the client certificate";
-                let chain = certificates(what, chain)?;
-                let key = PrivateKeyDer::from_pem_slice(key).map_err(|error| {
-                    option_error("the client certificate's key", &error, KEY_ADVICE)
-                })?;
-                let config = builder.with_client_auth_cert(chain, key);
-                config.map_err(|error| option_error(what, &error, KEY_ADVICE))?
-            }
+/// Checks the options and makes them into a configuration.
+pub(crate) fn config(options: &TlsOptions) -> Result<Arc<ClientConfig>, ConnectError> {
+    #[cfg(feature = "rustls-0-23")]
+    if let Some(config) = &options.config {
+        return match options.asked() {
+            None => Ok(Arc::clone(config)),
+            Some(option) => Err(ConnectError::TlsOption {
+                what: option,
+                error: "`rustls_0_23` gave a whole configuration. Say it there".to_owned(),
+            }),
         };
-        // A server must not answer with HTTP/2, which has another opening handshake.
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(config)
     }
-
-    fn with_verifier(
-        &self,
-        builder: ConfigBuilder<ClientConfig, WantsVerifier>,
-        provider: Arc<CryptoProvider>,
-    ) -> Result<ConfigBuilder<ClientConfig, WantsClientCert>, ConnectError> {
-        if self.trust == Trust::Anything {
-            let verifier = Arc::new(AnyCertificate::new(provider));
-            return Ok(builder
-                .dangerous()
-                .with_custom_certificate_verifier(verifier));
+    let provider = Arc::new(ring::default_provider());
+    let verifier = verifier(options, &provider)?;
+    let builder = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("the provider has both versions of TLS")
+        .dangerous()
+        .with_custom_certificate_verifier(verifier);
+    let mut config = match &options.identity_pem {
+        None => builder.with_no_client_auth(),
+        Some((chain, key)) => {
+            let what = "the client certificate";
+            let chain = certificates(what, chain)?;
+            let key = PrivateKeyDer::from_pem_slice(key).map_err(|error| {
+                option_error("the client certificate's key", &error, KEY_ADVICE)
+            })?;
+            let config = builder.with_client_auth_cert(chain, key);
+            config.map_err(|error| option_error(what, &error, KEY_ADVICE))?
         }
-        let Some(pem) = &self.roots_pem else {
-            let verifier = platform_verifier(provider)?;
-            return Ok(builder
-                .dangerous()
-                .with_custom_certificate_verifier(verifier));
-        };
-        let what = "the roots";
-        let mut roots = RootCertStore::empty();
-        for root in certificates(what, pem)? {
-            roots
-                .add(root)
-                .map_err(|error| option_error(what, &error, CERTIFICATE_ADVICE))?;
-        }
-        Ok(builder.with_root_certificates(roots))
-    }
+    };
+    // A server must not answer with HTTP/2, which has another opening handshake.
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(Arc::new(config))
 }
 
-/// The platform's roots, read when they are first wanted.
-fn platform_verifier(
-    provider: Arc<CryptoProvider>,
+fn verifier(
+    options: &TlsOptions,
+    provider: &Arc<CryptoProvider>,
 ) -> Result<Arc<dyn ServerCertVerifier>, ConnectError> {
-    static VERIFIER: OnceLock<Arc<rustls_platform_verifier::Verifier>> = OnceLock::new();
-    if let Some(verifier) = VERIFIER.get() {
-        return Ok(Arc::clone(verifier) as _);
+    if options.trust == Trust::Anything {
+        return Ok(Arc::new(AnyCertificate));
     }
-    let verifier = rustls_platform_verifier::Verifier::new(provider).map_err(|error| {
-        let advice = "Install them, or give the server's root with `tls_roots`";
-        option_error("the platform's roots", &error, advice)
-    })?;
-    Ok(Arc::clone(VERIFIER.get_or_init(|| Arc::new(verifier))) as _)
+    let Some(pem) = &options.roots_pem else {
+        return default_roots::verifier(provider);
+    };
+    let what = "the roots";
+    let roots = OwnRoots::new(certificates(what, pem)?, Arc::clone(provider));
+    let roots = roots.map_err(|error| option_error(what, &error, CERTIFICATE_ADVICE))?;
+    Ok(Arc::new(roots))
 }
 
 const CERTIFICATE_ADVICE: &str =
@@ -119,11 +103,11 @@ fn option_error(what: &'static str, error: &dyn fmt::Display, advice: &str) -> C
 }
 
 /// The TLS handshake; the URL's host is sent as SNI and the certificate held against it.
-pub(crate) async fn connect(
-    stream: TcpStream,
+pub(crate) async fn connect<T: AsyncRead + AsyncWrite + Unpin>(
+    stream: T,
     url: &WsUrl,
     config: Arc<ClientConfig>,
-) -> Result<TlsStream<TcpStream>, ConnectError> {
+) -> Result<TlsStream<T>, ConnectError> {
     let name = ServerName::try_from(url.host().to_owned())
         .map_err(|error| option_error("the host's name", &error, "Correct it"))?;
     let connecting = TlsConnector::from(config).connect(name, stream);
@@ -181,10 +165,15 @@ fn advice_on_certificate(error: &CertificateError) -> &'static str {
         C::NotValidForName | C::NotValidForNameContext { .. } => {
             "The server's certificate is for another host: connect to the name that it was issued for"
         }
-        C::UnknownIssuer | C::BadSignature | C::Other(_) => {
+        C::UnknownIssuer => {
             "No trusted root vouches for the server's certificate: give its root with `tls_roots`; for a self-signed one in development there is `danger_accept_any_certificate`"
         }
-        _ => "The server's certificate cannot be used: have it replaced",
+        C::BadSignature => {
+            "Either the server does not hold the key that its certificate names, and is not who it says, or what vouches for the certificate has another key than the root of that name: give its root with `tls_roots`"
+        }
+        _ => {
+            "The server's certificate is not one that a client can check: have it replaced by one of X.509 version 3 for this host; in development give that very certificate with `tls_roots`, or use `danger_accept_any_certificate`"
+        }
     }
 }
 

@@ -10,6 +10,9 @@ pub(crate) struct TlsOptions {
     /// A certificate chain and its private key, in PEM.
     pub(crate) identity_pem: Option<(Vec<u8>, Vec<u8>)>,
     pub(crate) trust: Trust,
+    /// The program's own configuration, in place of all that.
+    #[cfg(all(feature = "rustls-0-23", not(browser)))]
+    pub(crate) config: Option<std::sync::Arc<tokio_rustls::rustls::ClientConfig>>,
 }
 
 /// Which certificates of servers are accepted.
@@ -23,8 +26,8 @@ pub(crate) enum Trust {
 }
 
 impl TlsOptions {
-    /// The first option that was asked for, and what it is about.
-    #[cfg(browser)]
+    /// The first of the options for those who have no configuration of their own.
+    #[cfg(any(browser, feature = "rustls-0-23"))]
     pub(crate) fn asked(&self) -> Option<&'static str> {
         let roots = self.roots_pem.as_ref().map(|_| "tls_roots");
         let identity = self.identity_pem.as_ref().map(|_| "tls_client_certificate");

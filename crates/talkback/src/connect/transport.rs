@@ -10,41 +10,44 @@ use tokio::net::TcpStream;
 
 /// The transport of a connection that [`connect`](crate::connect()) made.
 ///
-/// What it is made of is not part of the interface, so that TLS and proxies fit in.
+/// It is TCP, or what [`over`](crate::Connect::over) was given, with TLS on top if the URL asked for it.
+/// What it is made of is not part of the interface, so that proxies fit in.
 #[derive(Debug)]
-pub struct Transport(Inner);
+pub struct Transport<T = TcpStream>(Inner<T>);
 
 #[derive(Debug)]
-enum Inner {
-    Tcp(TcpStream),
+enum Inner<T> {
+    Plain(T),
     #[cfg(feature = "tls")]
-    Tls(Box<tokio_rustls::client::TlsStream<TcpStream>>),
+    Tls(Box<tokio_rustls::client::TlsStream<T>>),
 }
 
 /// The same call on whatever the transport is made of.
 macro_rules! with_inner {
     ($transport:expr, $io:ident => $call:expr) => {
         match &mut $transport.get_mut().0 {
-            Inner::Tcp($io) => $call,
+            Inner::Plain($io) => $call,
             #[cfg(feature = "tls")]
             Inner::Tls($io) => $call,
         }
     };
 }
 
-impl Transport {
-    pub(crate) fn tcp(stream: TcpStream) -> Self {
-        Self(Inner::Tcp(stream))
+impl<T> Transport<T> {
+    pub(crate) fn plain(stream: T) -> Self {
+        Self(Inner::Plain(stream))
     }
 
     #[cfg(feature = "tls")]
-    pub(crate) fn tls(stream: tokio_rustls::client::TlsStream<TcpStream>) -> Self {
+    pub(crate) fn tls(stream: tokio_rustls::client::TlsStream<T>) -> Self {
         Self(Inner::Tls(Box::new(stream)))
     }
+}
 
+impl Transport {
     fn socket(&self) -> &TcpStream {
         match &self.0 {
-            Inner::Tcp(stream) => stream,
+            Inner::Plain(stream) => stream,
             #[cfg(feature = "tls")]
             Inner::Tls(stream) => stream.get_ref().0,
         }
@@ -67,14 +70,14 @@ impl Transport {
     }
 }
 
-impl AsyncRead for Transport {
+impl<T: AsyncRead + AsyncWrite + Unpin> AsyncRead for Transport<T> {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         match &mut self.get_mut().0 {
-            Inner::Tcp(stream) => Pin::new(stream).poll_read(cx, buf),
+            Inner::Plain(stream) => Pin::new(stream).poll_read(cx, buf),
             #[cfg(feature = "tls")]
             Inner::Tls(stream) => {
                 let outcome = Pin::new(stream).poll_read(cx, buf);
@@ -84,7 +87,7 @@ impl AsyncRead for Transport {
     }
 }
 
-impl AsyncWrite for Transport {
+impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Transport<T> {
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -103,7 +106,7 @@ impl AsyncWrite for Transport {
 
     fn is_write_vectored(&self) -> bool {
         match &self.0 {
-            Inner::Tcp(stream) => stream.is_write_vectored(),
+            Inner::Plain(stream) => stream.is_write_vectored(),
             #[cfg(feature = "tls")]
             Inner::Tls(stream) => stream.is_write_vectored(),
         }

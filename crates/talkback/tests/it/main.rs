@@ -35,6 +35,8 @@ mod memory;
 #[cfg(not(shuttle))]
 mod opening;
 #[cfg(not(shuttle))]
+mod over;
+#[cfg(not(shuttle))]
 mod receive_path;
 #[cfg(shuttle)]
 mod schedules;
@@ -50,6 +52,8 @@ mod support;
 mod tls;
 #[cfg(all(feature = "tls", not(shuttle)))]
 mod tls_certificates;
+#[cfg(all(feature = "tls", not(shuttle)))]
+mod tls_own_certificate;
 #[cfg(all(feature = "upgrade", not(shuttle)))]
 mod upgrade;
 #[cfg(all(feature = "upgrade", not(shuttle)))]

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use talkback::{WebSocket, connect};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -11,6 +12,7 @@ use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::server::WebPkiClientVerifier;
+use tokio_rustls::rustls::sign::{CertifiedKey, SingleCertAndKey};
 use tokio_rustls::rustls::{
     ClientConfig, RootCertStore, ServerConfig, SupportedProtocolVersion, version,
 };
@@ -89,9 +91,24 @@ impl Identity {
 
     /// A certificate that nobody else vouches for.
     pub(crate) fn self_signed(host: &str) -> Self {
+        Self::self_signed_with(host, |_| ())
+    }
+
+    pub(crate) fn self_signed_with(
+        host: &str,
+        change: impl FnOnce(&mut CertificateParams),
+    ) -> Self {
         let key = KeyPair::generate().unwrap();
-        let params = CertificateParams::new([host.to_owned()]).unwrap();
+        let mut params = CertificateParams::new([host.to_owned()]).unwrap();
+        change(&mut params);
         Self::new(&params.self_signed(&key).unwrap(), &key)
+    }
+
+    /// As `openssl req -x509` makes it: it says that it is an authority's (CA:TRUE).
+    pub(crate) fn of_its_own_authority(host: &str) -> Self {
+        Self::self_signed_with(host, |params| {
+            params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        })
     }
 
     /// A server with this certificate, which asks clients for none.
@@ -99,6 +116,16 @@ impl Identity {
         let provider = Arc::new(ring::default_provider());
         ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![self.certificate.clone()], self.key.clone_key())
+            .unwrap()
+    }
+
+    /// The same with one version of TLS.
+    pub(crate) fn server_with(&self, version: &'static SupportedProtocolVersion) -> ServerConfig {
+        ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_protocol_versions(&[version])
             .unwrap()
             .with_no_client_auth()
             .with_single_cert(vec![self.certificate.clone()], self.key.clone_key())
@@ -125,6 +152,20 @@ impl Identity {
             .with_single_cert(vec![self.certificate.clone()], self.key.clone_key())
             .unwrap()
     }
+}
+
+/// A server that shows this certificate and signs with another key than the certificate's.
+pub(crate) fn impostor(certificate_pem: &str) -> ServerConfig {
+    let certificate = CertificateDer::from_pem_slice(certificate_pem.as_bytes()).unwrap();
+    let key = KeyPair::generate().unwrap().serialize_der();
+    let key = ring::sign::any_supported_type(&PrivateKeyDer::try_from(key).unwrap()).unwrap();
+    let certified = CertifiedKey::new(vec![certificate], key);
+    let provider = Arc::new(ring::default_provider());
+    ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::new(SingleCertAndKey::from(certified)))
 }
 
 /// Starts an echo server on 127.0.0.1 that goes on after clients that it cannot talk to.

@@ -4,6 +4,7 @@ mod assembly;
 mod closing;
 mod control;
 mod fast_path;
+mod fragmenting;
 mod inflating;
 pub(crate) mod keepalive;
 mod parse_state;
@@ -31,7 +32,6 @@ use crate::deflate::parameters::DeflateParameters;
 use crate::error::ProtocolError;
 use crate::frame::{Header, Opcode};
 use crate::limits::Limits;
-use crate::outgoing::Outgoing;
 use crate::output::{MaskingKeys, Output};
 use crate::role::Role;
 
@@ -262,16 +262,13 @@ impl Connection {
         }
     }
 
+    /// Queues a control frame, which MUST NOT be fragmented (§5.5).
     fn push(&mut self, opcode: Opcode, payload: Bytes) {
         if self.write_error.is_none() {
-            self.push_data(opcode, payload.into());
+            let key = self.keys.as_mut().map(|keys| keys.next_key());
+            let header = Header::whole(opcode, key);
+            self.output.push_plain(header, payload.into());
         }
-    }
-
-    #[inline]
-    fn push_data(&mut self, opcode: Opcode, payload: Outgoing<'_>) {
-        let key = self.keys.as_mut().map(|keys| keys.next_key());
-        self.output.push_plain(Header::whole(opcode, key), payload);
     }
 
     /// Whether [`handle_timeout`](Self::handle_timeout) is about to end the connection because the

@@ -14,6 +14,7 @@ use std::time::Duration;
 pub struct Limits {
     message_size_max: u64,
     fragments_max: u32,
+    pub(crate) frame_size_max: usize,
     write_buffer_max: usize,
     close_timeout: Duration,
 }
@@ -43,6 +44,21 @@ impl Limits {
         self
     }
 
+    /// Sets the largest payload in bytes of a frame that is sent; none by default, so that a message
+    /// is one frame. A longer message leaves in fragments (RFC 6455 §5.4), compressed or not, and so
+    /// does what is sent as a stream.
+    ///
+    /// It is for a peer or an intermediary that takes no larger frames. Each fragment has a header of
+    /// its own, of 2 to 14 bytes, and a peer may limit how many a message has, as
+    /// [`fragments_max`](Self::fragments_max) does. 125 is the smallest useful bound: below it, pings,
+    /// pongs and close frames, which cannot be fragmented (§5.5), are still up to 125 bytes long. 0 is
+    /// taken as 1.
+    #[must_use]
+    pub const fn frame_size_max(mut self, bytes: usize) -> Self {
+        self.frame_size_max = if bytes == 0 { 1 } else { bytes };
+        self
+    }
+
     /// Sets how many bytes may wait to be written before sending waits; 64 KiB by default. The
     /// message in hand comes on top.
     #[must_use]
@@ -68,6 +84,12 @@ impl Limits {
     #[inline]
     pub const fn fragments_limit(&self) -> u32 {
         self.fragments_max
+    }
+
+    /// How large a frame that is sent may be, if there is a bound:
+    /// [`frame_size_max`](Self::frame_size_max).
+    pub fn frame_size_limit(&self) -> Option<usize> {
+        Some(self.frame_size_max).filter(|size_max| *size_max < usize::MAX)
     }
 
     /// How many bytes may wait before sending waits: [`write_buffer_max`](Self::write_buffer_max).
@@ -102,6 +124,7 @@ impl Default for Limits {
         Self {
             message_size_max: 16 * 1024 * 1024,
             fragments_max: 131_072,
+            frame_size_max: usize::MAX,
             write_buffer_max: 64 * 1024,
             close_timeout: Duration::from_secs(10),
         }

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::collections::VecDeque;
 use std::io::IoSlice;
 
-use bytes::{Buf, Bytes};
+use bytes::{Buf, Bytes, BytesMut};
 
 use crate::deflate::compress::Compressed;
 use crate::frame::{EncodedHeader, HEADER_SIZE_MAX, Header};
@@ -103,6 +103,18 @@ impl Output {
             }
         };
         self.queue().push_uncopied(encoded, payload);
+    }
+
+    /// Queues one frame whose payload nobody else holds; as [`push_plain`](Self::push_plain).
+    pub(crate) fn push_owned(&mut self, header: Header, mut payload: BytesMut) {
+        let (encoded, key) = (encode(header, payload.len()), header.mask);
+        if payload.len() < UNCOPIED_SIZE_MIN {
+            return self.queue().push_copied(encoded, &payload, key);
+        }
+        if let Some(key) = key {
+            let _ = mask(&mut payload, key);
+        }
+        self.queue().push_uncopied(encoded, payload.freeze());
     }
 
     /// Queues one frame with compressed payload; as [`push_plain`](Self::push_plain).

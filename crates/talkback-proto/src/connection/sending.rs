@@ -19,7 +19,10 @@ const FRAGMENT_SIZE: usize = 16 * 1024;
 const JOINED_SIZE_MAX: usize = 4 * 1024;
 
 impl Connection {
-    /// Queues a message as one frame, compressed if that was negotiated and is worth it.
+    /// Queues a message, compressed if that was negotiated and is worth it.
+    ///
+    /// It leaves as one frame, or in fragments if it is over the bound for frames,
+    /// [`Limits::frame_size_max`](crate::Limits::frame_size_max).
     ///
     /// # Errors
     /// [`SendError::Closed`] once a close frame was sent or received,
@@ -28,9 +31,9 @@ impl Connection {
         self.send_with(message, Compression::Auto)
     }
 
-    /// Queues a message as one frame, and says whether it may be compressed.
+    /// Queues a message, and says whether it may be compressed.
     ///
-    /// It is compressed here and now, and its whole frame is queued or none of it.
+    /// It is compressed here and now, and all of it is queued or nothing.
     ///
     /// # Errors
     /// As [`send`](Self::send).
@@ -78,7 +81,8 @@ impl Connection {
     /// A large payload does not join what was gathered, which then is a fragment of its own. Of a
     /// text, fragments may be cut anywhere, inside a code point too. What is compressed is given
     /// out to the last byte, so that the peer can read it without waiting for more. A fragment
-    /// without payload is queued only at the end of the message.
+    /// without payload is queued only at the end of the message. What is over the bound for frames
+    /// leaves in several.
     ///
     /// # Errors
     /// [`SendError::Closed`] once a close frame was sent or received; [`SendError::NoMessage`]
@@ -185,21 +189,21 @@ impl Connection {
         };
         let may_compress = self.deflate.is_some() && compression == Compression::Auto;
         if !may_compress || !self.push_compressed(opcode, message.as_bytes()) {
-            self.push_data(opcode, message);
+            let (mut fragmenter, _) = self.fragmenter();
+            fragmenter.push(Header::whole(opcode, None), message);
         }
     }
 
     /// Queues a message compressed, or says that it is to be sent as it is.
     fn push_compressed(&mut self, opcode: Opcode, message: &[u8]) -> bool {
-        let (keys, output) = (&mut self.keys, &mut self.output);
-        self.deflate.as_mut().is_some_and(|deflate| {
+        let (mut fragmenter, deflate) = self.fragmenter();
+        deflate.is_some_and(|deflate| {
             deflate.deflater.compress(message, |payload| {
-                let key = keys.as_mut().map(|keys| keys.next_key());
                 let header = Header {
                     rsv1: true,
-                    ..Header::whole(opcode, key)
+                    ..Header::whole(opcode, None)
                 };
-                output.push_compressed(header, payload);
+                fragmenter.push_compressed(header, payload);
             })
         })
     }
@@ -218,12 +222,11 @@ impl Connection {
         };
         let header = Header {
             fin: fin == Fin::Last,
-            ..Header::whole(opcode, self.keys.as_mut().map(|keys| keys.next_key()))
+            ..Header::whole(opcode, None)
         };
-        let deflate = self.deflate.as_mut();
+        let (mut fragmenter, deflate) = self.fragmenter();
         match deflate.filter(|_| message.compression == Compression::Auto) {
             Some(deflate) => {
-                let output = &mut self.output;
                 // RSV1 stands on the first fragment only (RFC 7692 §6.1).
                 let header = Header {
                     rsv1: !message.is_begun,
@@ -232,10 +235,10 @@ impl Connection {
                 deflate
                     .deflater
                     .compress_fragment(&payload, fin, |payload| {
-                        output.push_compressed(header, payload);
+                        fragmenter.push_compressed(header, payload);
                     });
             }
-            None => self.output.push_plain(header, payload.into()),
+            None => fragmenter.push(header, payload.into()),
         }
         message.is_begun = true;
     }

@@ -9,6 +9,7 @@ mod deflate_properties;
 mod deflate_receive;
 mod deflate_send;
 mod fast_path;
+mod frame_size;
 mod framing;
 mod keepalive;
 mod memory;

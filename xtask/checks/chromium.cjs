@@ -7,8 +7,8 @@ const { chromium } = require("playwright-core");
 const [files, url, executablePath, pictures, suite] = process.argv.slice(2);
 const TIMEOUT_MS = 20_000;
 // As root, as in CI, Chromium refuses to start with its sandbox.
-const flags = "no-sandbox disable-gpu disable-quic no-first-run disable-background-networking disable-component-update";
-const args = `${flags} disable-sync`.split(" ").map((flag) => `--${flag}`);
+const flags = "no-sandbox disable-quic no-first-run disable-background-networking disable-component-update disable-sync";
+const args = `${flags} use-angle=swiftshader enable-unsafe-swiftshader`.split(" ").map((flag) => `--${flag}`);
 async function until(isSo, what) {
   const deadline = Date.now() + TIMEOUT_MS;
   while (!(await isSo())) {

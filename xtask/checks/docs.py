@@ -10,7 +10,7 @@ import textwrap
 
 from run import ROOT, check, expect
 
-# The Rust blocks of README.md are compiled as tests of `talkback-docs`.
+# The Rust blocks of README.md and docs/coming-from.md are compiled as tests of docs/examples.
 PAGES = ["docs/cookbook.md", "docs/cookbook.ko.md", "docs/ui.md"]
 PAIRS = [("README.md", "README.ko.md"), ("docs/cookbook.md", "docs/cookbook.ko.md")]
 PICTURE_SIZE_MAX = 60_000

@@ -22,7 +22,7 @@ from run import CARGO, GREETINGS, ROOT, answer, cargo, check, checked, counted, 
 from tools import LINTS, cargo_tool, install, need
 
 # Everything but the windows, whose GUI takes minutes to compile, in one set of features.
-FAST = "--workspace --features talkback/upgrade"
+FAST = "--workspace --exclude talkback-app --features talkback/upgrade"
 # The least share of the core's lines that its tests run, in percent. Lines of tests in its files count as well.
 COVERAGE_MIN = 97
 
@@ -148,9 +148,11 @@ def coverage():
 
 
 def window():
-    """the demo's window under real keys (Xvfb) and in pictures, its tab in Chromium"""
-    unit("--package talkback-demo --package talkback-docs --all-features")
-    windows.both_themes()
+    """the demo and examples/app: windows under real keys (Xvfb), pages in Chromium"""
+    packages = "--package talkback-demo --package talkback-app --all-features"
+    must(*cargo(f"build --bins {packages}"), env=LINTS)
+    unit(packages)
+    windows.windows()
     web.tab_in_use()
 
 

@@ -1,5 +1,5 @@
-// The demo's tab, used as a person would: by keyboard, with an input method, at a desk and on a phone. The server is
-// `talkback echo --web FOLDER`.
+// The demo's tab, used as a person would: by keyboard, with an input method, at a desk and on a phone; and the recipe's
+// app. The server is `talkback echo --web FOLDER`.
 const assert = require("node:assert/strict");
 const { once } = require("node:events");
 const axe = require("axe-core");
@@ -27,7 +27,8 @@ async function begin(page) {
 /** Waits until the server's log is this. */
 const logs = ({ log }, lines) =>
   until(() => JSON.stringify(log) === JSON.stringify(lines), () => `the log is ${JSON.stringify(log)}`);
-const open = (page) => page.goto(`${page.files}index.html?ws://127.0.0.1:${page.server.address().port}/`);
+const open = (page, folder = "") =>
+  page.goto(`${page.files}${folder}index.html?ws://127.0.0.1:${page.server.address().port}/`);
 const answers = (page, text) => page.locator("#answer", { hasText: text }).waitFor();
 const hasState = (page, state) => page.locator("#state", { hasText: state }).waitFor();
 const openFold = (page) => page.getByText("Connection", { exact: true }).press("Enter");
@@ -227,6 +228,20 @@ const checks = {
     await answers(page, "499");
     await page.waitForFunction(() => document.querySelector("#log").lastChild.textContent.endsWith("499"));
     assert.equal(await page.locator("#log li").count(), 200);
+  },
+  "the recipe's app composes Hangul, and answers": async (page) => {
+    await open(page, "app/");
+    // It is drawn, and reads what is typed from an input that nobody sees.
+    await page.waitForFunction(() => document.activeElement?.tagName === "INPUT");
+    const protocol = await page.context().newCDPSession(page);
+    for (const [syllable, steps] of Object.entries({ 한: han, 글: geul })) {
+      for (const text of steps) await protocol.send("Input.imeSetComposition", { text, selectionStart: 1, selectionEnd: 1 });
+      await protocol.send("Input.insertText", { text: syllable });
+    }
+    await page.keyboard.press("Enter");
+    await logs(page, ["received 한글"]);
+    await page.waitForTimeout(1_000); // The answer is on its way, and drawn by nobody who could tell.
+    await page.screenshot({ path: `${pictures}/app-page.png` });
   },
   "leaving the page closes the socket": async (page) => {
     await open(page);

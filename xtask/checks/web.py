@@ -95,14 +95,17 @@ def browser():
         html = f'<!doctype html><link rel="icon" href="data:,"><script type="module">{script}</script>'
         (folder / "lifecycle.html").write_text(html)
         use("lifecycle.cjs", folder, url)
-        protocols = ["--subprotocol", "chat.v1", "--subprotocol", "chat.v2"]
-        with Program(built("talkback"), "echo", "--listen", "127.0.0.1:0", *protocols) as echo:
+        with Program(built("talkback"), "echo", "--listen", "127.0.0.1:0") as echo:
             use("browser.cjs", example(), echo.url(), url)
 
 
 def tab_in_use():
-    """The tab, which `talkback echo` serves; pictures of it are left in the folder `demo`."""
+    """The tab, which `talkback echo` serves, and the app's page, as trunk makes it; pictures of them are left in `demo`."""
     folder = tab()
+    wasm(must, "build --package talkback-app")
+    html, start = (ROOT / "examples/app/index.html").read_text(), 'import start from "./talkback-app.js"; start()'
+    html = html.replace('<link data-trunk rel="rust">', f'<script type="module">{start}</script>')
+    (bind("debug/talkback-app.wasm", "demo/app") / "index.html").write_text(html)
     must(*cargo("build --package talkback-cli --bin talkback"), env=LINTS)
     with Program(built("talkback"), "echo", "--listen", "127.0.0.1:0", "--web", folder) as echo:
         use("tab.cjs", folder, echo.url())

@@ -1,4 +1,4 @@
-"""The demo's window on a screen that nobody sees: real keys go in, pictures come out."""
+"""The demo's window and the recipe's app on a screen that nobody sees: real keys go in, pictures come out."""
 
 import pathlib
 import time
@@ -34,10 +34,9 @@ def ticks(pid):
     return int(fields[11]) + int(fields[12])
 
 
-def converse(display, theme):
+def converse(display, picture, program, *options):
     with Program(*in_python("server")) as server:
-        options = ["--window", "--theme", theme, "--url", server.url()]
-        with Program(built("talkback-demo"), *options, env=display) as demo:
+        with Program(built(program), *options, server.url(), env=display) as demo:
             search = ["search", "--sync", "--onlyvisible", "--pid", demo.pid, "--name", TITLE, "windowfocus"]
             must("xdotool", *search, env=display, limit=60)
             send(display, "Hello!", server)
@@ -45,7 +44,7 @@ def converse(display, theme):
             must("xdotool", "getactivewindow", "windowsize", "--sync", "480", "360", env=display)
             # The answer is on its way, and the window is painted anew.
             time.sleep(1)
-            must("import", "-frame", "-window", TITLE, scratch("demo") / f"window-{theme}.png", env=display)
+            must("import", "-frame", "-window", TITLE, scratch("demo") / f"{picture}.png", env=display)
             before = ticks(demo.pid)
             time.sleep(2)
             used = ticks(demo.pid) - before
@@ -57,11 +56,13 @@ def converse(display, theme):
             server.says("closed 1005")
 
 
-def both_themes():
+def windows():
+    demo = "talkback-demo --window --theme"
+    commands = {"window-light": f"{demo} light --url", "window-dark": f"{demo} dark --url", "app-window": "talkback-app"}
     screen()
     with Program("Xvfb", "-displayfd", "1", "-nolisten", "tcp", "-screen", "0", "520x720x24") as xvfb:
         number = until(lambda: xvfb.output().endswith("\n") and xvfb.output().split()[-1], 20, xvfb.output)
         display = {"DISPLAY": f":{number}", "WAYLAND_DISPLAY": None}
         with Program("openbox", env=display):
-            for theme in ("light", "dark"):
-                check(f"window, {theme}: keys go in, answers come out, closing closes", converse, display, theme)
+            for name, command in commands.items():
+                check(f"{name}: keys go in, answers come out, closing closes", converse, display, name, *command.split())

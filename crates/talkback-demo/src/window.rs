@@ -9,15 +9,15 @@ mod field;
 mod send_button;
 pub mod theme;
 
+use std::sync::Arc;
 use std::sync::mpsc;
-use std::task::{Context, Waker};
+use std::task::{Context, Wake, Waker};
 use std::time::Instant;
 
 use eframe::egui;
 use talkback::{Closing, WebSocketChannel};
 
 use self::field::Entered;
-use crate::egui_snapshots::repaint_waker;
 use crate::state::{ANSWER_SPACE, FIELD_LABEL, PADDING, Page, SEND_LABEL, TITLE};
 
 /// Space below the body, so that the button never hides its end.
@@ -32,6 +32,16 @@ pub struct Window {
     opened: Instant,
     /// Who waits for the channel to close once the window has.
     leaving: Option<mpsc::Sender<Closing>>,
+}
+
+/// Has egui paint the next frame. The page takes every message, and so is polled; who draws snapshots
+/// alone takes [`on_change`](talkback::Snapshots::on_change).
+struct Repaint(egui::Context);
+
+impl Wake for Repaint {
+    fn wake(self: Arc<Self>) {
+        self.0.request_repaint();
+    }
 }
 
 /// Opens the window, and returns when it was closed and the channel was, too.
@@ -68,7 +78,7 @@ impl Window {
         theme::apply(ctx);
         Self {
             page,
-            waker: repaint_waker(ctx),
+            waker: Waker::from(Arc::new(Repaint(ctx.clone()))),
             opened: Instant::now(),
             leaving: None,
         }

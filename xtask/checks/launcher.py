@@ -8,10 +8,12 @@ import signal
 import sys
 import time
 
+import docs
 import soak
 import steps
 import tools
 import web
+import window
 from run import COUNTS, ROOT, TARGET, end_with, failed, scratch
 
 HELP = """\
@@ -22,7 +24,8 @@ Builds, tests and starts everything in this repository:
   cargo xtask soak NAME          what takes longer (cargo xtask soak list)
   cargo xtask demo [ARGUMENT]... build and start the demo (also: cargo demo)
   cargo xtask web                build the demo's tab and the example page, and weigh them
-  cargo xtask pictures           take the pictures of the documentation anew
+  cargo xtask pictures           take the pictures of the documentation anew, and its moving one
+  cargo xtask claims [WORD]      run what docs/claims.md says (of lines with a word), and write its figures anew
   cargo xtask bench codec        count what a message costs, beside other libraries (valgrind)
 """
 
@@ -92,6 +95,7 @@ def pictures():
         sys.exit("what is pictured does not work; no picture was replaced")
     for picture in (ROOT / "docs/images").glob("*-*.png"):
         print(" ", shutil.copy(taken / picture.name, picture))
+    window.film(ROOT / "docs/images/app.gif")
 
 
 def soak_one(name="list", *arguments):
@@ -108,12 +112,12 @@ def bench(what="nothing"):
 
 
 def main(command="help", *arguments):
-    commands = {"test": test, "soak": soak_one, "web": web.web, "pictures": pictures, "bench": bench}
+    commands = {"test": test, "soak": soak_one, "web": web.web, "pictures": pictures, "bench": bench, "claims": docs.claims}
     if command in ("help", "--help", "-h"):
         print(HELP, end="")
     elif command not in commands:
         usage(f"there is no {command}")
-    elif len(arguments) > {"web": 0, "pictures": 0, "bench": 1}.get(command, len(arguments)):
+    elif len(arguments) > {"web": 0, "pictures": 0, "bench": 1, "claims": 1}.get(command, len(arguments)):
         usage(f"{command} takes no {arguments[-1]}")
     else:
         commands[command](*arguments)

@@ -6,7 +6,6 @@ import os
 import signal
 import ssl
 import sys
-import urllib.request
 
 from run import expect
 from websockets.asyncio import client
@@ -63,24 +62,6 @@ async def close_is_echoed(code, reason):
         expect(socket.protocol.close_rcvd_then_sent, False)
 
 
-async def any_origin_is_welcome():
-    # The echo server holds nothing to steal, and developers' pages live on other ports.
-    async with connect(origin="https://elsewhere.example") as socket:
-        await socket.send("from elsewhere")
-        expect(await socket.recv(), "from elsewhere")
-
-
-def status_of(path):
-    try:
-        return urllib.request.urlopen(URL.replace("ws", "http", 1) + path, timeout=CHECK_TIMEOUT, context=TLS).status
-    except urllib.error.HTTPError as error:
-        return error.code
-
-
-async def answers_plain_requests():
-    expect([await asyncio.to_thread(status_of, path) for path in ("", "health", "nothing")], [200, 200, 404])
-
-
 async def sigterm_closes_with_1001():
     async with connect() as socket:
         await socket.send("still there?")
@@ -117,8 +98,6 @@ CHECKS = {
 }
 OF_TALKBACK_ECHO = {
     "subprotocol: the one both know": lambda: subprotocol(["chat.v9", "chat.v2"], "chat.v2"),
-    "any origin is welcome": any_origin_is_welcome,
-    "plain requests": answers_plain_requests,
     "SIGTERM closes with 1001": sigterm_closes_with_1001,
 }
 

@@ -1,11 +1,12 @@
 """The demo's window and the recipe's app on a screen that nobody sees: real keys go in, pictures come out."""
 
+import contextlib
 import pathlib
 import time
 
 from interop import in_python
 from run import Program, built, check, expect, must, scratch, until
-from tools import screen
+from tools import need, screen
 
 TITLE = "WebSocket Demo"
 # How many ticks of 10 ms an idle window may have used in 2 s.
@@ -56,13 +57,36 @@ def converse(display, picture, program, *options):
             server.says("closed 1005")
 
 
-def windows():
-    demo = "talkback-demo --window --theme"
-    commands = {"window-light": f"{demo} light --url", "window-dark": f"{demo} dark --url", "app-window": "talkback-app"}
+@contextlib.contextmanager
+def desktop():
+    """A screen with a window manager."""
     screen()
     with Program("Xvfb", "-displayfd", "1", "-nolisten", "tcp", "-screen", "0", "520x720x24") as xvfb:
         number = until(lambda: xvfb.output().endswith("\n") and xvfb.output().split()[-1], 20, xvfb.output)
         display = {"DISPLAY": f":{number}", "WAYLAND_DISPLAY": None}
         with Program("openbox", env=display):
-            for name, command in commands.items():
-                check(f"{name}: keys go in, answers come out, closing closes", converse, display, name, *command.split())
+            yield display
+
+
+def film(path):
+    """Ten seconds of the recipe's app, in which greetings are typed and answered."""
+    look = "crop=482:230:0:0,split[a][b];[a]palettegen=max_colors=32[p];[b][p]paletteuse=dither=none"
+    need("ffmpeg")
+    with desktop() as display, Program(*in_python("server")) as server:
+        with Program(built("talkback-app"), server.url(), env=display):
+            window = ["search", "--sync", "--onlyvisible", "--name", TITLE, "windowsize", 480, 206, "windowmove", 0, 0]
+            must("xdotool", *window, "windowfocus", env=display)
+            source = f"-f x11grab -draw_mouse 0 -framerate 8 -video_size 520x720 -t 10 -i {display['DISPLAY']}".split()
+            with Program("ffmpeg", "-y", *source, "-vf", look, path) as recorder:
+                time.sleep(1.5)
+                send(display, "Hello!", server)
+                send(display, "안녕하세요", server)
+                expect(recorder.process.wait(30), 0)
+
+
+def windows():
+    demo = "talkback-demo --window --theme"
+    commands = {"window-light": f"{demo} light --url", "window-dark": f"{demo} dark --url", "app-window": "talkback-app"}
+    with desktop() as display:
+        for name, command in commands.items():
+            check(f"{name}: keys go in, answers come out, closing closes", converse, display, name, *command.split())

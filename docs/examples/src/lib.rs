@@ -1,6 +1,14 @@
-//! The code of docs/cookbook.md and docs/ui.md is in this package's `examples`; that of README.md is compiled here.
+//! The code of docs/cookbook.md and of docs/ui.md's terminal is in this package's `examples`. That of the
+//! pages below is compiled as tests.
 
-/// The examples of README.md are compiled as tests.
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 struct Readme;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../coming-from.md")]
+struct ComingFrom;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../web.md")]
+struct Web;

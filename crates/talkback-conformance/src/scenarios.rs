@@ -14,7 +14,9 @@ pub(crate) mod snapshots;
 pub(crate) mod subprotocols;
 pub(crate) mod wrapping;
 
-use talkback::{CloseInfo, Error, Initiator, Message, Sender, WebSocketChannel};
+use talkback::{
+    CloseInfo, Error, Initiator, Message, SendErrorKind, Sender, TrySendErrorKind, WebSocketChannel,
+};
 
 use crate::backend::{Backend, Options};
 use crate::behaviour::{Behaviour, When};
@@ -61,6 +63,21 @@ async fn close_cleanly(channel: &Sender) -> Result<CloseInfo, Failure> {
     ensure!(info.clean, "{info}");
     ensure_eq!(info.initiator, Initiator::Local);
     Ok(info)
+}
+
+/// Holds a channel that is closing or closed to refuse a message and hand it back.
+async fn is_handed_back(channel: &WebSocketChannel, message: &Message) -> Outcome {
+    let Err(refused) = channel.try_send(message) else {
+        return Err(Failure::new("a message that was taken"));
+    };
+    ensure_eq!(refused.kind(), TrySendErrorKind::Closed);
+    ensure_eq!(refused.into_message(), message.clone());
+    let Err(refused) = channel.send(message).await else {
+        return Err(Failure::new("a message that was taken"));
+    };
+    ensure_eq!(refused.kind(), SendErrorKind::Closed);
+    ensure_eq!(refused.into_message(), Some(message.clone()));
+    Ok(())
 }
 
 /// Holds the stream to end without an error, and to stay ended.

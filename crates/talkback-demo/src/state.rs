@@ -14,8 +14,7 @@ use std::time::Duration;
 use futures_core::Stream as _;
 use futures_sink::Sink as _;
 use talkback::{
-    ChannelState, Closing, Error, Message, Ready, Snapshot, Snapshots, TrySendError,
-    WebSocketChannel,
+    ChannelState, Closing, Error, Message, Ready, Snapshot, Snapshots, WebSocketChannel,
 };
 
 pub use self::log::{Direction, Entry, LOG_LENGTH, Log};
@@ -155,7 +154,7 @@ impl Page {
                 self.log.push(Direction::Sent, &message, now);
                 None
             }
-            Err(TrySendError::Full(_)) => {
+            Err(error) if error.is_full() => {
                 Some("Not sent: too much is waiting for the server already. Try again.")
             }
             Err(_) => Some("Not sent: the connection is closed. Connect first."),
@@ -177,7 +176,7 @@ impl Page {
     /// Begins to close; the end comes as any other does.
     pub fn disconnect(&mut self) {
         // The end is in the snapshots; nobody waits for it here.
-        drop(self.channel.close());
+        self.channel.close();
     }
 
     /// Closes for good, and says when that is done. Dropping the page closes as well, but a program

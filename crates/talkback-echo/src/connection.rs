@@ -9,7 +9,7 @@ use std::sync::{Arc, LazyLock};
 use std::thread::available_parallelism;
 use std::time::Duration;
 
-use talkback::{AcceptError, CloseCode, CloseInfo, Error, Message, WebSocket};
+use talkback::{AcceptError, CloseCode, CloseInfo, Message, SendError, WebSocket};
 use tokio::net::TcpStream;
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::{Semaphore, watch};
@@ -136,7 +136,7 @@ fn weighed(message: Message) -> (Message, bool) {
 fn feed_large<'a, T: Transport>(
     socket: &'a mut WebSocket<T>,
     message: Message,
-) -> Pin<Box<dyn Future<Output = Result<(), Error>> + Send + 'a>> {
+) -> Pin<Box<dyn Future<Output = Result<(), SendError>> + Send + 'a>> {
     Box::pin(async move {
         // While the peer holds back what is queued, nothing is compressed, and nobody is held up.
         socket.flush().await?;

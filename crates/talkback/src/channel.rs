@@ -5,10 +5,12 @@ mod blocking;
 mod handle;
 pub(crate) mod inbox;
 pub(crate) mod lifecycle;
+mod methods;
 pub(crate) mod outbox;
 mod queue;
 pub(crate) mod receiver;
 pub(crate) mod sender;
+mod sending;
 pub(crate) mod snapshot;
 pub(crate) mod state;
 pub(crate) mod sync;
@@ -17,27 +19,21 @@ pub(crate) mod waiting;
 mod watchers;
 
 use std::fmt;
-use std::future::poll_fn;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
-use std::time::Duration;
+use std::task::{Context, Poll};
 
 use futures_core::Stream;
 use futures_sink::Sink;
-#[cfg(not(browser))]
-use talkback_proto::Compression;
-use talkback_proto::{CloseCode, CloseInfo, Message};
+use talkback_proto::Message;
 
 use crate::channel::handle::Handle;
-use crate::channel::lifecycle::ChannelState;
+use crate::channel::methods::{common_methods, receiving_methods, sending_methods};
 use crate::channel::receiver::Receiver;
 use crate::channel::sender::Sender;
 use crate::channel::snapshot::Snapshots;
-use crate::channel::state::{Shared, WaitKey};
+use crate::channel::state::Shared;
 use crate::channel::sync::Arc;
-use crate::channel::wait_list::WaitFor;
-use crate::channel::waiting::{Closing, Ready, poll_send_capacity, poll_written};
-use crate::error::{Error, TrySendError};
+use crate::error::Error;
 
 /// A channel to a WebSocket server: messages come as a stream, and go into a sink.
 ///
@@ -55,8 +51,8 @@ use crate::error::{Error, TrySendError};
 /// Any other end is one `Err`, then the end. [`close_info`](Self::close_info) tells more.
 ///
 /// **Dropping it** closes: what is queued leaves, then an empty close frame, in the background and
-/// within the close timeout. Its [`Sender`]s get [`TrySendError::Closed`]. A program that is about to
-/// end awaits [`close`](Self::close) instead, for nothing runs in the background after `main`.
+/// within the close timeout. Its [`Sender`]s can send no more. A program that is about to end awaits
+/// [`close`](Self::close) instead, for nothing runs in the background after `main`.
 ///
 /// The recipe, in a program without a runtime:
 ///
@@ -87,22 +83,18 @@ use crate::error::{Error, TrySendError};
 pub struct WebSocketChannel {
     /// `None` once the channel was split or turned into something else.
     halves: Option<(Sender, Receiver)>,
-    /// The sink's place among those who wait.
-    sink_key: WaitKey,
-    /// How many messages the sink's flush waits for.
-    sink_flush: Option<u64>,
 }
 
 impl WebSocketChannel {
+    common_methods!();
+    sending_methods!();
+    receiving_methods!();
+
     pub(crate) fn new(shared: &Arc<Shared>) -> Self {
         let handle = Handle::new(Arc::clone(shared));
-        let sender = Sender::new(handle.clone());
-        let receiver = Receiver::new(handle);
-        let sink_key = WaitKey::new(Arc::clone(shared));
+        let halves = (Sender::new(handle.clone()), Receiver::new(handle));
         Self {
-            halves: Some((sender, receiver)),
-            sink_key,
-            sink_flush: None,
+            halves: Some(halves),
         }
     }
 
@@ -112,174 +104,46 @@ impl WebSocketChannel {
             .expect("the halves are taken only when the channel is")
     }
 
-    fn sending(&self) -> &Sender {
-        &self.halves().0
-    }
-
-    fn shared(&self) -> &Arc<Shared> {
-        &self.sending().handle
-    }
-
-    /// Waits until the channel is open.
-    ///
-    /// Any number of callers, before and after, get the same outcome.
-    ///
-    /// # Errors
-    /// Why the connection could not be made: [`Error::Connect`], or [`Error::Closed`] if it was
-    /// closed before it was open.
-    pub fn ready(&self) -> Ready {
-        Ready::new(Arc::clone(self.shared()))
-    }
-
-    /// Queues a message, at once or not at all.
-    ///
-    /// # Errors
-    /// A full queue, or a channel that is closing or closed; either hands the message back.
-    pub fn try_send(&self, message: impl Into<Message>) -> Result<(), TrySendError> {
-        self.sending().try_send(message)
-    }
-
-    /// Queues a message, and waits while the queue is full.
-    ///
-    /// # Errors
-    /// A channel that is closing or closed; it hands the message back.
-    ///
-    /// # Cancel safety
-    /// A dropped call has queued the whole message or nothing.
-    pub async fn send(&self, message: impl Into<Message>) -> Result<(), TrySendError> {
-        self.sending().send(message).await
-    }
-
-    /// Queues a message as [`send`](Self::send) does, and says whether it may be compressed; see
-    /// [`Compression::Skip`].
-    ///
-    /// # Errors
-    /// As [`send`](Self::send).
-    ///
-    /// # Cancel safety
-    /// As [`send`](Self::send).
-    #[cfg(not(browser))]
-    pub async fn send_with(
-        &self,
-        message: impl Into<Message>,
-        compression: Compression,
-    ) -> Result<(), TrySendError> {
-        self.sending().send_with(message, compression).await
-    }
-
-    /// Waits until everything that was queued before the call is written.
-    ///
-    /// # Errors
-    /// A channel that ended before that.
-    ///
-    /// # Cancel safety
-    /// A dropped call loses nothing.
-    pub async fn flush(&self) -> Result<(), Error> {
-        self.sending().flush().await
-    }
-
-    /// Waits for the next message; `None` after a normal close.
-    ///
-    /// # Errors
-    /// The one error of a channel that ended otherwise, once; then `None`.
-    ///
-    /// # Cancel safety
-    /// A dropped call loses nothing.
-    pub async fn recv(&mut self) -> Result<Option<Message>, Error> {
-        poll_fn(|cx| self.poll_recv(cx)).await.transpose()
-    }
-
-    /// Blocks this thread until the next message, as [`recv`](Self::recv) waits for it: for programs
-    /// without a runtime. In an `async fn` it would hold up every other task of the thread, and on
-    /// a runtime of one thread its own driver.
-    ///
-    /// # Errors
-    /// As [`recv`](Self::recv).
-    #[cfg(not(browser))]
-    pub fn blocking_recv(&mut self) -> Result<Option<Message>, Error> {
-        blocking::wait(self.recv())
-    }
-
-    fn poll_recv(&self, cx: &Context<'_>) -> Poll<Option<Result<Message, Error>>> {
-        self.halves().1.poll_recv(cx)
-    }
-
-    /// Begins to close with an empty close frame, after what is queued.
-    ///
-    /// Awaiting the end is optional. It comes within the close timeout, whatever the peer does.
-    /// Calling it again changes nothing.
-    pub fn close(&self) -> Closing {
-        self.sending().close()
-    }
-
-    /// Begins to close with a code and a reason of at most 123 bytes of UTF-8; else as
-    /// [`close`](Self::close).
-    ///
-    /// # Errors
-    /// A code or a reason that may not be sent, as [`CloseFrame::new`](crate::CloseFrame::new) says, comes out of the future;
-    /// nothing is closed then.
-    pub fn close_with(&self, code: CloseCode, reason: &str) -> Closing {
-        self.sending().close_with(code, reason)
-    }
-
-    /// Waits until the channel has ended, by whoever's doing.
-    pub fn closed(&self) -> Closing {
-        self.sending().closed()
-    }
-
-    /// A handle that sends and closes from another task or thread.
-    pub fn sender(&self) -> Sender {
-        self.sending().clone()
-    }
-
-    /// The halves, for different tasks. Dropping the last of them closes the channel; dropping only
-    /// the [`Receiver`] discards what comes.
-    pub fn split(mut self) -> (Sender, Receiver) {
+    fn take_halves(&mut self) -> (Sender, Receiver) {
         self.halves
             .take()
             .expect("the halves are taken only when the channel is")
     }
 
+    fn handle(&self) -> &Handle {
+        self.halves().0.handle()
+    }
+
+    /// The half that is the channel's sink.
+    fn sink(self: Pin<&mut Self>) -> Pin<&mut Sender> {
+        let halves = self.get_mut().halves.as_mut();
+        let (sender, _) = halves.expect("the halves are taken only when the channel is");
+        Pin::new(sender)
+    }
+
+    /// A handle that sends and closes from another task or thread.
+    pub fn sender(&self) -> Sender {
+        self.halves().0.clone()
+    }
+
+    /// The halves, for different tasks: each can do what the channel can, but for sending or receiving.
+    /// Dropping the last of them closes the channel; dropping only the [`Receiver`] discards what comes.
+    pub fn split(mut self) -> (Sender, Receiver) {
+        self.take_halves()
+    }
+
     /// Watches the channel beside [`recv`](Self::recv), from the newest unread message on. It does
     /// not keep the channel open.
     pub fn subscribe(&self) -> Snapshots {
-        Snapshots::new(Arc::clone(self.shared()))
+        Snapshots::new(Arc::clone(self.handle()))
     }
 
     /// Turns the channel into its snapshots: only the newest message is kept, so that the peer
     /// never waits. Take a [`sender`](Self::sender) first to send. Dropping it closes, if no
     /// sender is left.
     pub fn into_snapshots(mut self) -> Snapshots {
-        let (_, receiver) = self
-            .halves
-            .take()
-            .expect("the halves are taken only when the channel is");
+        let (_, receiver) = self.take_halves();
         Snapshots::of(receiver)
-    }
-
-    /// The subprotocol that both ends agreed on, once the channel is open.
-    pub fn protocol(&self) -> Option<String> {
-        self.shared().lock().lifecycle.protocol().map(str::to_owned)
-    }
-
-    /// How far the channel has come.
-    pub fn state(&self) -> ChannelState {
-        self.sending().state()
-    }
-
-    /// How the channel ended, once it has; after a local close too.
-    pub fn close_info(&self) -> Option<CloseInfo> {
-        self.sending().close_info()
-    }
-
-    /// How many bytes wait to be written.
-    pub fn buffered_amount(&self) -> usize {
-        self.sending().buffered_amount()
-    }
-
-    /// How long the last ping took to be answered, if the keepalive has sent one.
-    pub fn latency(&self) -> Option<Duration> {
-        self.shared().lock().lifecycle.latency()
     }
 }
 
@@ -291,7 +155,7 @@ impl fmt::Debug for WebSocketChannel {
         };
         f.debug_struct("WebSocketChannel")
             .field("state", &sender.state())
-            .field("protocol", &self.protocol())
+            .field("subprotocol", &self.subprotocol())
             .field("close_info", &sender.close_info())
             .finish_non_exhaustive()
     }
@@ -300,7 +164,7 @@ impl fmt::Debug for WebSocketChannel {
 impl Drop for WebSocketChannel {
     fn drop(&mut self) {
         if self.halves.is_some() {
-            self.shared().lock().close(None);
+            self.handle().lock().close(None);
         }
     }
 }
@@ -309,7 +173,7 @@ impl Stream for WebSocketChannel {
     type Item = Result<Message, Error>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.poll_recv(cx)
+        self.handle().poll_recv(cx)
     }
 }
 
@@ -317,39 +181,18 @@ impl Sink<Message> for WebSocketChannel {
     type Error = Error;
 
     fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        let channel = self.get_mut();
-        let shared = Arc::clone(channel.shared());
-        poll_send_capacity(&shared, &mut channel.sink_key, cx)
+        self.sink().poll_ready(cx)
     }
 
-    fn start_send(mut self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
-        // A flush that was given up must not speak for what comes after it.
-        self.sink_flush = None;
-        self.sending().push(message)
+    fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
+        self.sink().start_send(message)
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        let channel = self.get_mut();
-        let shared = Arc::clone(channel.shared());
-        ready!(poll_written(
-            &shared,
-            &mut channel.sink_flush,
-            &mut channel.sink_key,
-            cx
-        ))?;
-        channel.sink_flush = None;
-        Poll::Ready(Ok(()))
+        self.sink().poll_flush(cx)
     }
 
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        let channel = self.get_mut();
-        let shared = Arc::clone(channel.shared());
-        let mut state = shared.lock();
-        state.close(None);
-        if state.lifecycle.is_ended() {
-            return Poll::Ready(Ok(()));
-        }
-        state.wait(&mut channel.sink_key, WaitFor::Change, cx);
-        Poll::Pending
+        self.sink().poll_close(cx)
     }
 }

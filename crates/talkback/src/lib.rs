@@ -46,7 +46,7 @@
 //!
 //! - It has no headers, origin, keepalive, bounds of heads or TLS options, and no user name in the URL:
 //!   asking for them is [`ConnectError::NotInBrowser`], unless inside of [`Connect::native`].
-//! - It closes with no code, 1000 or 3000–4999; others are [`Error::CloseCodeInBrowser`].
+//! - It closes with no code, 1000 or 3000–4999; others are [`CloseFrameError::CodeInBrowser`].
 //! - It hides from a page why a connection could not be made: [`ConnectError::Browser`].
 //! - A server cannot be made to wait for a program that does not read: beyond the message limit, the
 //!   channel ends with [`CloseCause::Overflow`].
@@ -76,7 +76,9 @@ pub use channel::snapshot::{Snapshot, SnapshotState, Snapshots};
 
 pub use channel::waiting::{Closing, Ready};
 pub use connect::{Connect, connect};
-pub use error::{ConnectError, Error, Stage, TrySendError};
+pub use error::send::{SendError, SendErrorKind};
+pub use error::try_send::{TrySendError, TrySendErrorKind};
+pub use error::{ConnectError, Error, Stage};
 
 #[cfg(all(feature = "upgrade", not(browser)))]
 pub use accept::upgrade::body::UpgradeBody;
@@ -107,7 +109,7 @@ pub use talkback_proto::handshake::{
 pub use talkback_proto::{
     Bounded, CloseCause, CloseCode, CloseFrame, CloseFrameError, CloseInfo, Compression,
     CompressionLevel, DeflateParameters, DeflateTuning, Initiator, Keepalive, Limits, MemoryLevel,
-    Message, MessageKind, Outgoing, ProtocolError, Role, SendError, Text, WindowBits,
+    Message, MessageKind, Outgoing, ProtocolError, Role, Text, WindowBits,
 };
 
 /// The examples of README.md are compiled as tests.

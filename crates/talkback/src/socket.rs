@@ -3,7 +3,7 @@
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use talkback_proto::{CloseFrame, CloseInfo, Compression, Message};
+use talkback_proto::{CloseCode, CloseFrame, CloseInfo, Compression, Message};
 
 use crate::timer::Timer;
 
@@ -35,6 +35,11 @@ pub(crate) trait Socket {
     /// Whether messages can still be sent.
     fn can_send(&self) -> bool;
 
+    /// The peer's close frame, if it is known before the end.
+    fn peer_close(&self) -> Option<PeerClose> {
+        None
+    }
+
     /// How far what was taken has got.
     fn send_progress(&self) -> SendProgress;
 
@@ -58,12 +63,15 @@ pub(crate) trait Socket {
     }
 }
 
+/// The code and the reason of a close frame.
+pub(crate) type PeerClose = (CloseCode, Box<str>);
+
 /// What was taken cannot be written any more. The end of the connection tells why.
 #[derive(Debug)]
 pub(crate) struct Lost;
 
 /// How far the bytes of a socket have got; offsets count from its beginning.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct SendProgress {
     /// The offset behind the last message that was taken.
     pub(crate) end: u64,

@@ -6,6 +6,7 @@ mod io;
 pub(crate) mod keys;
 pub(crate) mod opening;
 pub(crate) mod reader;
+mod sending;
 mod wakers;
 pub(crate) mod writer;
 
@@ -17,16 +18,19 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use futures_core::Stream;
 use futures_sink::Sink;
 use talkback_proto::{
-    CloseCode, CloseFrame, CloseInfo, Connection, Keepalive, Limits, Message, Outgoing, Role,
+    CloseCode, CloseFrame, CloseFrameError, CloseInfo, Compression, Connection, Keepalive, Limits,
+    Message, Role,
 };
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Sleep;
 
 use crate::error::Error;
+use crate::error::send::{SendError, Unsent};
+use crate::socket::Lost;
 use crate::websocket::keys::ConnectionKeys;
 use crate::websocket::opening::Opening;
 use crate::websocket::wakers::Wakers;
@@ -184,60 +188,6 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
         poll_fn(|cx| self.poll_recv(cx)).await
     }
 
-    /// Queues a message and writes everything that is queued.
-    ///
-    /// Returns once the transport has taken all bytes. While the peer does not read, it waits.
-    ///
-    /// # Errors
-    /// A connection that is closing or closed ([`Error::Send`]), or one that broke while writing.
-    ///
-    /// # Cancel safety
-    /// A dropped call has queued the whole message in order, or nothing. What is queued leaves
-    /// with the next call of any method that writes.
-    pub async fn send<'a>(&mut self, message: impl Into<Outgoing<'a>>) -> Result<(), Error> {
-        self.feed(message).await?;
-        self.flush().await
-    }
-
-    /// Queues a message without writing it, so that several leave in one write.
-    ///
-    /// It leaves with the next [`flush`](Self::flush), or before [`recv`](Self::recv) waits. If
-    /// more than [`Limits::write_buffer_max`] bytes wait already, those are written first.
-    ///
-    /// # Errors
-    /// A connection that is closing or closed ([`Error::Send`]), or one that broke while writing.
-    ///
-    /// # Cancel safety
-    /// A dropped call has queued the whole message or nothing.
-    pub async fn feed<'a>(&mut self, message: impl Into<Outgoing<'a>>) -> Result<(), Error> {
-        poll_fn(|cx| self.poll_send_ready(cx)).await?;
-        Ok(self.connection.send(message)?)
-    }
-
-    /// Writes everything that is queued.
-    ///
-    /// # Errors
-    /// The transport's, if it takes no more bytes.
-    ///
-    /// # Cancel safety
-    /// A dropped call leaves the rest queued, in order.
-    pub async fn flush(&mut self) -> Result<(), Error> {
-        poll_fn(|cx| self.poll_flush_output(cx)).await
-    }
-
-    /// Sends a ping with a payload of at most 125 bytes (RFC 6455 §5.5.2).
-    ///
-    /// # Errors
-    /// A payload that is too long, or as [`send`](Self::send).
-    ///
-    /// # Cancel safety
-    /// As [`send`](Self::send).
-    pub async fn ping(&mut self, payload: impl Into<Bytes>) -> Result<(), Error> {
-        poll_fn(|cx| self.poll_send_ready(cx)).await?;
-        self.connection.ping(payload)?;
-        self.flush().await
-    }
-
     /// Closes with an empty close frame and waits until the connection has ended (RFC 6455 §7).
     ///
     /// What is queued leaves first; messages that still arrive are discarded. It ends within the
@@ -259,7 +209,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
     ///
     /// # Cancel safety
     /// As [`close`](Self::close).
-    pub async fn close_with(&mut self, code: CloseCode, reason: &str) -> Result<CloseInfo, Error> {
+    pub async fn close_with(
+        &mut self,
+        code: impl Into<CloseCode>,
+        reason: &str,
+    ) -> Result<CloseInfo, CloseFrameError> {
         let frame = CloseFrame::new(code, reason)?;
         Ok(self.close_frame(Some(frame)).await)
     }
@@ -282,15 +236,19 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Sink<Message> for WebSocket<T> {
     type Error = Error;
 
     fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.get_mut().poll_send_ready(cx)
+        let socket = self.get_mut();
+        let ready = socket.poll_send_ready(cx);
+        ready.map_err(|Lost| SendError::new(Unsent::Next, socket.why()).into())
     }
 
     fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
-        Ok(self.get_mut().connection.send(message)?)
+        Ok(self.get_mut().queue(message.into(), Compression::Auto)?)
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.get_mut().poll_flush_output(cx)
+        let socket = self.get_mut();
+        let flushed = socket.poll_flush_output(cx);
+        flushed.map_err(|Lost| SendError::new(Unsent::Output, socket.why()).into())
     }
 
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {

@@ -13,7 +13,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     let channel = WebSocketChannel::connect("ws://127.0.0.1:9001/");
     channel.ready().await?;
-    let info = channel.close_with(CloseCode::NORMAL, "bye").await?;
+    let info = channel.close_with(CloseCode::NORMAL, "bye")?.await?;
     println!("{info}"); // closed by this end, code 1000 (normal), reason "bye"
 
     let channel = WebSocketChannel::connect("ws://127.0.0.1:9001/");

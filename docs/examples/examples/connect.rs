@@ -31,5 +31,5 @@ async fn with_options() -> Result<Option<String>, Box<dyn Error>> {
         })
         .channel();
     channel.ready().await?;
-    Ok(channel.protocol())
+    Ok(channel.subprotocol())
 }

@@ -31,7 +31,7 @@ async fn many() -> Result<(), Box<dyn Error>> {
         println!("{}", message?);
         left -= 1;
         if left == 0 {
-            drop(channel.close()); // the stream ends when the channel has
+            channel.close(); // the stream ends when the channel has
         }
     }
     Ok(())
@@ -45,7 +45,7 @@ async fn newest() -> Result<(), Box<dyn Error>> {
     while let Some(snapshot) = snapshots.next().await {
         println!("{:?}: {}", snapshot.state, snapshot.text());
         if snapshot.data.is_some() {
-            drop(sender.close()); // one more snapshot says how it ended
+            sender.close(); // one more snapshot says how it ended
         }
     }
     Ok(())

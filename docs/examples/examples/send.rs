@@ -3,7 +3,7 @@
 use std::error::Error;
 
 use futures_util::{SinkExt as _, StreamExt as _, stream};
-use talkback::{Message, TrySendError, WebSocketChannel};
+use talkback::{Message, WebSocketChannel};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -11,7 +11,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     match channel.try_send("at once") {
         Ok(()) => {}
-        Err(TrySendError::Full(message)) => println!("too much is waiting: {message}"),
+        Err(error) if error.is_full() => println!("too much is waiting"),
         Err(error) => return Err(error.into()),
     }
 

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use talkback::{CloseCause, CloseCode, Error, Initiator, Limits, Message, TrySendError};
+use talkback::{CloseCause, CloseCode, Error, Initiator, Limits, Message};
 
-use super::{Observed, close_cleanly, connect, exchange, expect_closed, expect_end, open};
+use super::{
+    Observed, close_cleanly, connect, exchange, expect_closed, expect_end, is_handed_back, open,
+};
 use crate::backend::{Backend, Options};
 use crate::behaviour::Behaviour;
 use crate::outcome::Outcome;
@@ -74,8 +76,8 @@ pub(crate) async fn reaches_the_peer_with_3000_and_a_reason(backend: &dyn Backen
 pub(crate) async fn again_changes_nothing(backend: &dyn Backend) -> Outcome {
     let observed = Observed::new()?;
     let mut channel = open(backend, &observed.behaviour()).await?;
-    let first = channel.close_with(CloseCode::new(3000), "first");
-    let second = channel.close_with(CloseCode::new(3001), "second");
+    let first = channel.close_with(3000, "first")?;
+    let second = channel.close_with(3001, "second")?;
     let third = channel.close();
     let info = first.await?;
     ensure_eq!(second.await?, info);
@@ -99,7 +101,7 @@ pub(crate) async fn is_told_by_close_info(backend: &dyn Backend) -> Outcome {
     let mut channel = open(backend, &Behaviour::ECHO).await?;
     ensure_eq!(channel.close_info(), None);
     let code = CloseCode::new(3000);
-    let info = channel.close_with(code, "done").await?;
+    let info = channel.close_with(code, "done")?.await?;
     ensure_eq!(channel.close_info(), Some(info.clone()));
     ensure_eq!((info.code, info.reason.as_str()), (code, "done"));
     ensure_eq!(info.cause, CloseCause::ClosingHandshake);
@@ -113,7 +115,7 @@ pub(crate) async fn lets_what_is_queued_leave_first(backend: &dyn Backend) -> Ou
     for message in &messages {
         channel.try_send(message.clone())?;
     }
-    let info = channel.close_with(CloseCode::NORMAL, "").await?;
+    let info = channel.close_with(CloseCode::NORMAL, "")?.await?;
     ensure!(info.clean, "{info}");
     let seen = observed.seen(backend).await?;
     ensure_eq!(seen.messages, messages);
@@ -153,8 +155,10 @@ pub(crate) async fn ends_though_the_peer_never_answers(backend: &dyn Backend) ->
 /// The close frame is refused, and the channel stays open.
 async fn refuses(backend: &dyn Backend, code: u16, reason: &str) -> Outcome {
     let mut channel = open(backend, &Behaviour::ECHO).await?;
-    let refused = channel.close_with(CloseCode::new(code), reason).await;
-    ensure_matches!(refused, Err(Error::CloseFrame(_)));
+    ensure_matches!(
+        channel.close_with(code, reason).map_err(Error::from),
+        Err(Error::CloseFrame(_))
+    );
     exchange(&mut channel, "still open").await?;
     close_cleanly(&channel.sender()).await?;
     Ok(())
@@ -163,7 +167,7 @@ async fn refuses(backend: &dyn Backend, code: u16, reason: &str) -> Outcome {
 async fn reaches_the_peer(backend: &dyn Backend, code: u16, reason: &str) -> Outcome {
     let observed = Observed::new()?;
     let channel = open(backend, &observed.behaviour()).await?;
-    let info = channel.close_with(CloseCode::new(code), reason).await?;
+    let info = channel.close_with(code, reason)?.await?;
     ensure_eq!((info.clean, info.initiator), (true, Initiator::Local));
     let expected = format!("close {code} {reason}");
     ensure_eq!(observed.seen(backend).await?.end, expected.trim_end());
@@ -176,9 +180,7 @@ async fn hands_back(backend: &dyn Backend, message: Message) -> Outcome {
     let closing = channel.close();
     // While it closes, and once it is closed.
     for _ in 0..2 {
-        let refused = TrySendError::Closed(message.clone());
-        ensure_eq!(channel.try_send(message.clone()), Err(refused.clone()));
-        ensure_eq!(channel.send(message.clone()).await, Err(refused));
+        is_handed_back(&channel, &message).await?;
         channel.closed().await?;
     }
     closing.await?;

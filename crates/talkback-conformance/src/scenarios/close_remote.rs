@@ -1,8 +1,8 @@
 //! The peer closes.
 
-use talkback::{CloseCause, CloseCode, Initiator, Message, TrySendError};
+use talkback::{CloseCause, Initiator, Message};
 
-use super::{closes, connect, exchange, expect_closed, expect_end, next, open};
+use super::{closes, connect, exchange, expect_closed, expect_end, is_handed_back, next, open};
 use crate::backend::Backend;
 use crate::behaviour::When;
 use crate::outcome::Outcome;
@@ -21,9 +21,7 @@ pub(crate) async fn then_text_and_binary_are_handed_back(backend: &dyn Backend) 
     let mut channel = open(backend, &closes(Some(4123), b"", When::Open)).await?;
     expect_closed(&mut channel).await?;
     for message in [Message::from("too late"), Message::from(vec![1, 2, 3])] {
-        let refused = TrySendError::Closed(message.clone());
-        ensure_eq!(channel.try_send(message.clone()), Err(refused.clone()));
-        ensure_eq!(channel.send(message).await, Err(refused));
+        is_handed_back(&channel, &message).await?;
     }
     Ok(())
 }
@@ -32,7 +30,7 @@ pub(crate) async fn then_close_tells_the_same(backend: &dyn Backend) -> Outcome 
     let mut channel = open(backend, &closes(Some(4123), b"first", When::Open)).await?;
     let info = expect_closed(&mut channel).await?;
     ensure_eq!(channel.close().await?, info);
-    let again = channel.close_with(CloseCode::new(3000), "second");
+    let again = channel.close_with(3000, "second")?;
     ensure_eq!(again.await?, info);
     ensure_eq!(channel.close_info(), Some(info));
     Ok(())

@@ -1,12 +1,12 @@
 //! Who keeps a channel open, and what dropping the last of them does.
 
 use futures_util::StreamExt;
-use talkback::{ChannelState, CloseCode, Message, SnapshotState, TrySendError, WebSocketChannel};
+use talkback::{ChannelState, Message, SnapshotState, TrySendErrorKind, WebSocketChannel};
 
 use super::{Observed, close_cleanly, connect, exchange, expect_end, open};
 use crate::backend::Backend;
 use crate::behaviour::Behaviour;
-use crate::outcome::Outcome;
+use crate::outcome::{Failure, Outcome};
 
 pub(crate) async fn drop_delivers_what_is_queued_then_closes(backend: &dyn Backend) -> Outcome {
     let observed = Observed::new()?;
@@ -26,8 +26,11 @@ pub(crate) async fn drop_closes_the_senders(backend: &dyn Backend) -> Outcome {
     let sender = channel.sender();
     drop(channel);
     let message = Message::from("too late");
-    let refused = Err(TrySendError::Closed(message.clone()));
-    ensure_eq!(sender.try_send(message), refused);
+    let Err(refused) = sender.try_send(message.clone()) else {
+        return Err(Failure::new("a message after the end"));
+    };
+    ensure_eq!(refused.kind(), TrySendErrorKind::Closed);
+    ensure_eq!(refused.into_message(), message);
     let info = sender.closed().await?;
     ensure!(info.clean, "{info}");
     ensure_eq!(observed.seen(backend).await?.end, "close 1005");
@@ -132,7 +135,8 @@ pub(crate) async fn sender_closes_from_another_task(backend: &dyn Backend) -> Ou
     exchange(&mut channel, "open").await?;
     let sender = channel.sender();
     backend.spawn(Box::pin(async move {
-        sender.close_with(CloseCode::new(3000), "enough");
+        // The other task sees the code.
+        let _ = sender.close_with(3000, "enough");
     }));
     expect_end(&mut channel).await?;
     let info = channel.closed().await?;

@@ -9,33 +9,33 @@ use crate::outcome::Outcome;
 
 pub(crate) async fn none_is_offered(backend: &dyn Backend) -> Outcome {
     let mut channel = offer(backend, &[], None);
-    ensure_eq!(channel.protocol(), None);
+    ensure_eq!(channel.subprotocol(), None);
     ensure_eq!(next(&mut channel).await?, Message::from("none"));
-    ensure_eq!(channel.protocol(), None);
+    ensure_eq!(channel.subprotocol(), None);
     Ok(())
 }
 
 pub(crate) async fn one_is_offered_and_chosen(backend: &dyn Backend) -> Outcome {
     let mut channel = offer(backend, &["chat.example.com"], Some("chat.example.com"));
     ensure_eq!(next(&mut channel).await?, Message::from("chat.example.com"));
-    ensure_eq!(channel.protocol().as_deref(), Some("chat.example.com"));
+    ensure_eq!(channel.subprotocol().as_deref(), Some("chat.example.com"));
     // It is told as long as the channel lives.
     close_cleanly(&channel.sender()).await?;
-    ensure_eq!(channel.protocol().as_deref(), Some("chat.example.com"));
+    ensure_eq!(channel.subprotocol().as_deref(), Some("chat.example.com"));
     Ok(())
 }
 
 pub(crate) async fn several_are_offered_in_order(backend: &dyn Backend) -> Outcome {
     let mut channel = offer(backend, &["v2", "chat", "v1"], Some("v2"));
     ensure_eq!(next(&mut channel).await?, Message::from("v2, chat, v1"));
-    ensure_eq!(channel.protocol().as_deref(), Some("v2"));
+    ensure_eq!(channel.subprotocol().as_deref(), Some("v2"));
     Ok(())
 }
 
 pub(crate) async fn the_last_of_several_is_chosen(backend: &dyn Backend) -> Outcome {
     let channel = offer(backend, &["v2", "chat", "v1"], Some("v1"));
     channel.ready().await?;
-    ensure_eq!(channel.protocol().as_deref(), Some("v1"));
+    ensure_eq!(channel.subprotocol().as_deref(), Some("v1"));
     Ok(())
 }
 
@@ -50,7 +50,7 @@ pub(crate) async fn one_chosen_though_none_was_offered_fails(backend: &dyn Backe
 pub(crate) async fn none_chosen_opens_without(backend: &dyn Backend) -> Outcome {
     let mut channel = offer(backend, &["chat"], None);
     ensure_eq!(next(&mut channel).await?, Message::from("chat"));
-    ensure_eq!(channel.protocol(), None);
+    ensure_eq!(channel.subprotocol(), None);
     exchange(&mut channel, "open").await
 }
 
@@ -81,6 +81,6 @@ async fn does_not_open(mut channel: WebSocketChannel) -> Outcome {
     ensure_matches!(channel.ready().await, Err(Error::Connect(_)));
     ensure_matches!(channel.recv().await, Err(Error::Connect(_)));
     ensure_eq!(channel.recv().await?, None);
-    ensure_eq!(channel.protocol(), None);
+    ensure_eq!(channel.subprotocol(), None);
     Ok(())
 }

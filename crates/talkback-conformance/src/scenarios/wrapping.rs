@@ -1,8 +1,8 @@
 //! A channel over a socket of the platform, in each of its stages.
 
-use talkback::{ChannelState, Message, TrySendError};
+use talkback::{ChannelState, Message};
 
-use super::{close_cleanly, exchange, expect_end, next};
+use super::{close_cleanly, exchange, expect_end, is_handed_back, next};
 use crate::backend::{Backend, SocketStage};
 use crate::behaviour::Behaviour;
 use crate::outcome::Outcome;
@@ -32,8 +32,7 @@ pub(crate) async fn a_socket_that_is_closed(backend: &dyn Backend) -> Outcome {
     expect_end(&mut channel).await?;
     ensure_eq!(channel.state(), ChannelState::Closed);
     let message = Message::from("too late");
-    let refused = Err(TrySendError::Closed(message.clone()));
-    ensure_eq!(channel.try_send(message), refused);
+    is_handed_back(&channel, &message).await?;
     let info = channel.close().await?;
     ensure_eq!(channel.close_info(), Some(info));
     Ok(())

@@ -136,10 +136,7 @@ async fn the_last_answer_stays_beside_a_later_error() {
     let mut page = page(client);
     server.send("a").await.unwrap();
     shows(&mut page, |page| page.answer() == "a").await;
-    server
-        .close_with(CloseCode::new(4001), "enough")
-        .await
-        .unwrap();
+    server.close_with(4001, "enough").unwrap().await.unwrap();
     shows(&mut page, |page| page.ending().is_some()).await;
     assert_eq!(page.status(), ("closed", Role::Bad));
     let problem = page.problem().unwrap();

@@ -81,6 +81,15 @@ impl Connection {
         self.end_messages();
     }
 
+    /// The code and the reason of the peer's close frame once it came, and until the end, which tells
+    /// more: 1005 if it had no code (RFC 6455 §7.1.5).
+    pub fn received_close(&self) -> Option<(CloseCode, &str)> {
+        Some(match self.close_received.as_ref()? {
+            Some(frame) => (frame.code(), frame.reason()),
+            None => (CloseCode::NO_CODE, ""),
+        })
+    }
+
     /// Frees what only passing messages needs.
     pub(super) fn end_messages(&mut self) {
         self.deflate = None;

@@ -1,9 +1,14 @@
-//! What keeps a channel open.
+//! What keeps a channel open, and what can be asked of it.
 
 use std::ops::Deref;
+use std::time::Duration;
 
+use talkback_proto::{CloseCode, CloseFrame, CloseFrameError, CloseInfo};
+
+use crate::channel::lifecycle::ChannelState;
 use crate::channel::state::Shared;
 use crate::channel::sync::Arc;
+use crate::channel::waiting::{Closing, Ready};
 
 /// One of the handles that keep a channel open together; when the last is dropped, it closes.
 #[derive(Clone, Debug)]
@@ -12,6 +17,52 @@ pub(crate) struct Handle(Arc<CloseOnDrop>);
 impl Handle {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
         Self(Arc::new(CloseOnDrop(shared)))
+    }
+
+    pub(crate) fn ready(&self) -> Ready {
+        Ready::new(Arc::clone(self))
+    }
+
+    pub(crate) fn closed(&self) -> Closing {
+        Closing::new(Arc::clone(self))
+    }
+
+    pub(crate) fn close(&self) -> Closing {
+        self.lock().close(None);
+        self.closed()
+    }
+
+    pub(crate) fn close_with(
+        &self,
+        code: CloseCode,
+        reason: &str,
+    ) -> Result<Closing, CloseFrameError> {
+        let frame = CloseFrame::new(code, reason)?;
+        if cfg!(browser) && code != CloseCode::NORMAL && code.number() < 3000 {
+            return Err(CloseFrameError::CodeInBrowser(code.number()));
+        }
+        self.lock().close(Some(frame));
+        Ok(self.closed())
+    }
+
+    pub(crate) fn subprotocol(&self) -> Option<String> {
+        self.lock().lifecycle.subprotocol().map(str::to_owned)
+    }
+
+    pub(crate) fn state(&self) -> ChannelState {
+        self.lock().channel_state()
+    }
+
+    pub(crate) fn close_info(&self) -> Option<CloseInfo> {
+        self.lock().lifecycle.close_info().cloned()
+    }
+
+    pub(crate) fn buffered_amount(&self) -> usize {
+        self.lock().outbox.buffered_bytes()
+    }
+
+    pub(crate) fn latency(&self) -> Option<Duration> {
+        self.lock().lifecycle.latency()
     }
 }
 

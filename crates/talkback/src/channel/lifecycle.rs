@@ -5,6 +5,7 @@ use std::time::Duration;
 use talkback_proto::{CloseCause, CloseCode, CloseInfo, Initiator};
 
 use crate::error::Error;
+use crate::socket::PeerClose;
 
 /// How far a channel has come.
 ///
@@ -45,7 +46,9 @@ pub(crate) enum Lifecycle {
 /// A connection that was made.
 #[derive(Debug)]
 pub(crate) struct Opened {
-    protocol: Option<Box<str>>,
+    subprotocol: Option<Box<str>>,
+    /// The code and the reason of the peer's close frame, if that came first.
+    peer_close: Option<PeerClose>,
     /// How long the keepalive's last ping took.
     latency: Option<Duration>,
 }
@@ -72,17 +75,19 @@ enum Outcome {
 
 impl Lifecycle {
     /// The connection is open.
-    pub(crate) fn open(&mut self, protocol: Option<Box<str>>) {
+    pub(crate) fn open(&mut self, subprotocol: Option<Box<str>>) {
         *self = Self::Open(Opened {
-            protocol,
+            subprotocol,
+            peer_close: None,
             latency: None,
         });
     }
 
     /// An open connection takes no more messages; whether that is news.
-    pub(crate) fn stop_sending(&mut self) -> bool {
+    pub(crate) fn stop_sending(&mut self, peer_close: Option<PeerClose>) -> bool {
         match std::mem::take(self) {
-            Self::Open(opened) => {
+            Self::Open(mut opened) => {
+                opened.peer_close = peer_close;
                 *self = Self::Closing(opened);
                 true
             }
@@ -184,8 +189,13 @@ impl Lifecycle {
         Some(Err(self.error().cloned().unwrap_or_else(closed)))
     }
 
-    pub(crate) fn protocol(&self) -> Option<&str> {
-        self.opened()?.protocol.as_deref()
+    pub(crate) fn subprotocol(&self) -> Option<&str> {
+        self.opened()?.subprotocol.as_deref()
+    }
+
+    /// The peer's close frame, if that came first.
+    pub(crate) fn peer_close(&self) -> Option<&PeerClose> {
+        self.opened()?.peer_close.as_ref()
     }
 
     pub(crate) fn latency(&self) -> Option<Duration> {

@@ -96,7 +96,7 @@ impl Snapshots {
     /// Snapshots that are the channel's reader, and keep nothing but the newest message.
     pub(crate) fn of(receiver: Receiver) -> Self {
         // It sees the newest message that is unread, before all of those go.
-        let mut snapshots = Self::new(Arc::clone(&receiver.handle));
+        let mut snapshots = Self::new(Arc::clone(receiver.handle()));
         receiver.set_reading(Reading::Latest);
         snapshots._receiver = Some(receiver);
         snapshots
@@ -189,6 +189,7 @@ mod tests {
     use super::*;
     use crate::channel::handle::Handle;
     use crate::driver::port::Port;
+    use crate::socket::SendProgress;
 
     /// What happens to a channel.
     #[derive(Clone, Copy, Debug)]
@@ -206,10 +207,11 @@ mod tests {
             Step::Data(text) => port.deliver(text.into()),
             Step::Lost => {
                 let cause = CloseCause::Transport("reset".into());
-                port.ended(info(CloseCode::ABNORMAL, cause));
+                port.ended(info(CloseCode::ABNORMAL, cause), SendProgress::default());
             }
             Step::Closed => {
-                port.ended(info(CloseCode::NORMAL, CloseCause::ClosingHandshake));
+                let info = info(CloseCode::NORMAL, CloseCause::ClosingHandshake);
+                port.ended(info, SendProgress::default());
             }
         }
     }

@@ -10,14 +10,16 @@ use std::ops::{Deref, DerefMut};
 use std::sync::PoisonError;
 use std::task::{Context, Waker};
 
-use talkback_proto::{CloseFrame, SendError};
+use talkback_proto::{CloseFrame, CloseInfo};
 
 use crate::channel::inbox::Inbox;
 use crate::channel::lifecycle::{ChannelState, Lifecycle};
 use crate::channel::outbox::Outbox;
 use crate::channel::sync::{Arc, Mutex, MutexGuard};
 use crate::channel::wait_list::{WaitFor, WaitList};
-use crate::error::Error;
+use crate::error::send::{SendError, Unsent};
+use crate::error::why::Why;
+use crate::error::{ConnectError, Error};
 
 /// A channel's shared half.
 pub(crate) struct Shared {
@@ -141,9 +143,35 @@ impl State {
     }
 
     /// Why nothing can be sent any more.
-    pub(crate) fn send_error(&self) -> Error {
-        let error = self.lifecycle.error().cloned();
-        error.unwrap_or(Error::Send(SendError::Closed))
+    pub(crate) fn why(&self) -> Why {
+        match (self.lifecycle.close_info(), self.lifecycle.peer_close()) {
+            (Some(info), _) => {
+                let below = self.connect_error().map(|error| Arc::new(error) as _);
+                Why::Ended(info.clone(), below)
+            }
+            (None, Some((code, reason))) => Why::PeerCloses(*code, reason.clone()),
+            (None, None) => Why::Closing,
+        }
+    }
+
+    /// How the channel ended, to whoever waits for that.
+    pub(crate) fn outcome(&self) -> Option<Result<CloseInfo, Error>> {
+        let info = self.lifecycle.close_info()?;
+        if let Some(error) = self.connect_error() {
+            return Some(Err(error.into()));
+        }
+        Some(match self.outbox.queued() - self.outbox.written() {
+            0 => Ok(info.clone()),
+            lost => Err(SendError::new(Unsent::Queued(lost), self.why()).into()),
+        })
+    }
+
+    /// Why the connection could not be made.
+    fn connect_error(&self) -> Option<ConnectError> {
+        match self.lifecycle.error() {
+            Some(Error::Connect(error)) => Some(error.clone()),
+            _ => None,
+        }
     }
 
     /// How far the channel has come, as its handles tell it.

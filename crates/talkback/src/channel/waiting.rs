@@ -12,6 +12,7 @@ use crate::channel::state::{Shared, WaitKey};
 use crate::channel::sync::Arc;
 use crate::channel::wait_list::WaitFor;
 use crate::error::Error;
+use crate::error::send::{SendError, Unsent};
 
 /// Waits until a channel is open; see [`WebSocketChannel::ready`](crate::WebSocketChannel::ready).
 #[derive(Debug)]
@@ -59,28 +60,21 @@ impl Future for Ready {
 }
 
 /// Waits until a channel has ended; awaiting it is optional.
+///
+/// # Errors
+/// A connection that could not be made ([`Error::Connect`]), and messages that had been queued and were
+/// not written ([`Error::Send`]). However little the peer kept to the closing handshake is none:
+/// [`CloseInfo::clean`] tells.
 #[derive(Debug)]
 pub struct Closing {
     shared: Arc<Shared>,
     key: WaitKey,
-    /// The caller's close frame could not be sent.
-    error: Option<Error>,
 }
 
 impl Closing {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
         let key = WaitKey::new(Arc::clone(&shared));
-        Self {
-            shared,
-            key,
-            error: None,
-        }
-    }
-
-    /// Waits for nothing, as the caller's close frame cannot be sent.
-    pub(crate) fn refused(mut self, error: Error) -> Self {
-        self.error = Some(error);
-        self
+        Self { shared, key }
     }
 }
 
@@ -93,7 +87,7 @@ impl Closing {
     /// this call holds up, or that nothing runs any more, it waits for ever.
     ///
     /// # Errors
-    /// A close frame that could not be sent.
+    /// As when it is awaited.
     pub fn wait(self) -> Result<CloseInfo, Error> {
         blocking::wait(self)
     }
@@ -104,12 +98,9 @@ impl Future for Closing {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let closing = self.get_mut();
-        if let Some(error) = closing.error.clone() {
-            return Poll::Ready(Err(error));
-        }
         let mut state = closing.shared.lock();
-        match state.lifecycle.close_info() {
-            Some(info) => Poll::Ready(Ok(info.clone())),
+        match state.outcome() {
+            Some(outcome) => Poll::Ready(outcome),
             None => {
                 state.wait(&mut closing.key, WaitFor::Change, cx);
                 Poll::Pending
@@ -123,10 +114,10 @@ pub(crate) fn poll_send_capacity(
     shared: &Shared,
     key: &mut WaitKey,
     cx: &Context<'_>,
-) -> Poll<Result<(), Error>> {
+) -> Poll<Result<(), SendError>> {
     let mut state = shared.lock();
     if state.is_send_refused() {
-        return Poll::Ready(Err(state.send_error()));
+        return Poll::Ready(Err(SendError::new(Unsent::Next, state.why())));
     }
     if state.outbox.has_capacity() {
         return Poll::Ready(Ok(()));
@@ -141,14 +132,15 @@ pub(crate) fn poll_written(
     target: &mut Option<u64>,
     key: &mut WaitKey,
     cx: &Context<'_>,
-) -> Poll<Result<(), Error>> {
+) -> Poll<Result<(), SendError>> {
     let mut state = shared.lock();
     let queued = state.outbox.queued();
-    if state.outbox.written() >= *target.get_or_insert(queued) {
+    let target = *target.get_or_insert(queued);
+    let Some(missing @ 1..) = target.checked_sub(state.outbox.written()) else {
         return Poll::Ready(Ok(()));
-    }
+    };
     if state.lifecycle.is_ended() {
-        return Poll::Ready(Err(state.send_error()));
+        return Poll::Ready(Err(SendError::new(Unsent::Queued(missing), state.why())));
     }
     state.wait(key, WaitFor::Sending, cx);
     Poll::Pending

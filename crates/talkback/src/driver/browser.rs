@@ -208,8 +208,11 @@ impl Socket for Connection {
     }
 
     fn send_progress(&self) -> SendProgress {
+        // Our close frame was answered, and it went behind all of it.
+        let is_answered = matches!(self.closing, Closing::Asked)
+            && self.socket.closed().is_some_and(|closed| closed.was_clean);
         // The browser is asked only while it may hold something.
-        let buffered = match self.written == self.handed_over {
+        let buffered = match is_answered || self.written == self.handed_over {
             true => 0,
             false => self.socket.buffered(),
         };

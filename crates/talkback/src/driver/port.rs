@@ -5,12 +5,11 @@ use std::time::Duration;
 
 use talkback_proto::{CloseCause, CloseCode, CloseInfo, Initiator, Message};
 
-use crate::channel::lifecycle::Lifecycle;
 use crate::channel::outbox::Outgoing;
 use crate::channel::state::{Shared, State};
 use crate::channel::sync::Arc;
 use crate::error::Error;
-use crate::socket::SendProgress;
+use crate::socket::{PeerClose, SendProgress};
 
 /// A channel, as its driver sees it.
 ///
@@ -98,9 +97,9 @@ impl Port {
         if state.outbox.written() != written {
             state.wake_senders();
         }
-        if takes == Takes::Nothing
+        if let Takes::Nothing(peer_close) = takes
             && !state.outbox.is_close_requested()
-            && state.lifecycle.stop_sending()
+            && state.lifecycle.stop_sending(peer_close)
         {
             // What is queued cannot be sent any more.
             state.outbox.discard_queue();
@@ -135,27 +134,30 @@ impl Port {
 
     /// The connection could not be made, or without an error was closed before it was.
     pub(crate) fn not_opened(&self, error: Option<Error>) {
-        self.end(|lifecycle| lifecycle.end_unopened(error));
+        self.end(|state| state.lifecycle.end_unopened(error));
     }
 
-    /// The connection has ended.
-    pub(crate) fn ended(&self, info: CloseInfo) {
-        self.end(|lifecycle| lifecycle.end(info));
+    /// The connection has ended, and what was taken has got so far.
+    pub(crate) fn ended(&self, info: CloseInfo, progress: SendProgress) {
+        self.end(|state| {
+            state.outbox.report(progress);
+            state.lifecycle.end(info);
+        });
     }
 
     /// The connection had ended before it came to the channel, and its reader was told how.
     #[cfg(not(browser))]
     pub(crate) fn ended_before(&self, info: CloseInfo) {
-        self.end(|lifecycle| lifecycle.end_reported(info));
+        self.end(|state| state.lifecycle.end_reported(info));
     }
 
     /// What is still queued is lost, and everyone learns it.
-    fn end(&self, end: impl FnOnce(&mut Lifecycle)) {
+    fn end(&self, end: impl FnOnce(&mut State)) {
         let mut state = self.shared.lock();
         if state.lifecycle.is_ended() {
             return;
         }
-        end(&mut state.lifecycle);
+        end(&mut state);
         state.outbox.end();
         state.forget_driver();
         state.wake_senders();
@@ -176,20 +178,20 @@ impl Wanted {
 }
 
 /// Whether the socket still takes messages.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) enum Takes {
     Messages,
-    /// The peer has closed, or the connection fails.
-    Nothing,
+    /// The peer has closed, as told if it is known how, or the connection fails.
+    Nothing(Option<PeerClose>),
 }
 
 impl Drop for Port {
     fn drop(&mut self) {
-        self.end(|lifecycle| {
+        self.end(|state| {
             let cause =
                 CloseCause::Transport("there is no runtime any more to drive the channel".into());
             let info = CloseInfo::abnormal(CloseCode::ABNORMAL, Initiator::Local, cause);
-            lifecycle.end(info);
+            state.lifecycle.end(info);
         });
     }
 }

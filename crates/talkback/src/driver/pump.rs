@@ -51,7 +51,7 @@ where
                 port: &port,
             };
             let info = poll_fn(|cx| pump.poll(cx)).await;
-            port.ended(info);
+            port.ended(info, pump.socket.send_progress());
         }
     }
 }
@@ -152,7 +152,7 @@ impl<S: Socket> Pump<'_, S> {
     fn report(&self) -> Wanted {
         let takes = match self.socket.can_send() {
             true => Takes::Messages,
-            false => Takes::Nothing,
+            false => Takes::Nothing(self.socket.peer_close()),
         };
         self.port.report(self.socket.send_progress(), takes)
     }
@@ -162,14 +162,13 @@ impl<S: Socket> Pump<'_, S> {
 mod tests {
     use std::task::Waker;
 
-    use talkback_proto::{
-        CloseCause, CloseCode, CloseFrame, Compression, Initiator, Message, SendError,
-    };
+    use talkback_proto::{CloseCause, CloseCode, CloseFrame, Compression, Initiator, Message};
 
     use super::*;
     use crate::channel::lifecycle::ChannelState;
     use crate::channel::state::Shared;
     use crate::channel::sync::Arc;
+    use crate::error::why::Why;
     use crate::socket::SendProgress;
 
     /// A socket without backpressure, as a browser's: it gives up a peer whose messages nobody reads.
@@ -251,7 +250,7 @@ mod tests {
         {
             let state = shared.lock();
             assert_eq!(state.channel_state(), ChannelState::Closing);
-            assert_eq!(state.lifecycle.protocol(), Some("flood"));
+            assert_eq!(state.lifecycle.subprotocol(), Some("flood"));
             // What was queued is lost, and does not count as written.
             assert!(!state.outbox.has_messages());
             assert_eq!((state.outbox.queued(), state.outbox.written()), (2, 0));
@@ -259,7 +258,10 @@ mod tests {
         assert!(driving.as_mut().poll(&mut cx).is_ready());
         let state = shared.lock();
         assert_eq!(state.channel_state(), ChannelState::Closed);
-        assert!(matches!(state.send_error(), Error::Closed(_)));
+        assert!(matches!(state.why(), Why::Ended(..)));
+        // What was taken is not written either, and whoever waits for the end learns it.
+        let outcome = state.outcome().expect("it has ended");
+        assert!(outcome.is_err_and(|error| error.to_string().starts_with("2 messages")));
     }
 
     #[test]
@@ -277,9 +279,6 @@ mod tests {
             (info.code, info.initiator),
             (CloseCode::ABNORMAL, Initiator::Local)
         );
-        assert!(!matches!(
-            state.send_error(),
-            Error::Send(SendError::Closed)
-        ));
+        assert!(matches!(state.why(), Why::Ended(..)));
     }
 }

@@ -1,11 +1,8 @@
 //! Compression of a socket's messages (RFC 7692).
 
-use std::future::poll_fn;
-
-use talkback_proto::{Compression, DeflateParameters, Outgoing};
+use talkback_proto::DeflateParameters;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::error::Error;
 use crate::websocket::WebSocket;
 
 impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
@@ -30,22 +27,5 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
     /// compression ([`feed_with`](Self::feed_with)).
     pub fn has_deflate(&self) -> bool {
         self.connection.has_deflate()
-    }
-
-    /// Queues a message as [`feed`](Self::feed) does, and says whether it may be compressed: what
-    /// is compressed already, or mixes a secret with what an attacker chooses, should not be.
-    ///
-    /// # Errors
-    /// As [`feed`](Self::feed).
-    ///
-    /// # Cancel safety
-    /// As [`feed`](Self::feed).
-    pub async fn feed_with<'a>(
-        &mut self,
-        message: impl Into<Outgoing<'a>>,
-        compression: Compression,
-    ) -> Result<(), Error> {
-        poll_fn(|cx| self.poll_send_ready(cx)).await?;
-        Ok(self.connection.send_with(message, compression)?)
     }
 }

@@ -7,13 +7,11 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Buf, BufMut};
-use talkback_proto::{
-    CloseFrame, CloseInfo, Compression, Delivery, Incoming, Message, Output, SendError,
-};
+use talkback_proto::{CloseFrame, CloseInfo, Compression, Delivery, Incoming, Message, Output};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use crate::error::Error;
-use crate::socket::{Lost, SendProgress, Socket};
+use crate::socket::{Lost, PeerClose, SendProgress, Socket};
 use crate::timer::Timer;
 use crate::websocket::buffers;
 use crate::websocket::wakers::Half;
@@ -79,9 +77,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
         info.expect("the connection has ended").clone()
     }
 
-    pub(super) fn poll_send_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+    pub(super) fn poll_send_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Lost>> {
         if !self.connection.is_open() {
-            return Poll::Ready(Err(SendError::Closed.into()));
+            return Poll::Ready(Err(Lost));
         }
         if self.connection.buffered() > self.connection.limits().write_buffer_limit() {
             ready!(self.poll_flush_output(cx))?;
@@ -129,7 +127,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
     }
 
     /// Writes everything that is queued. While the transport takes nothing, the timeouts go on.
-    pub(crate) fn poll_flush_output(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+    pub(super) fn poll_flush_output(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Lost>> {
         let waker = self.wakers.lend(Half::Sender, cx);
         let outcome = match &waker {
             Some(waker) => self.poll_output(&mut Context::from_waker(waker)),
@@ -139,7 +137,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
         outcome
     }
 
-    fn poll_output(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+    fn poll_output(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Lost>> {
         loop {
             if let Poll::Ready(outcome) = self.poll_write(cx) {
                 return Poll::Ready(outcome);
@@ -226,9 +224,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
     }
 
     /// Writes all that is queued, in as few writes as the transport allows.
-    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        if let Some(error) = &self.write_error {
-            return Poll::Ready(Err(Error::Write(Arc::clone(error))));
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Lost>> {
+        if self.write_error.is_some() {
+            return Poll::Ready(Err(Lost));
         }
         let Some(io) = &mut self.io else {
             return Poll::Ready(self.ended());
@@ -261,21 +259,20 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
         Poll::Ready(Ok(()))
     }
 
-    fn fail_write(&mut self, error: io::Error) -> Result<(), Error> {
+    fn fail_write(&mut self, error: io::Error) -> Result<(), Lost> {
         self.connection
             .handle_write_error(&error.to_string(), now());
-        let error = Arc::new(error);
-        self.write_error = Some(Arc::clone(&error));
+        self.write_error = Some(Arc::new(error));
         // The other half has a new deadline to wait for.
         self.wakers.wake();
-        Err(Error::Write(error))
+        Err(Lost)
     }
 
     /// What an ended connection says to one who wants to write what is queued.
-    fn ended(&self) -> Result<(), Error> {
-        match self.connection.close_info() {
-            Some(info) if self.connection.is_output_lost() => Err(Error::Closed(info.clone())),
-            _ => Ok(()),
+    fn ended(&self) -> Result<(), Lost> {
+        match self.connection.is_output_lost() {
+            true => Err(Lost),
+            false => Ok(()),
         }
     }
 
@@ -388,11 +385,16 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Socket for WebSocket<T> {
     }
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Lost>> {
-        self.poll_flush_output(cx).map_err(|_| Lost)
+        self.poll_flush_output(cx)
     }
 
     fn can_send(&self) -> bool {
         self.connection.is_open()
+    }
+
+    fn peer_close(&self) -> Option<PeerClose> {
+        let (code, reason) = self.connection.received_close()?;
+        Some((code, reason.into()))
     }
 
     fn send_progress(&self) -> SendProgress {

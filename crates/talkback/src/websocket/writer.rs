@@ -11,6 +11,8 @@ use talkback_proto::{CloseCode, CloseFrame, Compression, Fin, Message, MessageKi
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::error::Error;
+use crate::error::send::{SendError, Unsent};
+use crate::socket::Lost;
 use crate::websocket::{WebSocket, now};
 
 /// The most bytes that one `poll_write` takes.
@@ -44,8 +46,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
     /// ```
     ///
     /// # Errors
-    /// A connection that is closing or closed ([`Error::Send`]).
-    pub fn send_stream(&mut self, kind: MessageKind) -> Result<MessageWriter<'_, T>, Error> {
+    /// A connection that is closing or closed.
+    pub fn send_stream(&mut self, kind: MessageKind) -> Result<MessageWriter<'_, T>, SendError> {
         self.send_stream_with(kind, Compression::Auto)
     }
 
@@ -57,8 +59,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
         &mut self,
         kind: MessageKind,
         compression: Compression,
-    ) -> Result<MessageWriter<'_, T>, Error> {
-        self.connection.begin_message(kind, compression)?;
+    ) -> Result<MessageWriter<'_, T>, SendError> {
+        if let Err(error) = self.connection.begin_message(kind, compression) {
+            return Err(SendError::new(Unsent::Next, self.why_not(error)));
+        }
         Ok(MessageWriter {
             socket: self,
             is_finished: false,
@@ -92,14 +96,15 @@ impl<T: AsyncRead + AsyncWrite + Unpin> MessageWriter<'_, T> {
     ///
     /// # Errors
     /// A connection that is closing or closed, or one that broke while writing. A piece that makes
-    /// a text invalid is refused with [`SendError::InvalidUtf8`](crate::SendError::InvalidUtf8):
+    /// a text invalid is refused with [`SendErrorKind::Invalid`](crate::SendErrorKind::Invalid):
     /// nothing of it is queued, and the message is as it was before.
     ///
     /// # Cancel safety
     /// A dropped call has queued the whole piece or nothing of it: nothing, as long as it waited.
-    pub async fn write(&mut self, piece: impl Into<Bytes>) -> Result<(), Error> {
-        poll_fn(|cx| self.socket.poll_send_ready(cx)).await?;
-        self.queue(piece.into())
+    pub async fn write(&mut self, piece: impl Into<Bytes>) -> Result<(), SendError> {
+        let piece = piece.into();
+        poll_fn(|cx| self.poll_ready(piece.len(), cx)).await?;
+        self.queue(piece)
     }
 
     /// Writes everything that was queued or gathered, so that the peer can read it.
@@ -109,7 +114,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> MessageWriter<'_, T> {
     ///
     /// # Cancel safety
     /// A dropped call leaves the rest queued, in order.
-    pub async fn flush(&mut self) -> Result<(), Error> {
+    pub async fn flush(&mut self) -> Result<(), SendError> {
         poll_fn(|cx| self.poll_flush_message(cx)).await
     }
 
@@ -118,11 +123,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin> MessageWriter<'_, T> {
     /// # Errors
     /// A connection that is closing or closed, or one that broke while writing. A text that ends
     /// inside a code point is refused with
-    /// [`SendError::InvalidUtf8`](crate::SendError::InvalidUtf8), and may be completed.
+    /// [`SendErrorKind::Invalid`](crate::SendErrorKind::Invalid), and may be completed.
     ///
     /// # Cancel safety
     /// A dropped call can be made again; the message ends once.
-    pub async fn finish(&mut self) -> Result<(), Error> {
+    pub async fn finish(&mut self) -> Result<(), SendError> {
         poll_fn(|cx| self.poll_finish(cx)).await
     }
 
@@ -133,7 +138,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> MessageWriter<'_, T> {
     ///
     /// # Cancel safety
     /// As [`WebSocket::ping`].
-    pub async fn ping(&mut self, payload: impl Into<Bytes>) -> Result<(), Error> {
+    pub async fn ping(&mut self, payload: impl Into<Bytes>) -> Result<(), SendError> {
         self.socket.ping(payload).await
     }
 
@@ -149,34 +154,51 @@ impl<T: AsyncRead + AsyncWrite + Unpin> MessageWriter<'_, T> {
         self.socket.recv().await
     }
 
-    fn queue(&mut self, piece: Bytes) -> Result<(), Error> {
-        let connection = &mut self.socket.connection;
+    /// Waits until a piece of this size may be queued.
+    fn poll_ready(&mut self, size: usize, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+        let ready = self.socket.poll_send_ready(cx);
+        ready.map_err(|Lost| SendError::new(Unsent::Piece(size), self.socket.why()))
+    }
+
+    fn queue(&mut self, piece: Bytes) -> Result<(), SendError> {
         if piece.len() < FRAGMENT_SIZE {
-            connection.gather(&piece)?;
+            self.gather(&piece)
         } else {
-            connection.send_fragment(piece, Fin::More)?;
+            self.send_fragment(piece, Fin::More)
         }
-        Ok(())
     }
 
-    fn poll_flush_message(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+    fn gather(&mut self, piece: &[u8]) -> Result<(), SendError> {
+        let gathered = self.socket.connection.gather(piece);
+        gathered.map_err(|error| self.refused(piece.len(), error))
+    }
+
+    fn send_fragment(&mut self, piece: Bytes, fin: Fin) -> Result<(), SendError> {
+        let size = piece.len();
+        let sent = self.socket.connection.send_fragment(piece, fin);
+        sent.map_err(|error| self.refused(size, error))
+    }
+
+    #[cold]
+    fn refused(&self, size: usize, error: talkback_proto::SendError) -> SendError {
+        SendError::new(Unsent::Piece(size), self.socket.why_not(error))
+    }
+
+    fn poll_flush_message(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
         if !self.is_finished && self.socket.connection.is_open() {
-            self.socket
-                .connection
-                .send_fragment(Bytes::new(), Fin::More)?;
+            self.send_fragment(Bytes::new(), Fin::More)?;
         }
-        self.socket.poll_flush_output(cx)
+        let flushed = self.socket.poll_flush_output(cx);
+        flushed.map_err(|Lost| SendError::new(Unsent::Output, self.socket.why()))
     }
 
-    fn poll_finish(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+    fn poll_finish(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
         if !self.is_finished {
-            ready!(self.socket.poll_send_ready(cx))?;
-            self.socket
-                .connection
-                .send_fragment(Bytes::new(), Fin::Last)?;
+            ready!(self.poll_ready(0, cx))?;
+            self.send_fragment(Bytes::new(), Fin::Last)?;
             self.is_finished = true;
         }
-        self.socket.poll_flush_output(cx)
+        self.poll_flush_message(cx)
     }
 }
 
@@ -187,10 +209,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for MessageWriter<'_, T> {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let writer = self.get_mut();
-        ready!(writer.socket.poll_send_ready(cx))?;
         let size = bytes.len().min(WRITE_SIZE_MAX);
-        let gathered = writer.socket.connection.gather(&bytes[..size]);
-        gathered.map_err(Error::from)?;
+        ready!(writer.poll_ready(size, cx))?;
+        writer.gather(&bytes[..size])?;
         Poll::Ready(Ok(size))
     }
 

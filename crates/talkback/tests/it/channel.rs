@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use talkback::{
     ChannelState, CloseCause, CloseCode, ConnectError, Error, Initiator, SnapshotState,
-    TrySendError, WebSocketChannel,
+    TrySendErrorKind, WebSocketChannel,
 };
 use tokio::net::TcpListener;
 
@@ -95,9 +95,9 @@ async fn add_before_ready_then_close_at_once_delivers_what_is_queued() {
     channel.try_send("one").unwrap();
     channel.try_send("two").unwrap();
     let closing = channel.close();
-    assert!(
-        matches!(channel.try_send("three"), Err(TrySendError::Closed(m)) if m.as_text() == Some("three"))
-    );
+    let refused = channel.try_send("three").unwrap_err();
+    assert_eq!(refused.kind(), TrySendErrorKind::Closed);
+    assert_eq!(refused.into_message().as_text(), Some("three"));
     assert!(closing.await.unwrap().clean);
     channel.ready().await.unwrap();
     assert!(channel.recv().await.unwrap().is_none());
@@ -115,7 +115,8 @@ async fn a_failed_connect_is_told_to_everyone_and_on_the_stream_once() {
     }
     assert!(matches!(channel.recv().await, Err(Error::Connect(_))));
     assert!(channel.recv().await.unwrap().is_none());
-    let info = channel.close().await.unwrap();
+    assert!(matches!(channel.close().await, Err(Error::Connect(_))));
+    let info = channel.close_info().unwrap();
     assert_eq!((info.code, info.clean), (CloseCode::ABNORMAL, false));
     assert!(matches!(info.cause, CloseCause::NotOpened(_)));
     assert_eq!(channel.state(), ChannelState::Closed);

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use futures_util::{FutureExt, SinkExt, StreamExt};
 use talkback::{
-    ChannelState, CloseCause, CloseCode, Error, Initiator, Keepalive, Message, Role, TrySendError,
-    WebSocket, WebSocketChannel,
+    ChannelState, CloseCause, CloseCode, Error, Initiator, Keepalive, Message, Role, SendErrorKind,
+    TrySendErrorKind, WebSocket, WebSocketChannel,
 };
 use tokio::io::{AsyncReadExt, DuplexStream, duplex};
 use tokio::time::{Instant, sleep, timeout};
@@ -139,7 +139,8 @@ async fn a_full_send_queue_says_so_hands_back_and_waits() {
         }
         settle().await;
     };
-    assert!(matches!(&full, TrySendError::Full(message) if message.len() == 10_000));
+    assert!(full.is_full());
+    assert_eq!(full.into_message().len(), 10_000);
     // The queue's 64 messages, and what the socket holds of 64 KiB.
     assert!((64..75).contains(&queued), "{queued}");
     assert!(channel.buffered_amount() < 2 * MIB);
@@ -147,15 +148,22 @@ async fn a_full_send_queue_says_so_hands_back_and_waits() {
     assert!(waiting.is_err());
     // Closing with a full queue ends within the close timeout.
     let start = Instant::now();
-    let info = channel.close().await.unwrap();
+    let Err(Error::Send(lost)) = channel.close().await else {
+        panic!("what was queued cannot have left");
+    };
+    assert_eq!(lost.kind(), SendErrorKind::Closed);
+    let info = lost.close_info().unwrap();
     assert_eq!(info.cause, CloseCause::CloseTimeout);
+    // The queue's, and those that the transport never took.
+    let text = lost.to_string();
+    assert!(text.starts_with(&format!("{queued} messages")), "{text}");
     assert!(
         start.elapsed() <= Duration::from_secs(11),
         "{:?}",
         start.elapsed()
     );
     let refused = channel.send("late").await.unwrap_err();
-    assert_eq!(refused.into_message().as_text(), Some("late"));
+    assert_eq!(refused.into_message().unwrap().as_text(), Some("late"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -166,10 +174,8 @@ async fn dropping_the_channel_delivers_what_is_queued_and_closes() {
         channel.try_send(format!("{number}")).unwrap();
     }
     drop(channel);
-    assert!(matches!(
-        sender.try_send("late"),
-        Err(TrySendError::Closed(_))
-    ));
+    let refused = sender.try_send("late").unwrap_err();
+    assert_eq!(refused.kind(), TrySendErrorKind::Closed);
     let mut count = 0;
     while let Some(message) = server.recv().await.unwrap() {
         assert_eq!(message.as_text(), Some(count.to_string().as_str()));
@@ -217,8 +223,8 @@ async fn watches_are_no_handles() {
 async fn close_from_two_senders_and_twice_gives_all_the_same() {
     let (channel, mut server) = channel(1024);
     let senders = [channel.sender(), channel.sender()];
-    let first = senders[0].close_with(CloseCode::new(4000), "one");
-    let second = senders[1].close_with(CloseCode::new(4001), "two");
+    let first = senders[0].close_with(4000, "one").unwrap();
+    let second = senders[1].close_with(4001, "two").unwrap();
     let third = channel.close();
     let serving = tokio::spawn(async move { server.recv().await });
     let (first, second, third) = tokio::join!(first, second, third);
@@ -237,8 +243,7 @@ async fn a_close_frame_that_may_not_be_sent_closes_nothing() {
         (5000, ""),
         (1000, &*"x".repeat(124)),
     ] {
-        let outcome = channel.close_with(CloseCode::new(code), reason).await;
-        assert!(matches!(outcome, Err(Error::CloseFrame(_))), "{outcome:?}");
+        assert!(channel.close_with(code, reason).is_err(), "{code}");
     }
     settle().await;
     assert_eq!(channel.state(), ChannelState::Open);
@@ -254,7 +259,10 @@ async fn closing_while_connecting_with_messages_queued_ends_within_the_close_tim
         .channel();
     channel.try_send("queued").unwrap();
     let start = Instant::now();
-    let info = channel.close().await.unwrap();
+    let Err(Error::Send(lost)) = channel.close().await else {
+        panic!("what was queued cannot have left");
+    };
+    let info = lost.close_info().unwrap();
     assert!(matches!(info.cause, CloseCause::NotOpened(_)), "{info:?}");
     assert!(
         start.elapsed() <= Duration::from_secs(11),

@@ -41,6 +41,10 @@ mod receive_path;
 #[cfg(shuttle)]
 mod schedules;
 #[cfg(not(shuttle))]
+mod send_errors;
+#[cfg(not(shuttle))]
+mod sends;
+#[cfg(not(shuttle))]
 mod streams;
 #[cfg(not(shuttle))]
 mod streams_cancel;

@@ -6,7 +6,7 @@
 use shuttle::future::{block_on, spawn};
 use shuttle::scheduler::RandomScheduler;
 use shuttle::{Config, Runner};
-use talkback::{Message, TrySendError, WebSocketChannel, pair};
+use talkback::{Message, SendErrorKind, WebSocketChannel, pair};
 
 /// How many schedules each test has, unless the environment says otherwise.
 const SCHEDULES: usize = 10_000;
@@ -54,7 +54,7 @@ fn close_against_send() {
                 match sender.send(number.to_string()).await {
                     Ok(()) => sent.push(Message::from(number.to_string())),
                     Err(error) => {
-                        assert!(matches!(error, TrySendError::Closed(_)));
+                        assert_eq!(error.kind(), SendErrorKind::Closed);
                         break;
                     }
                 }

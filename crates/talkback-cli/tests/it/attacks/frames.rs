@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::thread;
 use std::time::Duration;
 
-use talkback::{CloseCode, Error};
+use talkback::CloseCode;
 
 use crate::support::attack::{
     BINARY, CLOSE, CONSTANT, CONTINUATION, FIN, KIB, MESSAGE_SIZE_MAX, MIB, PING, PONG, Peer,
@@ -177,10 +177,7 @@ async fn v31_close_codes_sent() {
     let mut socket = talkback::connect(&*target.url).await.unwrap();
     for code in (0..=u16::MAX).filter(|code| !is_listed(*code)) {
         let refused = socket.close_with(CloseCode::new(code), "").await;
-        assert!(
-            matches!(refused, Err(Error::CloseFrame(_))),
-            "{code}: {refused:?}"
-        );
+        assert!(refused.is_err(), "{code}: {refused:?}");
     }
     // None of them has reached the wire.
     socket.send("open").await.unwrap();

@@ -1,0 +1,229 @@
+//! What can be done with a channel, documented once for the whole and for its halves.
+//!
+//! Each macro stands in the `impl` of a type that has a `handle`.
+
+/// What every handle can do.
+macro_rules! common_methods {
+    () => {
+        /// Waits until the channel is open.
+        ///
+        /// Any number of callers, before and after, get the same outcome.
+        ///
+        /// # Errors
+        /// Why the connection could not be made: [`Error::Connect`](crate::Error::Connect), or
+        /// [`Error::Closed`](crate::Error::Closed) if it was closed before it was open.
+        pub fn ready(&self) -> crate::channel::waiting::Ready {
+            self.handle().ready()
+        }
+
+        /// Begins to close with an empty close frame, behind what is queued.
+        ///
+        /// Awaiting the end is optional, and says whether all that was queued was written. It comes
+        /// within the close timeout, whatever the peer does. What has come before is still given out;
+        /// what comes from now on is discarded. Calling it again changes nothing.
+        ///
+        /// # Errors
+        /// Those of [`Closing`](crate::Closing), when it is awaited.
+        pub fn close(&self) -> crate::channel::waiting::Closing {
+            self.handle().close()
+        }
+
+        /// Begins to close with a code and a reason of at most 123 bytes of UTF-8 (RFC 6455 §5.5.1);
+        /// else as [`close`](Self::close).
+        ///
+        /// # Errors
+        /// At once, and nothing is closed: a code or a reason that may not be sent, as
+        /// [`CloseFrame::new`](crate::CloseFrame::new) says, or one that a browser does not let a page
+        /// send ([`CloseFrameError::CodeInBrowser`](crate::CloseFrameError::CodeInBrowser)).
+        pub fn close_with(
+            &self,
+            code: impl Into<talkback_proto::CloseCode>,
+            reason: &str,
+        ) -> Result<crate::channel::waiting::Closing, talkback_proto::CloseFrameError> {
+            self.handle().close_with(code.into(), reason)
+        }
+
+        /// Waits until the channel has ended, by whoever's doing.
+        #[must_use = "it waits only when it is awaited"]
+        pub fn closed(&self) -> crate::channel::waiting::Closing {
+            self.handle().closed()
+        }
+
+        /// The subprotocol that both ends agreed on, once the channel is open (RFC 6455 §1.9).
+        #[doc(alias = "protocol")]
+        pub fn subprotocol(&self) -> Option<String> {
+            self.handle().subprotocol()
+        }
+
+        /// How far the channel has come.
+        pub fn state(&self) -> crate::channel::lifecycle::ChannelState {
+            self.handle().state()
+        }
+
+        /// How the channel ended, once it has; after a local close too.
+        pub fn close_info(&self) -> Option<talkback_proto::CloseInfo> {
+            self.handle().close_info()
+        }
+
+        /// How many bytes wait to be written.
+        pub fn buffered_amount(&self) -> usize {
+            self.handle().buffered_amount()
+        }
+
+        /// How long the last ping of the keepalive took to be answered, if one was.
+        pub fn latency(&self) -> Option<std::time::Duration> {
+            self.handle().latency()
+        }
+    };
+}
+
+/// What the whole and a `Sender` can do.
+macro_rules! sending_methods {
+    () => {
+        /// Queues a message, at once or not at all.
+        ///
+        /// # Errors
+        /// A full queue, or a channel that is closing or closed; either hands the message back.
+        pub fn try_send<'a>(
+            &self,
+            message: impl Into<talkback_proto::Outgoing<'a>>,
+        ) -> Result<(), crate::error::try_send::TrySendError> {
+            self.handle().try_send(message.into().into_message())
+        }
+
+        /// Queues a message, and waits while the queue is full.
+        ///
+        /// What is queued leaves by itself, as many messages as possible in one write; to know that it
+        /// has left is [`flush`](Self::flush).
+        ///
+        /// # Errors
+        /// A channel that is closing or closed; it hands the message back.
+        ///
+        /// # Cancel safety
+        /// A dropped call has queued the whole message or nothing.
+        pub async fn send<'a>(
+            &self,
+            message: impl Into<talkback_proto::Outgoing<'a>>,
+        ) -> Result<(), crate::error::send::SendError> {
+            self.send_with(message, talkback_proto::Compression::Auto)
+                .await
+        }
+
+        /// Queues a message as [`send`](Self::send) does, and says whether it may be compressed; see
+        /// [`Compression::Skip`](crate::Compression::Skip).
+        ///
+        /// # Errors
+        /// As [`send`](Self::send). In a browser, which decides by itself, `Skip` is
+        /// [`SendErrorKind::Invalid`](crate::SendErrorKind::Invalid).
+        ///
+        /// # Cancel safety
+        /// As [`send`](Self::send).
+        pub async fn send_with<'a>(
+            &self,
+            message: impl Into<talkback_proto::Outgoing<'a>>,
+            compression: talkback_proto::Compression,
+        ) -> Result<(), crate::error::send::SendError> {
+            let message = message.into().into_message();
+            self.handle().send(message, compression).await
+        }
+
+        /// As [`send`](Self::send): the name under which a `WebSocket` queues without writing. A
+        /// channel always queues.
+        ///
+        /// # Errors
+        /// As [`send`](Self::send).
+        ///
+        /// # Cancel safety
+        /// As [`send`](Self::send).
+        pub async fn feed<'a>(
+            &self,
+            message: impl Into<talkback_proto::Outgoing<'a>>,
+        ) -> Result<(), crate::error::send::SendError> {
+            self.send_with(message, talkback_proto::Compression::Auto)
+                .await
+        }
+
+        /// As [`send_with`](Self::send_with).
+        ///
+        /// # Errors
+        /// As [`send_with`](Self::send_with).
+        ///
+        /// # Cancel safety
+        /// As [`send`](Self::send).
+        pub async fn feed_with<'a>(
+            &self,
+            message: impl Into<talkback_proto::Outgoing<'a>>,
+            compression: talkback_proto::Compression,
+        ) -> Result<(), crate::error::send::SendError> {
+            self.send_with(message, compression).await
+        }
+
+        /// Queues a message as [`send`](Self::send) does, and blocks this thread while the queue is
+        /// full: for programs without a runtime. In an `async fn` it would hold up every other task of
+        /// the thread, and on a runtime of one thread its own driver.
+        ///
+        /// # Errors
+        /// As [`send`](Self::send).
+        #[cfg(not(browser))]
+        pub fn blocking_send<'a>(
+            &self,
+            message: impl Into<talkback_proto::Outgoing<'a>>,
+        ) -> Result<(), crate::error::send::SendError> {
+            crate::channel::blocking::wait(self.send(message))
+        }
+
+        /// Waits until everything that was queued before the call is written.
+        ///
+        /// # Errors
+        /// A channel that ended before that.
+        ///
+        /// # Cancel safety
+        /// A dropped call loses nothing.
+        pub async fn flush(&self) -> Result<(), crate::error::send::SendError> {
+            self.handle().flush().await
+        }
+    };
+}
+
+/// What the whole and a `Receiver` can do.
+macro_rules! receiving_methods {
+    () => {
+        /// Waits for the next message; `None` after a normal close.
+        ///
+        /// # Errors
+        /// The one error of a channel that ended otherwise, once; then `None`.
+        ///
+        /// # Cancel safety
+        /// A dropped call loses nothing.
+        pub async fn recv(
+            &mut self,
+        ) -> Result<Option<talkback_proto::Message>, crate::error::Error> {
+            let next = std::future::poll_fn(|cx| self.handle().poll_recv(cx));
+            next.await.transpose()
+        }
+
+        /// The next message, if one has come. `None` says that none has yet, or that the channel has
+        /// ended: [`close_info`](Self::close_info) tells which.
+        ///
+        /// # Errors
+        /// As [`recv`](Self::recv).
+        pub fn try_recv(&mut self) -> Result<Option<talkback_proto::Message>, crate::error::Error> {
+            self.handle().try_recv()
+        }
+
+        /// Blocks this thread until the next message, as [`recv`](Self::recv) waits for it: for
+        /// programs without a runtime. In an `async fn` it would hold up every other task of the
+        /// thread, and on a runtime of one thread its own driver.
+        ///
+        /// # Errors
+        /// As [`recv`](Self::recv).
+        #[cfg(not(browser))]
+        pub fn blocking_recv(
+            &mut self,
+        ) -> Result<Option<talkback_proto::Message>, crate::error::Error> {
+            crate::channel::blocking::wait(self.recv())
+        }
+    };
+}
+
+pub(crate) use {common_methods, receiving_methods, sending_methods};

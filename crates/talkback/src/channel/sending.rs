@@ -1,0 +1,101 @@
+//! Queueing what a channel sends.
+
+use std::future::poll_fn;
+use std::task::Poll;
+
+use talkback_proto::{Compression, Message};
+
+use crate::channel::handle::Handle;
+use crate::channel::state::{Locked, WaitKey};
+use crate::channel::sync::Arc;
+use crate::channel::wait_list::WaitFor;
+use crate::channel::waiting::poll_written;
+use crate::error::send::{SendError, Unsent};
+use crate::error::try_send::TrySendError;
+#[cfg(browser)]
+use crate::error::why::Why;
+
+/// A message that was not queued.
+enum Refused {
+    Full(Message),
+    Closed(Message),
+}
+
+impl Handle {
+    pub(crate) fn try_send(&self, message: Message) -> Result<(), TrySendError> {
+        let mut state = self.lock();
+        match try_push(&mut state, message, Compression::Auto) {
+            Ok(()) => Ok(()),
+            Err(Refused::Full(message)) => Err(TrySendError::full(message)),
+            Err(Refused::Closed(message)) => Err(TrySendError::refused(message, state.why())),
+        }
+    }
+
+    pub(crate) async fn send(
+        &self,
+        message: Message,
+        compression: Compression,
+    ) -> Result<(), SendError> {
+        #[cfg(browser)]
+        if compression == Compression::Skip {
+            let why =
+                Why::NotInBrowser("a browser decides by itself what it compresses. Use `send`");
+            return Err(SendError::new(Unsent::Message(message), why));
+        }
+        let mut waiting = Some(message);
+        let mut key = WaitKey::new(Arc::clone(self));
+        poll_fn(|cx| {
+            let message = waiting
+                .take()
+                .expect("a future is not polled after its end");
+            let mut state = self.lock();
+            match try_push(&mut state, message, compression) {
+                Ok(()) => Poll::Ready(Ok(())),
+                Err(Refused::Full(message)) => {
+                    waiting = Some(message);
+                    state.wait(&mut key, WaitFor::Sending, cx);
+                    Poll::Pending
+                }
+                Err(Refused::Closed(message)) => {
+                    let what = Unsent::Message(message);
+                    Poll::Ready(Err(SendError::new(what, state.why())))
+                }
+            }
+        })
+        .await
+    }
+
+    pub(crate) async fn flush(&self) -> Result<(), SendError> {
+        let mut key = WaitKey::new(Arc::clone(self));
+        let mut target = Some(self.lock().outbox.queued());
+        poll_fn(|cx| poll_written(self, &mut target, &mut key, cx)).await
+    }
+
+    /// Queues a message, capacity or not, for a sink that has found some before.
+    pub(crate) fn push(&self, message: Message) -> Result<(), SendError> {
+        let mut state = self.lock();
+        if state.is_send_refused() {
+            return Err(SendError::new(Unsent::Message(message), state.why()));
+        }
+        state.outbox.push(message, Compression::Auto);
+        state.wake_driver();
+        Ok(())
+    }
+}
+
+/// Queues a message, if the channel takes it.
+fn try_push(
+    state: &mut Locked<'_>,
+    message: Message,
+    compression: Compression,
+) -> Result<(), Refused> {
+    if state.is_send_refused() {
+        return Err(Refused::Closed(message));
+    }
+    if !state.outbox.has_capacity() {
+        return Err(Refused::Full(message));
+    }
+    state.outbox.push(message, compression);
+    state.wake_driver();
+    Ok(())
+}

@@ -1,0 +1,130 @@
+//! What the errors of opening say to a person, and what failed below them.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+
+#[cfg(not(browser))]
+use talkback_proto::handshake::Refusal;
+use talkback_proto::handshake::UrlError;
+
+#[cfg(not(browser))]
+use crate::error::AcceptError;
+use crate::error::ConnectError;
+
+impl fmt::Display for ConnectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Url(error) => error.fmt(f),
+            Self::NoTls { url } => write!(
+                f,
+                "{url} asks for TLS, which this build leaves out: turn on talkback's feature `platform-roots`, or use ws:// if the server allows it"
+            ),
+            Self::TlsOption { what, error } => write!(f, "{what} cannot be used for TLS: {error}"),
+            Self::Tls { url, error, advice } => {
+                write!(f, "could not open {url}: TLS failed: {error}. {advice}")
+            }
+            Self::Header { name } => write!(
+                f,
+                "the header {name:?} has a name or a value that HTTP forbids: remove line ends, control characters and characters beyond ASCII"
+            ),
+            Self::Resolve { host, error } => write!(
+                f,
+                "could not find the address of {host:?}: {error}. Check the name and the network"
+            ),
+            Self::Tcp { url, error } => {
+                write!(f, "could not connect to {url}: {error}. {}", advice(error))
+            }
+            Self::Lost { url, error } => write!(
+                f,
+                "the connection to {url} was lost during the opening handshake: {error}. Check that the port is that of a WebSocket server"
+            ),
+            Self::Handshake { url, error } => write!(f, "could not open {url}: {error}"),
+            Self::NotInBrowser { option, instead } => write!(
+                f,
+                "a browser cannot honour the option {option}: {instead}. To ask for it in native programs only, set it inside `native`"
+            ),
+            Self::BrowserRefused { url, error, advice } => write!(
+                f,
+                "the browser refused to connect to {url}: {error}. {advice}"
+            ),
+            Self::Browser { url } => write!(
+                f,
+                "the browser could not connect to {url}, and tells only its console why. Check that the server runs, speaks WebSocket there, and allows this page's origin"
+            ),
+            Self::Timeout { url, after, stage } => write!(
+                f,
+                "could not open {url} within {after:?}: time ran out while {stage}. Check host and port, or raise the timeout"
+            ),
+        }
+    }
+}
+
+/// What to do about a connection that could not be made.
+fn advice(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => "Check the port, and that the server is running",
+        io::ErrorKind::NetworkUnreachable | io::ErrorKind::HostUnreachable => {
+            "Check the host and the network"
+        }
+        _ => "Check the host, the port and the network",
+    }
+}
+
+/// The source is the transport's own error, not the `Arc` around it: a derived one could not be
+/// downcast to [`io::Error`].
+impl Error for ConnectError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Tls { error, .. }
+            | Self::Resolve { error, .. }
+            | Self::Tcp { error, .. }
+            | Self::Lost { error, .. } => Some(&**error),
+            Self::Handshake { error, .. } => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl From<UrlError> for ConnectError {
+    fn from(error: UrlError) -> Self {
+        Self::Url(error)
+    }
+}
+
+#[cfg(not(browser))]
+impl fmt::Display for AcceptError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused(refusal) => refusal.fmt(f),
+            Self::Answered(status) => {
+                write!(f, "an ordinary HTTP request was answered with {status}")
+            }
+            Self::Lost(error) => write!(
+                f,
+                "the connection was lost during the opening handshake: {error}"
+            ),
+            Self::Timeout(after) => write!(
+                f,
+                "the client did not finish the opening handshake within {after:?}"
+            ),
+        }
+    }
+}
+
+#[cfg(not(browser))]
+impl Error for AcceptError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Lost(error) => Some(&**error),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(not(browser))]
+impl From<Refusal> for AcceptError {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}

@@ -1,0 +1,158 @@
+//! Sending messages over a socket.
+
+use std::future::poll_fn;
+
+use bytes::Bytes;
+use talkback_proto::{Compression, Outgoing};
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use crate::error::send::{SendError, Unsent};
+use crate::error::why::Why;
+use crate::socket::Lost;
+use crate::websocket::WebSocket;
+
+impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
+    /// Queues a message and writes everything that is queued.
+    ///
+    /// Returns once the transport has taken all bytes. While the peer does not read, it waits.
+    ///
+    /// # Errors
+    /// A connection that is closing or closed, which hands the message back, or one that broke while
+    /// writing.
+    ///
+    /// # Cancel safety
+    /// A dropped call has queued the whole message in order, or nothing. What is queued leaves
+    /// with the next call of any method that writes.
+    pub async fn send<'a>(&mut self, message: impl Into<Outgoing<'a>>) -> Result<(), SendError> {
+        self.send_with(message, Compression::Auto).await
+    }
+
+    /// Sends a message as [`send`](Self::send) does, and says whether it may be compressed: what is
+    /// compressed already, or mixes a secret with what an attacker chooses, should not be.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    ///
+    /// # Cancel safety
+    /// As [`send`](Self::send).
+    pub async fn send_with<'a>(
+        &mut self,
+        message: impl Into<Outgoing<'a>>,
+        compression: Compression,
+    ) -> Result<(), SendError> {
+        let message = message.into();
+        let size = message.as_bytes().len();
+        self.feed_with(message, compression).await?;
+        let flushed = poll_fn(|cx| self.poll_flush_output(cx)).await;
+        flushed.map_err(|Lost| SendError::new(Unsent::Unwritten(size), self.why()))
+    }
+
+    /// Queues a message without writing it, so that several leave in one write.
+    ///
+    /// It leaves with the next [`flush`](Self::flush), or before [`recv`](Self::recv) waits. If
+    /// more than [`Limits::write_buffer_max`](crate::Limits::write_buffer_max) bytes wait already,
+    /// those are written first.
+    ///
+    /// # Errors
+    /// A connection that is closing or closed, or one that broke while writing; the message is handed
+    /// back.
+    ///
+    /// # Cancel safety
+    /// A dropped call has queued the whole message or nothing.
+    pub async fn feed<'a>(&mut self, message: impl Into<Outgoing<'a>>) -> Result<(), SendError> {
+        self.feed_with(message, Compression::Auto).await
+    }
+
+    /// Queues a message as [`feed`](Self::feed) does, and says whether it may be compressed, as
+    /// [`send_with`](Self::send_with) does.
+    ///
+    /// # Errors
+    /// As [`feed`](Self::feed).
+    ///
+    /// # Cancel safety
+    /// As [`feed`](Self::feed).
+    pub async fn feed_with<'a>(
+        &mut self,
+        message: impl Into<Outgoing<'a>>,
+        compression: Compression,
+    ) -> Result<(), SendError> {
+        let message = message.into();
+        if let Err(Lost) = poll_fn(|cx| self.poll_send_ready(cx)).await {
+            let what = Unsent::Message(message.into_message());
+            return Err(SendError::new(what, self.why()));
+        }
+        self.queue(message, compression)
+    }
+
+    /// Writes everything that is queued.
+    ///
+    /// # Errors
+    /// The transport's, if it takes no more bytes.
+    ///
+    /// # Cancel safety
+    /// A dropped call leaves the rest queued, in order.
+    pub async fn flush(&mut self) -> Result<(), SendError> {
+        let flushed = poll_fn(|cx| self.poll_flush_output(cx)).await;
+        flushed.map_err(|Lost| SendError::new(Unsent::Output, self.why()))
+    }
+
+    /// Sends a ping with a payload of at most 125 bytes (RFC 6455 §5.5.2).
+    ///
+    /// # Errors
+    /// A payload that is too long ([`SendErrorKind::Invalid`](crate::SendErrorKind::Invalid)), or as
+    /// [`send`](Self::send).
+    ///
+    /// # Cancel safety
+    /// As [`send`](Self::send).
+    pub async fn ping(&mut self, payload: impl Into<Bytes>) -> Result<(), SendError> {
+        let payload = payload.into();
+        let what = Unsent::Ping(payload.len());
+        if let Err(Lost) = poll_fn(|cx| self.poll_send_ready(cx)).await {
+            return Err(SendError::new(what, self.why()));
+        }
+        if let Err(error) = self.connection.ping(payload) {
+            return Err(SendError::new(what, self.why_not(error)));
+        }
+        let flushed = poll_fn(|cx| self.poll_flush_output(cx)).await;
+        flushed.map_err(|Lost| SendError::new(what, self.why()))
+    }
+
+    /// Queues a message now.
+    #[inline]
+    pub(super) fn queue(
+        &mut self,
+        message: Outgoing<'_>,
+        compression: Compression,
+    ) -> Result<(), SendError> {
+        if !self.connection.is_open() {
+            let what = Unsent::Message(message.into_message());
+            return Err(SendError::new(what, self.why()));
+        }
+        let sent = self.connection.send_with(message, compression);
+        sent.map_err(|error| SendError::new(Unsent::Next, self.why_not(error)))
+    }
+
+    /// Why nothing can be sent.
+    #[cold]
+    pub(super) fn why(&self) -> Why {
+        if let Some(error) = &self.write_error {
+            return Why::Write(error.clone());
+        }
+        if let Some(info) = self.connection.close_info() {
+            return Why::Ended(info.clone(), None);
+        }
+        match self.connection.received_close() {
+            Some((code, reason)) => Why::PeerCloses(code, reason.into()),
+            None => Why::Closing,
+        }
+    }
+
+    /// Why something was refused.
+    #[cold]
+    pub(super) fn why_not(&self, error: talkback_proto::SendError) -> Why {
+        match error {
+            talkback_proto::SendError::Closed => self.why(),
+            error => Why::Invalid(error),
+        }
+    }
+}

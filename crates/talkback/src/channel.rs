@@ -7,7 +7,10 @@ pub(crate) mod inbox;
 pub(crate) mod lifecycle;
 mod methods;
 pub(crate) mod outbox;
-mod queue;
+mod pinging;
+#[cfg(not(browser))]
+mod pings;
+pub(crate) mod queue;
 pub(crate) mod receiver;
 pub(crate) mod sender;
 mod sending;
@@ -41,7 +44,8 @@ use crate::error::Error;
 /// no method blocks, and none needs a runtime. A driver in the background answers pings and the
 /// closing handshake while the program is busy.
 ///
-/// **The queues** hold 64 messages or 1 MiB each, and always at least one message. When the one of
+/// **The queues** hold 64 messages or 1 MiB each, or what [`QueueLimits`](crate::QueueLimits) say, and
+/// always at least one message. When the one of
 /// sent messages is full, [`try_send`](Self::try_send) says so and [`send`](Self::send) waits. When
 /// the one of received messages is full the driver stops reading, so that the peer has to wait; then
 /// pings are not answered and the keepalive timeout is suspended. A program that only ever shows

@@ -23,6 +23,7 @@ use talkback_proto::handshake::{ClientOptions, DeflateOffer, HeadLimits};
 use talkback_proto::{Keepalive, Limits};
 
 use crate::channel::WebSocketChannel;
+use crate::channel::queue::QueueLimits;
 use crate::channel::state::Shared;
 use crate::connect::tls_options::{TlsOptions, Trust};
 
@@ -56,6 +57,8 @@ pub fn connect(url: impl Into<String>) -> Connect {
         timeout: CONNECT_TIMEOUT,
         keepalive: None,
         compression: None,
+        send_queue: QueueLimits::default(),
+        recv_queue: QueueLimits::default(),
         is_one_at_a_time: false,
         tls: TlsOptions::default(),
     }
@@ -75,6 +78,8 @@ pub struct Connect {
     pub(crate) timeout: Duration,
     pub(crate) keepalive: Option<Keepalive>,
     pub(crate) compression: Option<Option<DeflateOffer>>,
+    pub(crate) send_queue: QueueLimits,
+    pub(crate) recv_queue: QueueLimits,
     /// Whether it waits for others that connect to the same address.
     pub(crate) is_one_at_a_time: bool,
     pub(crate) tls: TlsOptions,
@@ -232,12 +237,26 @@ impl Connect {
         if cfg!(browser) { self } else { options(self) }
     }
 
+    /// Sets the bounds of a channel's queue of messages to be sent; a `WebSocket` has none.
+    pub fn send_queue(mut self, limits: QueueLimits) -> Self {
+        self.send_queue = limits;
+        self
+    }
+
+    /// Sets the bounds of a channel's queue of received messages; a `WebSocket` has none.
+    ///
+    /// When it is full, the peer has to wait. In a browser, what has no capacity waits with the socket.
+    pub fn recv_queue(mut self, limits: QueueLimits) -> Self {
+        self.recv_queue = limits;
+        self
+    }
+
     /// Opens a [`WebSocketChannel`], which exists at once and connects in the background.
     ///
     /// It works from any thread: the driver runs on the current tokio runtime, else on a thread of
     /// its own that all such channels share. In a browser it is a task of the page.
     pub fn channel(self) -> WebSocketChannel {
-        let shared = Shared::new();
+        let shared = Shared::new(self.send_queue, self.recv_queue);
         let channel = WebSocketChannel::new(&shared);
         self.drive(shared);
         channel

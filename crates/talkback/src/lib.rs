@@ -70,6 +70,7 @@ mod websocket;
 
 pub use channel::WebSocketChannel;
 pub use channel::lifecycle::ChannelState;
+pub use channel::queue::QueueLimits;
 pub use channel::receiver::Receiver;
 pub use channel::sender::Sender;
 pub use channel::snapshot::{Snapshot, SnapshotState, Snapshots};

@@ -3,6 +3,9 @@
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+#[cfg(not(browser))]
+use bytes::Bytes;
+use http::Response;
 use talkback_proto::{CloseCode, CloseFrame, CloseInfo, Compression, Message};
 
 use crate::timer::Timer;
@@ -12,6 +15,11 @@ pub(crate) trait Socket {
     /// The subprotocol that both ends agreed on.
     fn subprotocol(&self) -> Option<Box<str>>;
 
+    /// Takes out what the server answered to the opening handshake, if this end asked and can see it.
+    fn take_response(&mut self) -> Option<Box<Response<()>>> {
+        None
+    }
+
     // ── Sending ──────────────────────────────────────────────────────────────────────────────
 
     /// Whether one more message may be handed over.
@@ -19,6 +27,10 @@ pub(crate) trait Socket {
 
     /// Takes a message, to be written in order.
     fn start_send(&mut self, message: Message, compression: Compression) -> Result<(), Lost>;
+
+    /// Sends a ping, behind what was taken.
+    #[cfg(not(browser))]
+    fn start_ping(&mut self, payload: Bytes);
 
     /// Begins the closing handshake, behind what was taken.
     fn start_close(&mut self, frame: Option<CloseFrame>);
@@ -48,8 +60,8 @@ pub(crate) trait Socket {
     /// Whether messages may still come and the peer can be made to wait with them.
     fn can_hold_back(&self) -> bool;
 
-    /// The next message, or how the connection ended.
-    fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Result<Message, CloseInfo>>;
+    /// The next thing that came, or how the connection ended.
+    fn poll_received(&mut self, cx: &mut Context<'_>) -> Poll<Result<Received, CloseInfo>>;
 
     /// Suspends the keepalive until the next message is asked for.
     fn pause_keepalive(&mut self) {}
@@ -65,6 +77,16 @@ pub(crate) trait Socket {
 
 /// The code and the reason of a close frame.
 pub(crate) type PeerClose = (CloseCode, Box<str>);
+
+/// What came from the peer.
+#[derive(Debug)]
+pub(crate) enum Received {
+    /// A message.
+    Message(Message),
+    /// A pong with this payload.
+    #[cfg(not(browser))]
+    Pong(Bytes),
+}
 
 /// What was taken cannot be written any more. The end of the connection tells why.
 #[derive(Debug)]

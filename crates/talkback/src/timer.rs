@@ -2,6 +2,8 @@
 
 use std::pin::Pin;
 use std::time::Duration;
+#[cfg(not(browser))]
+use std::time::Instant;
 
 /// Ready once its time has come.
 #[cfg(not(browser))]
@@ -10,6 +12,12 @@ pub(crate) type Timer = Pin<Box<tokio::time::Sleep>>;
 /// Ready once its time has come.
 #[cfg(browser)]
 pub(crate) type Timer = Pin<Box<gloo_timers::future::TimeoutFuture>>;
+
+/// Now, by tokio's clock, which tests can pause.
+#[cfg(not(browser))]
+pub(crate) fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}
 
 #[cfg(not(browser))]
 pub(crate) fn timer(after: Duration) -> Timer {

@@ -16,7 +16,7 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::BytesMut;
 use futures_core::Stream;
@@ -31,6 +31,7 @@ use tokio::time::Sleep;
 use crate::error::Error;
 use crate::error::send::{SendError, Unsent};
 use crate::socket::Lost;
+use crate::timer::now;
 use crate::websocket::keys::ConnectionKeys;
 use crate::websocket::opening::Opening;
 use crate::websocket::wakers::Wakers;
@@ -272,9 +273,4 @@ impl<T> Drop for WebSocket<T> {
     fn drop(&mut self) {
         buffers::give_back(std::mem::take(&mut self.input));
     }
-}
-
-/// Now, by tokio's clock, which tests can pause.
-fn now() -> Instant {
-    tokio::time::Instant::now().into_std()
 }

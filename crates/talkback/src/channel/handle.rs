@@ -49,6 +49,10 @@ impl Handle {
         self.lock().lifecycle.subprotocol().map(str::to_owned)
     }
 
+    pub(crate) fn response(&self) -> Option<http::Response<()>> {
+        self.lock().lifecycle.response().cloned()
+    }
+
     pub(crate) fn state(&self) -> ChannelState {
         self.lock().channel_state()
     }

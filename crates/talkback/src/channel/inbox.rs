@@ -4,7 +4,7 @@ use std::task::{Context, Waker};
 
 use talkback_proto::{Compression, Message};
 
-use crate::channel::queue::Queue;
+use crate::channel::queue::{Queue, QueueLimits};
 use crate::channel::watchers::{Callback, Watchers};
 
 /// The way of received messages to whoever reads them or looks at them.
@@ -46,6 +46,13 @@ enum Latest {
 }
 
 impl Inbox {
+    pub(crate) fn new(limits: QueueLimits) -> Self {
+        Self {
+            reading: Reading::Queue(Queue::new(limits)),
+            ..Self::default()
+        }
+    }
+
     /// Whether messages may come: there is capacity for them, or nobody waits for them.
     pub(crate) fn has_capacity(&self) -> bool {
         match &self.reading {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use http::Response;
 use talkback_proto::{CloseCause, CloseCode, CloseInfo, Initiator};
 
 use crate::error::Error;
@@ -47,6 +48,7 @@ pub(crate) enum Lifecycle {
 #[derive(Debug)]
 pub(crate) struct Opened {
     subprotocol: Option<Box<str>>,
+    response: Option<Box<Response<()>>>,
     /// The code and the reason of the peer's close frame, if that came first.
     peer_close: Option<PeerClose>,
     /// How long the keepalive's last ping took.
@@ -75,9 +77,14 @@ enum Outcome {
 
 impl Lifecycle {
     /// The connection is open.
-    pub(crate) fn open(&mut self, subprotocol: Option<Box<str>>) {
+    pub(crate) fn open(
+        &mut self,
+        subprotocol: Option<Box<str>>,
+        response: Option<Box<Response<()>>>,
+    ) {
         *self = Self::Open(Opened {
             subprotocol,
+            response,
             peer_close: None,
             latency: None,
         });
@@ -191,6 +198,10 @@ impl Lifecycle {
 
     pub(crate) fn subprotocol(&self) -> Option<&str> {
         self.opened()?.subprotocol.as_deref()
+    }
+
+    pub(crate) fn response(&self) -> Option<&Response<()>> {
+        self.opened()?.response.as_deref()
     }
 
     /// The peer's close frame, if that came first.

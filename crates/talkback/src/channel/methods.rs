@@ -55,6 +55,12 @@ macro_rules! common_methods {
             self.handle().subprotocol()
         }
 
+        /// The server's 101 with its headers, once the channel is open. `None` before, for a server's
+        /// end, and in a browser, which does not show it.
+        pub fn response(&self) -> Option<http::Response<()>> {
+            self.handle().response()
+        }
+
         /// How far the channel has come.
         pub fn state(&self) -> crate::channel::lifecycle::ChannelState {
             self.handle().state()
@@ -170,6 +176,26 @@ macro_rules! sending_methods {
             message: impl Into<talkback_proto::Outgoing<'a>>,
         ) -> Result<(), crate::error::send::SendError> {
             crate::channel::blocking::wait(self.send(message))
+        }
+
+        /// Sends a ping with a payload of at most 125 bytes, before what is queued, and waits for its
+        /// pong (RFC 6455 §5.5.2): how long that took.
+        ///
+        /// The pong of a later ping answers it as well (§5.5.3). Pongs are told apart by their payloads:
+        /// callers that wait at the same time had better each take their own. While the queue of received
+        /// messages is full nothing is read, pongs neither.
+        ///
+        /// # Errors
+        /// A channel that is closing or closed, or ended meanwhile. A payload that is too long, or a
+        /// browser, where a page cannot ping: [`SendErrorKind::Invalid`](crate::SendErrorKind::Invalid).
+        ///
+        /// # Cancel safety
+        /// A dropped call may have sent its ping; its pong answers nobody then.
+        pub async fn ping(
+            &self,
+            payload: impl Into<bytes::Bytes>,
+        ) -> Result<std::time::Duration, crate::error::send::SendError> {
+            self.handle().ping(payload.into()).await
         }
 
         /// Waits until everything that was queued before the call is written.

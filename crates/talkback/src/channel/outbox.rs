@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use talkback_proto::{CloseFrame, Compression, Message};
 
-use crate::channel::queue::Queue;
+use crate::channel::queue::{Queue, QueueLimits};
 use crate::socket::SendProgress;
 
 /// What a driver hands to its socket next.
@@ -60,6 +60,13 @@ enum BatchEnd {
 }
 
 impl Outbox {
+    pub(crate) fn new(limits: QueueLimits) -> Self {
+        Self {
+            queue: Queue::new(limits),
+            ..Self::default()
+        }
+    }
+
     /// Whether there is capacity for one more message.
     pub(crate) fn has_capacity(&self) -> bool {
         self.queue.has_capacity()

@@ -203,7 +203,7 @@ mod tests {
     fn happen(step: Step, port: &Port) {
         let info = |code, cause| CloseInfo::abnormal(code, Initiator::Remote, cause);
         match step {
-            Step::Open => port.opened(None),
+            Step::Open => port.opened(None, None),
             Step::Data(text) => port.deliver(text.into()),
             Step::Lost => {
                 let cause = CloseCause::Transport("reset".into());
@@ -245,7 +245,7 @@ mod tests {
     fn every_state_and_edge_has_its_snapshot() {
         assert_eq!(Snapshot::default().state, SnapshotState::None);
         for (steps, state, data, has_error, code) in ROWS {
-            let shared = Shared::new();
+            let shared = Shared::with_defaults();
             let snapshots = Snapshots::new(Arc::clone(&shared));
             let port = Port::new(shared);
             for step in steps {
@@ -265,7 +265,7 @@ mod tests {
 
     /// Snapshots of a channel that a port drives, and how often their callback was called.
     fn counted() -> (Port, Snapshots, Arc<AtomicUsize>) {
-        let shared = Shared::new();
+        let shared = Shared::with_defaults();
         let snapshots = Snapshots::new(Arc::clone(&shared));
         let calls = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&calls);
@@ -323,7 +323,7 @@ mod tests {
 
     #[test]
     fn on_change_may_look_and_drop_on_the_thread_of_the_change() {
-        let shared = Shared::new();
+        let shared = Shared::with_defaults();
         let receiver = Receiver::new(Handle::new(Arc::clone(&shared)));
         let snapshots = Snapshots::of(receiver);
         snapshots.latest();

@@ -15,6 +15,9 @@ use talkback_proto::{CloseFrame, CloseInfo};
 use crate::channel::inbox::Inbox;
 use crate::channel::lifecycle::{ChannelState, Lifecycle};
 use crate::channel::outbox::Outbox;
+#[cfg(not(browser))]
+use crate::channel::pings::Pings;
+use crate::channel::queue::QueueLimits;
 use crate::channel::sync::{Arc, Mutex, MutexGuard};
 use crate::channel::wait_list::{WaitFor, WaitList};
 use crate::error::send::{SendError, Unsent};
@@ -32,6 +35,8 @@ pub(crate) struct State {
     pub(crate) outbox: Outbox,
     pub(crate) inbox: Inbox,
     pub(crate) lifecycle: Lifecycle,
+    #[cfg(not(browser))]
+    pub(crate) pings: Pings,
     /// Counts what snapshots show.
     version: u64,
     driver: Option<Waker>,
@@ -83,10 +88,21 @@ impl Drop for Locked<'_> {
 }
 
 impl Shared {
-    pub(crate) fn new() -> Arc<Self> {
+    /// A channel that connects, with bounds for what is sent and for what is received.
+    pub(crate) fn new(send: QueueLimits, recv: QueueLimits) -> Arc<Self> {
         Arc::new(Self {
-            state: Mutex::new(State::default()),
+            state: Mutex::new(State {
+                outbox: Outbox::new(send),
+                inbox: Inbox::new(recv),
+                ..State::default()
+            }),
         })
+    }
+
+    /// One with the default bounds.
+    #[cfg(test)]
+    pub(crate) fn with_defaults() -> Arc<Self> {
+        Self::new(QueueLimits::default(), QueueLimits::default())
     }
 
     /// Locks the state. No code of others runs under the lock, so a poisoned one is whole.
@@ -140,6 +156,14 @@ impl State {
     pub(crate) fn is_send_refused(&self) -> bool {
         let is_connected = matches!(self.lifecycle, Lifecycle::Connecting | Lifecycle::Open(_));
         self.outbox.is_close_requested() || !is_connected
+    }
+
+    /// Whether pings wait to be sent.
+    pub(crate) fn has_pings(&self) -> bool {
+        #[cfg(browser)]
+        return false;
+        #[cfg(not(browser))]
+        self.pings.has_queued()
     }
 
     /// Why nothing can be sent any more.

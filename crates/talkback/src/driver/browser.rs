@@ -39,7 +39,7 @@ use crate::driver::browser::socket::BrowserSocket;
 use crate::driver::port::Port;
 use crate::driver::pump;
 use crate::error::{ConnectError, Stage};
-use crate::socket::{Lost, SendProgress, Socket};
+use crate::socket::{Lost, Received, SendProgress, Socket};
 use crate::timer::{Timer, timer};
 
 /// How long after the last look `bufferedAmount` is looked at again: twice as long each time that
@@ -228,14 +228,14 @@ impl Socket for Connection {
         !self.socket.is_ending()
     }
 
-    fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Result<Message, CloseInfo>> {
+    fn poll_received(&mut self, cx: &mut Context<'_>) -> Poll<Result<Received, CloseInfo>> {
         while let Some(message) = self.socket.next_message() {
             let (size, size_max) = (message.len() as u64, self.limits.message_size_limit());
             if size > size_max {
                 let error = ProtocolError::MessageTooBig { size, size_max };
                 self.fail(CloseCause::Protocol(error));
             } else if matches!(self.closing, Closing::No) {
-                return Poll::Ready(Ok(message));
+                return Poll::Ready(Ok(Received::Message(message)));
             }
         }
         self.poll_closed(cx).map(Err)

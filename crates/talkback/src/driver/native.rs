@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::channel::WebSocketChannel;
+use crate::channel::queue::QueueLimits;
 use crate::channel::state::Shared;
 use crate::driver::port::Port;
 use crate::driver::pump;
@@ -31,11 +32,23 @@ where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     fn from(socket: WebSocket<T>) -> Self {
-        let shared = Shared::new();
+        Self::with_queues(socket, QueueLimits::default(), QueueLimits::default())
+    }
+}
+
+impl WebSocketChannel {
+    /// A channel over a socket that is open, as `WebSocketChannel::from(socket)`, with bounds for its
+    /// queue of messages to be sent and for that of received ones.
+    pub fn with_queues<T>(mut socket: WebSocket<T>, send: QueueLimits, recv: QueueLimits) -> Self
+    where
+        T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let shared = Shared::new(send, recv);
         let channel = Self::new(&shared);
         let close_timeout = socket.limits().time_to_close();
         let port = Port::new(shared);
-        port.opened(Socket::subprotocol(&socket));
+        let response = Socket::take_response(&mut socket);
+        port.opened(Socket::subprotocol(&socket), response);
         match socket.reported_end() {
             // Nothing is left to be driven.
             Some(info) => port.ended_before(info.clone()),

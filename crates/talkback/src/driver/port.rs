@@ -2,6 +2,12 @@
 
 use std::task::Context;
 use std::time::Duration;
+#[cfg(not(browser))]
+use std::time::Instant;
+
+#[cfg(not(browser))]
+use bytes::Bytes;
+use http::Response;
 
 use talkback_proto::{CloseCause, CloseCode, CloseInfo, Initiator, Message};
 
@@ -22,7 +28,7 @@ pub(crate) struct Port {
 /// What a channel wants of a driver now.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Wanted {
-    /// There is something to [`take`](Port::take).
+    /// There is something to take: messages, the close frame, or a ping.
     pub(crate) send: bool,
     /// A message may be [delivered](Port::deliver).
     pub(crate) receive: bool,
@@ -68,9 +74,13 @@ impl Port {
     }
 
     /// The connection is open.
-    pub(crate) fn opened(&self, subprotocol: Option<Box<str>>) {
+    pub(crate) fn opened(
+        &self,
+        subprotocol: Option<Box<str>>,
+        response: Option<Box<Response<()>>>,
+    ) {
         let mut state = self.shared.lock();
-        state.lifecycle.open(subprotocol);
+        state.lifecycle.open(subprotocol, response);
         state.wake_observers();
     }
 
@@ -82,6 +92,21 @@ impl Port {
             state.wake_senders();
         }
         outgoing
+    }
+
+    /// Takes the payload of a ping that the socket is to send, before messages.
+    #[cfg(not(browser))]
+    pub(crate) fn take_ping(&self) -> Option<Bytes> {
+        self.shared.lock().pings.take()
+    }
+
+    /// Tells those who wait for this pong.
+    #[cfg(not(browser))]
+    pub(crate) fn answer_ping(&self, pong: &[u8], now: Instant) {
+        let mut state = self.shared.lock();
+        if state.pings.answer(pong, now) {
+            state.wake_senders();
+        }
     }
 
     /// What was taken and not written cannot be written any more.
@@ -169,7 +194,7 @@ impl Wanted {
     fn of(state: &State) -> Self {
         let close = state.outbox.is_close_requested();
         Self {
-            send: state.outbox.has_outgoing(),
+            send: state.outbox.has_outgoing() || state.has_pings(),
             // After a local close nobody waits for messages, but they have to pass.
             receive: state.inbox.has_capacity() || close,
             close,

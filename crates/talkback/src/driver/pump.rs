@@ -11,7 +11,9 @@ use talkback_proto::CloseInfo;
 use crate::channel::outbox::Outgoing;
 use crate::driver::port::{Port, Takes, Unopened, Wanted};
 use crate::error::Error;
-use crate::socket::{Lost, Socket};
+use crate::socket::{Lost, Received, Socket};
+#[cfg(not(browser))]
+use crate::timer;
 use crate::timer::{Timer, timer};
 
 /// The poll budget: how many messages are passed on before other tasks may run.
@@ -45,7 +47,8 @@ where
             if let Some(timer) = close_timer {
                 socket.continue_close_timeout(timer);
             }
-            port.opened(socket.subprotocol());
+            let response = socket.take_response();
+            port.opened(socket.subprotocol(), response);
             let mut pump = Pump {
                 socket,
                 port: &port,
@@ -101,8 +104,12 @@ impl<S: Socket> Pump<'_, S> {
                 self.report();
                 return ended;
             }
-            match self.socket.poll_message(cx) {
-                Poll::Ready(Ok(message)) => self.port.deliver(message),
+            match self.socket.poll_received(cx) {
+                Poll::Ready(Ok(Received::Message(message))) => self.port.deliver(message),
+                #[cfg(not(browser))]
+                Poll::Ready(Ok(Received::Pong(payload))) => {
+                    self.port.answer_ping(&payload, timer::now());
+                }
                 Poll::Ready(Err(info)) => return Poll::Ready(info),
                 Poll::Pending if goes_on => {}
                 Poll::Pending => {
@@ -125,6 +132,14 @@ impl<S: Socket> Pump<'_, S> {
         if wanted.close {
             // What is queued leaves first, but a peer that does not read gets no more time for it.
             self.socket.start_close_timeout();
+        }
+        // It measures the way there and back, and not the queue.
+        #[cfg(not(browser))]
+        while wanted.send
+            && self.socket.has_send_capacity()
+            && let Some(payload) = self.port.take_ping()
+        {
+            self.socket.start_ping(payload);
         }
         let mut has_taken = false;
         while wanted.send
@@ -192,6 +207,8 @@ mod tests {
             Ok(())
         }
 
+        fn start_ping(&mut self, _: bytes::Bytes) {}
+
         fn start_close(&mut self, _: Option<CloseFrame>) {}
 
         fn start_close_timeout(&mut self) {}
@@ -218,8 +235,8 @@ mod tests {
             true
         }
 
-        fn poll_message(&mut self, _: &mut Context<'_>) -> Poll<Result<Message, CloseInfo>> {
-            Poll::Ready(Ok("more".into()))
+        fn poll_received(&mut self, _: &mut Context<'_>) -> Poll<Result<Received, CloseInfo>> {
+            Poll::Ready(Ok(Received::Message("more".into())))
         }
 
         fn poll_end(&mut self, _: &mut Context<'_>) -> Poll<CloseInfo> {
@@ -238,7 +255,7 @@ mod tests {
 
     #[test]
     fn a_peer_that_is_given_up_closes_the_channel_before_it_ends() {
-        let shared = Shared::new();
+        let shared = Shared::with_defaults();
         for text in ["taken", "queued"] {
             shared.lock().outbox.push(text.into(), Compression::Auto);
         }
@@ -266,7 +283,7 @@ mod tests {
 
     #[test]
     fn a_driver_that_is_dropped_ends_its_channel() {
-        let shared = Shared::new();
+        let shared = Shared::with_defaults();
         let port = Port::new(Arc::clone(&shared));
         drop(drive::<Flooded, _>(
             std::future::pending(),

@@ -6,14 +6,16 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::{Buf, BufMut};
+use bytes::{Buf, BufMut, Bytes};
+use http::Response;
 use talkback_proto::{CloseFrame, CloseInfo, Compression, Delivery, Incoming, Message, Output};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use crate::error::Error;
-use crate::socket::{Lost, PeerClose, SendProgress, Socket};
+use crate::socket::{Lost, PeerClose, Received, SendProgress, Socket};
 use crate::timer::Timer;
 use crate::websocket::buffers;
+use crate::websocket::opening::Opening;
 use crate::websocket::wakers::Half;
 use crate::websocket::{WebSocket, now};
 
@@ -362,6 +364,14 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Socket for WebSocket<T> {
         self.subprotocol.clone()
     }
 
+    fn take_response(&mut self) -> Option<Box<Response<()>>> {
+        // A request would not be seen again.
+        match *self.opening.take()? {
+            Opening::Response(response) => Some(Box::new(response)),
+            Opening::Request(_) => None,
+        }
+    }
+
     fn has_send_capacity(&self) -> bool {
         self.connection.buffered() <= self.connection.limits().write_buffer_limit()
     }
@@ -369,6 +379,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Socket for WebSocket<T> {
     fn start_send(&mut self, message: Message, compression: Compression) -> Result<(), Lost> {
         let sent = self.connection.send_with(message, compression);
         sent.map_err(|_| Lost)
+    }
+
+    fn start_ping(&mut self, payload: Bytes) {
+        // If the peer has closed, the end will be reported.
+        let _ = self.connection.ping(payload);
     }
 
     fn start_close(&mut self, frame: Option<CloseFrame>) {
@@ -409,9 +424,18 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Socket for WebSocket<T> {
         self.connection.is_receiving()
     }
 
-    fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Result<Message, CloseInfo>> {
-        let outcome = ready!(self.poll_recv(cx));
-        Poll::Ready(outcome.ok().flatten().ok_or_else(|| self.end()))
+    fn poll_received(&mut self, cx: &mut Context<'_>) -> Poll<Result<Received, CloseInfo>> {
+        self.connection.set_delivery(Delivery::Whole);
+        loop {
+            match ready!(self.poll_incoming(cx, Half::Receiver)) {
+                Some(Incoming::Message(message)) => {
+                    return Poll::Ready(Ok(Received::Message(message)));
+                }
+                Some(Incoming::Pong(payload)) => return Poll::Ready(Ok(Received::Pong(payload))),
+                Some(_) => {}
+                None => return Poll::Ready(Err(self.end())),
+            }
+        }
     }
 
     fn pause_keepalive(&mut self) {

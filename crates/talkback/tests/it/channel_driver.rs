@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use futures_util::{FutureExt, SinkExt, StreamExt};
 use talkback::{
-    ChannelState, CloseCause, CloseCode, Error, Initiator, Keepalive, Message, Role, SendErrorKind,
-    TrySendErrorKind, WebSocket, WebSocketChannel,
+    ChannelState, CloseCause, CloseCode, Error, Initiator, Keepalive, Message, QueueLimits, Role,
+    SendErrorKind, TrySendErrorKind, WebSocket, WebSocketChannel,
 };
 use tokio::io::{AsyncReadExt, DuplexStream, duplex};
 use tokio::time::{Instant, sleep, timeout};
@@ -164,6 +164,31 @@ async fn a_full_send_queue_says_so_hands_back_and_waits() {
     );
     let refused = channel.send("late").await.unwrap_err();
     assert_eq!(refused.into_message().unwrap().as_text(), Some("late"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn queues_are_as_long_as_they_are_told() {
+    let (client, server) = sockets(16);
+    let one = QueueLimits::default().messages_max(1);
+    let three = QueueLimits::default().messages_max(3);
+    let client = WebSocketChannel::with_queues(client, three, one);
+    // Before its driver has run.
+    let queued = (0..9).take_while(|_| client.try_send("x").is_ok());
+    assert_eq!(queued.count(), 3);
+
+    let mut server = server;
+    let mut sent = 0;
+    let flooding = async {
+        loop {
+            server.send(vec![0; 1000]).await.unwrap();
+            sent += 1;
+        }
+    };
+    assert!(timeout(Duration::from_secs(60), flooding).await.is_err());
+    assert!(
+        (1..4).contains(&sent),
+        "the queue's one, and what is on its way: {sent}"
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -13,6 +13,8 @@ mod channel_cancel;
 #[cfg(not(shuttle))]
 mod channel_driver;
 #[cfg(not(shuttle))]
+mod channel_ping;
+#[cfg(not(shuttle))]
 mod closing;
 #[cfg(not(shuttle))]
 mod compression;

@@ -1,22 +1,22 @@
 //! Reading an HTTP head from a transport, and what may follow it.
 
-use std::future::poll_fn;
+use std::future::{Future as _, poll_fn};
 use std::io;
 use std::mem;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::{Buf, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use http::{Response, StatusCode};
 use talkback_proto::handshake::{HeadError, HeadLimits, HeadReader, RefusedBody};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::timeout;
+use tokio::time::{Sleep, sleep};
 
 use crate::websocket::buffers;
 
 /// How much of an answer has to leave within one timeout.
-pub(crate) const PART_SIZE: usize = 64 * 1024;
+const PART_SIZE: usize = 64 * 1024;
 
 /// How long the client may take to end the connection once it has all.
 const END_TIMEOUT: Duration = Duration::from_secs(2);
@@ -69,31 +69,37 @@ pub(crate) async fn read_response<T: AsyncRead + Unpin>(
 
 /// Takes what was read already, and reads, until the head is complete; returns what was read behind
 /// it.
-pub(crate) async fn read_head<T: AsyncRead + Unpin>(
+async fn read_head<T: AsyncRead + Unpin>(
     io: &mut T,
     reader: &mut HeadReader,
     mut unread: BytesMut,
 ) -> Result<BytesMut, ReadHeadError> {
+    poll_fn(|cx| poll_read_head(io, cx, reader, &mut unread)).await
+}
+
+/// The same, to be polled: `unread` is taken at the first poll.
+pub(crate) fn poll_read_head<T: AsyncRead + Unpin>(
+    io: &mut T,
+    cx: &mut Context<'_>,
+    reader: &mut HeadReader,
+    unread: &mut BytesMut,
+) -> Poll<Result<BytesMut, ReadHeadError>> {
     loop {
-        let mut bytes = mem::take(&mut unread);
+        let mut bytes = mem::take(unread);
         if bytes.is_empty() {
-            bytes = read(io).await?;
+            bytes = ready!(poll_read(io, cx))?;
         }
         if bytes.is_empty() {
-            return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+            return Poll::Ready(Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()));
         }
-        match reader.handle(&bytes) {
-            Ok(Some(size)) => {
-                bytes.advance(size);
-                let leftover = BytesMut::from(&bytes[..]);
-                buffers::give_back(bytes);
-                return Ok(leftover);
-            }
-            Ok(None) => buffers::give_back(bytes),
-            Err(error) => {
-                buffers::give_back(bytes);
-                return Err(ReadHeadError::Head(error));
-            }
+        let handled = reader.handle(&bytes);
+        if let Ok(Some(size)) = handled {
+            bytes.advance(size);
+            unread.extend_from_slice(&bytes);
+        }
+        buffers::give_back(bytes);
+        if handled?.is_some() {
+            return Poll::Ready(Ok(mem::take(unread)));
         }
     }
 }
@@ -114,30 +120,92 @@ pub(crate) async fn read_body<T: AsyncRead + Unpin>(
     }
 }
 
-/// Writes an HTTP answer and ends the connection so that the client gets to read it. A client that
-/// takes less than 64 KiB within `part_timeout` is left.
+/// An HTTP answer that is the last of its connection, and the end of it, so that the client gets to
+/// read the answer. A client that takes less than 64 KiB within `part_timeout` is left.
 ///
 /// What the client still sends is read away: closing TCP over unread bytes resets it, and the
 /// reset overtakes the answer.
-pub(crate) async fn write_last<T: AsyncRead + AsyncWrite + Unpin>(
-    io: &mut T,
-    pieces: &[&[u8]],
+pub(crate) struct LastWrite {
+    part: Bytes,
+    rest: [Bytes; 2],
     part_timeout: Duration,
-) -> io::Result<()> {
-    for part in pieces.iter().flat_map(|piece| piece.chunks(PART_SIZE)) {
-        timeout(part_timeout, write_all(io, part)).await??;
-    }
-    timeout(END_TIMEOUT, end(io)).await?
+    timer: Pin<Box<Sleep>>,
+    is_written: bool,
+    is_shut_down: bool,
 }
 
-async fn end<T: AsyncRead + AsyncWrite + Unpin>(io: &mut T) -> io::Result<()> {
-    retried(|cx| Pin::new(&mut *io).poll_shutdown(cx)).await?;
-    loop {
-        let rest = read(io).await?;
-        if rest.is_empty() {
-            return Ok(());
+impl LastWrite {
+    /// The content is written as it is, and only a small one copied, behind the head.
+    pub(crate) fn new(mut head: Vec<u8>, mut body: Bytes, part_timeout: Duration) -> Self {
+        // What is small leaves in one write.
+        if body.len() <= PART_SIZE {
+            head.extend_from_slice(&mem::take(&mut body));
         }
-        buffers::give_back(rest);
+        let mut write = Self {
+            part: Bytes::new(),
+            rest: [head.into(), body],
+            part_timeout,
+            timer: Box::pin(sleep(part_timeout)),
+            is_written: false,
+            is_shut_down: false,
+        };
+        write.part = write.next_part();
+        write
+    }
+
+    /// Ready once all is written and the client has ended the connection, or one of them took too long.
+    pub(crate) fn poll<T: AsyncRead + AsyncWrite + Unpin>(
+        &mut self,
+        io: &mut T,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        loop {
+            let outcome = match self.is_written {
+                true => self.poll_end(io, cx),
+                false => poll_write_all(io, cx, &mut self.part),
+            };
+            if outcome.is_pending() {
+                ready!(self.timer.as_mut().poll(cx));
+                return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+            }
+            ready!(outcome)?;
+            if self.is_written {
+                return Poll::Ready(Ok(()));
+            }
+            self.part = self.next_part();
+            self.is_written = self.part.is_empty();
+            let timeout = match self.is_written {
+                true => END_TIMEOUT,
+                false => self.part_timeout,
+            };
+            self.timer = Box::pin(sleep(timeout));
+        }
+    }
+
+    fn next_part(&mut self) -> Bytes {
+        let rest = self.rest.iter_mut().find(|piece| !piece.is_empty());
+        rest.map_or_else(Bytes::new, |piece| {
+            piece.split_to(piece.len().min(PART_SIZE))
+        })
+    }
+
+    fn poll_end<T: AsyncRead + AsyncWrite + Unpin>(
+        &mut self,
+        io: &mut T,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        if !self.is_shut_down {
+            let outcome = Pin::new(&mut *io).poll_shutdown(cx);
+            ready!(uninterrupted(outcome, cx))?;
+            self.is_shut_down = true;
+        }
+        loop {
+            let rest = ready!(poll_read(io, cx))?;
+            if rest.is_empty() {
+                return Poll::Ready(Ok(()));
+            }
+            buffers::give_back(rest);
+        }
     }
 }
 
@@ -146,32 +214,44 @@ pub(crate) async fn write_all<T: AsyncWrite + Unpin>(
     io: &mut T,
     mut bytes: &[u8],
 ) -> io::Result<()> {
-    while !bytes.is_empty() {
-        let write = |cx: &mut Context<'_>| Pin::new(&mut *io).poll_write(cx, bytes);
-        let size = retried(write).await?;
+    poll_fn(|cx| poll_write_all(io, cx, &mut bytes)).await
+}
+
+/// The same, to be polled: `bytes` is what is left.
+pub(crate) fn poll_write_all<T: AsyncWrite + Unpin>(
+    io: &mut T,
+    cx: &mut Context<'_>,
+    bytes: &mut impl Buf,
+) -> Poll<io::Result<()>> {
+    while bytes.has_remaining() {
+        let outcome = Pin::new(&mut *io).poll_write(cx, bytes.chunk());
+        let size = ready!(uninterrupted(outcome, cx))?;
         if size == 0 {
-            return Err(io::ErrorKind::WriteZero.into());
+            return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
         }
-        bytes = &bytes[size..];
+        bytes.advance(size);
     }
-    retried(|cx| Pin::new(&mut *io).poll_flush(cx)).await
+    let outcome = Pin::new(io).poll_flush(cx);
+    uninterrupted(outcome, cx)
 }
 
 /// Reads once; an empty buffer means the end.
 async fn read<T: AsyncRead + Unpin>(io: &mut T) -> io::Result<BytesMut> {
-    retried(|cx| buffers::poll_read(io, cx)).await
+    poll_fn(|cx| poll_read(io, cx)).await
 }
 
-/// Polls the transport again each time that it was interrupted.
-async fn retried<T>(
-    mut poll: impl FnMut(&mut Context<'_>) -> Poll<io::Result<T>>,
-) -> io::Result<T> {
-    poll_fn(|cx| match poll(cx) {
+fn poll_read<T: AsyncRead + Unpin>(io: &mut T, cx: &mut Context<'_>) -> Poll<io::Result<BytesMut>> {
+    let outcome = buffers::poll_read(io, cx);
+    uninterrupted(outcome, cx)
+}
+
+/// Has the transport polled again if it was interrupted.
+fn uninterrupted<T>(outcome: Poll<io::Result<T>>, cx: &Context<'_>) -> Poll<io::Result<T>> {
+    match outcome {
         Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {
             cx.waker().wake_by_ref();
             Poll::Pending
         }
         outcome => outcome,
-    })
-    .await
+    }
 }

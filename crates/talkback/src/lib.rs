@@ -81,6 +81,10 @@ pub use error::send::{SendError, SendErrorKind};
 pub use error::try_send::{TrySendError, TrySendErrorKind};
 pub use error::{ConnectError, Error, Stage};
 
+#[cfg(not(browser))]
+pub use accept::accepting::Accepting;
+#[cfg(not(browser))]
+pub use accept::approval::Approval;
 #[cfg(all(feature = "upgrade", not(browser)))]
 pub use accept::upgrade::body::UpgradeBody;
 #[cfg(all(feature = "upgrade", not(browser)))]

@@ -2,9 +2,10 @@
 
 pub(crate) mod buffers;
 mod compression;
+mod handshake;
 mod io;
 pub(crate) mod keys;
-pub(crate) mod opening;
+mod opening;
 pub(crate) mod reader;
 mod sending;
 mod wakers;

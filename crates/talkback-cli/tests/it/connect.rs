@@ -80,7 +80,7 @@ fn the_request_carries_what_was_asked_for() {
     let url = server(|stream| async {
         let accepting = talkback::accept(stream)
             .origin_policy(talkback::OriginPolicy::Any)
-            .check(|request| {
+            .check(async |request| {
                 let header = |name: &str| request.headers()[name].to_str().unwrap().to_owned();
                 let seen = [header("x-token"), header("origin"), header("authorization")];
                 assert_eq!(seen, ["a: b", "http://page.example", "Basic dXNlcjpwdw=="]);

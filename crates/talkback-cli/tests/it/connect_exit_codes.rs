@@ -97,7 +97,8 @@ fn exit_code_5_is_for_time_that_ran_out() {
 #[test]
 fn exit_code_6_is_for_a_failed_handshake() {
     let missing = server(|stream| async {
-        let accepting = talkback::accept(stream).check(|_| Err(talkback::Refusal::not_found()));
+        let accepting =
+            talkback::accept(stream).check(async |_| Err::<(), _>(talkback::Refusal::not_found()));
         assert!(accepting.await.is_err());
     });
     fails(
@@ -119,7 +120,8 @@ fn exit_code_6_is_for_a_failed_handshake() {
 fn verbose_shows_what_a_server_says_that_refuses() {
     let missing = server(|stream| async {
         let refusal = || talkback::Refusal::not_found();
-        let accepting = talkback::accept(stream).check(move |_| Err(refusal()));
+        let accepting =
+            talkback::accept(stream).check(move |_| std::future::ready(Err::<(), _>(refusal())));
         assert!(accepting.await.is_err());
     });
     let finished = connect(&[&missing, "--verbose"], "");

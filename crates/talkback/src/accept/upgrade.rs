@@ -23,7 +23,8 @@ use talkback_proto::{Limits, Role};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-use crate::accept::{Agreed, answer};
+use crate::accept::answer::{Agreed, answer};
+use crate::accept::approval::Approval;
 use crate::error::AcceptError;
 use crate::websocket::WebSocket;
 
@@ -147,7 +148,9 @@ impl Upgrade {
         let handshake = self.handshake?;
         self.origin_policy.check(&handshake)?;
         let on_upgrade = self.on_upgrade.ok_or_else(not_upgradable)?;
-        let (response, agreed) = answer(&handshake, &self.subprotocols, self.compression);
+        let (subprotocols, compression) = (&self.subprotocols, self.compression);
+        let (response, agreed) =
+            answer(&handshake, subprotocols, compression, Approval::default())?;
         let body = UpgradeBody::new(String::new());
         let opening = Opening {
             on_upgrade,

@@ -59,8 +59,10 @@ impl Connect {
     /// let (near, far) = tokio::io::duplex(1024);
     /// let connecting = talkback::connect("ws://echo.example/").over(near);
     /// let (client, server) = tokio::join!(connecting, talkback::accept(far));
-    /// assert_eq!(server?.request().headers()["host"], "echo.example");
-    /// client?.send("Hello!").await?;
+    /// let (mut client, mut server) = (client?, server?);
+    /// assert_eq!(server.request().headers()["host"], "echo.example");
+    /// client.send("Hello!").await?;
+    /// assert_eq!(server.recv().await?, Some("Hello!".into()));
     /// # Ok(())
     /// # }
     /// ```
@@ -287,8 +289,8 @@ async fn connect_tcp(addresses: Vec<SocketAddr>, url: &WsUrl) -> Result<TcpStrea
 /// A connection that was lost during the opening handshake, perhaps by an alert of TLS.
 fn lost(url: &WsUrl, error: io::Error) -> ConnectError {
     #[cfg(feature = "tls")]
-    if tls::is_tls_error(&error) {
-        return tls::tls_error(url, error);
+    if tls::errors::is_tls_error(&error) {
+        return tls::errors::tls_error(url, error);
     }
     ConnectError::Lost {
         url: url.to_string(),

@@ -81,7 +81,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncRead for Transport<T> {
             #[cfg(feature = "tls")]
             Inner::Tls(stream) => {
                 let outcome = Pin::new(stream).poll_read(cx, buf);
-                outcome.map_err(crate::connect::tls::read_error)
+                outcome.map_err(crate::connect::tls::errors::read_error)
             }
         }
     }

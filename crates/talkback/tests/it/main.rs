@@ -3,6 +3,8 @@
 //! Under `--cfg shuttle` it is the channel under random schedules, and nothing else.
 
 #[cfg(not(shuttle))]
+mod accept_check;
+#[cfg(not(shuttle))]
 mod accept_io;
 #[cfg(not(shuttle))]
 mod cancel;

@@ -139,7 +139,8 @@ fn s13_a_foreign_origin_and_the_same_in_pieces() {
 #[test]
 fn s14_an_unknown_resource_in_pieces() {
     let url = server(|stream| async {
-        let accepting = talkback::accept(stream).check(|_| Err(talkback::Refusal::not_found()));
+        let accepting =
+            talkback::accept(stream).check(async |_| Err::<(), _>(talkback::Refusal::not_found()));
         if let Ok(socket) = accepting.await {
             echo_all(socket).await;
         }

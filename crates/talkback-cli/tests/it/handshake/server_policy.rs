@@ -57,10 +57,11 @@ fn s13_refuses_an_origin_that_is_not_allowed() {
 #[test]
 fn s14_refuses_a_resource_that_it_does_not_have() {
     let url = server(|stream| async {
-        let accepting = talkback::accept(stream).check(|request| match request.uri().path() {
-            "/chat" => Ok(()),
-            _ => Err(talkback::Refusal::not_found()),
-        });
+        let accepting =
+            talkback::accept(stream).check(async |request| match request.uri().path() {
+                "/chat" => Ok(()),
+                _ => Err(talkback::Refusal::not_found()),
+            });
         if let Ok(socket) = accepting.await {
             echo_all(socket).await;
         }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio_rustls::rustls::client::danger::ServerCertVerifier;
 use tokio_rustls::rustls::crypto::CryptoProvider;
 
+use crate::connect::tls::errors::option_error;
 use crate::error::ConnectError;
 
 /// The platform's roots, as far as they are built in and there are any; else Mozilla's, if those are
@@ -28,7 +29,7 @@ fn platform(provider: &Arc<CryptoProvider>) -> Result<Arc<dyn ServerCertVerifier
     }
     let verifier = Verifier::new(Arc::clone(provider)).map_err(|error| {
         let advice = "Install them, give the server's root with `tls_roots`, or turn on talkback's feature `webpki-roots`";
-        super::option_error("the platform's roots", &error, advice)
+        option_error("the platform's roots", &error, advice)
     })?;
     Ok(Arc::clone(VERIFIER.get_or_init(|| Arc::new(verifier))) as _)
 }
@@ -37,7 +38,7 @@ fn platform(provider: &Arc<CryptoProvider>) -> Result<Arc<dyn ServerCertVerifier
 fn platform(_: &Arc<CryptoProvider>) -> Result<Arc<dyn ServerCertVerifier>, ConnectError> {
     let advice = "Turn on talkback's feature `platform-roots` or `webpki-roots`, or give the server's root with `tls_roots`";
     let error = &"this build has none";
-    Err(super::option_error("the default roots", error, advice))
+    Err(option_error("the default roots", error, advice))
 }
 
 #[cfg(feature = "webpki-roots")]

@@ -1,0 +1,279 @@
+//! The future of a connection that is being accepted.
+
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::mem;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http::header::{CONNECTION, CONTENT_LENGTH, HeaderValue, SEC_WEBSOCKET_KEY, UPGRADE};
+use http::{Request, Response};
+use talkback_proto::Role;
+use talkback_proto::handshake::{
+    HeadReader, Refusal, ServerHandshake, encode_refusal, encode_response,
+};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::{Sleep, sleep};
+
+use crate::accept::answer::{Agreed, answer};
+use crate::accept::approval::Approval;
+use crate::accept::host::check_host;
+use crate::accept::options::{Approving, Options};
+use crate::error::AcceptError;
+use crate::http_io::{LastWrite, ReadHeadError, poll_read_head, poll_write_all};
+use crate::websocket::WebSocket;
+
+/// How long a client that was refused may take to read why.
+const REFUSAL_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// The future of a [`WebSocket`] that [`accept`](crate::accept()) gives when it is awaited.
+///
+/// ```text
+/// Reading ──► Checking ──► Answering ──► open
+///    └────────────┴──► Ending ──► refused, or answered as ordinary HTTP
+/// ```
+///
+/// It is `Send` where the transport is, and needs nothing else of it.
+///
+/// # Errors
+/// [`AcceptError`]: refused, answered, lost, or out of time.
+///
+/// # Cancel safety
+/// A dropped call of `await` on a reference loses nothing. Dropping the future itself closes the stream.
+///
+/// # Panics
+/// Outside of a tokio runtime with time enabled; if it is polled again after its end.
+#[must_use = "nothing is accepted until this is awaited"]
+pub struct Accepting<T> {
+    /// `None` after the end.
+    stream: Option<T>,
+    options: Options,
+    /// The timeout of the opening handshake, from the first poll on.
+    timer: Option<Pin<Box<Sleep>>>,
+    step: Step,
+}
+
+enum Step {
+    /// The request's head is read.
+    Reading(HeadReader),
+    /// The program looks at the request.
+    Checking(Approving, Box<Asked>),
+    /// The 101 is written.
+    Answering(Box<Answering>),
+    /// The last bytes are written.
+    Ending(Box<Ending>),
+    /// It is over.
+    Over,
+}
+
+/// A request that was found right.
+struct Asked {
+    handshake: ServerHandshake,
+    request: Arc<Request<()>>,
+    /// What was read behind it.
+    leftover: BytesMut,
+}
+
+struct Answering {
+    head: Bytes,
+    agreed: Agreed,
+    request: Arc<Request<()>>,
+    leftover: BytesMut,
+}
+
+struct Ending {
+    write: LastWrite,
+    error: AcceptError,
+}
+
+impl<T> Accepting<T> {
+    pub(super) fn new(stream: T, options: Options) -> Self {
+        Self {
+            stream: Some(stream),
+            timer: None,
+            step: Step::Reading(HeadReader::new(options.head_limits)),
+            options,
+        }
+    }
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin> Future for Accepting<T> {
+    type Output = Result<WebSocket<T>, AcceptError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let accepting = self.get_mut();
+        let outcome = ready!(accepting.poll_outcome(cx));
+        accepting.step = Step::Over;
+        let stream = accepting.stream.take();
+        let opened = outcome.map(|answering| {
+            let socket = WebSocket::from_upgraded(stream.expect(OVER), Role::Server)
+                .with_leftover(answering.leftover)
+                .with_limits(accepting.options.limits.clone())
+                .with_request(Arc::unwrap_or_clone(answering.request))
+                .with_peer(accepting.options.peer);
+            answering.agreed.apply(socket)
+        });
+        Poll::Ready(opened)
+    }
+}
+
+const OVER: &str = "an `Accepting` is not polled again after its end";
+
+impl<T: AsyncRead + AsyncWrite + Unpin> Accepting<T> {
+    /// What came of it, once all that is to be written is.
+    fn poll_outcome(&mut self, cx: &mut Context<'_>) -> Poll<Result<Box<Answering>, AcceptError>> {
+        let opening = self.poll_opening(cx);
+        if opening.is_pending() {
+            let timeout = self.options.timeout;
+            let timer = self.timer.get_or_insert_with(|| Box::pin(sleep(timeout)));
+            ready!(timer.as_mut().poll(cx));
+            return Poll::Ready(Err(AcceptError::Timeout(timeout)));
+        }
+        ready!(opening)?;
+        match mem::replace(&mut self.step, Step::Over) {
+            Step::Answering(answering) => Poll::Ready(Ok(answering)),
+            Step::Ending(mut ending) => {
+                // The client may be gone or slow; either way this is over.
+                if ending
+                    .write
+                    .poll(self.stream.as_mut().expect(OVER), cx)
+                    .is_pending()
+                {
+                    self.step = Step::Ending(ending);
+                    return Poll::Pending;
+                }
+                Poll::Ready(Err(ending.error))
+            }
+            _ => panic!("{OVER}"),
+        }
+    }
+
+    /// The opening handshake, to which the timeout holds: up to a 101 that is written, or to something
+    /// else to be written.
+    fn poll_opening(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), AcceptError>> {
+        let stream = self.stream.as_mut().expect(OVER);
+        let options = &self.options;
+        loop {
+            self.step = match &mut self.step {
+                Step::Reading(reader) => {
+                    let head = ready!(poll_read_head(stream, cx, reader, &mut BytesMut::new()));
+                    options.handle_head(head, reader)?
+                }
+                Step::Checking(approving, asked) => {
+                    let approval = ready!(approving.as_mut().poll(cx));
+                    let answered = approval.and_then(|approval| asked.answer(options, approval));
+                    answered.unwrap_or_else(|refusal| Step::refuse(&refusal))
+                }
+                Step::Answering(answering) => {
+                    let written = ready!(poll_write_all(stream, cx, &mut answering.head));
+                    return Poll::Ready(written.map_err(lost));
+                }
+                Step::Ending(_) | Step::Over => return Poll::Ready(Ok(())),
+            };
+        }
+    }
+}
+
+impl Options {
+    /// What a request's head leads to.
+    fn handle_head(
+        &self,
+        head: Result<BytesMut, ReadHeadError>,
+        reader: &HeadReader,
+    ) -> Result<Step, AcceptError> {
+        let leftover = match head {
+            Ok(leftover) => leftover,
+            Err(ReadHeadError::Io(error)) => return Err(lost(error)),
+            Err(ReadHeadError::Head(error)) => return Ok(Step::refuse(&reader.refusal(error))),
+        };
+        let request = match reader.request() {
+            Ok(request) => request,
+            Err(error) => return Ok(Step::refuse(&reader.refusal(error))),
+        };
+        if let Some(otherwise) = &self.otherwise
+            && !request.headers().contains_key(UPGRADE)
+            // An opening handshake whose `Upgrade` a proxy took away is told so.
+            && !request.headers().contains_key(SEC_WEBSOCKET_KEY)
+        {
+            return Ok(match check_host(&request) {
+                Ok(()) => Step::ordinary(otherwise(&request), self.timeout),
+                Err(refusal) => Step::refuse(&refusal.to(request.method())),
+            });
+        }
+        let step = self.handle_request(request, leftover);
+        Ok(step.unwrap_or_else(|refusal| Step::refuse(&refusal)))
+    }
+
+    fn handle_request(&self, request: Request<()>, leftover: BytesMut) -> Result<Step, Refusal> {
+        let handshake = ServerHandshake::read(&request)?;
+        self.origin_policy.check(&handshake)?;
+        let mut asked = Asked {
+            handshake,
+            request: Arc::new(request),
+            leftover,
+        };
+        match &self.check {
+            Some(check) => {
+                let approving = check(Arc::clone(&asked.request));
+                Ok(Step::Checking(approving, Box::new(asked)))
+            }
+            None => asked.answer(self, Approval::default()),
+        }
+    }
+}
+
+impl Asked {
+    fn answer(&mut self, options: &Options, approval: Approval) -> Result<Step, Refusal> {
+        let (subprotocols, compression) = (&options.subprotocols, options.compression);
+        let (response, agreed) = answer(&self.handshake, subprotocols, compression, approval)?;
+        Ok(Step::Answering(Box::new(Answering {
+            head: encode_response(&response).into(),
+            agreed,
+            request: Arc::clone(&self.request),
+            leftover: mem::take(&mut self.leftover),
+        })))
+    }
+}
+
+impl Step {
+    fn refuse(refusal: &Refusal) -> Self {
+        let head = encode_refusal(refusal);
+        Self::Ending(Box::new(Ending {
+            write: LastWrite::new(head, Bytes::new(), REFUSAL_TIMEOUT),
+            error: refusal.clone().into(),
+        }))
+    }
+
+    /// The answer to an ordinary request; its content is not copied, as one may be sent to many at a time.
+    fn ordinary(response: Response<Bytes>, part_timeout: Duration) -> Self {
+        let (mut parts, body) = response.into_parts();
+        parts
+            .headers
+            .insert(CONNECTION, HeaderValue::from_static("close"));
+        if !parts.headers.contains_key(CONTENT_LENGTH) {
+            parts
+                .headers
+                .insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
+        }
+        let error = AcceptError::Answered(parts.status);
+        let head = encode_response(&Response::from_parts(parts, ()));
+        Self::Ending(Box::new(Ending {
+            write: LastWrite::new(head, body, part_timeout),
+            error,
+        }))
+    }
+}
+
+fn lost(error: io::Error) -> AcceptError {
+    AcceptError::Lost(Arc::new(error))
+}
+
+impl<T> fmt::Debug for Accepting<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Accepting").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,31 @@
+//! What a server wants of an opening handshake.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use talkback_proto::Limits;
+use talkback_proto::handshake::{DeflatePolicy, HeadLimits, OriginPolicy, Refusal};
+
+use crate::accept::approval::Approval;
+
+pub(super) type Approving = Pin<Box<dyn Future<Output = Result<Approval, Refusal>> + Send>>;
+pub(super) type Check = dyn Fn(Arc<Request<()>>) -> Approving + Send + Sync;
+pub(super) type Otherwise = dyn Fn(&Request<()>) -> Response<Bytes> + Send + Sync;
+
+/// What a server wants of an opening handshake.
+pub(super) struct Options {
+    pub(super) peer: Option<SocketAddr>,
+    pub(super) subprotocols: Arc<[String]>,
+    pub(super) origin_policy: OriginPolicy,
+    pub(super) compression: Option<DeflatePolicy>,
+    pub(super) check: Option<Box<Check>>,
+    pub(super) otherwise: Option<Box<Otherwise>>,
+    pub(super) limits: Limits,
+    pub(super) head_limits: HeadLimits,
+    pub(super) timeout: Duration,
+}

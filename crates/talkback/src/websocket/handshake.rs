@@ -1,0 +1,94 @@
+//! What a socket keeps of its opening handshake: who asked for what, and what was answered.
+
+use std::mem;
+use std::net::SocketAddr;
+use std::sync::LazyLock;
+
+use http::{Request, Response};
+
+use crate::websocket::WebSocket;
+use crate::websocket::opening::Opening;
+
+/// What sockets have that have no request or no response.
+static NO_REQUEST: LazyLock<Request<()>> = LazyLock::new(Request::default);
+static NO_RESPONSE: LazyLock<Response<()>> = LazyLock::new(Response::default);
+
+impl<T> WebSocket<T> {
+    pub(crate) fn with_request(mut self, request: Request<()>) -> Self {
+        self.opening = Some(Box::new(Opening::Request(request)));
+        self
+    }
+
+    pub(crate) fn with_response(mut self, response: Response<()>) -> Self {
+        self.opening = Some(Box::new(Opening::Response(response)));
+        self
+    }
+
+    pub(crate) fn with_peer(mut self, peer: Option<SocketAddr>) -> Self {
+        self.peer = peer;
+        self
+    }
+
+    /// The client's request, after [`accept`](crate::accept()) and `upgrade`: its URI as it was sent,
+    /// mostly path and query alone, its headers, and the extensions that an HTTP server gave it.
+    ///
+    /// A client's end has none, nor has one whose handshake somebody else has done, nor one after
+    /// [`take_request`](Self::take_request): there it is an empty request for `/`.
+    ///
+    /// ```
+    /// # async fn example(stream: tokio::net::TcpStream) -> Result<(), talkback::AcceptError> {
+    /// let socket = talkback::accept(stream).await?;
+    /// let (path, headers) = (socket.request().uri().path(), socket.request().headers());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn request(&self) -> &Request<()> {
+        match self.opening.as_deref() {
+            Some(Opening::Request(request)) => request,
+            _ => &NO_REQUEST,
+        }
+    }
+
+    /// Takes the [`request`](Self::request) out, with its memory: some 1 KiB, which an idle connection
+    /// can do without.
+    pub fn take_request(&mut self) -> Request<()> {
+        match self.opening.as_deref_mut() {
+            Some(Opening::Request(request)) => {
+                let request = mem::take(request);
+                self.opening = None;
+                request
+            }
+            _ => Request::default(),
+        }
+    }
+
+    /// The server's 101 with its headers, after [`connect`](crate::connect()).
+    ///
+    /// A server's end has none, nor has one whose handshake somebody else has done, nor one after
+    /// [`take_response`](Self::take_response): there it is an empty response.
+    pub fn response(&self) -> &Response<()> {
+        match self.opening.as_deref() {
+            Some(Opening::Response(response)) => response,
+            _ => &NO_RESPONSE,
+        }
+    }
+
+    /// Takes the [`response`](Self::response) out, with its memory.
+    pub fn take_response(&mut self) -> Response<()> {
+        match self.opening.as_deref_mut() {
+            Some(Opening::Response(response)) => {
+                let response = mem::take(response);
+                self.opening = None;
+                response
+            }
+            _ => Response::default(),
+        }
+    }
+
+    /// The address of the other end, where it is known: after [`connect`](crate::connect()) that of
+    /// the server or of a proxy before it, after `upgrade` that of a TCP connection, after
+    /// [`accept`](crate::accept()) what [`Accept::peer`](crate::Accept::peer) was told.
+    pub fn peer(&self) -> Option<SocketAddr> {
+        self.peer
+    }
+}

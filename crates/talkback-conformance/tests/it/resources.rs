@@ -8,8 +8,8 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::future::join;
 use talkback::{
-    ChannelState, CloseCause, CloseCode, CloseFrameError, Connect, ConnectError, Error, Initiator,
-    Keepalive, Message, Sender, Snapshots, WebSocketChannel,
+    ChannelState, CloseCause, CloseCode, CloseFrameError, Connect, ConnectError, Error, HeadLimits,
+    Initiator, Keepalive, Limits, Message, Sender, Snapshots, WebSocketChannel,
 };
 use talkback_conformance::{Backend, Behaviour};
 use wasm_bindgen_test::wasm_bindgen_test;
@@ -171,6 +171,16 @@ async fn options_that_a_page_does_not_have_are_errors_with_the_way_round() {
     )
     .await;
     refuses(talkback::connect(url), "user name and password", token).await;
+    let limits = HeadLimits::default();
+    refuses(echo().head_limits(limits), "head_limits", "of its own").await;
+    let limits = Limits::default().frame_size_max(1024);
+    refuses(echo().limits(limits), "frame_size_max", "by itself").await;
+    let certificates = "decide on certificates";
+    refuses(echo().tls_roots(""), "tls_roots", certificates).await;
+    let identity = echo().tls_client_certificate("", "");
+    refuses(identity, "tls_client_certificate", certificates).await;
+    let any = echo().danger_accept_any_certificate();
+    refuses(any, "danger_accept_any_certificate", certificates).await;
 }
 
 #[wasm_bindgen_test]

@@ -45,6 +45,9 @@ impl Connect {
         if self.head_limits.is_some() {
             return not_here("head_limits", "the browser has bounds of its own");
         }
+        if self.limits.frame_size_limit().is_some() {
+            return not_here("frame_size_max", "the browser decides on frames by itself");
+        }
         if let Some(option) = self.tls.asked() {
             return not_here(option, "the browser, and its user, decide on certificates");
         }

@@ -237,6 +237,13 @@ async fn c6_the_platforms_roots_are_trusted_by_default() {
     let message = outcome_in_child(&url, &stranger.pem).await;
     assert_says(&message, ["UnknownIssuer", "`tls_roots`"]);
 
+    // What an authority's certificate may be that was given with `tls_roots`, the platform's may not.
+    let alone = Identity::of_its_own_authority("localhost");
+    let address = serve(alone.server()).await;
+    let own = format!("wss://localhost:{}/", address.port());
+    let message = outcome_in_child(&own, &alone.chain_pem).await;
+    assert_says(&message, ["CaUsedAsEndEntity", "`tls_roots`"]);
+
     // Where there are none, Mozilla's stand in for them, if they are built in.
     let message = outcome_in_child(&url, "").await;
     let says = match cfg!(feature = "webpki-roots") {

@@ -116,7 +116,7 @@ async fn a_configuration_of_ones_own_is_used_as_it_is() {
     let message = tls_failure(connect_to("localhost", address).rustls_0_23(stranger)).await;
     assert_says(&message, ["UnknownIssuer", "`tls_roots`"]);
 
-    let both = connect("wss://127.0.0.1:1/")
+    let both = talkback::connect("wss://127.0.0.1:1/")
         .rustls_0_23(config)
         .tls_roots("");
     let message = both.await.unwrap_err().to_string();

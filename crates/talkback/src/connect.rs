@@ -1,5 +1,7 @@
 //! What a client wants of a connection, on every platform.
 
+#[cfg(not(browser))]
+mod attempt;
 #[cfg(browser)]
 mod browser;
 #[cfg(not(browser))]

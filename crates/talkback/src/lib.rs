@@ -88,7 +88,9 @@ pub use accept::approval::Approval;
 #[cfg(all(feature = "upgrade", not(browser)))]
 pub use accept::upgrade::body::UpgradeBody;
 #[cfg(all(feature = "upgrade", not(browser)))]
-pub use accept::upgrade::{Upgrade, Upgraded, Upgrading, upgrade};
+pub use accept::upgrade::upgraded::Upgraded;
+#[cfg(all(feature = "upgrade", not(browser)))]
+pub use accept::upgrade::{Upgrade, Upgrading, upgrade};
 #[cfg(not(browser))]
 pub use accept::{Accept, accept};
 #[cfg(not(browser))]

@@ -8,6 +8,7 @@ import signal
 import sys
 import time
 
+import crates
 import docs
 import soak
 import steps
@@ -26,6 +27,7 @@ Builds, tests and starts everything in this repository:
   cargo xtask web                build the demo's tab and the example page, and weigh them
   cargo xtask pictures           take the pictures of the documentation anew, and its moving one
   cargo xtask claims [WORD]      run what docs/claims.md says (of lines with a word), and write its figures anew
+  cargo xtask api                write the public names of each crate into docs/api
   cargo xtask bench codec        count what a message costs, beside other libraries (valgrind)
 """
 
@@ -112,12 +114,13 @@ def bench(what="nothing"):
 
 
 def main(command="help", *arguments):
-    commands = {"test": test, "soak": soak_one, "web": web.web, "pictures": pictures, "bench": bench, "claims": docs.claims}
+    commands = {"test": test, "soak": soak_one, "web": web.web, "pictures": pictures, "bench": bench}
+    commands |= {"claims": docs.claims, "api": crates.write}
     if command in ("help", "--help", "-h"):
         print(HELP, end="")
     elif command not in commands:
         usage(f"there is no {command}")
-    elif len(arguments) > {"web": 0, "pictures": 0, "bench": 1, "claims": 1}.get(command, len(arguments)):
+    elif len(arguments) > {"web": 0, "api": 0, "pictures": 0, "bench": 1, "claims": 1}.get(command, len(arguments)):
         usage(f"{command} takes no {arguments[-1]}")
     else:
         commands[command](*arguments)

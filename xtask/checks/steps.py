@@ -14,7 +14,6 @@ import subprocess
 import autobahn
 import cost as calls
 import crates
-import docs
 import fuzz
 import interop as peers
 import web
@@ -69,11 +68,10 @@ def unit(which=FAST):
 
 
 def doc():
-    """the examples in the documentation, the documentation itself, and the pages for people"""
+    """the examples in the documentation, and the documentation itself"""
     counted(*cargo(f"test --doc --no-fail-fast {FAST}"), env=LINTS)
     libraries = "--package talkback --package talkback-proto --package talkback-echo --all-features"
     checked(*cargo(f"doc --no-deps {libraries}"), env={"RUSTDOCFLAGS": "-Dwarnings", **LINTS})
-    docs.pages()
 
 
 def build():

@@ -11,6 +11,8 @@ mod crates;
 #[cfg(not(target_arch = "wasm32"))]
 mod imports;
 #[cfg(not(target_arch = "wasm32"))]
+mod pages;
+#[cfg(not(target_arch = "wasm32"))]
 mod pair;
 #[cfg(not(target_arch = "wasm32"))]
 mod rules;

@@ -34,6 +34,8 @@
 //! A client has 10 s until its WebSocket is open, TLS included. After an accept that failed, as when
 //! descriptors are short, the server pauses, for 50 ms to 1 s.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod background;
 mod backoff;
 mod connection;

@@ -5,7 +5,8 @@ use std::time::Duration;
 /// What a connection allows; each limit is on by default and can be set.
 ///
 /// ```
-/// use talkback_proto::Limits;
+/// # use talkback_proto as talkback;
+/// use talkback::Limits;
 /// let limits = Limits::default().message_size_max(64 * 1024);
 /// assert_eq!(limits.message_size_limit(), 64 * 1024);
 /// assert_eq!(limits.fragments_limit(), 131_072);

@@ -17,7 +17,8 @@ use crate::text::Text;
 ///
 /// ```
 /// use std::borrow::Cow;
-/// use talkback_proto::{MessageKind, Outgoing};
+/// # use talkback_proto as talkback;
+/// use talkback::{MessageKind, Outgoing};
 ///
 /// let text: [Outgoing<'_>; 3] = ["a".into(), String::from("a").into(), Cow::from("a").into()];
 /// let binary: [Outgoing<'_>; 3] = [b"a".into(), vec![0].into(), bytes::Bytes::new().into()];

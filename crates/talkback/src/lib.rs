@@ -4,19 +4,22 @@
 //! from any thread, and needs no runtime. [`connect()`] has the options: subprotocols, headers, limits,
 //! timeouts, TLS.
 //!
-//! Servers, and whoever wants no task and no queue between, use a `WebSocket`, polled in place:
-//! [`connect()`] gives one when it is awaited, `accept` takes one from a client's stream, and
-//! `upgrade` (feature `upgrade`) from a request of hyper or axum. Either is a stream of messages and a
+//! Servers, and whoever wants no task and no queue between, use a [`WebSocket`], polled in place:
+//! [`connect()`] gives one when it is awaited, [`accept()`] takes one from a client's stream, and
+//! [`upgrade()`] (feature `upgrade`) from a request of hyper or axum. Either is a stream of messages and a
 //! sink for them. A long message, or one of unknown length, passes as a stream of bytes:
-//! `WebSocket::send_stream` and `recv_stream`.
+//! [`WebSocket::send_stream`] and [`WebSocket::recv_stream`].
 //!
-//! `pair` makes two connected channels in memory, for tests. The folder `examples` of this crate has
+//! [`pair()`] makes two connected channels in memory, for tests. The folder `examples` of this crate has
 //! a client and servers without a framework, on hyper and on axum.
 //!
-//! Features: `platform-roots` (on by default), `wss://` by rustls with ring that trusts what the platform
-//! trusts; `webpki-roots`, Mozilla's roots, compiled in, where there are none of the platform; `tls`, with
-//! no roots but the program's own; `rustls-0-23`, for a configuration of rustls of one's own; `upgrade`,
-//! for hyper 1 and axum 0.8.
+//! | feature | |
+//! | --- | --- |
+//! | `platform-roots` (default) | `wss://` by rustls with ring; trusts what the platform trusts |
+//! | `webpki-roots` | … and Mozilla's roots, compiled in, where there are none of the platform |
+//! | `tls` | … and no roots but the program's own, of [`Connect::tls_roots`] |
+//! | `rustls-0-23` | a configuration of rustls of the program's own, [`Connect::rustls_0_23`] |
+//! | `upgrade` | [`upgrade()`], for servers on hyper 1 and axum 0.8 |
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")]
@@ -50,6 +53,28 @@
 //! - It hides from a page why a connection could not be made: [`ConnectError::Browser`].
 //! - A server cannot be made to wait for a program that does not read: beyond the message limit, the
 //!   channel ends with [`CloseCause::Overflow`].
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
+// What is not there leads to the documentation that has it.
+#![cfg_attr(
+    any(browser, not(feature = "upgrade")),
+    doc = "",
+    doc = " [`upgrade()`]: https://docs.rs/talkback/latest/talkback/fn.upgrade.html"
+)]
+#![cfg_attr(
+    any(browser, not(feature = "rustls-0-23")),
+    doc = "",
+    doc = " [`Connect::rustls_0_23`]: https://docs.rs/talkback/latest/talkback/struct.Connect.html#method.rustls_0_23"
+)]
+#![cfg_attr(
+    browser,
+    doc = "",
+    doc = " [`WebSocket`]: https://docs.rs/talkback/latest/talkback/struct.WebSocket.html",
+    doc = " [`WebSocket::send_stream`]: https://docs.rs/talkback/latest/talkback/struct.WebSocket.html#method.send_stream",
+    doc = " [`WebSocket::recv_stream`]: https://docs.rs/talkback/latest/talkback/struct.WebSocket.html#method.recv_stream",
+    doc = " [`accept()`]: https://docs.rs/talkback/latest/talkback/fn.accept.html",
+    doc = " [`pair()`]: https://docs.rs/talkback/latest/talkback/fn.pair.html"
+)]
 
 #[cfg(not(browser))]
 mod accept;

@@ -8,7 +8,8 @@ use bytes::Bytes;
 ///
 /// ```
 /// use std::time::Duration;
-/// use talkback_proto::Keepalive;
+/// # use talkback_proto as talkback;
+/// use talkback::Keepalive;
 ///
 /// let seconds = Duration::from_secs;
 /// assert_eq!(Keepalive::from(seconds(20)), Keepalive::default());

@@ -40,7 +40,8 @@ pub type MemoryLevel = Bounded<1, 9>;
 /// How this end compresses; nothing of it is negotiated.
 ///
 /// ```
-/// use talkback_proto::{CompressionLevel, DeflateTuning};
+/// # use talkback_proto as talkback;
+/// use talkback::{CompressionLevel, DeflateTuning};
 /// let fastest = CompressionLevel::new(1).unwrap();
 /// let tuning = DeflateTuning::default().level(fastest).threshold(0);
 /// ```

@@ -13,7 +13,8 @@ const KEY_GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 /// the base64 of SHA-1 over the key and the protocol's fixed GUID: 28 bytes.
 ///
 /// ```
-/// use talkback_proto::handshake::accept_key;
+/// # use talkback_proto::handshake as talkback;
+/// use talkback::accept_key;
 ///
 /// assert_eq!(accept_key("dGhlIHNhbXBsZSBub25jZQ=="), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
 /// ```

@@ -30,7 +30,8 @@ const CLIENT_MAX_WINDOW_BITS: &str = "client_max_window_bits";
 /// What a client asks of permessage-deflate; the default leaves the choice to the server.
 ///
 /// ```
-/// use talkback_proto::handshake::DeflateOffer;
+/// # use talkback_proto::handshake as talkback;
+/// use talkback::DeflateOffer;
 /// let offer = DeflateOffer::default().server_no_context_takeover(true);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -16,7 +16,8 @@ const HEAD_METHOD: &[u8] = b"HEAD ";
 /// How large the head of an HTTP message may be.
 ///
 /// ```
-/// use talkback_proto::handshake::HeadLimits;
+/// # use talkback_proto::handshake as talkback;
+/// use talkback::HeadLimits;
 /// let limits = HeadLimits::default().size_max(4 * 1024);
 /// assert_eq!((limits.size_limit(), limits.headers_limit()), (4 * 1024, 100));
 /// ```

@@ -32,7 +32,8 @@ const NOT_IN_TARGET: &AsciiSet = &CONTROLS
 /// `WsUrl` can be logged.
 ///
 /// ```
-/// use talkback_proto::handshake::WsUrl;
+/// # use talkback_proto::handshake as talkback;
+/// use talkback::WsUrl;
 ///
 /// let url = WsUrl::parse("ws://user:secret@Echo.Example:8080?token=abc")?;
 /// assert_eq!(url.host(), "echo.example");

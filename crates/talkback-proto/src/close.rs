@@ -8,7 +8,7 @@ use crate::error::ProtocolError;
 use crate::frame::CONTROL_SIZE_MAX;
 
 /// The longest reason in bytes of UTF-8: a control frame's 125 less the code's 2.
-pub const REASON_SIZE_MAX: usize = CONTROL_SIZE_MAX - 2;
+const REASON_SIZE_MAX: usize = CONTROL_SIZE_MAX - 2;
 
 /// The caller's close code or reason may not be sent; nothing was queued.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -105,7 +105,7 @@ impl CloseFrame {
     }
 }
 
-/// Which end began to close, or lost the connection.
+/// Which end began to close, or lost the connection (RFC 6455 §7.1.2, §7.1.7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Initiator {
     /// This end: it sent its close frame first, or failed the connection.

@@ -1,7 +1,7 @@
 //! Compression of messages: permessage-deflate (RFC 7692).
 //!
 //! ```text
-//! DeflateOffer ── handshake ── DeflatePolicy          (handshake/deflate.rs)
+//! DeflateOffer ── handshake ── DeflatePolicy          (handshake/deflate_*.rs)
 //!                     ▼
 //!             DeflateParameters ─▶ Connection::with_deflate
 //!                                    ├─ Inflater   payload in, one message out, or its pieces

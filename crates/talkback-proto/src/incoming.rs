@@ -8,11 +8,12 @@ use crate::message::{Message, MessageKind};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Incoming {
-    /// A message.
+    /// A message (RFC 6455 §5.6).
     Message(Message),
     /// A piece of a message, with [`Delivery::Pieces`].
     Piece(Piece),
-    /// A ping. Its answer comes with the next [`output`](crate::Connection::output).
+    /// A ping (RFC 6455 §5.5.2). Its answer comes with the next
+    /// [`output`](crate::Connection::output).
     Ping(Bytes),
     /// A pong, asked for or not (RFC 6455 §5.5.3).
     Pong(Bytes),

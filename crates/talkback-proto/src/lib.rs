@@ -43,17 +43,16 @@ mod role;
 mod text;
 mod utf8;
 
-pub use close::{CloseCause, CloseFrame, CloseFrameError, CloseInfo, Initiator, REASON_SIZE_MAX};
+pub use close::{CloseCause, CloseFrame, CloseFrameError, CloseInfo, Initiator};
 pub use close_code::CloseCode;
 pub use connection::Connection;
 pub use connection::keepalive::Keepalive;
 pub use connection::read_buffer::READ_SIZE;
 pub use deflate::parameters::{
-    Bounded, Compression, CompressionLevel, DeflateParameters, DeflateTuning, MemoryLevel,
-    WindowBits,
+    Compression, CompressionLevel, DeflateParameters, DeflateTuning, MemoryLevel, WindowBits,
 };
 pub use error::{ProtocolError, SendError};
-pub use frame::{CONTROL_SIZE_MAX, EncodedHeader, Fin, HEADER_SIZE_MAX, Header, Opcode};
+pub use frame::{EncodedHeader, Fin, HEADER_SIZE_MAX, Header, Opcode};
 pub use incoming::{Delivery, Incoming, Piece};
 pub use limits::Limits;
 pub use mask::mask;
@@ -62,4 +61,3 @@ pub use outgoing::Outgoing;
 pub use output::{MaskingKeys, Output};
 pub use role::Role;
 pub use text::Text;
-pub use utf8::{Utf8Error, Utf8Validator};

@@ -9,10 +9,10 @@ use bytes::Bytes;
 use crate::text::Text;
 use crate::utf8::{Utf8Error, Utf8Validator};
 
-/// What a data message is made of.
+/// What a data message is made of (RFC 6455 §5.6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum MessageKind {
-    /// Text in UTF-8.
+    /// Text in UTF-8 (§8.1).
     Text,
     /// Any bytes.
     Binary,

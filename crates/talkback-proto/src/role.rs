@@ -1,6 +1,7 @@
 //! The two ends of a connection.
 
-/// Which end of the connection this is: a client masks what it sends, a server does not.
+/// Which end of the connection this is: a client masks what it sends, a server does not (RFC 6455
+/// §5.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Role {
     /// The end that opened the connection.

@@ -3,15 +3,14 @@
 use simdutf8::compat::from_utf8;
 
 /// The text seen so far cannot become valid UTF-8.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the text is not valid UTF-8")]
-pub struct Utf8Error;
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Utf8Error;
 
 /// A validator that takes text in pieces cut anywhere, inside a code point too.
 ///
 /// It holds at most the three bytes of a code point that is not complete yet.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Utf8Validator {
+pub(crate) struct Utf8Validator {
     carried: [u8; 4],
     carried_len: usize,
 }
@@ -21,7 +20,7 @@ impl Utf8Validator {
     ///
     /// # Errors
     /// [`Utf8Error`] as soon as no continuation could make the text valid.
-    pub fn feed(&mut self, chunk: &[u8]) -> Result<(), Utf8Error> {
+    pub(crate) fn feed(&mut self, chunk: &[u8]) -> Result<(), Utf8Error> {
         let rest = self.complete_carried(chunk)?;
         match from_utf8(rest) {
             Ok(_) => Ok(()),
@@ -40,7 +39,7 @@ impl Utf8Validator {
     ///
     /// # Errors
     /// [`Utf8Error`] if the text ends inside a code point.
-    pub fn finish(&mut self) -> Result<(), Utf8Error> {
+    pub(crate) fn finish(&mut self) -> Result<(), Utf8Error> {
         match std::mem::take(&mut self.carried_len) {
             0 => Ok(()),
             _ => Err(Utf8Error),

@@ -139,9 +139,9 @@ pub use talkback_proto::handshake::{
     Refused, UrlError, WsUrl, accept_key,
 };
 pub use talkback_proto::{
-    Bounded, CloseCause, CloseCode, CloseFrame, CloseFrameError, CloseInfo, Compression,
-    CompressionLevel, DeflateParameters, DeflateTuning, Initiator, Keepalive, Limits, MemoryLevel,
-    Message, MessageKind, Outgoing, ProtocolError, Role, Text, WindowBits,
+    CloseCause, CloseCode, CloseFrame, CloseFrameError, CloseInfo, Compression, CompressionLevel,
+    DeflateParameters, DeflateTuning, Initiator, Keepalive, Limits, MemoryLevel, Message,
+    MessageKind, Outgoing, ProtocolError, Role, Text, WindowBits,
 };
 
 /// The examples of README.md are compiled as tests.

@@ -2,40 +2,51 @@
 
 use crate::role::Role;
 
-/// A number from `MIN` to `MAX`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Bounded<const MIN: u8, const MAX: u8>(u8);
+/// Defines a number that is within its bounds.
+macro_rules! bounded {
+    ($(#[$doc:meta])* $name:ident, $min:literal, $max:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(u8);
 
-impl<const MIN: u8, const MAX: u8> Bounded<MIN, MAX> {
-    /// The smallest one.
-    pub const MIN: Self = Self(MIN);
-    /// The largest one.
-    pub const MAX: Self = Self(MAX);
+        impl $name {
+            /// The smallest one.
+            pub const MIN: Self = Self($min);
+            /// The largest one.
+            pub const MAX: Self = Self($max);
 
-    /// The number, or `None` if it is out of bounds.
-    pub const fn new(number: u8) -> Option<Self> {
-        if number < MIN || number > MAX {
-            return None;
+            /// The number, or `None` if it is out of bounds.
+            pub const fn new(number: u8) -> Option<Self> {
+                if number < Self::MIN.0 || number > Self::MAX.0 {
+                    return None;
+                }
+                Some(Self(number))
+            }
+
+            /// The number.
+            pub const fn get(self) -> u8 {
+                self.0
+            }
         }
-        Some(Self(number))
-    }
-
-    /// The number.
-    pub const fn get(self) -> u8 {
-        self.0
-    }
+    };
 }
 
-/// The base-2 logarithm of an LZ77 sliding window's size in bytes (RFC 7692 §7.1.2): 9 to 15.
-///
-/// The RFC allows 8 too, but no compressor in use can keep to it.
-pub type WindowBits = Bounded<9, 15>;
+bounded! {
+    /// The base-2 logarithm of an LZ77 sliding window's size in bytes (RFC 7692 §7.1.2): 9 to 15.
+    ///
+    /// The RFC allows 8 too, but no compressor in use can keep to it.
+    WindowBits, 9, 15
+}
 
-/// How much work compressing is: from 0, which only stores, over 1, the fastest, to 9, the best.
-pub type CompressionLevel = Bounded<0, 9>;
+bounded! {
+    /// How much work compressing is: from 0, which only stores, over 1, the fastest, to 9, the best.
+    CompressionLevel, 0, 9
+}
 
-/// How much memory compressing takes: from 1, the least, to 9, the fastest and best.
-pub type MemoryLevel = Bounded<1, 9>;
+bounded! {
+    /// How much memory compressing takes: from 1, the least, to 9, the fastest and best.
+    MemoryLevel, 1, 9
+}
 
 /// How this end compresses; nothing of it is negotiated.
 ///
@@ -80,8 +91,8 @@ impl DeflateTuning {
 impl Default for DeflateTuning {
     fn default() -> Self {
         Self {
-            level: Bounded(6),
-            memory_level: Bounded(8),
+            level: CompressionLevel(6),
+            memory_level: MemoryLevel(8),
             threshold: 1024,
         }
     }
@@ -168,7 +179,7 @@ impl Default for DeflateParameters {
     }
 }
 
-/// Whether one message is compressed, on a connection that can.
+/// Whether one message is compressed, on a connection that can (RFC 7692 §6).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Compression {

@@ -14,8 +14,9 @@ use http::header::{
 use http::{Method, Request, Response, StatusCode, Uri, Version};
 
 use super::accept_key::accept_key;
-use super::deflate::{self, DeflateOffer};
+use super::deflate;
 use super::deflate_error::DeflateError;
+use super::deflate_offer::DeflateOffer;
 use super::error::HandshakeError;
 use super::grammar::{
     ExtensionOffer, Occurrence, extension_list, is_token, protocol_list, single, token_list,

@@ -119,8 +119,7 @@ impl ServerHandshake {
     /// Says whether the `Origin` header is there and names this server's own pages: its host and
     /// port are those of the `Host` header, where a port that is missing is that of the origin's
     /// scheme.
-    #[must_use]
-    pub fn is_same_origin(&self) -> bool {
+    pub(super) fn is_same_origin(&self) -> bool {
         self.origin()
             .is_some_and(|origin| is_origin_of(origin, &self.host))
     }

@@ -304,7 +304,7 @@ fn the_pool_of_a_thread_is_bounded() {
     on_a_fresh_thread(|| {
         let ((), heap) = heap::measure(|| {
             for window in 9..=15 {
-                let window = talkback_proto::Bounded::new(window).unwrap();
+                let window = talkback_proto::WindowBits::new(window).unwrap();
                 let parameters = no_takeover().client_max_window_bits(window);
                 let begun = peer_frame(Role::Client, RSV1 | BINARY, b"\x00");
                 let mut open = Vec::new();

@@ -6,8 +6,8 @@ use std::time::Instant;
 use bytes::BufMut;
 use proptest::prelude::*;
 use talkback_proto::{
-    Bounded, CloseCause, CloseCode, Compression, Connection, DeflateParameters, DeflateTuning,
-    Incoming, Message, READ_SIZE, Role,
+    CloseCause, CloseCode, Compression, CompressionLevel, Connection, DeflateParameters,
+    DeflateTuning, Incoming, MemoryLevel, Message, READ_SIZE, Role, WindowBits,
 };
 
 use crate::support::deflate::{PeerDeflater, compressing, no_takeover, takeover};
@@ -33,14 +33,14 @@ fn any_parameters() -> impl Strategy<Value = DeflateParameters> {
     let tuning = (0u8..=9, 1u8..=9, prop_oneof![Just(0usize), 0usize..100]);
     (windows, alone, tuning).prop_map(|(windows, alone, (level, memory_level, threshold))| {
         let tuning = DeflateTuning::default()
-            .level(Bounded::new(level).unwrap())
-            .memory_level(Bounded::new(memory_level).unwrap())
+            .level(CompressionLevel::new(level).unwrap())
+            .memory_level(MemoryLevel::new(memory_level).unwrap())
             .threshold(threshold);
         DeflateParameters::default()
             .server_no_context_takeover(alone.0)
             .client_no_context_takeover(alone.1)
-            .server_max_window_bits(Bounded::new(windows.0).unwrap())
-            .client_max_window_bits(Bounded::new(windows.1).unwrap())
+            .server_max_window_bits(WindowBits::new(windows.0).unwrap())
+            .client_max_window_bits(WindowBits::new(windows.1).unwrap())
             .tuning(tuning)
     })
 }

@@ -3,7 +3,8 @@
 
 use bytes::{Buf, Bytes};
 use talkback_proto::{
-    Bounded, Compression, Connection, DeflateParameters, Message, Role, SendError, WindowBits,
+    Compression, CompressionLevel, Connection, DeflateParameters, MemoryLevel, Message, Role,
+    SendError, WindowBits,
 };
 use talkback_testing::reference::Reference;
 
@@ -51,8 +52,8 @@ fn d13_a_sender_keeps_to_every_window_with_and_without_takeover() {
         for window in 9..=15 {
             for level in 0..=9 {
                 for parameters in [takeover(), no_takeover()] {
-                    let tuning = every_message().level(Bounded::new(level).unwrap());
-                    let bits: WindowBits = Bounded::new(window).unwrap();
+                    let tuning = every_message().level(CompressionLevel::new(level).unwrap());
+                    let bits = WindowBits::new(window).unwrap();
                     let parameters = match role {
                         Role::Client => parameters.client_max_window_bits(bits),
                         Role::Server => parameters.server_max_window_bits(bits),
@@ -92,9 +93,9 @@ fn keeps_to_the_window(role: Role, parameters: DeflateParameters, window_size: u
 fn d13_every_memory_level_gives_the_same_message() {
     for memory_level in 1..=9 {
         for window in [9, 15] {
-            let tuning = every_message().memory_level(Bounded::new(memory_level).unwrap());
+            let tuning = every_message().memory_level(MemoryLevel::new(memory_level).unwrap());
             let parameters = takeover()
-                .server_max_window_bits(Bounded::new(window).unwrap())
+                .server_max_window_bits(WindowBits::new(window).unwrap())
                 .tuning(tuning);
             keeps_to_the_window(Role::Server, parameters, 1 << window);
         }

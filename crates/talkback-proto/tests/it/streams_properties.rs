@@ -5,8 +5,8 @@ use std::time::Instant;
 use bytes::BytesMut;
 use proptest::prelude::*;
 use talkback_proto::{
-    Bounded, Compression, Connection, DeflateParameters, Delivery, Fin, Incoming, Limits, Message,
-    MessageKind, Role,
+    Compression, CompressionLevel, Connection, DeflateParameters, Delivery, Fin, Incoming, Limits,
+    Message, MessageKind, Role, WindowBits,
 };
 
 use crate::support::deflate::{PeerInflater, compressing, every_message, no_takeover, takeover};
@@ -48,9 +48,9 @@ fn any_deflate() -> impl Strategy<Value = Option<DeflateParameters>> {
     let parameters = (9u8..=15, any::<bool>(), 1u8..=9).prop_map(|(window, alone, level)| {
         let parameters = if alone { no_takeover() } else { takeover() };
         parameters
-            .server_max_window_bits(Bounded::new(window).unwrap())
-            .client_max_window_bits(Bounded::new(window).unwrap())
-            .tuning(every_message().level(Bounded::new(level).unwrap()))
+            .server_max_window_bits(WindowBits::new(window).unwrap())
+            .client_max_window_bits(WindowBits::new(window).unwrap())
+            .tuning(every_message().level(CompressionLevel::new(level).unwrap()))
     });
     prop_oneof![1 => Just(None), 2 => parameters.prop_map(Some)]
 }

@@ -5,12 +5,12 @@ use super::super::{
     DeflateAnswer, DeflateError, DeflateOffer, DeflatePolicy, ExtensionOffer, encode_request,
 };
 use super::*;
-use crate::deflate::parameters::{Bounded, DeflateParameters, WindowBits};
+use crate::deflate::parameters::{DeflateParameters, WindowBits};
 
 const HEADER: &str = "Sec-WebSocket-Extensions";
 
 fn bits(bits: u8) -> WindowBits {
-    Bounded::new(bits).unwrap()
+    WindowBits::new(bits).unwrap()
 }
 
 /// A policy that asks for nothing by itself.

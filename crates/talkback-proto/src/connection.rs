@@ -32,7 +32,7 @@ use crate::deflate::parameters::DeflateParameters;
 use crate::error::ProtocolError;
 use crate::frame::{Header, Opcode};
 use crate::limits::Limits;
-use crate::output::{MaskingKeys, Output};
+use crate::output::{COPIED_SIZE_MAX, MaskingKeys, Output};
 use crate::role::Role;
 
 /// How many pongs may wait to be written; of further pings only the latest is answered.
@@ -83,6 +83,8 @@ pub struct Connection {
     assembly: Assembly,
     keys: Option<Box<dyn MaskingKeys>>,
     output: Output,
+    /// Up to this size in bytes a message is one frame that is copied into the output.
+    copied_size_max: usize,
     /// What was negotiated and its contexts, as long as messages pass.
     deflate: Option<Box<Deflate>>,
     /// The message that is sent in fragments.
@@ -130,6 +132,7 @@ impl Connection {
             role,
             frames: FrameReader::new(role, limits.clone()),
             assembly: Assembly::default(),
+            copied_size_max: COPIED_SIZE_MAX.min(limits.frame_size_max),
             limits,
             state: State::Open,
             keys,
@@ -265,10 +268,15 @@ impl Connection {
     /// Queues a control frame, which MUST NOT be fragmented (§5.5).
     fn push(&mut self, opcode: Opcode, payload: Bytes) {
         if self.write_error.is_none() {
-            let key = self.keys.as_mut().map(|keys| keys.next_key());
-            let header = Header::whole(opcode, key);
-            self.output.push_plain(header, payload.into());
+            self.push_copied(opcode, &payload);
         }
+    }
+
+    /// Queues a frame with a small payload.
+    #[inline]
+    fn push_copied(&mut self, opcode: Opcode, payload: &[u8]) {
+        let key = self.keys.as_mut().map(|keys| keys.next_key());
+        self.output.push_copied(Header::whole(opcode, key), payload);
     }
 
     /// Whether [`handle_timeout`](Self::handle_timeout) is about to end the connection because the

@@ -11,8 +11,8 @@ use crate::frame::{EncodedHeader, HEADER_SIZE_MAX, Header};
 use crate::mask::mask;
 use crate::outgoing::{Outgoing, Payload};
 
-/// Payloads from this size in bytes on are written from where they lie instead of being copied.
-const UNCOPIED_SIZE_MIN: usize = 4 * 1024;
+/// Payloads over this size in bytes are written from where they lie instead of being copied.
+pub(crate) const COPIED_SIZE_MAX: usize = 4 * 1024 - 1;
 
 /// The size in bytes, at first, of the buffer that small frames are copied into.
 const TAIL_SIZE: usize = 1024;
@@ -74,18 +74,22 @@ thread_local! {
 impl Output {
     /// Queues one frame, masked where a key is given; its header is given without the payload's
     /// size.
-    #[inline]
     pub(crate) fn push_plain(&mut self, header: Header, message: Outgoing<'_>) {
         let payload = message.as_bytes();
-        if payload.len() < UNCOPIED_SIZE_MIN {
-            let encoded = encode(header, payload.len());
-            self.queue().push_copied(encoded, payload, header.mask);
+        if payload.len() <= COPIED_SIZE_MAX {
+            self.push_copied(header, payload);
         } else {
             self.push_large(header, message);
         }
     }
 
-    #[inline(never)]
+    /// Queues one frame with a copy of its payload; as [`push_plain`](Self::push_plain).
+    #[inline]
+    pub(crate) fn push_copied(&mut self, header: Header, payload: &[u8]) {
+        let encoded = encode(header, payload.len());
+        self.queue().push_copied(encoded, payload, header.mask);
+    }
+
     fn push_large(&mut self, header: Header, message: Outgoing<'_>) {
         let (encoded, key) = (encode(header, message.as_bytes().len()), header.mask);
         let payload = match (message.0, key) {
@@ -107,11 +111,11 @@ impl Output {
 
     /// Queues one frame whose payload nobody else holds; as [`push_plain`](Self::push_plain).
     pub(crate) fn push_owned(&mut self, header: Header, mut payload: BytesMut) {
-        let (encoded, key) = (encode(header, payload.len()), header.mask);
-        if payload.len() < UNCOPIED_SIZE_MIN {
-            return self.queue().push_copied(encoded, &payload, key);
+        if payload.len() <= COPIED_SIZE_MAX {
+            return self.push_copied(header, &payload);
         }
-        if let Some(key) = key {
+        let encoded = encode(header, payload.len());
+        if let Some(key) = header.mask {
             let _ = mask(&mut payload, key);
         }
         self.queue().push_uncopied(encoded, payload.freeze());
@@ -121,10 +125,7 @@ impl Output {
     pub(crate) fn push_compressed(&mut self, header: Header, payload: Compressed<'_>) {
         match payload {
             // It goes behind the others: most are far smaller than the buffer they lie in.
-            Compressed::Small(payload) => {
-                let encoded = encode(header, payload.len());
-                self.queue().push_copied(encoded, payload, header.mask);
-            }
+            Compressed::Small(payload) => self.push_copied(header, payload),
             Compressed::Large(payload) => self.push_plain(header, payload.into()),
         }
     }
@@ -365,8 +366,8 @@ mod tests {
     fn queue() -> Output {
         let mut output = Output::default();
         push(&mut output, &b"one"[..], None);
-        push(&mut output, vec![7; UNCOPIED_SIZE_MIN], None);
-        push(&mut output, vec![7; UNCOPIED_SIZE_MIN], None);
+        push(&mut output, vec![7; COPIED_SIZE_MAX + 1], None);
+        push(&mut output, vec![7; COPIED_SIZE_MAX + 1], None);
         push(&mut output, &b"two"[..], None);
         output
     }
@@ -376,7 +377,7 @@ mod tests {
         let whole = drain(&mut queue(), usize::MAX);
         assert_eq!(&whole[..5], b"\x82\x03one");
         assert_eq!(&whole[whole.len() - 5..], b"\x82\x03two");
-        for step in [1, 2, 3, 100, UNCOPIED_SIZE_MIN] {
+        for step in [1, 2, 3, 100, COPIED_SIZE_MAX + 1] {
             assert_eq!(drain(&mut queue(), step), whole, "{step} bytes a write");
         }
     }
@@ -417,7 +418,7 @@ mod tests {
 
     #[test]
     fn large_payloads_are_not_copied() {
-        let payload = Bytes::from(vec![7; UNCOPIED_SIZE_MIN]);
+        let payload = Bytes::from(vec![7; COPIED_SIZE_MAX + 1]);
         let mut output = Output::default();
         push(&mut output, payload.clone(), None);
         let mut slices = [IoSlice::new(&[]); 4];
@@ -428,11 +429,11 @@ mod tests {
 
     #[test]
     fn f14_a_payload_that_others_hold_is_masked_in_a_copy() {
-        let payload = Bytes::from(vec![7; UNCOPIED_SIZE_MIN]);
+        let payload = Bytes::from(vec![7; COPIED_SIZE_MAX + 1]);
         let mut output = Output::default();
         push(&mut output, payload.clone(), Some([1, 2, 3, 4]));
         assert!(payload.iter().all(|byte| *byte == 7));
-        let lone = Bytes::from(vec![7; UNCOPIED_SIZE_MIN]);
+        let lone = Bytes::from(vec![7; COPIED_SIZE_MAX + 1]);
         let place = lone.as_ptr();
         assert_eq!(
             masked(lone, [1, 2, 3, 4]).as_ptr(),

@@ -57,7 +57,6 @@ impl Fragmenter<'_> {
         }
     }
 
-    #[inline(never)]
     fn push_in_fragments(&mut self, header: Header, payload: Bytes) {
         let (mut rest_size, mut is_first) = (payload.len(), true);
         // What nobody else holds is masked in place, each fragment with its own key (§5.3).

@@ -189,8 +189,13 @@ impl Connection {
         };
         let may_compress = self.deflate.is_some() && compression == Compression::Auto;
         if !may_compress || !self.push_compressed(opcode, message.as_bytes()) {
-            let (mut fragmenter, _) = self.fragmenter();
-            fragmenter.push(Header::whole(opcode, None), message);
+            // Most messages are small: one comparison says that they are, and within the bound.
+            let payload = message.as_bytes();
+            if payload.len() <= self.copied_size_max {
+                self.push_copied(opcode, payload);
+            } else {
+                self.push_large(opcode, message);
+            }
         }
     }
 
@@ -206,6 +211,12 @@ impl Connection {
                 fragmenter.push_compressed(header, payload);
             })
         })
+    }
+
+    #[inline(never)]
+    fn push_large(&mut self, opcode: Opcode, message: Outgoing<'_>) {
+        let (mut fragmenter, _) = self.fragmenter();
+        fragmenter.push(Header::whole(opcode, None), message);
     }
 
     fn push_gathered(&mut self, message: &mut Unfinished) {

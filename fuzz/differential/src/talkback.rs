@@ -43,7 +43,7 @@ fn event(incoming: Incoming) -> Event {
         Incoming::Message(Message::Binary(bytes)) => Event::Binary(bytes.to_vec()),
         Incoming::Ping(payload) => Event::Ping(payload.to_vec()),
         Incoming::Pong(payload) => Event::Pong(payload.to_vec()),
-        Incoming::Piece(_) => unreachable!("messages are asked for whole"),
+        other => unreachable!("messages are asked for whole, not {other:?}"),
     }
 }
 

@@ -69,7 +69,7 @@ pub fn connect(url: impl Into<String>) -> Connect {
 /// A connection to be made; await it.
 ///
 /// Dropping the future gives up and closes what was opened.
-#[must_use = "nothing is connected until this is awaited"]
+#[must_use = "nothing is connected until this is awaited, or made a channel by `channel()`"]
 pub struct Connect {
     pub(crate) url: String,
     pub(crate) options: ClientOptions,

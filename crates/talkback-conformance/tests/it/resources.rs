@@ -8,8 +8,9 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::future::join;
 use talkback::{
-    ChannelState, CloseCause, CloseCode, CloseFrameError, Connect, ConnectError, Error, HeadLimits,
-    Initiator, Keepalive, Limits, Message, Sender, Snapshots, WebSocketChannel,
+    ChannelState, CloseCause, CloseCode, CloseFrameError, Compression, Connect, ConnectError,
+    Error, HeadLimits, Initiator, Keepalive, Limits, Message, SendErrorKind, Sender, Snapshots,
+    WebSocketChannel,
 };
 use talkback_conformance::{Backend, Behaviour};
 use wasm_bindgen_test::wasm_bindgen_test;
@@ -198,6 +199,27 @@ async fn options_for_native_programs_are_passed_over() {
         .keepalive(Keepalive::OFF)
         .channel();
     exchange(&mut channel, "open".into()).await;
+}
+
+#[wasm_bindgen_test]
+async fn what_a_page_cannot_do_is_an_error_that_says_so() {
+    let mut channel = opened().await;
+    let error = channel.ping("are you there?").await.unwrap_err();
+    assert_eq!(error.kind(), SendErrorKind::Invalid);
+    assert!(
+        error.to_string().contains("a browser sends no pings"),
+        "{error}"
+    );
+    let skipped = channel.send_with("s3cret", Compression::Skip).await;
+    let error = skipped.unwrap_err();
+    assert_eq!(error.kind(), SendErrorKind::Invalid);
+    assert!(
+        error.to_string().contains("a browser decides by itself"),
+        "{error}"
+    );
+    assert_eq!(error.into_message(), Some("s3cret".into()));
+    assert!(channel.response().is_none());
+    exchange(&mut channel, "still open".into()).await;
 }
 
 #[wasm_bindgen_test]

@@ -19,6 +19,8 @@ mod channel_ping;
 #[cfg(not(shuttle))]
 mod closing;
 #[cfg(not(shuttle))]
+mod compile;
+#[cfg(not(shuttle))]
 mod compression;
 #[cfg(not(shuttle))]
 mod connect;

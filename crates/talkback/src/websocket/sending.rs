@@ -24,7 +24,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
     /// A dropped call has queued the whole message in order, or nothing. What is queued leaves
     /// with the next call of any method that writes.
     pub async fn send<'a>(&mut self, message: impl Into<Outgoing<'a>>) -> Result<(), SendError> {
-        self.send_with(message, Compression::Auto).await
+        let ready = poll_fn(|cx| self.poll_send_ready(cx)).await;
+        let size = self.queue_if(ready, message.into(), Compression::Auto)?;
+        self.flush_message(size).await
     }
 
     /// Sends a message as [`send`](Self::send) does, and says whether it may be compressed: what is
@@ -40,11 +42,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
         message: impl Into<Outgoing<'a>>,
         compression: Compression,
     ) -> Result<(), SendError> {
-        let message = message.into();
-        let size = message.as_bytes().len();
-        self.feed_with(message, compression).await?;
-        let flushed = poll_fn(|cx| self.poll_flush_output(cx)).await;
-        flushed.map_err(|Lost| SendError::new(Unsent::Unwritten(size), self.why()))
+        let ready = poll_fn(|cx| self.poll_send_ready(cx)).await;
+        let size = self.queue_if(ready, message.into(), compression)?;
+        self.flush_message(size).await
     }
 
     /// Queues a message without writing it, so that several leave in one write.
@@ -60,7 +60,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
     /// # Cancel safety
     /// A dropped call has queued the whole message or nothing.
     pub async fn feed<'a>(&mut self, message: impl Into<Outgoing<'a>>) -> Result<(), SendError> {
-        self.feed_with(message, Compression::Auto).await
+        let ready = poll_fn(|cx| self.poll_send_ready(cx)).await;
+        self.queue_if(ready, message.into(), Compression::Auto)?;
+        Ok(())
     }
 
     /// Queues a message as [`feed`](Self::feed) does, and says whether it may be compressed, as
@@ -76,12 +78,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
         message: impl Into<Outgoing<'a>>,
         compression: Compression,
     ) -> Result<(), SendError> {
-        let message = message.into();
-        if let Err(Lost) = poll_fn(|cx| self.poll_send_ready(cx)).await {
-            let what = Unsent::Message(message.into_message());
-            return Err(SendError::new(what, self.why()));
-        }
-        self.queue(message, compression)
+        let ready = poll_fn(|cx| self.poll_send_ready(cx)).await;
+        self.queue_if(ready, message.into(), compression)?;
+        Ok(())
     }
 
     /// Writes everything that is queued.
@@ -115,6 +114,29 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
         }
         let flushed = poll_fn(|cx| self.poll_flush_output(cx)).await;
         flushed.map_err(|Lost| SendError::new(what, self.why()))
+    }
+
+    /// Queues a message if the connection takes one; returns its size in bytes.
+    #[inline]
+    fn queue_if(
+        &mut self,
+        ready: Result<(), Lost>,
+        message: Outgoing<'_>,
+        compression: Compression,
+    ) -> Result<usize, SendError> {
+        if let Err(Lost) = ready {
+            let what = Unsent::Message(message.into_message());
+            return Err(SendError::new(what, self.why()));
+        }
+        let size = message.as_bytes().len();
+        self.queue(message, compression)?;
+        Ok(size)
+    }
+
+    /// Writes everything that is queued, a message of `size` bytes last.
+    async fn flush_message(&mut self, size: usize) -> Result<(), SendError> {
+        let flushed = poll_fn(|cx| self.poll_flush_output(cx)).await;
+        flushed.map_err(|Lost| SendError::new(Unsent::Unwritten(size), self.why()))
     }
 
     /// Queues a message now.

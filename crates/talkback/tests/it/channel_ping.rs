@@ -51,7 +51,7 @@ async fn a_ping_goes_before_what_is_queued() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s55_3_the_pong_of_a_later_ping_answers_the_earlier_ones() {
+async fn the_pong_of_a_later_ping_answers_the_earlier_ones() {
     let (channel, mut far) = channel(Role::Client);
     let (mut first, mut second) = (pin!(channel.ping("a")), pin!(channel.ping("b")));
     let mut third = pin!(channel.ping("c"));

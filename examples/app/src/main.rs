@@ -37,7 +37,7 @@ impl App {
         if self.field.is_empty() {
             return;
         }
-        self.problem = match self.sender.try_send(self.field.as_str()) {
+        self.problem = match self.sender.try_send(&self.field) {
             Ok(()) => String::new(),
             Err(error) => error.to_string(),
         };

@@ -32,6 +32,7 @@ def client_of_echo(peer, language, *ca):
     echo = [built("talkback"), "echo", "--listen", "127.0.0.1:0", "--subprotocol", "chat.v1", "--subprotocol", "chat.v2"]
     with Program(*echo, *(f"--tls-self-signed={file}" for file in ca)) as echo:
         client(language, echo.url(), echo.pid, *ca)
+        echo.process.terminate()
         check(f"{peer}: the server exits with 0 after SIGTERM", lambda: expect(echo.process.wait(15), 0))
 
 

@@ -127,10 +127,6 @@ const composes = (message, steps) => async (page) => {
 const [han, geul] = ["ㅎ하한", "ㄱ그글"];
 const checks = {
   "by keyboard alone": converses,
-  "the same on a phone": async (page) => {
-    await page.setViewportSize({ width: 360, height: 740 });
-    await converses(page);
-  },
   "320 pixels are enough, with a long answer and the log": async (page) => {
     await page.setViewportSize({ width: 320, height: 640 });
     await open(page);
@@ -195,12 +191,6 @@ const checks = {
     await page.keyboard.press("Enter");
     await logs(page, ["received Hello!", "received again"]);
   },
-  "only the empty text is withheld": async (page) => {
-    await open(page);
-    await type(page, "");
-    await type(page, " ");
-    await logs(page, ["received  "]);
-  },
   "tells how it ended, and connects again": async (page) => {
     await open(page);
     await says(page, "Hello!");
@@ -213,10 +203,6 @@ const checks = {
     await button(page, "Disconnect").press("Enter");
     await hasState(page, "closed");
     assert.match(await page.locator("#ending").textContent(), /this end/);
-  },
-  "a URL that is none is told": async (page) => {
-    await page.goto(`${page.files}index.html?http://127.0.0.1/`);
-    await page.getByRole("alert").filter({ hasText: "ws://" }).waitFor();
   },
   "axe-core finds nothing, light": hasNoViolation("light"),
   "axe-core finds nothing, dark": hasNoViolation("dark"),

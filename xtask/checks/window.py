@@ -78,7 +78,7 @@ def film(path):
             must("xdotool", *window, "windowfocus", env=display)
             source = f"-f x11grab -draw_mouse 0 -framerate 8 -video_size 520x720 -t 10 -i {display['DISPLAY']}".split()
             with Program("ffmpeg", "-y", *source, "-vf", look, path) as recorder:
-                time.sleep(1.5)
+                time.sleep(2.5)
                 send(display, "Hello!", server)
                 send(display, "안녕하세요", server)
                 expect(recorder.process.wait(30), 0)

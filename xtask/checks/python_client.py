@@ -1,7 +1,4 @@
-"""Python's websockets as the client of an echo server, as node_client.cjs: URL PID [CA]
-
-PID is that of `talkback echo`, which the last check ends; 0 is another server, without what only that passes.
-"""
+"""Python's websockets as the client of an echo server, as node_client.cjs: URL PID [CA]; PID 0 is no `talkback echo`."""
 
 import asyncio
 import functools

@@ -1,4 +1,4 @@
-//! What a client with the default features compiles.
+//! What programs with the default features compile.
 
 use std::process::Command;
 
@@ -7,20 +7,41 @@ use std::process::Command;
 /// to compile.
 const CRATES_MAX: usize = 47;
 
-#[test]
-fn a_client_compiles_no_more_crates_than_it_did() {
-    let tree = "tree --locked --package talkback --edges normal,build --prefix none --no-dedupe";
+/// The crates that a package compiles with its default features.
+fn crates(package: &str) -> Vec<String> {
+    let tree = "tree --locked --edges normal,build --prefix none --no-dedupe --package";
     let output = Command::new(env!("CARGO"))
         .args(tree.split(' '))
-        .args(["--target", "x86_64-unknown-linux-gnu", "--format", "{p}"])
+        .args([package, "--target", "x86_64-unknown-linux-gnu"])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()
         .unwrap();
     let told = String::from_utf8_lossy(&output.stdout);
-    let mut crates: Vec<&str> = told.lines().collect();
+    let mut crates: Vec<String> = told.lines().map(str::to_owned).collect();
     crates.sort_unstable();
     crates.dedup();
-    let count = crates.len();
-    assert!(count > 10, "{}", String::from_utf8_lossy(&output.stderr));
-    assert!(count <= CRATES_MAX, "{count} crates: {crates:#?}");
+    assert!(
+        crates.len() > 10,
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    crates
+}
+
+#[test]
+fn a_client_compiles_no_more_crates_than_it_did() {
+    let crates = crates("talkback");
+    assert!(crates.len() <= CRATES_MAX, "{}: {crates:#?}", crates.len());
+}
+
+#[test]
+fn the_demo_in_a_terminal_compiles_no_gui() {
+    let crates = crates("talkback-demo");
+    let has = |name: &str| {
+        crates
+            .iter()
+            .any(|line| line.starts_with(&format!("{name} v")))
+    };
+    let names = ["tokio", "egui", "eframe", "winit"].map(has);
+    assert_eq!(names, [true, false, false, false]);
 }

@@ -95,7 +95,7 @@ def packages():
 def stranger(folder, env):
     began, readme = time.monotonic(), (ROOT / "README.md").read_text()
     told = lambda what: print(f"  {time.monotonic() - began:>6.1f} s  {what}", flush=True)
-    must(*cargo(f"install --quiet --debug talkback-cli --root {folder}"), cwd=folder, env=env)
+    must(*cargo(f"install --quiet --debug talkback-cli --root {folder} --config {folder}/.cargo/config.toml"), env=env)
     expect("echo" in must(folder / "bin/talkback", "--help"), True)
     told("cargo install talkback-cli")
     must(*cargo("new --quiet hello"), cwd=folder)

@@ -85,7 +85,8 @@ def packages():
     """ 8 min  each archive alone, then the command and README.md's first program out of a registry of archives"""
     shutil.rmtree(folder := scratch("packages"))
     registry(folder, crates := published())
-    env = {"CARGO_TARGET_DIR": str(scratch("packages-target")), "RUSTFLAGS": "-Dwarnings", "RUSTDOCFLAGS": "-Dwarnings"}
+    # A new one each time: cargo takes what comes from a registry for the same as long as its version is.
+    env = {"CARGO_TARGET_DIR": str(folder / "target"), "RUSTFLAGS": "-Dwarnings", "RUSTDOCFLAGS": "-Dwarnings"}
     for crate in crates:
         counted(*cargo("test --all-features"), cwd=folder / crate, env=env)
         checked(*cargo("doc --no-deps --all-features"), cwd=folder / crate, env=env)

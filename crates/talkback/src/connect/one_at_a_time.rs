@@ -1,44 +1,86 @@
 //! One opening handshake at a time for an address, for those who ask for it (RFC 6455 §4.1).
 
-use std::collections::BTreeMap;
+use std::future::poll_fn;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::{Poll, Waker};
 
-use tokio::sync::{Mutex as Queue, OwnedMutexGuard};
+/// The connect queue: those who open connections, and those who wait for them, in order.
+static QUEUE: Mutex<Queue> = Mutex::new(Queue {
+    places: Vec::new(),
+    id_next: 0,
+});
 
-/// The connect queues: those who open a connection to an address, in order. Gone with the last of them.
-static QUEUES: Mutex<BTreeMap<SocketAddr, Weak<Queue<()>>>> = Mutex::new(BTreeMap::new());
+struct Queue {
+    places: Vec<Queued>,
+    id_next: u64,
+}
 
-/// A place at the head of connect queues, held while a connection is opened; the next one goes on when it is dropped.
+struct Queued {
+    id: u64,
+    addresses: Vec<SocketAddr>,
+    /// Of one who waits.
+    waker: Option<Waker>,
+}
+
+/// A place in the connect queue, held while a connection is opened; the next one goes on when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Place {
-    _guards: Vec<OwnedMutexGuard<()>>,
+    id: u64,
 }
 
-/// Waits until nobody else opens a connection to any of these addresses.
+/// Waits until nobody who came earlier opens a connection to any of these addresses.
 ///
 /// # Cancel safety
-/// A dropped call has left every queue.
-pub(crate) async fn wait(mut addresses: Vec<SocketAddr>) -> Place {
-    // In one order for all, so that no two wait for each other.
-    addresses.sort_unstable();
-    addresses.dedup();
-    let mut guards = Vec::with_capacity(addresses.len());
-    for address in addresses {
-        guards.push(queue(address).lock_owned().await);
-    }
-    Place { _guards: guards }
+/// A dropped call has left the queue.
+pub(crate) async fn wait(addresses: Vec<SocketAddr>) -> Place {
+    let place = Place::take(addresses);
+    poll_fn(|cx| {
+        let mut queue = queue();
+        let all = &mut queue.places;
+        let index = all.iter().position(|queued| queued.id == place.id);
+        let (before, rest) = all.split_at_mut(index.expect("it is there until it is dropped"));
+        let own = &mut rest[0];
+        let is_shared = |other: &Queued| other.addresses.iter().any(|a| own.addresses.contains(a));
+        if !before.iter().any(is_shared) {
+            return Poll::Ready(());
+        }
+        own.waker = Some(cx.waker().clone());
+        Poll::Pending
+    })
+    .await;
+    place
 }
 
-fn queue(address: SocketAddr) -> Arc<Queue<()>> {
-    let mut queues = QUEUES.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(queue) = queues.get(&address).and_then(Weak::upgrade) {
-        return queue;
+impl Place {
+    fn take(addresses: Vec<SocketAddr>) -> Self {
+        let mut queue = queue();
+        let id = queue.id_next;
+        queue.id_next += 1;
+        let waker = None;
+        queue.places.push(Queued {
+            id,
+            addresses,
+            waker,
+        });
+        Self { id }
     }
-    queues.retain(|_, queue| queue.strong_count() > 0);
-    let queue = Arc::default();
-    queues.insert(address, Arc::downgrade(&queue));
-    queue
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut queue = queue();
+        queue.places.retain(|queued| queued.id != self.id);
+        let waiting = queue.places.iter_mut();
+        let wakers: Vec<_> = waiting.filter_map(|queued| queued.waker.take()).collect();
+        // A waker is foreign code.
+        drop(queue);
+        wakers.into_iter().for_each(Waker::wake);
+    }
+}
+
+fn queue() -> MutexGuard<'static, Queue> {
+    QUEUE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

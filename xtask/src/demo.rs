@@ -62,8 +62,7 @@ fn has_person_and_display() -> bool {
 
 /// Builds a view. Nothing is printed on standard output; what cargo says is for a person only.
 fn build(view: View) -> Result<()> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut build = Command::new(cargo);
+    let mut build = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     build.args(["build", "--package", DEMO, "--bin", DEMO]);
     // Not in another folder: CARGO_TARGET_DIR may be a relative path.
     build.arg("--manifest-path").arg(root().join("Cargo.toml"));
@@ -77,8 +76,6 @@ fn build(view: View) -> Result<()> {
     for name in names.filter(|name| name.to_str().is_some_and(is_told)) {
         build.env_remove(name);
     }
-    if build.status()?.success() {
-        return Ok(());
-    }
-    Err("the demo does not build".into())
+    let is_built = build.status()?.success();
+    (is_built.then_some(())).ok_or_else(|| "the demo does not build".into())
 }

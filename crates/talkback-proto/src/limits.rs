@@ -68,8 +68,8 @@ impl Limits {
         self
     }
 
-    /// Sets how long the closing handshake may take before the transport is dropped; 10 s by
-    /// default (RFC 6455 §7.1.1).
+    /// Sets how long the closing handshake may take before the transport is dropped (RFC 6455
+    /// §7.1.1); 10 s by default.
     #[must_use]
     pub const fn close_timeout(mut self, timeout: Duration) -> Self {
         self.close_timeout = timeout;

@@ -1,6 +1,5 @@
 //! The futures that wait for a change of a channel.
 
-use std::collections::BTreeMap;
 use std::task::{Context, Waker};
 
 /// The wakers of futures that wait, in the order in which they came, each under a key that it keeps
@@ -9,9 +8,9 @@ use std::task::{Context, Waker};
 pub(crate) struct WaitList {
     next_key: u64,
     /// Those who wait for the channel to open, to close or to change.
-    changes: BTreeMap<u64, Waker>,
+    changes: Waiters,
     /// Those who wait for capacity in the queue, or for messages to be written.
-    sends: BTreeMap<u64, Waker>,
+    sends: Waiters,
 }
 
 /// What a future waits for.
@@ -30,30 +29,49 @@ impl WaitList {
             self.next_key += 1;
             self.next_key
         });
-        match self.wakers(what).get_mut(&key) {
-            Some(waker) => waker.clone_from(cx.waker()),
-            None => {
-                self.wakers(what).insert(key, cx.waker().clone());
-            }
-        }
+        self.waiters(what).register(key, cx);
     }
 
     /// Forgets a future that does not wait any more.
     pub(crate) fn remove(&mut self, key: u64) {
-        self.changes.remove(&key);
-        self.sends.remove(&key);
+        self.changes.remove(key);
+        self.sends.remove(key);
     }
 
     /// Takes out all who wait for this, in the order in which they came, to be woken outside of the
     /// lock.
     pub(crate) fn take(&mut self, what: WaitFor) -> impl Iterator<Item = Waker> + use<> {
-        std::mem::take(self.wakers(what)).into_values()
+        let waiters = std::mem::take(&mut self.waiters(what).0);
+        waiters.into_iter().map(|(_, waker)| waker)
     }
 
-    fn wakers(&mut self, what: WaitFor) -> &mut BTreeMap<u64, Waker> {
+    fn waiters(&mut self, what: WaitFor) -> &mut Waiters {
         match what {
             WaitFor::Change => &mut self.changes,
             WaitFor::Sending => &mut self.sends,
         }
+    }
+}
+
+/// Those who wait for one thing, by their keys, which grow: mostly a new one comes last.
+#[derive(Debug, Default)]
+struct Waiters(Vec<(u64, Waker)>);
+
+impl Waiters {
+    fn register(&mut self, key: u64, cx: &Context<'_>) {
+        match self.find(key) {
+            Ok(index) => self.0[index].1.clone_from(cx.waker()),
+            Err(index) => self.0.insert(index, (key, cx.waker().clone())),
+        }
+    }
+
+    fn remove(&mut self, key: u64) {
+        if let Ok(index) = self.find(key) {
+            self.0.remove(index);
+        }
+    }
+
+    fn find(&self, key: u64) -> Result<usize, usize> {
+        self.0.binary_search_by_key(&key, |(key, _)| *key)
     }
 }

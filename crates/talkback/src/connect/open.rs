@@ -26,8 +26,9 @@ impl Connect {
     pub(crate) fn drive(mut self, shared: crate::channel::sync::Arc<Shared>) {
         self.keepalive.get_or_insert_default();
         let close_timeout = self.limits.time_to_close();
-        // In a box of its own, which is freed once the channel is open.
-        let opening = Box::pin(async move { Ok(self.run().await?) });
+        // The box is freed once the channel is open.
+        let opening = self.into_future();
+        let opening = async move { Ok(opening.await?) };
         native::spawn(opening, Port::new(shared), close_timeout);
     }
 

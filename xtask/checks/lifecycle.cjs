@@ -78,6 +78,9 @@ const checks = {
   "a page that is left closes its channel": async (page) => {
     assert.equal(await leave(page, 101, () => page.goto("about:blank")), "close 1005");
   },
+  "a page that is reloaded closes its channel": async (page) => {
+    assert.equal(await leave(page, 102, () => page.reload()), "close 1005");
+  },
   "a tab that is closed ends its channel": async (page) => {
     // The browser may be faster than the closing handshake.
     assert.match(await leave(page, 103, () => page.close()), /^(close 1005|close 1001|end)/);

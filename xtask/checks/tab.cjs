@@ -215,6 +215,10 @@ const checks = {
     await page.waitForFunction(() => document.querySelector("#log").lastChild.textContent.endsWith("499"));
     assert.equal(await page.locator("#log li").count(), 200);
   },
+  "a URL that is none is told": async (page) => {
+    await page.goto(`${page.files}index.html?http://127.0.0.1/`);
+    await page.getByRole("alert").filter({ hasText: "ws://" }).waitFor();
+  },
   "the recipe's app composes Hangul, and answers": async (page) => {
     await open(page, "app/");
     // It is drawn, and reads what is typed from an input that nobody sees.

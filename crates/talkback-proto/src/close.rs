@@ -1,6 +1,7 @@
 //! Close frames, and how a connection ended (RFC 6455 §7).
 
-use std::fmt;
+mod texts;
+
 use std::sync::Arc;
 
 use crate::close_code::CloseCode;
@@ -135,21 +136,6 @@ pub enum CloseCause {
     NotOpened(Arc<str>),
 }
 
-impl fmt::Display for CloseCause {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::ClosingHandshake => f.write_str("closing handshake"),
-            Self::Protocol(error) => error.fmt(f),
-            Self::Transport(what) | Self::NotOpened(what) => f.write_str(what),
-            Self::Overflow => f.write_str("more came than the program took and there was room for"),
-            Self::KeepaliveTimeout => f.write_str("the peer did not answer a ping in time"),
-            Self::CloseTimeout => {
-                f.write_str("the peer did not finish the closing handshake in time")
-            }
-        }
-    }
-}
-
 /// How a connection ended; there is exactly one for each connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -187,36 +173,6 @@ impl CloseInfo {
             // The peer's close frame counts, even if it did not wait for ours.
             Initiator::Remote => self.code.is_normal(),
         }
-    }
-}
-
-impl fmt::Display for CloseInfo {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (&self.cause, self.initiator) {
-            (CloseCause::ClosingHandshake, Initiator::Local) => {
-                f.write_str("closed by this end")?;
-            }
-            (CloseCause::ClosingHandshake, Initiator::Remote) => {
-                f.write_str("closed by the peer")?;
-            }
-            (CloseCause::Protocol(error), _) => write!(f, "failed: {error}")?,
-            (CloseCause::NotOpened(what), _) => return write!(f, "never open: {what}"),
-            (cause, _) if self.code == CloseCode::ABNORMAL => {
-                write!(f, "connection lost without a close frame: {cause}")?;
-            }
-            (cause, _) => write!(
-                f,
-                "closed by the peer, which did not take the answer: {cause}"
-            )?,
-        }
-        match self.code {
-            CloseCode::NO_CODE => f.write_str(", without a code"),
-            code => write!(f, ", code {code:?}"),
-        }?;
-        if !self.reason.is_empty() {
-            write!(f, ", reason {:?}", self.reason)?;
-        }
-        Ok(())
     }
 }
 

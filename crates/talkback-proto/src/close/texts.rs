@@ -1,0 +1,51 @@
+//! What a close says to a person.
+
+use std::fmt;
+
+use crate::close::{CloseCause, CloseInfo, Initiator};
+use crate::close_code::CloseCode;
+
+impl fmt::Display for CloseCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ClosingHandshake => f.write_str("closing handshake"),
+            Self::Protocol(error) => error.fmt(f),
+            Self::Transport(what) | Self::NotOpened(what) => f.write_str(what),
+            Self::Overflow => f.write_str("more came than the program took and there was room for"),
+            Self::KeepaliveTimeout => f.write_str("the peer did not answer a ping in time"),
+            Self::CloseTimeout => {
+                f.write_str("the peer did not finish the closing handshake in time")
+            }
+        }
+    }
+}
+
+impl fmt::Display for CloseInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.cause, self.initiator) {
+            (CloseCause::ClosingHandshake, Initiator::Local) => {
+                f.write_str("closed by this end")?;
+            }
+            (CloseCause::ClosingHandshake, Initiator::Remote) => {
+                f.write_str("closed by the peer")?;
+            }
+            (CloseCause::Protocol(error), _) => write!(f, "failed: {error}")?,
+            (CloseCause::NotOpened(what), _) => return write!(f, "never open: {what}"),
+            (cause, _) if self.code == CloseCode::ABNORMAL => {
+                write!(f, "connection lost without a close frame: {cause}")?;
+            }
+            (cause, _) => write!(
+                f,
+                "closed by the peer, which did not take the answer: {cause}"
+            )?,
+        }
+        match self.code {
+            CloseCode::NO_CODE => f.write_str(", without a code"),
+            code => write!(f, ", code {code:?}"),
+        }?;
+        if !self.reason.is_empty() {
+            write!(f, ", reason {:?}", self.reason)?;
+        }
+        Ok(())
+    }
+}

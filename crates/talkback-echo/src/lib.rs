@@ -40,6 +40,8 @@ mod background;
 mod backoff;
 mod connection;
 mod http;
+#[cfg(feature = "tls")]
+mod identity_error;
 mod options;
 mod server;
 #[cfg(feature = "tls")]
@@ -48,10 +50,12 @@ mod transport;
 mod web;
 
 pub use self::background::{Echo, start};
+#[cfg(feature = "tls")]
+pub use self::identity_error::IdentityError;
 pub use self::options::EchoOptions;
 pub use self::server::{ConnectionCount, EchoServer};
 #[cfg(feature = "tls")]
-pub use self::tls::{Identity, IdentityError};
+pub use self::tls::Identity;
 pub use self::web::WebFiles;
 
 /// The example of README.md is compiled as a test.

@@ -14,6 +14,7 @@ use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::server::TlsStream;
 
+use crate::identity_error::IdentityError;
 use crate::transport::Transport;
 
 /// A client's clock may be behind by as much.
@@ -43,25 +44,6 @@ pub struct Identity {
     acceptor: TlsAcceptor,
     certificate_pem: String,
     fingerprint: String,
-}
-
-/// A server cannot show a certificate.
-#[derive(Clone, Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum IdentityError {
-    /// The certificate chain cannot be read.
-    #[error(
-        "the certificate cannot be used: {0}. Give certificates in PEM, which begins with -----BEGIN CERTIFICATE-----"
-    )]
-    Certificate(String),
-    /// The private key cannot be read, or is another certificate's.
-    #[error(
-        "the private key cannot be used: {0}. Give the certificate's own in PEM, which begins with -----BEGIN PRIVATE KEY-----, not encrypted"
-    )]
-    Key(String),
-    /// No certificate can be made, as for a name that is none.
-    #[error("no self-signed certificate can be made: {0}. Check the names that it is for")]
-    SelfSigned(String),
 }
 
 impl Identity {

@@ -12,22 +12,16 @@ use crate::frame::CONTROL_SIZE_MAX;
 const REASON_SIZE_MAX: usize = CONTROL_SIZE_MAX - 2;
 
 /// The caller's close code or reason may not be sent; nothing was queued.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CloseFrameError {
     /// The code is not one that may stand in a close frame.
-    #[error("the close code {0} may not be sent: use 1000, 1001–1003, 1007–1014 or 3000–4999")]
     Code(u16),
     /// The code is not one that a browser lets a page send.
-    #[error(
-        "a browser lets a page close with 1000 or 3000–4999 only, not with {0}: use one of those"
-    )]
     CodeInBrowser(u16),
     /// The reason is too long; its size in bytes of UTF-8.
-    #[error("a close reason has at most 123 bytes of UTF-8, this one has {0}")]
     ReasonTooLong(usize),
     /// The reason has a line end or a NUL, which would forge lines where it is logged.
-    #[error("a close reason has no CR, LF or NUL: leave them out")]
     ReasonLineEnd,
 }
 

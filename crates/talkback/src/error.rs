@@ -23,24 +23,19 @@ use crate::error::try_send::TrySendError;
 ///
 /// A normal close is not an error: the stream ends, and `close_info()` says how. Whatever failed below,
 /// an [`io::Error`] mostly, is found by following [`source`](std::error::Error::source).
-#[derive(Clone, Debug, thiserror::Error)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Error {
     /// The connection could not be made.
-    #[error(transparent)]
-    Connect(#[from] ConnectError),
+    Connect(ConnectError),
     /// The connection ended otherwise than by a normal close.
-    #[error("{0}")]
     Closed(CloseInfo),
     /// Something was not sent, or not written.
-    #[error(transparent)]
-    Send(#[from] SendError),
+    Send(SendError),
     /// A channel did not take a message at once.
-    #[error(transparent)]
-    TrySend(#[from] TrySendError),
+    TrySend(TrySendError),
     /// The caller's close code or reason may not be sent; nothing was queued.
-    #[error(transparent)]
-    CloseFrame(#[from] CloseFrameError),
+    CloseFrame(CloseFrameError),
 }
 
 impl Error {

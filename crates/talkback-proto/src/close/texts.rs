@@ -1,9 +1,32 @@
 //! What a close says to a person.
 
+use std::error::Error;
 use std::fmt;
 
-use crate::close::{CloseCause, CloseInfo, Initiator};
+use crate::close::{CloseCause, CloseFrameError, CloseInfo, Initiator};
 use crate::close_code::CloseCode;
+
+impl fmt::Display for CloseFrameError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Code(code) => write!(
+                f,
+                "the close code {code} may not be sent: use 1000, 1001–1003, 1007–1014 or 3000–4999"
+            ),
+            Self::CodeInBrowser(code) => write!(
+                f,
+                "a browser lets a page close with 1000 or 3000–4999 only, not with {code}: use one of those"
+            ),
+            Self::ReasonTooLong(size) => write!(
+                f,
+                "a close reason has at most 123 bytes of UTF-8, this one has {size}"
+            ),
+            Self::ReasonLineEnd => write!(f, "a close reason has no CR, LF or NUL: leave them out"),
+        }
+    }
+}
+
+impl Error for CloseFrameError {}
 
 impl fmt::Display for CloseCause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

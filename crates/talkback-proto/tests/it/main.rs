@@ -8,6 +8,7 @@ mod deflate_bounds;
 mod deflate_properties;
 mod deflate_receive;
 mod deflate_send;
+mod error_words;
 mod fast_path;
 mod frame_size;
 mod framing;

@@ -1,16 +1,69 @@
-//! What the errors of opening say to a person, and what failed below them.
+//! What errors say to a person, and what failed below them.
 
 use std::error::Error;
 use std::fmt;
 use std::io;
 
+use talkback_proto::CloseFrameError;
 #[cfg(not(browser))]
 use talkback_proto::handshake::Refusal;
 use talkback_proto::handshake::UrlError;
 
 #[cfg(not(browser))]
 use crate::error::AcceptError;
-use crate::error::ConnectError;
+use crate::error::send::SendError;
+use crate::error::try_send::TrySendError;
+use crate::error::{self, ConnectError};
+
+/// Each text is that of the error within.
+impl fmt::Display for error::Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Connect(error) => error.fmt(f),
+            Self::Closed(info) => write!(f, "{info}"),
+            Self::Send(error) => error.fmt(f),
+            Self::TrySend(error) => error.fmt(f),
+            Self::CloseFrame(error) => error.fmt(f),
+        }
+    }
+}
+
+/// An error within says itself what it is, so that the source is what failed below it.
+impl Error for error::Error {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Connect(error) => error.source(),
+            Self::Closed(_) => None,
+            Self::Send(error) => error.source(),
+            Self::TrySend(error) => error.source(),
+            Self::CloseFrame(error) => error.source(),
+        }
+    }
+}
+
+impl From<ConnectError> for error::Error {
+    fn from(error: ConnectError) -> Self {
+        Self::Connect(error)
+    }
+}
+
+impl From<SendError> for error::Error {
+    fn from(error: SendError) -> Self {
+        Self::Send(error)
+    }
+}
+
+impl From<TrySendError> for error::Error {
+    fn from(error: TrySendError) -> Self {
+        Self::TrySend(error)
+    }
+}
+
+impl From<CloseFrameError> for error::Error {
+    fn from(error: CloseFrameError) -> Self {
+        Self::CloseFrame(error)
+    }
+}
 
 impl fmt::Display for ConnectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -3,7 +3,187 @@
 use std::error::Error;
 use std::fmt;
 
-use crate::handshake::error::Refused;
+use crate::handshake::deflate_error::DeflateError;
+use crate::handshake::error::{HandshakeError, HeadError, Refused, UrlError};
+
+impl fmt::Display for UrlError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Scheme => write!(
+                f,
+                "the URL has no WebSocket scheme: start it with ws:// or wss://"
+            ),
+            Self::HttpScheme => write!(
+                f,
+                "the URL is one of HTTP: write ws:// instead of http://, wss:// instead of https://"
+            ),
+            Self::Fragment => write!(
+                f,
+                "a WebSocket URL has no fragment: remove the # and what follows, or write it as %23"
+            ),
+            Self::ForbiddenCharacter { position } => write!(
+                f,
+                "the URL has a space or a control character at byte {position}: remove it, or percent-encode it"
+            ),
+            Self::UserInfo => write!(
+                f,
+                "the URL's user name and password cannot be sent: write @ as %40 and \\ as %5C, and use no colon in the name and no control characters"
+            ),
+            Self::Host => write!(
+                f,
+                "the URL's host is not a name, an IPv4 address in four decimal numbers, or an IPv6 address in brackets (without a zone): correct it"
+            ),
+            Self::HostNotAscii => write!(
+                f,
+                "the URL's host has characters beyond ASCII: convert it to its punycode form, which begins with xn--"
+            ),
+            Self::Port => write!(
+                f,
+                "the URL's port is not a number from 1 to 65535: correct it, or leave it out"
+            ),
+            Self::TooLong => write!(
+                f,
+                "the URL's path and query are longer than 65,534 bytes: send the data in a message instead"
+            ),
+        }
+    }
+}
+
+impl Error for UrlError {}
+
+impl fmt::Display for HeadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tls => write!(
+                f,
+                "the peer speaks TLS where HTTP was expected: use wss:// on both sides, or ws:// on both"
+            ),
+            Self::NotHttp => write!(
+                f,
+                "the peer's first line is not HTTP: check that host and port are those of a web server"
+            ),
+            Self::TooLarge { size_max } => write!(
+                f,
+                "the head of the HTTP message is larger than {size_max} bytes: send less, or raise size_max"
+            ),
+            Self::TooManyHeaders { headers_max } => write!(
+                f,
+                "the HTTP message has more than {headers_max} header lines: send fewer, or raise headers_max"
+            ),
+            Self::LineEnd => write!(
+                f,
+                "a line of the HTTP message does not end with CR LF, the only line end of HTTP"
+            ),
+            Self::ControlCharacter => write!(
+                f,
+                "the head of the HTTP message contains a control character, which HTTP forbids"
+            ),
+            Self::RequestLine => {
+                write!(f, "the request line is not of the form: GET /path HTTP/1.1")
+            }
+            Self::StatusLine => write!(
+                f,
+                "the status line is not of the form: HTTP/1.1 101 Switching Protocols"
+            ),
+            Self::Version => write!(
+                f,
+                "the HTTP version is not 1.1, which the opening handshake needs"
+            ),
+            Self::Header => write!(
+                f,
+                "a header line is not of the form `Name: value` (no space before the colon, no folded lines)"
+            ),
+            Self::Incomplete => write!(
+                f,
+                "the connection ended, or was read, before the head of the HTTP message was complete"
+            ),
+        }
+    }
+}
+
+impl Error for HeadError {}
+
+impl fmt::Display for HandshakeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::InvalidSubprotocol { subprotocol } => write!(
+                f,
+                "the subprotocol {subprotocol:?} is not a token: use letters, digits and !#$%&'*+-.^_`|~"
+            ),
+            Self::DuplicateSubprotocol { subprotocol } => write!(
+                f,
+                "the subprotocol {subprotocol:?} is offered twice: offer it once"
+            ),
+            Self::ReservedHeader { name } => write!(
+                f,
+                "the header {name} belongs to the opening handshake: remove it (the origin, subprotocols and compression have options of their own)"
+            ),
+            Self::TooManyHeaders => write!(f, "the request has too many headers: send fewer"),
+            Self::InvalidExtensions => write!(
+                f,
+                "the list of extensions is not of the form `name; param=value, other-name`, or has permessage-deflate beside its own option"
+            ),
+            Self::ChosenSubprotocol { subprotocol } => write!(
+                f,
+                "the client did not offer the subprotocol {subprotocol:?}: choose one of its list, or none"
+            ),
+            Self::ChosenExtension { extension } => write!(
+                f,
+                "the client did not offer the extension {extension:?}: choose one of its list, or none"
+            ),
+            Self::Head(error) => error.fmt(f),
+            Self::Status(refused) => refused.fmt(f),
+            Self::Version { version } => write!(
+                f,
+                "the server answered in {version:?}, but only HTTP/1.1 can switch protocols"
+            ),
+            Self::Upgrade => write!(
+                f,
+                "the server's 101 does not switch to WebSocket (header Upgrade): check that the URL is that of a WebSocket server"
+            ),
+            Self::Connection => write!(
+                f,
+                "the server's 101 lacks the token Upgrade (header Connection): a proxy between may have taken it away"
+            ),
+            Self::Accept => write!(
+                f,
+                "the server's Sec-WebSocket-Accept does not answer the key of this request: the server does not speak WebSocket, or the answer is another's"
+            ),
+            Self::Repeated { name } => write!(
+                f,
+                "the server's 101 has the header {name} more than once: the server, or a proxy between, is at fault"
+            ),
+            Self::Malformed { name } => write!(
+                f,
+                "the value of the header {name} in the server's 101 is malformed: the server, or a proxy between, is at fault"
+            ),
+            Self::SubprotocolNotOffered { subprotocol } => write!(
+                f,
+                "the server chose the subprotocol {subprotocol:?}, which was not offered: offer it, if this end speaks it"
+            ),
+            Self::ExtensionNotOffered { extension } => write!(
+                f,
+                "the server answered the extension {extension:?}, which was not offered, or twice: the server is at fault"
+            ),
+            Self::Deflate(error) => error.fmt(f),
+        }
+    }
+}
+
+/// What it holds has no source either.
+impl Error for HandshakeError {}
+
+impl From<HeadError> for HandshakeError {
+    fn from(error: HeadError) -> Self {
+        Self::Head(error)
+    }
+}
+
+impl From<DeflateError> for HandshakeError {
+    fn from(error: DeflateError) -> Self {
+        Self::Deflate(error)
+    }
+}
 
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

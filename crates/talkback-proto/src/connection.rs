@@ -132,7 +132,7 @@ impl Connection {
             role,
             frames: FrameReader::new(role, limits.clone()),
             assembly: Assembly::default(),
-            copied_size_max: COPIED_SIZE_MAX.min(limits.frame_size_max),
+            copied_size_max: copied_size_max(&limits),
             limits,
             state: State::Open,
             keys,
@@ -175,6 +175,7 @@ impl Connection {
     /// Sets the bounds, before anything has come or gone.
     pub fn set_limits(&mut self, limits: Limits) {
         self.frames.limits = limits.clone();
+        self.copied_size_max = copied_size_max(&limits);
         self.limits = limits;
     }
 
@@ -328,6 +329,11 @@ impl Connection {
     pub fn latency(&self) -> Option<Duration> {
         self.keepalive.as_ref().and_then(Watch::latency)
     }
+}
+
+/// Up to which size in bytes a message is one frame that is copied.
+fn copied_size_max(limits: &Limits) -> usize {
+    COPIED_SIZE_MAX.min(limits.frame_size_max)
 }
 
 impl fmt::Debug for Connection {

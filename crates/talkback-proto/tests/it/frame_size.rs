@@ -51,6 +51,21 @@ fn f20_a_message_over_the_bound_leaves_in_fragments() {
 }
 
 #[test]
+fn f20_a_bound_that_is_set_later_holds_for_small_messages_too() {
+    for role in ROLES {
+        let mut connection = connection(role, &Limits::default());
+        connection.set_limits(Limits::default().frame_size_max(3));
+        connection.send("four").unwrap();
+        let expected = [(TEXT, b"fou".to_vec()), (FIN | CONTINUATION, b"r".to_vec())];
+        assert_eq!(frames(&mut connection), expected, "{role:?}");
+        connection.set_limits(Limits::default());
+        connection.send("four").unwrap();
+        let expected = [(FIN | TEXT, b"four".to_vec())];
+        assert_eq!(frames(&mut connection), expected, "{role:?}");
+    }
+}
+
+#[test]
 fn f5_each_fragment_has_a_masking_key_of_its_own() {
     for payload in [vec![0; 100], vec![0; 100_000]] {
         let mut client = bounded(Role::Client, payload.len() / 10, None);

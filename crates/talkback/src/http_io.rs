@@ -1,6 +1,6 @@
 //! Reading an HTTP head from a transport, and what may follow it.
 
-use std::future::{Future as _, poll_fn};
+use std::future::poll_fn;
 use std::io;
 use std::mem;
 use std::pin::Pin;
@@ -11,8 +11,8 @@ use bytes::{Buf, Bytes, BytesMut};
 use http::{Response, StatusCode};
 use talkback_proto::handshake::{HeadError, HeadLimits, HeadReader, RefusedBody};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::{Sleep, sleep};
 
+use crate::timer::{Timer, poll_timer, timer};
 use crate::websocket::buffers;
 
 /// How much of an answer has to leave within one timeout.
@@ -20,6 +20,10 @@ const PART_SIZE: usize = 64 * 1024;
 
 /// How long the client may take to end the connection once it has all.
 const END_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How many reads of what the client still sends may follow each other before other tasks run: however
+/// much it is, it does not put off the end.
+const READS_MAX: usize = 16;
 
 /// How many interim responses may come before the final one: far more than any server has to say.
 const INTERIM_MAX: usize = 8;
@@ -129,7 +133,7 @@ pub(crate) struct LastWrite {
     part: Bytes,
     rest: [Bytes; 2],
     part_timeout: Duration,
-    timer: Pin<Box<Sleep>>,
+    timer: Timer,
     is_written: bool,
     is_shut_down: bool,
 }
@@ -145,7 +149,7 @@ impl LastWrite {
             part: Bytes::new(),
             rest: [head.into(), body],
             part_timeout,
-            timer: Box::pin(sleep(part_timeout)),
+            timer: timer(part_timeout),
             is_written: false,
             is_shut_down: false,
         };
@@ -165,7 +169,7 @@ impl LastWrite {
                 false => poll_write_all(io, cx, &mut self.part),
             };
             if outcome.is_pending() {
-                ready!(self.timer.as_mut().poll(cx));
+                ready!(poll_timer(&mut self.timer, cx));
                 return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
             }
             ready!(outcome)?;
@@ -178,7 +182,7 @@ impl LastWrite {
                 true => END_TIMEOUT,
                 false => self.part_timeout,
             };
-            self.timer = Box::pin(sleep(timeout));
+            self.timer = timer(timeout);
         }
     }
 
@@ -199,13 +203,15 @@ impl LastWrite {
             ready!(uninterrupted(outcome, cx))?;
             self.is_shut_down = true;
         }
-        loop {
+        for _ in 0..READS_MAX {
             let rest = ready!(poll_read(io, cx))?;
             if rest.is_empty() {
                 return Poll::Ready(Ok(()));
             }
             buffers::give_back(rest);
         }
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 }
 

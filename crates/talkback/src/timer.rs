@@ -1,6 +1,12 @@
 //! The platform's timer.
 
+#[cfg(not(browser))]
+use std::future::Future as _;
 use std::pin::Pin;
+#[cfg(not(browser))]
+use std::pin::pin;
+#[cfg(not(browser))]
+use std::task::{Context, Poll};
 use std::time::Duration;
 #[cfg(not(browser))]
 use std::time::Instant;
@@ -22,6 +28,15 @@ pub(crate) fn now() -> Instant {
 #[cfg(not(browser))]
 pub(crate) fn timer(after: Duration) -> Timer {
     Box::pin(tokio::time::sleep(after))
+}
+
+/// Polls a timer behind something else that is not ready.
+///
+/// What was polled before it may have used up what tokio lets a task do in one go; for the timer too
+/// that would mean to come again later, and each time anew.
+#[cfg(not(browser))]
+pub(crate) fn poll_timer(timer: &mut Timer, cx: &mut Context<'_>) -> Poll<()> {
+    pin!(tokio::task::unconstrained(timer)).poll(cx)
 }
 
 #[cfg(browser)]

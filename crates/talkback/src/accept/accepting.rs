@@ -17,7 +17,6 @@ use talkback_proto::handshake::{
     HeadReader, Refusal, ServerHandshake, encode_refusal, encode_response,
 };
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::{Sleep, sleep};
 
 use crate::accept::answer::{Agreed, answer};
 use crate::accept::approval::Approval;
@@ -25,6 +24,7 @@ use crate::accept::host::check_host;
 use crate::accept::options::{Approving, Options};
 use crate::error::AcceptError;
 use crate::http_io::{LastWrite, ReadHeadError, poll_read_head, poll_write_all};
+use crate::timer::{Timer, poll_timer, timer};
 use crate::websocket::WebSocket;
 
 /// How long a client that was refused may take to read why.
@@ -53,7 +53,7 @@ pub struct Accepting<T> {
     stream: Option<T>,
     options: Options,
     /// The timeout of the opening handshake, from the first poll on.
-    timer: Option<Pin<Box<Sleep>>>,
+    timer: Option<Timer>,
     step: Step,
 }
 
@@ -129,8 +129,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Accepting<T> {
         let opening = self.poll_opening(cx);
         if opening.is_pending() {
             let timeout = self.options.timeout;
-            let timer = self.timer.get_or_insert_with(|| Box::pin(sleep(timeout)));
-            ready!(timer.as_mut().poll(cx));
+            let timer = self.timer.get_or_insert_with(|| timer(timeout));
+            ready!(poll_timer(timer, cx));
             return Poll::Ready(Err(AcceptError::Timeout(timeout)));
         }
         ready!(opening)?;

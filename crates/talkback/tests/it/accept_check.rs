@@ -195,6 +195,36 @@ async fn a_check_that_takes_too_long_is_dropped_at_the_timeout() {
     dropped.await.unwrap();
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_check_that_is_always_busy_is_dropped_at_the_timeout() {
+    let (near, far) = duplex(4096);
+    let accepting = accept(far)
+        .timeout(Duration::from_secs(3))
+        .check(|_| async {
+            // As one that takes from a queue that is never empty: tokio stops it for others to run, and
+            // would stop a timer that is looked at behind it.
+            loop {
+                tokio::task::consume_budget().await;
+            }
+            #[expect(unreachable_code, reason = "it says what the check gives")]
+            Ok(())
+        });
+    let accepting = tokio::spawn(std::future::IntoFuture::into_future(accepting));
+    let connecting = tokio::spawn(connect("ws://a.example/").over(near));
+    for _ in 0..10 {
+        tokio::task::yield_now().await;
+    }
+    assert!(!accepting.is_finished());
+    tokio::time::advance(Duration::from_secs(4)).await;
+    for _ in 0..10 {
+        tokio::task::yield_now().await;
+    }
+    assert!(accepting.is_finished(), "the timeout holds");
+    let outcome = accepting.await.unwrap();
+    assert!(matches!(outcome, Err(AcceptError::Timeout(_))));
+    assert!(connecting.await.unwrap().is_err());
+}
+
 #[tokio::test]
 async fn a_check_is_not_asked_about_what_is_refused_anyway() {
     let (client, _) = open(

@@ -2,13 +2,20 @@
 
 use std::future::IntoFuture;
 use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::Response;
 use talkback::{AcceptError, accept};
-use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::io::{
+    AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex,
+};
+use tokio::task::{coop, yield_now};
+use tokio::time::{Instant, advance, sleep, timeout};
 
 use crate::support::{Read, Script, written};
 
@@ -82,4 +89,74 @@ async fn a_client_that_takes_no_answer_is_left() {
     let start = Instant::now();
     assert!(asking.await.unwrap().is_err());
     assert_eq!(start.elapsed().as_secs(), 2, "of virtual time");
+}
+
+/// A client whose request is refused, and that sends on and on: there is always something to read.
+struct Flood {
+    request: &'static [u8],
+    /// Whether tokio stops it now and then, as it does a TCP stream.
+    is_stopped: bool,
+    reads: Arc<AtomicUsize>,
+}
+
+impl AsyncRead for Flood {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.is_stopped {
+            ready!(coop::poll_proceed(cx)).made_progress();
+        }
+        let reads = self.reads.fetch_add(1, Ordering::Relaxed);
+        assert!(reads < 10_000, "other tasks do not run");
+        match std::mem::take(&mut self.request) {
+            [] => buffer.put_slice(&[b'x'; 1000]),
+            request => buffer.put_slice(request),
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Flood {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_sends_on_behind_its_refusal_is_left() {
+    for is_stopped in [true, false] {
+        let reads = Arc::<AtomicUsize>::default();
+        let flood = Flood {
+            request: b"GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+            is_stopped,
+            reads: Arc::clone(&reads),
+        };
+        let asking = tokio::spawn(accept(flood).into_future());
+        yield_now().await;
+        assert!(!asking.is_finished(), "it is waited for");
+        for _ in 0..3 {
+            reads.store(0, Ordering::Relaxed);
+            advance(Duration::from_secs(1)).await;
+            yield_now().await;
+        }
+        assert!(asking.is_finished(), "is_stopped: {is_stopped}");
+        assert!(matches!(
+            asking.await.unwrap(),
+            Err(AcceptError::Refused(_))
+        ));
+    }
 }

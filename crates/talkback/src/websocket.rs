@@ -134,10 +134,6 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
         self
     }
 
-    pub(crate) fn limits(&self) -> &Limits {
-        self.connection.limits()
-    }
-
     /// The subprotocol that both ends agreed on, if any (RFC 6455 §1.9).
     #[doc(alias = "protocol")]
     pub fn subprotocol(&self) -> Option<&str> {

@@ -45,14 +45,13 @@ impl WebSocketChannel {
     {
         let shared = Shared::new(send, recv);
         let channel = Self::new(&shared);
-        let close_timeout = socket.limits().time_to_close();
         let port = Port::new(shared);
         let response = Socket::take_response(&mut socket);
         port.opened(Socket::subprotocol(&socket), response);
         match socket.reported_end() {
             // Nothing is left to be driven.
             Some(info) => port.ended_before(info.clone()),
-            None => spawn(std::future::ready(Ok(socket)), port, close_timeout),
+            None => runtime::spawn(pump::pump(socket, port)),
         }
         channel
     }

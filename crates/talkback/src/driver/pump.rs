@@ -49,14 +49,19 @@ where
             }
             let response = socket.take_response();
             port.opened(socket.subprotocol(), response);
-            let mut pump = Pump {
-                socket,
-                port: &port,
-            };
-            let info = poll_fn(|cx| pump.poll(cx)).await;
-            port.ended(info, pump.socket.send_progress());
+            pump(socket, port).await;
         }
     }
+}
+
+/// Pumps a connection of which the channel knows that it is open, until its end.
+pub(crate) async fn pump<S: Socket>(socket: S, port: Port) {
+    let mut pump = Pump {
+        socket,
+        port: &port,
+    };
+    let info = poll_fn(|cx| pump.poll(cx)).await;
+    port.ended(info, pump.socket.send_progress());
 }
 
 /// Whether a channel that is not open yet is to be given up.

@@ -409,3 +409,14 @@ async fn a_driver_whose_runtime_is_gone_ends_the_channel() {
     let info = channel.close().await.unwrap();
     assert_eq!(info.code, CloseCode::ABNORMAL);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_socket_that_becomes_a_channel_opens_once() {
+    let (channel, _server) = channel(1024);
+    let snapshots = channel.subscribe();
+    snapshots.latest();
+    snapshots.on_change(|| panic!("it was open from the beginning"));
+    settle().await;
+    assert!(!snapshots.has_changed());
+    drop(snapshots);
+}

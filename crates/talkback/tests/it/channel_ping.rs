@@ -120,3 +120,16 @@ async fn a_channel_keeps_the_response_and_a_servers_end_has_none() {
     let (sender, receiver) = channel.split();
     assert!(sender.response().is_some() && receiver.response().is_some());
 }
+
+#[tokio::test]
+async fn a_channel_over_a_socket_that_is_open_keeps_the_response() {
+    let (near, far) = duplex(1024);
+    let connecting = talkback::connect("ws://a.example/").over(near);
+    let (client, server) = tokio::join!(connecting, talkback::accept(far));
+    let channel = WebSocketChannel::from(client.unwrap());
+    assert_eq!(channel.response().unwrap().status(), 101);
+    let mut server = server.unwrap();
+    channel.try_send("through").unwrap();
+    assert_eq!(server.recv().await.unwrap(), Some("through".into()));
+    assert_eq!(channel.response().unwrap().status(), 101);
+}

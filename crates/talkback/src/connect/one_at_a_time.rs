@@ -1,9 +1,10 @@
 //! One opening handshake at a time for an address, for those who ask for it (RFC 6455 §4.1).
 
+use std::collections::HashSet;
 use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::task::{Poll, Waker};
+use std::task::{Context, Poll, Waker};
 
 /// The connect queue: those who open connections, and those who wait for them, in order.
 static QUEUE: Mutex<Queue> = Mutex::new(Queue {
@@ -35,20 +36,7 @@ pub(crate) struct Place {
 /// A dropped call has left the queue.
 pub(crate) async fn wait(addresses: Vec<SocketAddr>) -> Place {
     let place = Place::take(addresses);
-    poll_fn(|cx| {
-        let mut queue = queue();
-        let all = &mut queue.places;
-        let index = all.iter().position(|queued| queued.id == place.id);
-        let (before, rest) = all.split_at_mut(index.expect("it is there until it is dropped"));
-        let own = &mut rest[0];
-        let is_shared = |other: &Queued| other.addresses.iter().any(|a| own.addresses.contains(a));
-        if !before.iter().any(is_shared) {
-            return Poll::Ready(());
-        }
-        own.waker = Some(cx.waker().clone());
-        Poll::Pending
-    })
-    .await;
+    poll_fn(|cx| place.poll(cx)).await;
     place
 }
 
@@ -65,17 +53,54 @@ impl Place {
         });
         Self { id }
     }
+
+    /// Ready once it is this one's turn.
+    fn poll(&self, cx: &Context<'_>) -> Poll<()> {
+        let mut queue = queue();
+        let index = queue.index(self.id);
+        let (before, rest) = queue.places.split_at_mut(index);
+        let own = &mut rest[0];
+        let is_shared = |other: &Queued| other.addresses.iter().any(|a| own.addresses.contains(a));
+        if !before.iter().any(is_shared) {
+            return Poll::Ready(());
+        }
+        let before = own.waker.replace(cx.waker().clone());
+        // A waker is foreign code, also where it is dropped.
+        drop(queue);
+        drop(before);
+        Poll::Pending
+    }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
         let mut queue = queue();
-        queue.places.retain(|queued| queued.id != self.id);
-        let waiting = queue.places.iter_mut();
-        let wakers: Vec<_> = waiting.filter_map(|queued| queued.waker.take()).collect();
-        // A waker is foreign code.
+        let index = queue.index(self.id);
+        let own = queue.places.remove(index);
+        let wakers = queue.take_wakers();
         drop(queue);
+        drop(own);
         wakers.into_iter().for_each(Waker::wake);
+    }
+}
+
+impl Queue {
+    fn index(&self, id: u64) -> usize {
+        let index = self.places.binary_search_by_key(&id, |queued| queued.id);
+        index.expect("it is there until it is dropped")
+    }
+
+    /// The wakers of those whose turn it is: all of them would be too many, where many wait.
+    fn take_wakers(&mut self) -> Vec<Waker> {
+        let mut taken = HashSet::<SocketAddr>::new();
+        let mut wakers = Vec::new();
+        for queued in &mut self.places {
+            if queued.addresses.iter().all(|a| !taken.contains(a)) {
+                wakers.extend(queued.waker.take());
+            }
+            taken.extend(&queued.addresses);
+        }
+        wakers
     }
 }
 
@@ -85,6 +110,10 @@ fn queue() -> MutexGuard<'static, Queue> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::Wake;
+
     use futures_util::FutureExt;
 
     use super::*;
@@ -116,5 +145,47 @@ mod tests {
         assert!((&mut third).now_or_never().is_none());
         drop((first, second));
         third.await;
+    }
+
+    /// Counts how often it is woken, and looks at the queue when it is dropped, as a task may do that
+    /// holds a place.
+    #[derive(Default)]
+    struct Woken(AtomicUsize);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    impl Drop for Woken {
+        fn drop(&mut self) {
+            drop(queue());
+        }
+    }
+
+    #[test]
+    fn c02_only_whose_turn_it_is_is_woken() {
+        let wait = || Box::pin(wait(addresses(&["192.0.2.5:80"])));
+        let mut first = wait();
+        let mut waiting = [wait(), wait(), wait()];
+        let woken = [(); 3].map(|()| Arc::<Woken>::default());
+        let place = (&mut first).now_or_never().unwrap();
+        for (waiting, woken) in waiting.iter_mut().zip(&woken) {
+            let (one, other) = (
+                Waker::from(Arc::new(Woken::default())),
+                Waker::from(woken.clone()),
+            );
+            for waker in [one, other] {
+                let mut cx = Context::from_waker(&waker);
+                assert!(waiting.as_mut().poll(&mut cx).is_pending());
+            }
+        }
+        drop(place);
+        let woken = woken
+            .each_ref()
+            .map(|woken| woken.0.load(Ordering::Relaxed));
+        assert_eq!(woken, [1, 0, 0]);
+        drop(waiting);
     }
 }

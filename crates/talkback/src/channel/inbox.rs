@@ -82,14 +82,16 @@ impl Inbox {
         }
     }
 
-    /// Changes what becomes of messages that arrive; what waits is thrown away.
-    pub(crate) fn set_reading(&mut self, reading: Reading) {
+    /// Changes what becomes of messages that arrive; what waits is thrown away. Returns the waker of
+    /// whoever read, to be dropped outside of the lock.
+    pub(crate) fn set_reading(&mut self, reading: Reading) -> Option<Waker> {
         self.reading = reading;
-        self.receiver = None;
+        self.take_receiver()
     }
 
-    pub(crate) fn set_receiver(&mut self, cx: &Context<'_>) {
-        self.receiver = Some(cx.waker().clone());
+    /// Sets who is woken for a message; returns who was before, to be dropped outside of the lock.
+    pub(crate) fn set_receiver(&mut self, cx: &Context<'_>) -> Option<Waker> {
+        self.receiver.replace(cx.waker().clone())
     }
 
     pub(crate) fn take_receiver(&mut self) -> Option<Waker> {

@@ -155,19 +155,21 @@ impl Outbox {
         self.in_flight.push_back(batch);
     }
 
-    /// Throws away what is queued; it counts as sent, and as lost.
-    pub(crate) fn discard_queue(&mut self) {
+    /// Takes out what is queued, to be dropped outside of the lock, as its memory may belong to foreign
+    /// code; it counts as sent, and as lost.
+    pub(crate) fn discard_queue(&mut self) -> Queue {
         if self.has_messages() {
             self.lose_in_flight();
             self.taken += self.queue.len() as u64;
-            self.queue.clear();
         }
+        self.queue.take()
     }
 
-    /// The socket is gone, and with it what it held.
-    pub(crate) fn end(&mut self) {
-        self.discard_queue();
+    /// The socket is gone, and with it what it held. What is queued is returned, as by
+    /// [`discard_queue`](Self::discard_queue).
+    pub(crate) fn end(&mut self) -> Queue {
         self.socket_bytes = 0;
+        self.discard_queue()
     }
 
     /// How many messages were ever queued.

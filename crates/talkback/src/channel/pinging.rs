@@ -30,7 +30,9 @@ mod native {
 
     impl Drop for Waiter<'_> {
         fn drop(&mut self) {
-            self.shared.lock().pings.remove(self.key);
+            let payload = self.shared.lock().pings.remove(self.key);
+            // Its memory may belong to foreign code, which does not run under the lock.
+            drop(payload);
         }
     }
 

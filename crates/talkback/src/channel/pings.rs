@@ -69,14 +69,14 @@ impl Pings {
         waiting.find(|ping| ping.key == key)?.answered_after
     }
 
-    /// Nobody waits for this one any more: it is not sent if it still can be helped.
-    pub(crate) fn remove(&mut self, key: u64) {
-        if let Some(at) = self.waiting.iter().position(|ping| ping.key == key) {
-            if at >= self.waiting.len() - self.queued {
-                self.queued -= 1;
-            }
-            self.waiting.remove(at);
+    /// Nobody waits for this one any more: it is not sent if it still can be helped. Returns its
+    /// payload, to be dropped outside of the lock.
+    pub(crate) fn remove(&mut self, key: u64) -> Option<Bytes> {
+        let at = self.waiting.iter().position(|ping| ping.key == key)?;
+        if at >= self.waiting.len() - self.queued {
+            self.queued -= 1;
         }
+        Some(self.waiting.remove(at)?.payload)
     }
 }
 

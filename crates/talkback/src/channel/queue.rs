@@ -92,8 +92,10 @@ impl Queue {
         self.messages.back().map(|(message, _)| message)
     }
 
-    pub(crate) fn clear(&mut self) {
-        *self = Self::new(self.limits);
+    /// Takes all messages out.
+    pub(crate) fn take(&mut self) -> Self {
+        let empty = Self::new(self.limits);
+        std::mem::replace(self, empty)
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -139,7 +141,7 @@ mod tests {
                 queue.push("x".into(), Compression::Auto);
             }
             assert_eq!(queue.len(), count, "{limits:?}");
-            queue.clear();
+            queue.take();
             assert_eq!(queue.limits, limits);
         }
     }

@@ -35,9 +35,7 @@ impl Receiver {
 
     /// Changes what becomes of messages that arrive; those that wait are thrown away.
     pub(crate) fn set_reading(&self, reading: Reading) {
-        let mut state = self.handle.lock();
-        state.inbox.set_reading(reading);
-        state.wake_driver();
+        self.handle.lock().set_reading(reading);
     }
 }
 
@@ -49,7 +47,7 @@ impl Handle {
             return Poll::Ready(Some(Ok(message)));
         }
         if !state.lifecycle.is_ended() {
-            state.inbox.set_receiver(cx);
+            state.set_receiver(cx);
             return Poll::Pending;
         }
         Poll::Ready(state.lifecycle.read_error().map(Err))

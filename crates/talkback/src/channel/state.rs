@@ -2,7 +2,8 @@
 //!
 //! It is three things: the [`Outbox`], what waits to go out; the [`Inbox`], what has come in; and the
 //! [`Lifecycle`], how far the connection has come and how it ended. Handles and driver meet here, and
-//! nobody holds the lock while foreign code runs: wakers and callbacks are called after it is released.
+//! nobody holds the lock while foreign code runs: wakers and callbacks are called after it is released,
+//! and dropped then, as messages are.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -12,7 +13,7 @@ use std::task::{Context, Waker};
 
 use talkback_proto::{CloseFrame, CloseInfo};
 
-use crate::channel::inbox::Inbox;
+use crate::channel::inbox::{Inbox, Reading};
 use crate::channel::lifecycle::{ChannelState, Lifecycle};
 use crate::channel::outbox::Outbox;
 #[cfg(not(browser))]
@@ -48,6 +49,8 @@ pub(crate) struct State {
 pub(crate) struct Locked<'a> {
     state: Option<MutexGuard<'a, State>>,
     wake: VecDeque<Waker>,
+    /// What is dropped after the lock, too: a waker may hold a task, and that anything.
+    spent: Vec<Waker>,
 }
 
 /// Shows no message: one may be a secret.
@@ -111,6 +114,7 @@ impl Shared {
         Locked {
             state: Some(state),
             wake: VecDeque::new(),
+            spent: Vec::new(),
         }
     }
 }
@@ -137,6 +141,25 @@ impl Locked<'_> {
         self.wake.extend(receiver);
         self.wake.extend(wakers);
         self.wake.extend(calls);
+    }
+
+    /// Has a future woken at the next change of this kind.
+    pub(crate) fn wait(&mut self, key: &mut WaitKey, what: WaitFor, cx: &Context<'_>) {
+        let before = self.waits.register(&mut key.key, what, cx);
+        self.spent.extend(before);
+    }
+
+    /// Has whoever reads woken when there is something to read.
+    pub(crate) fn set_receiver(&mut self, cx: &Context<'_>) {
+        let before = self.inbox.set_receiver(cx);
+        self.spent.extend(before);
+    }
+
+    /// Changes what becomes of messages that arrive; those that wait are thrown away.
+    pub(crate) fn set_reading(&mut self, reading: Reading) {
+        let receiver = self.inbox.set_reading(reading);
+        self.spent.extend(receiver);
+        self.wake_driver();
     }
 
     /// Begins to close, unless that has happened before.
@@ -226,11 +249,6 @@ impl State {
     pub(crate) fn forget_driver(&mut self) {
         self.driver = None;
     }
-
-    /// Has a future woken at the next change of this kind.
-    pub(crate) fn wait(&mut self, key: &mut WaitKey, what: WaitFor, cx: &Context<'_>) {
-        self.waits.register(&mut key.key, what, cx);
-    }
 }
 
 /// A future's place among those who wait; given up when it is dropped.
@@ -249,7 +267,78 @@ impl WaitKey {
 impl Drop for WaitKey {
     fn drop(&mut self) {
         if let Some(key) = self.key {
-            self.shared.lock().waits.remove(key);
+            let wakers = self.shared.lock().waits.remove(key);
+            // Not under the lock.
+            drop(wakers);
+        }
+    }
+}
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    use std::future::Future;
+    use std::task::Wake;
+
+    use bytes::Bytes;
+    use talkback_proto::Message;
+
+    use super::*;
+    use crate::channel::handle::Handle;
+    use crate::channel::receiver::Receiver;
+    use crate::channel::waiting::Closing;
+    use crate::driver::port::Port;
+
+    /// Foreign code that uses the channel when it is dropped: a task with its handles, or memory that is
+    /// given back. Under the lock it would wait for ever.
+    struct Foreign(Arc<Shared>);
+
+    impl Drop for Foreign {
+        fn drop(&mut self) {
+            self.0.lock();
+        }
+    }
+
+    impl Wake for Foreign {
+        fn wake(self: std::sync::Arc<Self>) {}
+    }
+
+    impl AsRef<[u8]> for Foreign {
+        fn as_ref(&self) -> &[u8] {
+            b"foreign"
+        }
+    }
+
+    fn waker(shared: &Arc<Shared>) -> Waker {
+        Waker::from(std::sync::Arc::new(Foreign(Arc::clone(shared))))
+    }
+
+    #[test]
+    fn the_waker_of_a_task_that_is_gone_is_not_dropped_under_the_lock() {
+        let shared = Shared::with_defaults();
+        let mut closing = Closing::new(Arc::clone(&shared));
+        let receiver = Receiver::new(Handle::new(Arc::clone(&shared)));
+        for _ in 0..2 {
+            let waker = waker(&shared);
+            let mut cx = Context::from_waker(&waker);
+            assert!(std::pin::Pin::new(&mut closing).poll(&mut cx).is_pending());
+            assert!(receiver.handle().poll_recv(&cx).is_pending());
+        }
+        drop((closing, receiver));
+    }
+
+    #[test]
+    fn a_message_that_is_lost_is_not_dropped_under_the_lock() {
+        let shared = Shared::with_defaults();
+        let handle = Handle::new(Arc::clone(&shared));
+        let lost = || Bytes::from_owner(Foreign(Arc::clone(&shared)));
+        handle.try_send(Message::Binary(lost())).unwrap();
+        let port = Port::new(Arc::clone(&shared));
+        drop(port);
+        #[cfg(not(browser))]
+        {
+            let key = shared.lock().pings.push(lost(), crate::timer::now());
+            let payload = shared.lock().pings.remove(key);
+            drop(payload);
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The futures that wait for a change of a channel.
 
+use std::mem;
 use std::task::{Context, Waker};
 
 /// The wakers of futures that wait, in the order in which they came, each under a key that it keeps
@@ -23,25 +24,31 @@ pub(crate) enum WaitFor {
 }
 
 impl WaitList {
-    /// Registers a future's waker under its key, which is made at the first time.
-    pub(crate) fn register(&mut self, key: &mut Option<u64>, what: WaitFor, cx: &Context<'_>) {
+    /// Registers a future's waker under its key, which is made at the first time; returns the waker of
+    /// another task that it has waited in, to be dropped outside of the lock.
+    pub(crate) fn register(
+        &mut self,
+        key: &mut Option<u64>,
+        what: WaitFor,
+        cx: &Context<'_>,
+    ) -> Option<Waker> {
         let key = *key.get_or_insert_with(|| {
             self.next_key += 1;
             self.next_key
         });
-        self.waiters(what).register(key, cx);
+        self.waiters(what).register(key, cx)
     }
 
-    /// Forgets a future that does not wait any more.
-    pub(crate) fn remove(&mut self, key: u64) {
-        self.changes.remove(key);
-        self.sends.remove(key);
+    /// Forgets a future that does not wait any more; returns its wakers, to be dropped outside of the
+    /// lock.
+    pub(crate) fn remove(&mut self, key: u64) -> [Option<Waker>; 2] {
+        [self.changes.remove(key), self.sends.remove(key)]
     }
 
     /// Takes out all who wait for this, in the order in which they came, to be woken outside of the
     /// lock.
     pub(crate) fn take(&mut self, what: WaitFor) -> impl Iterator<Item = Waker> + use<> {
-        let waiters = std::mem::take(&mut self.waiters(what).0);
+        let waiters = mem::take(&mut self.waiters(what).0);
         waiters.into_iter().map(|(_, waker)| waker)
     }
 
@@ -58,17 +65,20 @@ impl WaitList {
 struct Waiters(Vec<(u64, Waker)>);
 
 impl Waiters {
-    fn register(&mut self, key: u64, cx: &Context<'_>) {
+    fn register(&mut self, key: u64, cx: &Context<'_>) -> Option<Waker> {
         match self.find(key) {
-            Ok(index) => self.0[index].1.clone_from(cx.waker()),
-            Err(index) => self.0.insert(index, (key, cx.waker().clone())),
+            Ok(index) if self.0[index].1.will_wake(cx.waker()) => None,
+            Ok(index) => Some(mem::replace(&mut self.0[index].1, cx.waker().clone())),
+            Err(index) => {
+                self.0.insert(index, (key, cx.waker().clone()));
+                None
+            }
         }
     }
 
-    fn remove(&mut self, key: u64) {
-        if let Ok(index) = self.find(key) {
-            self.0.remove(index);
-        }
+    fn remove(&mut self, key: u64) -> Option<Waker> {
+        let index = self.find(key).ok()?;
+        Some(self.0.remove(index).1)
     }
 
     fn find(&self, key: u64) -> Result<usize, usize> {

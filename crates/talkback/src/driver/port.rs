@@ -116,6 +116,8 @@ impl Port {
 
     /// Tells how far what was taken has got, and says what is wanted now.
     pub(crate) fn report(&self, progress: SendProgress, takes: Takes) -> Wanted {
+        // Dropped after the lock.
+        let _lost;
         let mut state = self.shared.lock();
         let written = state.outbox.written();
         state.outbox.report(progress);
@@ -127,7 +129,7 @@ impl Port {
             && state.lifecycle.stop_sending(peer_close)
         {
             // What is queued cannot be sent any more.
-            state.outbox.discard_queue();
+            _lost = state.outbox.discard_queue();
             state.wake_senders();
             state.wake_observers();
         }
@@ -178,12 +180,14 @@ impl Port {
 
     /// What is still queued is lost, and everyone learns it.
     fn end(&self, end: impl FnOnce(&mut State)) {
+        // Dropped after the lock.
+        let _lost;
         let mut state = self.shared.lock();
         if state.lifecycle.is_ended() {
             return;
         }
         end(&mut state);
-        state.outbox.end();
+        _lost = state.outbox.end();
         state.forget_driver();
         state.wake_senders();
         state.wake_observers();

@@ -1,7 +1,8 @@
 //! Bytes to `http` types and back: the heads of HTTP/1.1 messages (RFC 7230 §3).
 
 use http::header::{
-    CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING, UPGRADE,
+    AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, HeaderMap, HeaderName, HeaderValue,
+    PROXY_AUTHORIZATION, SET_COOKIE, TRANSFER_ENCODING, UPGRADE,
 };
 use http::{Method, Request, Response, StatusCode, Uri, Version};
 use httparse::{EMPTY_HEADER, Status};
@@ -12,6 +13,9 @@ use super::refusal::Refusal;
 
 /// How a request with the method HEAD begins.
 const HEAD_METHOD: &[u8] = b"HEAD ";
+
+/// Headers whose values are secrets, and not shown where a head is printed.
+const SECRETS: [HeaderName; 4] = [AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE, SET_COOKIE];
 
 /// How large the head of an HTTP message may be.
 ///
@@ -370,11 +374,17 @@ fn header_map(parsed: &[httparse::Header<'_>]) -> Result<HeaderMap, HeadError> {
     for header in parsed {
         let name = HeaderName::from_bytes(header.name.as_bytes()).map_err(|_| HeadError::Header)?;
         let value = HeaderValue::from_bytes(header.value).map_err(|_| HeadError::Header)?;
+        let value = marked(&name, value);
         headers
             .try_append(name, value)
             .map_err(|_| HeadError::Header)?;
     }
     Ok(headers)
+}
+
+fn marked(name: &HeaderName, mut value: HeaderValue) -> HeaderValue {
+    value.set_sensitive(SECRETS.contains(name));
+    value
 }
 
 fn status_line(status: StatusCode) -> String {

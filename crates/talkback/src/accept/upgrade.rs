@@ -13,7 +13,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use http::header::{CONNECTION, HeaderValue, UPGRADE};
+use http::header::{AUTHORIZATION, CONNECTION, COOKIE, HeaderValue, PROXY_AUTHORIZATION, UPGRADE};
 use http::{Request, Response, StatusCode};
 use hyper::upgrade::OnUpgrade;
 use talkback_proto::handshake::{DeflatePolicy, OriginPolicy, Refusal, ServerHandshake};
@@ -76,6 +76,12 @@ fn head<B>(request: &Request<B>) -> Request<()> {
     *head.uri_mut() = request.uri().clone();
     *head.version_mut() = request.version();
     *head.headers_mut() = request.headers().clone();
+    for (name, value) in head.headers_mut() {
+        // As `accept` marks them: they are not shown where the head is printed.
+        if [AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE].contains(name) {
+            value.set_sensitive(true);
+        }
+    }
     *head.extensions_mut() = request.extensions().clone();
     head
 }

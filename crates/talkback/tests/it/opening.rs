@@ -50,6 +50,29 @@ async fn the_server_keeps_the_request_and_the_client_the_response() {
 }
 
 #[tokio::test]
+async fn v12_what_is_kept_shows_no_secret() {
+    let (near, far) = duplex(4096);
+    let connecting = connect("ws://a.example/")
+        .header("Authorization", "Bearer hunter2")
+        .header("Proxy-Authorization", "hunter2")
+        .header("Cookie", "id=hunter2")
+        .header("X-Name", "shown");
+    let accepting = accept(far).check(async |request| {
+        assert!(!format!("{request:?}").contains("hunter2"));
+        let cookie = "id=hunter2".parse().unwrap();
+        Ok(talkback::Approval::default().header(http::header::SET_COOKIE, cookie))
+    });
+    let (client, server) = tokio::join!(connecting.over(near), accepting);
+    let (client, server) = (client.unwrap(), server.unwrap());
+    let shown = format!("{:?} {:?}", server.request(), client.response());
+    assert!(
+        shown.contains("shown") && !shown.contains("hunter2"),
+        "{shown}"
+    );
+    assert_eq!(server.request().headers()["cookie"], "id=hunter2");
+}
+
+#[tokio::test]
 async fn a_socket_that_was_handed_over_has_neither() {
     let (near, _far) = duplex(1);
     let socket = WebSocket::from_upgraded(near, Role::Server);

@@ -154,6 +154,7 @@ async fn the_request_and_the_peer_are_kept() {
     for (server, (options, told)) in SERVERS.into_iter().zip(options) {
         let (address, mut outcomes) = server.start(options).await;
         let connecting = connect(format!("ws://{address}/?room=7")).header("X-Name", "a");
+        let connecting = connecting.header("Cookie", "id=hunter2");
         let client = connecting.await.unwrap();
         let mut socket = outcomes.recv().await.unwrap().unwrap();
         let local = client.transport().unwrap().local_addr().unwrap();
@@ -161,6 +162,8 @@ async fn the_request_and_the_peer_are_kept() {
         let request = socket.take_request();
         assert_eq!(request.uri().query(), Some("room=7"), "{server:?}");
         assert_eq!(request.headers()["x-name"], "a", "{server:?}");
+        assert_eq!(request.headers()["cookie"], "id=hunter2", "{server:?}");
+        assert!(!format!("{request:?}").contains("hunter2"), "{server:?}");
         assert!(socket.request().headers().is_empty(), "{server:?}");
     }
 }

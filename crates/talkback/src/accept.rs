@@ -99,7 +99,8 @@ impl<T> Accept<T> {
     ///
     /// It answers with nothing, `Ok(())`, or with an [`Approval`], which chooses the subprotocol and adds
     /// headers to the 101; or with a [`Refusal`], which the client is answered with. The time that it takes
-    /// counts into the [`timeout`](Self::timeout), and then it is dropped.
+    /// counts into the [`timeout`](Self::timeout), and then it is dropped. It is asked once, so that it may
+    /// move what it holds: a handle of the database, say.
     ///
     /// ```no_run
     /// # async fn user_of(token: Option<&http::HeaderValue>) -> Option<String> { None }
@@ -117,10 +118,7 @@ impl<T> Accept<T> {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn check<F, A>(
-        mut self,
-        check: impl Fn(Arc<Request<()>>) -> F + Send + Sync + 'static,
-    ) -> Self
+    pub fn check<F, A>(mut self, check: impl FnOnce(Arc<Request<()>>) -> F + Send + 'static) -> Self
     where
         F: Future<Output = Result<A, Refusal>> + Send + 'static,
         A: Into<Approval> + 'static,
@@ -138,7 +136,7 @@ impl<T> Accept<T> {
     /// Each 64 KiB of the answer may take as long as [`timeout`](Self::timeout) says.
     pub fn otherwise(
         mut self,
-        answer: impl Fn(&Request<()>) -> Response<Bytes> + Send + Sync + 'static,
+        answer: impl FnOnce(&Request<()>) -> Response<Bytes> + Send + 'static,
     ) -> Self {
         self.options.otherwise = Some(Box::new(answer));
         self

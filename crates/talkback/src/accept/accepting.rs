@@ -156,7 +156,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Accepting<T> {
     /// else to be written.
     fn poll_opening(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), AcceptError>> {
         let stream = self.stream.as_mut().expect(OVER);
-        let options = &self.options;
+        let options = &mut self.options;
         loop {
             self.step = match &mut self.step {
                 Step::Reading(reader) => {
@@ -181,7 +181,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Accepting<T> {
 impl Options {
     /// What a request's head leads to.
     fn handle_head(
-        &self,
+        &mut self,
         head: Result<BytesMut, ReadHeadError>,
         reader: &HeadReader,
     ) -> Result<Step, AcceptError> {
@@ -194,10 +194,10 @@ impl Options {
             Ok(request) => request,
             Err(error) => return Ok(Step::refuse(&reader.refusal(error))),
         };
-        if let Some(otherwise) = &self.otherwise
-            && !request.headers().contains_key(UPGRADE)
+        if !request.headers().contains_key(UPGRADE)
             // An opening handshake whose `Upgrade` a proxy took away is told so.
             && !request.headers().contains_key(SEC_WEBSOCKET_KEY)
+            && let Some(otherwise) = self.otherwise.take()
         {
             return Ok(match check_host(&request) {
                 Ok(()) => Step::ordinary(otherwise(&request), self.timeout),
@@ -208,7 +208,11 @@ impl Options {
         Ok(step.unwrap_or_else(|refusal| Step::refuse(&refusal)))
     }
 
-    fn handle_request(&self, request: Request<()>, leftover: BytesMut) -> Result<Step, Refusal> {
+    fn handle_request(
+        &mut self,
+        request: Request<()>,
+        leftover: BytesMut,
+    ) -> Result<Step, Refusal> {
         let handshake = ServerHandshake::read(&request)?;
         self.origin_policy.check(&handshake)?;
         let mut asked = Asked {
@@ -216,7 +220,7 @@ impl Options {
             request: Arc::new(request),
             leftover,
         };
-        match &self.check {
+        match self.check.take() {
             Some(check) => {
                 let approving = check(Arc::clone(&asked.request));
                 Ok(Step::Checking(approving, Box::new(asked)))

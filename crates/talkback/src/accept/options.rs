@@ -14,8 +14,8 @@ use talkback_proto::handshake::{DeflatePolicy, HeadLimits, OriginPolicy, Refusal
 use crate::accept::approval::Approval;
 
 pub(super) type Approving = Pin<Box<dyn Future<Output = Result<Approval, Refusal>> + Send>>;
-pub(super) type Check = dyn Fn(Arc<Request<()>>) -> Approving + Send + Sync;
-pub(super) type Otherwise = dyn Fn(&Request<()>) -> Response<Bytes> + Send + Sync;
+pub(super) type Check = dyn FnOnce(Arc<Request<()>>) -> Approving + Send;
+pub(super) type Otherwise = dyn FnOnce(&Request<()>) -> Response<Bytes> + Send;
 
 /// What a server wants of an opening handshake.
 pub(super) struct Options {

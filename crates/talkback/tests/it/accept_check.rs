@@ -49,14 +49,12 @@ async fn l30_a_check_may_wait_for_others_and_choose_the_subprotocol() {
         answering.send("v1".to_owned()).unwrap();
     });
     let (client, server) = open(offering(&["v2", "v1"]), |accepting| {
-        accepting.subprotocols(["v2"]).check(move |request| {
-            let asking = asking.clone();
-            async move {
-                let (answering, answered) = oneshot::channel();
-                let path = request.uri().path().to_owned();
-                asking.send((path, answering)).await.unwrap();
-                Ok(Approval::default().subprotocol(answered.await.unwrap()))
-            }
+        // What it holds, it may move on: it is asked once.
+        accepting.subprotocols(["v2"]).check(|request| async move {
+            let (answering, answered) = oneshot::channel();
+            let path = request.uri().path().to_owned();
+            asking.send((path, answering)).await.unwrap();
+            Ok(Approval::default().subprotocol(answered.await.unwrap()))
         })
     })
     .await;

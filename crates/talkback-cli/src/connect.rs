@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use talkback::{Connect, ConnectError, HandshakeError, Keepalive, Transport, WebSocket, WsUrl};
+use talkback::{Connect, ConnectError, Keepalive, Transport, WebSocket, WsUrl};
 use talkback_terminal::explain;
 use talkback_terminal::show::escaped;
 use talkback_terminal::signals::Signals;
@@ -101,8 +101,7 @@ fn parse_header(text: &str) -> Result<(&str, &str), Failure> {
 
 /// The failure of a connect; if verbose, with the beginning of the server's answer above it.
 fn refused(error: &ConnectError, verbose: bool) -> Failure {
-    if let ConnectError::Handshake { error, .. } = error
-        && let HandshakeError::Status(refused) = error
+    if let Some(refused) = error.refused()
         && verbose
     {
         for line in String::from_utf8_lossy(&refused.body).lines() {

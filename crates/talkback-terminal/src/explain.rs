@@ -3,7 +3,7 @@
 use std::io;
 
 use talkback::http::header::CONTENT_TYPE;
-use talkback::{CloseInfo, ConnectError, HandshakeError, Refused};
+use talkback::{CloseInfo, ConnectError, Refused};
 
 use crate::show::escaped;
 
@@ -23,14 +23,10 @@ pub fn connect_error(error: &ConnectError) -> String {
                  Start one with `talkback echo`."
             )
         }
-        ConnectError::Handshake {
-            error: HandshakeError::Status(refused),
-            ..
-        } => match first_line(refused) {
+        error => match error.refused().and_then(first_line) {
             Some(line) => format!("{error}. Its answer: {line}"),
             None => error.to_string(),
         },
-        error => error.to_string(),
     };
     escaped(&without_numbers(&text))
 }
@@ -83,6 +79,7 @@ pub fn without_numbers(text: &str) -> String {
 mod tests {
     use std::sync::Arc;
 
+    use talkback::HandshakeError;
     use talkback::http::Response;
 
     use super::*;

@@ -13,7 +13,7 @@ use std::time::Duration;
 use http::StatusCode;
 #[cfg(not(browser))]
 use talkback_proto::handshake::Refusal;
-use talkback_proto::handshake::{HandshakeError, UrlError};
+use talkback_proto::handshake::{HandshakeError, Refused, UrlError};
 use talkback_proto::{CloseFrameError, CloseInfo, Initiator};
 
 use crate::error::send::SendError;
@@ -159,6 +159,33 @@ pub enum ConnectError {
         /// What was being done.
         stage: Stage,
     },
+}
+
+impl ConnectError {
+    /// The server's answer, if it refused with a status: 401, 404, or a redirect.
+    ///
+    /// ```no_run
+    /// # #[cfg(not(target_family = "wasm"))]
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// if let Err(error) = talkback::connect("wss://api.example/").await {
+    ///     match error.refused() {
+    ///         Some(refused) if refused.status == 401 => println!("log in first"),
+    ///         Some(refused) => println!("{}: {:?}", refused.status, refused.body),
+    ///         None => println!("{error}"),
+    ///     }
+    /// }
+    /// # }
+    /// ```
+    pub fn refused(&self) -> Option<&Refused> {
+        match self {
+            Self::Handshake {
+                error: HandshakeError::Status(refused),
+                ..
+            } => Some(refused),
+            _ => None,
+        }
+    }
 }
 
 /// How far a connect has come.

@@ -135,8 +135,8 @@ pub use websocket::writer::MessageWriter;
 pub use {bytes, http};
 
 pub use talkback_proto::handshake::{
-    DeflateError, DeflateOffer, DeflatePolicy, HandshakeError, HeadLimits, OriginPolicy, Refusal,
-    Refused, UrlError, WsUrl, accept_key,
+    DeflateError, DeflateOffer, DeflatePolicy, HandshakeError, HeadError, HeadLimits, OriginPolicy,
+    Refusal, Refused, UrlError, WsUrl, accept_key,
 };
 pub use talkback_proto::{
     CloseCause, CloseCode, CloseFrame, CloseFrameError, CloseInfo, Compression, CompressionLevel,

@@ -3,7 +3,6 @@
 use std::io;
 
 use http::StatusCode;
-use talkback_proto::handshake::HandshakeError;
 
 use crate::error::ConnectError;
 
@@ -21,7 +20,7 @@ impl ConnectError {
     /// | the URL, a header, an option, a feature that is missing, what a browser refuses | no |
     ///
     /// Wait before the next try, and longer each time; a `Retry-After` is among the headers of
-    /// [`Refused`](crate::Refused).
+    /// what [`refused`](Self::refused) gives.
     ///
     /// ```
     /// # #[cfg(not(target_family = "wasm"))]
@@ -42,10 +41,7 @@ impl ConnectError {
             | Self::Browser { .. } => true,
             // What a check of TLS has found is invalid data; the rest is the transport's.
             Self::Tls { error, .. } => error.kind() != io::ErrorKind::InvalidData,
-            Self::Handshake { error, .. } => match error {
-                HandshakeError::Status(refused) => is_passing(refused.status),
-                _ => false,
-            },
+            Self::Handshake { .. } => self.refused().is_some_and(|it| is_passing(it.status)),
             Self::Url(_)
             | Self::NoTls { .. }
             | Self::TlsOption { .. }
@@ -72,7 +68,7 @@ mod tests {
 
     use bytes::Bytes;
     use http::Response;
-    use talkback_proto::handshake::{HeadError, UrlError};
+    use talkback_proto::handshake::{HandshakeError, HeadError, UrlError};
 
     use super::*;
     use crate::error::Stage;

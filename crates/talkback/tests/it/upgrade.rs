@@ -14,8 +14,8 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use talkback::{
-    AcceptError, CloseCode, ConnectError, HandshakeError, Limits, OriginPolicy, Refused, Upgrade,
-    UpgradeBody, Upgraded, Upgrading, WebSocket, connect,
+    AcceptError, CloseCode, ConnectError, Limits, OriginPolicy, Refused, Upgrade, UpgradeBody,
+    Upgraded, Upgrading, WebSocket, connect,
 };
 use talkback_proto::Opcode;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, duplex};
@@ -105,14 +105,11 @@ const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: a.example\r\nUpgrade: websocket
     Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
     Sec-WebSocket-Version: 13\r\n\r\n";
 
-fn refused(error: ConnectError) -> Box<Refused> {
-    match error {
-        ConnectError::Handshake {
-            error: HandshakeError::Status(refused),
-            ..
-        } => refused,
-        error => panic!("{error}"),
-    }
+fn refused(error: ConnectError) -> Refused {
+    let Some(refused) = error.refused() else {
+        panic!("{error}");
+    };
+    refused.clone()
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::io::ErrorKind;
 use std::net::SocketAddr;
 
-use talkback::{Connect, ConnectError, HandshakeError, Refused, connect};
+use talkback::{Connect, ConnectError, Refused, connect};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -53,14 +53,11 @@ pub(crate) async fn answer(mut stream: TcpStream, response: impl AsRef<[u8]>) ->
     request
 }
 
-pub(crate) fn refused(error: ConnectError) -> Box<Refused> {
-    match error {
-        ConnectError::Handshake {
-            error: HandshakeError::Status(refused),
-            ..
-        } => refused,
-        error => panic!("{error}"),
-    }
+pub(crate) fn refused(error: ConnectError) -> Refused {
+    let Some(refused) = error.refused() else {
+        panic!("{error}");
+    };
+    refused.clone()
 }
 
 /// Holds that no connection waits to be accepted.

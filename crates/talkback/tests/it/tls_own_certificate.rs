@@ -66,6 +66,15 @@ async fn for_another_host_it_does_not_pass() {
 }
 
 #[tokio::test]
+async fn without_a_subject_alt_name_it_does_not_pass_and_the_error_says_so() {
+    let unnamed = Identity::self_signed_with("localhost", |params| {
+        params.subject_alt_names.clear();
+    });
+    let message = refusal(&unnamed.chain_pem, unnamed.server()).await;
+    assert_says(&message, ["not valid for", "subjectAltName=DNS:localhost"]);
+}
+
+#[tokio::test]
 async fn without_its_key_it_does_not_pass() {
     for own in [
         Identity::of_its_own_authority("localhost"),

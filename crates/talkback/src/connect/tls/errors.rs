@@ -69,6 +69,9 @@ fn advice_on_certificate(error: &CertificateError) -> &'static str {
         C::NotValidYet | C::NotValidYetContext { .. } => {
             "The server's certificate is not valid yet: set this machine's clock"
         }
+        C::NotValidForNameContext { presented, .. } if presented.is_empty() => {
+            "The server's certificate names its host in no subjectAltName, where alone clients look: have it issued with one, as `openssl req -x509 -addext subjectAltName=DNS:localhost` does"
+        }
         C::NotValidForName | C::NotValidForNameContext { .. } => {
             "The server's certificate is for another host: connect to the name that it was issued for"
         }

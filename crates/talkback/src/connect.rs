@@ -90,7 +90,8 @@ pub struct Connect {
 impl Connect {
     /// Offers a subprotocol, after those offered before (RFC 6455 §1.9): a token.
     ///
-    /// A server may choose none of them, and the connection opens without: look at `protocol()`.
+    /// A server may choose none of them, and the connection opens without: look at
+    /// [`subprotocol()`](WebSocketChannel::subprotocol).
     pub fn subprotocol(mut self, name: impl Into<String>) -> Self {
         self.options.subprotocols.push(name.into());
         self
@@ -185,7 +186,8 @@ impl Connect {
     /// Trusts these roots, in PEM, in place of the platform's.
     ///
     /// A server's own certificate may be one of them, as `openssl req -x509` makes it: it is accepted
-    /// where it is that very certificate, its name and dates fit, and the server holds its key.
+    /// where it is that very certificate, its name and dates fit, and the server holds its key. The name is the
+    /// one in subjectAltName: `-addext subjectAltName=DNS:localhost`.
     pub fn tls_roots(mut self, pem: impl Into<Vec<u8>>) -> Self {
         self.tls.roots_pem = Some(pem.into());
         self

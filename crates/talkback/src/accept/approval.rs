@@ -33,6 +33,13 @@ impl Approval {
     ///
     /// Those of the handshake, and those that tell of a body, which a 101 has not, are a mistake as an
     /// unknown subprotocol is.
+    ///
+    /// ```
+    /// use http::header::{HeaderValue, SET_COOKIE};
+    ///
+    /// let cookie = HeaderValue::from_static("seen=1");
+    /// let approval = talkback::Approval::default().header(SET_COOKIE, cookie);
+    /// ```
     #[must_use]
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.append(name, value);

@@ -32,6 +32,7 @@ impl Limits {
     /// pieces counts as any other. Where memory has 32-bit addresses,
     /// 2 GiB are the most.
     #[must_use]
+    #[doc(alias = "max_message_size")]
     pub const fn message_size_max(mut self, bytes: u64) -> Self {
         self.message_size_max = bytes;
         self
@@ -63,6 +64,7 @@ impl Limits {
     /// Sets how many bytes may wait to be written before sending waits; 64 KiB by default. The
     /// message in hand comes on top.
     #[must_use]
+    #[doc(alias = "max_write_buffer_size")]
     pub const fn write_buffer_max(mut self, bytes: usize) -> Self {
         self.write_buffer_max = bytes;
         self

@@ -40,6 +40,7 @@ const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// # Ok(())
 /// # }
 /// ```
+#[doc(alias = "accept_async")]
 pub fn accept<T>(stream: T) -> Accept<T> {
     Accept {
         stream,
@@ -118,6 +119,7 @@ impl<T> Accept<T> {
     /// # Ok(())
     /// # }
     /// ```
+    #[doc(alias = "accept_hdr_async")]
     pub fn check<F, A>(mut self, check: impl FnOnce(Arc<Request<()>>) -> F + Send + 'static) -> Self
     where
         F: Future<Output = Result<A, Refusal>> + Send + 'static,

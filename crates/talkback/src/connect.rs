@@ -49,6 +49,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// # Ok(())
 /// # }
 /// ```
+#[doc(alias = "connect_async")]
 pub fn connect(url: impl Into<String>) -> Connect {
     Connect {
         url: url.into(),
@@ -208,6 +209,7 @@ impl Connect {
     /// [`tls_roots`](Self::tls_roots).
     ///
     /// Any is any: expired, for another host, of X.509 version 1, with a key of 1,024 bits.
+    #[doc(alias = "danger_accept_invalid_certs")]
     pub fn danger_accept_any_certificate(mut self) -> Self {
         self.tls.trust = Trust::Anything;
         self

@@ -46,6 +46,7 @@ use crate::websocket::wakers::Wakers;
 /// Split it with `StreamExt::split` of futures-util to use the halves in two tasks.
 ///
 /// Dropping it cuts the transport; [`close`](Self::close) first to end in order.
+#[doc(alias = "WebSocketStream")]
 pub struct WebSocket<T> {
     /// `None` once the connection has ended.
     io: Option<T>,
@@ -91,6 +92,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
     /// # Ok(())
     /// # }
     /// ```
+    #[doc(alias = "from_raw_socket")]
+    #[doc(alias = "after_handshake")]
     pub fn from_upgraded(io: T, role: Role) -> Self {
         let limits = Limits::default();
         let connection = match role {

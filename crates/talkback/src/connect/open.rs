@@ -58,6 +58,7 @@ impl Connect {
     ///
     /// # Cancel safety
     /// A dropped call drops the stream.
+    #[doc(alias = "client_async")]
     pub async fn over<T>(self, stream: T) -> Result<WebSocket<Transport<T>>, ConnectError>
     where
         T: AsyncRead + AsyncWrite + Unpin,

@@ -13,6 +13,7 @@ use tokio::net::TcpStream;
 /// It is TCP, or what [`over`](crate::Connect::over) was given, with TLS on top if the URL asked for it.
 /// What it is made of is not part of the interface, so that proxies fit in.
 #[derive(Debug)]
+#[doc(alias = "MaybeTlsStream")]
 pub struct Transport<T = TcpStream>(Inner<T>);
 
 #[derive(Debug)]

@@ -173,17 +173,14 @@ impl Drop for Dropped {
 #[tokio::test(start_paused = true)]
 async fn a_check_that_takes_too_long_is_dropped_at_the_timeout() {
     let (dropping, dropped) = oneshot::channel();
-    let dropping = std::sync::Mutex::new(Some(Dropped(Some(dropping))));
+    let dropping = Dropped(Some(dropping));
     let began = Instant::now();
     let (client, server) = open(offering(&[]), |accepting| {
         let accepting = accepting.timeout(Duration::from_secs(3));
-        accepting.check(move |_| {
-            let noted = dropping.lock().unwrap().take();
-            async move {
-                sleep(Duration::from_secs(60)).await;
-                drop(noted);
-                Ok(())
-            }
+        accepting.check(|_| async move {
+            sleep(Duration::from_secs(60)).await;
+            drop(dropping);
+            Ok(())
         })
     })
     .await;
@@ -261,16 +258,11 @@ fn the_future_is_send_where_the_transport_is() {
 async fn what_stands_behind_the_request_waits_for_the_check() {
     let (mut near, far) = duplex(4096);
     let (approving, approved) = oneshot::channel::<()>();
-    let approved = std::sync::Mutex::new(Some(approved));
-    let accepting = tokio::spawn(std::future::IntoFuture::into_future(accept(far).check(
-        move |_| {
-            let approved = approved.lock().unwrap().take().unwrap();
-            async move {
-                approved.await.unwrap();
-                Ok(())
-            }
-        },
-    )));
+    let accepting = accept(far).check(|_| async move {
+        approved.await.unwrap();
+        Ok(())
+    });
+    let accepting = tokio::spawn(std::future::IntoFuture::into_future(accepting));
     let request = b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
     near.write_all(request).await.unwrap();

@@ -115,6 +115,9 @@ impl Snapshots {
     /// Has `callback` called when there is something new to draw: `on_change(move ||
     /// ctx.request_repaint())`.
     ///
+    /// That is a message, an error, the end, and that the channel has opened: a [`Snapshot`] does not show
+    /// that, but [`Sender::state`](crate::Sender::state) does.
+    ///
     /// It is called once for each change that was not looked at yet: after a call there is none until
     /// somebody has looked, with [`latest`](Self::latest) or as a [`Stream`]. If there is a snapshot
     /// that nobody has looked at already, as at the beginning, it is called before this returns.
@@ -273,6 +276,14 @@ mod tests {
             counted.fetch_add(1, Ordering::Relaxed);
         });
         (Port::new(shared), snapshots, calls)
+    }
+
+    #[test]
+    fn on_change_tells_that_the_channel_has_opened() {
+        let (port, snapshots, calls) = counted();
+        snapshots.latest();
+        happen(Open, &port);
+        assert_eq!(calls.load(Ordering::Relaxed), 2);
     }
 
     #[test]

@@ -16,8 +16,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
-use talkback_proto::Limits;
 use talkback_proto::handshake::{DeflatePolicy, HeadLimits, OriginPolicy, Refusal};
+use talkback_proto::{Keepalive, Limits};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::accept::accepting::Accepting;
@@ -53,6 +53,7 @@ pub fn accept<T>(stream: T) -> Accept<T> {
             otherwise: None,
             limits: Limits::default(),
             head_limits: HeadLimits::default(),
+            keepalive: Keepalive::OFF,
             timeout: HANDSHAKE_TIMEOUT,
         },
     }
@@ -147,6 +148,14 @@ impl<T> Accept<T> {
     /// Sets the bounds of the connection.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.options.limits = limits;
+        self
+    }
+
+    /// Sets the keepalive: a [`Keepalive`], or a [`Duration`] for both of its times; off by default. It goes
+    /// on while the socket is polled, or in the background once it is a
+    /// [`WebSocketChannel`](crate::WebSocketChannel).
+    pub fn keepalive(mut self, keepalive: impl Into<Keepalive>) -> Self {
+        self.options.keepalive = keepalive.into();
         self
     }
 

@@ -154,7 +154,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
     }
 
     /// Asks a silent peer for a sign of life while the socket is polled; it does not by default, nor with
-    /// [`Keepalive::OFF`]. A channel over the socket does as the socket.
+    /// [`Keepalive::OFF`]. [`connect`](crate::connect()), [`accept`](crate::accept()) and `upgrade` have it as
+    /// an option; a channel over the socket does as the socket.
     ///
     /// A program that only sends need not receive for that: that something came is seen, and while
     /// the peer takes what is sent as well, it is alive. The peer's own pings are answered by

@@ -115,7 +115,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Future for Accepting<T> {
                 .with_limits(accepting.options.limits.clone())
                 .with_request(Arc::unwrap_or_clone(answering.request))
                 .with_peer(accepting.options.peer);
-            answering.agreed.apply(socket)
+            let mut socket = answering.agreed.apply(socket);
+            socket.set_keepalive(accepting.options.keepalive);
+            socket
         });
         Poll::Ready(opened)
     }

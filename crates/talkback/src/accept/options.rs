@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
-use talkback_proto::Limits;
 use talkback_proto::handshake::{DeflatePolicy, HeadLimits, OriginPolicy, Refusal};
+use talkback_proto::{Keepalive, Limits};
 
 use crate::accept::approval::Approval;
 
@@ -27,5 +27,6 @@ pub(super) struct Options {
     pub(super) otherwise: Option<Box<Otherwise>>,
     pub(super) limits: Limits,
     pub(super) head_limits: HeadLimits,
+    pub(super) keepalive: Keepalive,
     pub(super) timeout: Duration,
 }

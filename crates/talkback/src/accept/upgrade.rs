@@ -17,7 +17,7 @@ use http::header::{AUTHORIZATION, CONNECTION, COOKIE, HeaderValue, PROXY_AUTHORI
 use http::{Request, Response, StatusCode};
 use hyper::upgrade::OnUpgrade;
 use talkback_proto::handshake::{DeflatePolicy, OriginPolicy, Refusal, ServerHandshake};
-use talkback_proto::{Limits, Role};
+use talkback_proto::{Keepalive, Limits, Role};
 
 use crate::accept::answer::{Agreed, answer};
 use crate::accept::approval::Approval;
@@ -66,6 +66,7 @@ pub fn upgrade<B>(request: &mut Request<B>) -> Upgrade {
         origin_policy: OriginPolicy::default(),
         compression: Some(DeflatePolicy::default()),
         limits: Limits::default(),
+        keepalive: Keepalive::OFF,
     }
 }
 
@@ -97,6 +98,7 @@ pub struct Upgrade {
     origin_policy: OriginPolicy,
     compression: Option<DeflatePolicy>,
     limits: Limits,
+    keepalive: Keepalive,
 }
 
 impl Upgrade {
@@ -133,6 +135,14 @@ impl Upgrade {
         self
     }
 
+    /// Sets the keepalive: a [`Keepalive`], or a [`Duration`](std::time::Duration) for both of its times; off by default. It goes
+    /// on while the socket is polled, or in the background once it is a
+    /// [`WebSocketChannel`](crate::WebSocketChannel).
+    pub fn keepalive(mut self, keepalive: impl Into<Keepalive>) -> Self {
+        self.keepalive = keepalive.into();
+        self
+    }
+
     /// Gives the response to return, and the future of the [`WebSocket`].
     ///
     /// The response is the 101, or the [`Refusal`] with its reason as the body; return it as it
@@ -162,6 +172,7 @@ impl Upgrade {
             request: self.request,
             peer: self.peer,
             limits: self.limits,
+            keepalive: self.keepalive,
         };
         Ok((response.map(|()| body), opening))
     }
@@ -222,6 +233,7 @@ struct Opening {
     request: Request<()>,
     peer: Option<SocketAddr>,
     limits: Limits,
+    keepalive: Keepalive,
 }
 
 impl Future for Upgrading {
@@ -243,7 +255,9 @@ impl Future for Upgrading {
             .with_limits(mem::take(&mut opening.limits))
             .with_request(mem::take(&mut opening.request))
             .with_peer(peer);
-        Poll::Ready(Ok(opening.agreed.apply(socket)))
+        let mut socket = opening.agreed.apply(socket);
+        socket.set_keepalive(opening.keepalive);
+        Poll::Ready(Ok(socket))
     }
 }
 

@@ -26,7 +26,7 @@ where
 
 /// A channel over a socket that is open, such as one that a server accepted. Its driver runs as that
 /// of a channel that connects; the keepalive is the socket's, which has none unless
-/// [`WebSocket::set_keepalive`] or [`Connect::keepalive`](crate::Connect::keepalive) turned it on. An abnormal end that the socket has reported
+/// [`Accept::keepalive`](crate::Accept::keepalive) or [`WebSocket::set_keepalive`] turned it on. An abnormal end that the socket has reported
 /// is not reported again.
 impl<T> From<WebSocket<T>> for WebSocketChannel
 where

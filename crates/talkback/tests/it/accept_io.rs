@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::Response;
-use talkback::{AcceptError, accept};
+use talkback::{AcceptError, CloseCause, Error, Keepalive, WebSocketChannel, accept, connect};
 use tokio::io::{
     AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex,
 };
@@ -158,5 +158,27 @@ async fn a_client_that_sends_on_behind_its_refusal_is_left() {
             asking.await.unwrap(),
             Err(AcceptError::Refused(_))
         ));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_keepalive_is_the_one_given_for_a_channel_too() {
+    for as_channel in [false, true] {
+        let (near, far) = duplex(1024);
+        let keepalive = Keepalive::default().interval(Duration::from_secs(3));
+        let accepting = accept(far).keepalive(keepalive);
+        let (client, server) = tokio::join!(connect("ws://a/").over(near), accepting);
+        // It is not polled, and so answers no ping.
+        let (_client, mut server) = (client.unwrap(), server.unwrap());
+        let began = Instant::now();
+        let end = match as_channel {
+            true => WebSocketChannel::from(server).recv().await,
+            false => server.recv().await,
+        };
+        assert_eq!(began.elapsed().as_secs(), 23, "{as_channel}");
+        assert!(
+            matches!(&end, Err(Error::Closed(info)) if info.cause == CloseCause::KeepaliveTimeout),
+            "{end:?}"
+        );
     }
 }

@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::Request as AxumRequest;
@@ -14,8 +15,8 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use talkback::{
-    AcceptError, CloseCode, ConnectError, Limits, OriginPolicy, Refused, Upgrade, UpgradeBody,
-    Upgraded, Upgrading, WebSocket, connect,
+    AcceptError, CloseCause, CloseCode, ConnectError, Limits, OriginPolicy, Refused, Upgrade,
+    UpgradeBody, Upgraded, Upgrading, WebSocket, connect,
 };
 use talkback_proto::Opcode;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, duplex};
@@ -162,6 +163,22 @@ async fn the_request_and_the_peer_are_kept() {
         assert_eq!(request.headers()["cookie"], "id=hunter2", "{server:?}");
         assert!(!format!("{request:?}").contains("hunter2"), "{server:?}");
         assert!(socket.request().headers().is_empty(), "{server:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_keepalive_is_the_one_given() {
+    for server in SERVERS {
+        let options: Options = |upgrade| upgrade.keepalive(Duration::from_millis(20));
+        let (address, mut outcomes) = server.start(options).await;
+        // It is not polled, and so answers no ping.
+        let _client = connect(format!("ws://{address}/")).await.unwrap();
+        let mut socket = outcomes.recv().await.unwrap().unwrap();
+        let end = socket.recv().await.unwrap_err();
+        assert!(
+            matches!(&end, talkback::Error::Closed(info) if info.cause == CloseCause::KeepaliveTimeout),
+            "{server:?}: {end}"
+        );
     }
 }
 

@@ -78,7 +78,7 @@ impl Page {
             title: title.into(),
             field: String::new(),
             url: url.into(),
-            snapshots: channel.subscribe(),
+            snapshots: channel.snapshots(),
             channel,
             snapshot: Snapshot::default(),
             answer: String::new(),
@@ -168,7 +168,7 @@ impl Page {
     /// Leaves the channel for a new one, to the URL.
     pub fn connect(&mut self) {
         self.channel = WebSocketChannel::connect(self.url.trim());
-        self.snapshots = self.channel.subscribe();
+        self.snapshots = self.channel.snapshots();
         self.snapshot = Snapshot::default();
         self.unsent = None;
     }

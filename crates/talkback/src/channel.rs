@@ -138,7 +138,7 @@ impl WebSocketChannel {
 
     /// Watches the channel beside [`recv`](Self::recv), from the newest unread message on. It does
     /// not keep the channel open.
-    pub fn subscribe(&self) -> Snapshots {
+    pub fn snapshots(&self) -> Snapshots {
         Snapshots::new(Arc::clone(self.handle()))
     }
 

@@ -22,8 +22,9 @@ use crate::error::try_send::TrySendError;
 /// An open connection went wrong, or was used wrongly.
 ///
 /// A normal close is not an error: the stream ends, and `close_info()` says how. Whatever failed below,
-/// an [`io::Error`] mostly, is found by following [`source`](std::error::Error::source).
-#[derive(Clone, Debug)]
+/// an [`io::Error`] mostly, is found by following [`source`](std::error::Error::source). `Debug` is the same
+/// sentence as `Display`, as it is what a `main` that ends with `?`, and an `unwrap`, show to a person.
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum Error {
     /// The connection could not be made.
@@ -70,7 +71,7 @@ impl From<Error> for io::Error {
 }
 
 /// A client could not connect.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum ConnectError {
     /// The URL does not name a WebSocket server.
@@ -215,7 +216,7 @@ impl std::fmt::Display for Stage {
 
 /// A server could not accept a connection.
 #[cfg(not(browser))]
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum AcceptError {
     /// The request was refused; the client has been told.

@@ -80,7 +80,7 @@ pub(crate) async fn last_half_dropped_closes(backend: &dyn Backend) -> Outcome {
 pub(crate) async fn watch_does_not_keep_it_open(backend: &dyn Backend) -> Outcome {
     let observed = Observed::new()?;
     let channel = open(backend, &observed.behaviour()).await?;
-    let mut watch = channel.subscribe();
+    let mut watch = channel.snapshots();
     drop(channel);
     while watch.next().await.is_some() {}
     let last = watch.latest();

@@ -74,7 +74,7 @@ pub(crate) async fn show_a_failed_connect(backend: &dyn Backend) -> Outcome {
 
 pub(crate) async fn end_after_done(backend: &dyn Backend) -> Outcome {
     let channel = open(backend, &closes(None, b"", When::Open)).await?;
-    let mut snapshots = channel.subscribe();
+    let mut snapshots = channel.snapshots();
     until(&mut snapshots, |snapshot| {
         snapshot.state == SnapshotState::Done
     })
@@ -84,7 +84,7 @@ pub(crate) async fn end_after_done(backend: &dyn Backend) -> Outcome {
         ensure!(after.is_none(), "{after:?}");
     }
     // One who comes late sees how it ended.
-    let late = channel.subscribe().next().await;
+    let late = channel.snapshots().next().await;
     ensure!(
         late.as_ref()
             .is_some_and(|snapshot| snapshot.state == SnapshotState::Done),
@@ -95,7 +95,7 @@ pub(crate) async fn end_after_done(backend: &dyn Backend) -> Outcome {
 
 pub(crate) async fn take_no_message_from_recv(backend: &dyn Backend) -> Outcome {
     let mut channel = open(backend, &Behaviour::Burst { count: 3 }).await?;
-    let mut watch = channel.subscribe();
+    let mut watch = channel.snapshots();
     until(&mut watch, |snapshot| snapshot.text() == "2").await?;
     for text in ["0", "1", "2"] {
         ensure_eq!(next(&mut channel).await?, Message::from(text));
@@ -128,8 +128,8 @@ pub(crate) async fn keep_up_with_10_000_echoes(backend: &dyn Backend) -> Outcome
 
 pub(crate) async fn call_on_change_once_for_each_look(backend: &dyn Backend) -> Outcome {
     let channel = open(backend, &Behaviour::Burst { count: 10 }).await?;
-    let mut witness = channel.subscribe();
-    let mut watch = channel.subscribe();
+    let mut witness = channel.snapshots();
+    let mut watch = channel.snapshots();
     let (called, mut calls) = mpsc::unbounded();
     watch.on_change(move || drop(called.unbounded_send(())));
     ensure!(calls.next().await.is_some(), "nobody has looked yet");

@@ -181,3 +181,19 @@ impl From<Refusal> for AcceptError {
         Self::Refused(refusal)
     }
 }
+
+/// `Debug` is the sentence: a person reads it when `main` ends with `?`.
+macro_rules! debug_as_display {
+    ($($type:ty),*) => {$(
+        impl fmt::Debug for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(self, f)
+            }
+        }
+    )*};
+}
+
+debug_as_display!(crate::error::Error, ConnectError);
+
+#[cfg(not(browser))]
+debug_as_display!(AcceptError);

@@ -47,7 +47,7 @@ fn channel() -> WebSocketChannel {
 
 async fn session(drops: usize) -> (Vec<Message>, CloseInfo, SnapshotState) {
     let mut channel = channel();
-    let mut snapshots = channel.subscribe();
+    let mut snapshots = channel.snapshots();
     dropped!(drops, channel.ready()).unwrap();
     let mut messages = Vec::new();
     for round in 0..3u8 {

@@ -236,7 +236,7 @@ async fn dropping_only_the_receiver_discards_and_dropping_the_last_half_closes()
 #[tokio::test(start_paused = true)]
 async fn watches_are_no_handles() {
     let (channel, mut server) = channel(1024);
-    let mut watch = channel.subscribe();
+    let mut watch = channel.snapshots();
     drop(channel);
     assert!(server.recv().await.unwrap().is_none());
     // The version at the beginning, perhaps one of closing, the end; then nothing.
@@ -359,7 +359,7 @@ async fn an_end_that_was_reported_is_not_reported_again() {
     let mut channel = WebSocketChannel::from(client);
     assert!(channel.recv().await.unwrap().is_none());
     assert_eq!(channel.close_info().unwrap().code, CloseCode::ABNORMAL);
-    assert!(channel.subscribe().latest().error.is_none());
+    assert!(channel.snapshots().latest().error.is_none());
     assert!(channel.send("late").await.is_err());
 }
 
@@ -413,7 +413,7 @@ async fn a_driver_whose_runtime_is_gone_ends_the_channel() {
 #[tokio::test(start_paused = true)]
 async fn a_socket_that_becomes_a_channel_opens_once() {
     let (channel, _server) = channel(1024);
-    let snapshots = channel.subscribe();
+    let snapshots = channel.snapshots();
     snapshots.latest();
     snapshots.on_change(|| panic!("it was open from the beginning"));
     settle().await;

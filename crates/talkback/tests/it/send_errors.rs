@@ -210,3 +210,17 @@ async fn a_close_frame_that_may_not_be_sent_is_an_error_at_once() {
     assert!(receiver.close_with(3000, "a\nb").is_err());
     sender.try_send("still open").unwrap();
 }
+
+#[tokio::test]
+async fn a_main_that_ends_with_an_error_shows_the_sentence() {
+    let refused = talkback::connect("ws://127.0.0.1:1/").await.unwrap_err();
+    let channel = talkback::connect("ws://127.0.0.1:1/").channel();
+    let error = channel.ready().await.unwrap_err();
+    for (shown, sentence) in [
+        (format!("{refused:?}"), refused.to_string()),
+        (format!("{error:?}"), refused.to_string()),
+    ] {
+        assert_eq!(shown, sentence);
+        assert!(sentence.contains("that the server is running"), "{shown}");
+    }
+}

@@ -361,6 +361,29 @@ mod tests {
     }
 
     #[test]
+    fn a_callback_that_takes_its_time_holds_up_nobody_who_waits() {
+        #[derive(Default)]
+        struct Woken(AtomicUsize);
+
+        impl std::task::Wake for Woken {
+            fn wake(self: Arc<Self>) {
+                self.0.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+
+        let (port, snapshots, _) = counted();
+        let woken = Arc::<Woken>::default();
+        let waker = Waker::from(Arc::clone(&woken));
+        port.poll_wanted(&Context::from_waker(&waker));
+        let (called, calls) = mpsc::channel();
+        snapshots.latest();
+        // As one that waits for the end: that takes a driver that knows of the close.
+        snapshots.on_change(move || called.send(woken.0.load(Ordering::Relaxed)).unwrap());
+        Handle::new(Arc::clone(&snapshots.shared)).close();
+        assert_eq!(calls.try_iter().collect::<Vec<_>>(), [1]);
+    }
+
+    #[test]
     fn dropped_snapshots_call_nobody() {
         let (port, snapshots, calls) = counted();
         snapshots.latest();

@@ -49,6 +49,8 @@ pub(crate) struct State {
 pub(crate) struct Locked<'a> {
     state: Option<MutexGuard<'a, State>>,
     wake: VecDeque<Waker>,
+    /// The callbacks, which are called when all others are awake: they may take their time.
+    calls: Vec<Waker>,
     /// What is dropped after the lock, too: a waker may hold a task, and that anything.
     spent: Vec<Waker>,
 }
@@ -84,7 +86,7 @@ impl DerefMut for Locked<'_> {
 impl Drop for Locked<'_> {
     fn drop(&mut self) {
         self.state = None;
-        for waker in self.wake.drain(..) {
+        for waker in self.wake.drain(..).chain(self.calls.drain(..)) {
             waker.wake();
         }
     }
@@ -114,6 +116,7 @@ impl Shared {
         Locked {
             state: Some(state),
             wake: VecDeque::new(),
+            calls: Vec::new(),
             spent: Vec::new(),
         }
     }
@@ -140,7 +143,7 @@ impl Locked<'_> {
         self.version += 1;
         self.wake.extend(receiver);
         self.wake.extend(wakers);
-        self.wake.extend(calls);
+        self.calls.extend(calls);
     }
 
     /// Has a future woken at the next change of this kind.

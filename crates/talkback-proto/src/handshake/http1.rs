@@ -1,5 +1,7 @@
 //! Bytes to `http` types and back: the heads of HTTP/1.1 messages (RFC 7230 §3).
 
+use std::fmt;
+
 use http::header::{
     AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, HeaderMap, HeaderName, HeaderValue,
     PROXY_AUTHORIZATION, SET_COOKIE, TRANSFER_ENCODING, UPGRADE,
@@ -89,7 +91,7 @@ impl Default for HeadLimits {
 /// assert_eq!(reader.response()?.status(), 101);
 /// # Ok::<(), talkback_proto::handshake::HeadError>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct HeadReader {
     limits: HeadLimits,
     state: State,
@@ -102,6 +104,17 @@ pub struct HeadReader {
     /// How many bytes were looked at, so that tests can hold the work to be linear.
     #[cfg(test)]
     pub(super) work: usize,
+}
+
+/// Shows no byte of the head: it may hold secrets.
+impl fmt::Debug for HeadReader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HeadReader")
+            .field("limits", &self.limits)
+            .field("state", &self.state)
+            .field("size", &self.head.len())
+            .finish_non_exhaustive()
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

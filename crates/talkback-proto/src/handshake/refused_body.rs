@@ -1,5 +1,7 @@
 //! The beginning of the body of a response that refuses the handshake.
 
+use std::fmt;
+
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, HeaderMap, TRANSFER_ENCODING};
 use http::{Response, StatusCode};
@@ -27,11 +29,21 @@ const READ_SIZE_MAX: usize = 16 * 1024;
 /// let error = HandshakeError::refused(&response, body.finish());
 /// # Ok::<(), HandshakeError>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct RefusedBody {
     framing: Framing,
     body: Vec<u8>,
     read_size: usize,
+}
+
+/// Shows the body's size only, as [`Refused`](super::Refused) does.
+impl fmt::Debug for RefusedBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RefusedBody")
+            .field("framing", &self.framing)
+            .field("body_size", &self.body.len())
+            .finish_non_exhaustive()
+    }
 }
 
 /// Where the body ends.

@@ -49,6 +49,24 @@ fn v12_the_body_of_a_refusal_is_shown_by_its_size_only() {
 }
 
 #[test]
+fn v12_what_is_being_read_is_shown_by_its_size_only() {
+    let head = b"HTTP/1.1 403 Forbidden\r\nSet-Cookie: s3cret\r\n\r\n";
+    let mut reader = HeadReader::new(HeadLimits::default());
+    reader.handle(head).unwrap();
+    let mut body = RefusedBody::new(&reader.response().unwrap());
+    body.handle(b"s3cret");
+    let shown = format!("{reader:?} {body:?}");
+    // As text, or as the numbers of its bytes.
+    for secret in ["s3cret".to_owned(), "115, 51, 99".to_owned()] {
+        assert!(!shown.contains(&secret), "{shown}");
+    }
+    assert!(
+        shown.contains("size: 46") && shown.contains("body_size: 6"),
+        "{shown}"
+    );
+}
+
+#[test]
 fn v12_only_what_may_be_a_secret_is_marked_as_one() {
     let response = Response::builder()
         .status(302)

@@ -252,10 +252,16 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
             }
         }
         if self.needs_flush {
-            let flushed = ready!(Pin::new(io).poll_flush(cx));
-            self.needs_flush = false;
-            if let Err(error) = flushed {
-                return Poll::Ready(self.fail_write(error));
+            match ready!(Pin::new(io).poll_flush(cx)) {
+                Ok(()) => self.needs_flush = false,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+                Err(error) => {
+                    self.needs_flush = false;
+                    return Poll::Ready(self.fail_write(error));
+                }
             }
         }
         Poll::Ready(Ok(()))

@@ -10,6 +10,8 @@ use talkback::{Compression, Message, Outgoing, Role, Text, WebSocket, WebSocketC
 use tokio::io::{DuplexStream, duplex};
 use tokio::net::TcpListener;
 
+use crate::support::{Read, Script, server, written};
+
 fn sockets() -> (WebSocket<DuplexStream>, WebSocket<DuplexStream>) {
     let (client, server) = duplex(64 * 1024);
     let end = WebSocket::from_upgraded;
@@ -288,4 +290,14 @@ async fn the_halves_know_what_the_whole_knows() {
     let info = receiver.close_with(4000, "enough").unwrap().await.unwrap();
     assert_eq!(sender.close_info(), Some(info.clone()));
     assert_eq!(receiver.closed().await.unwrap(), info);
+}
+
+#[tokio::test]
+async fn v34_an_interrupted_write_or_flush_is_made_again() {
+    let script = Script::new([Read::Silence]).interrupts_writes();
+    let (mut socket, log) = server(script);
+    for _ in 0..2 {
+        socket.send("Hello").await.unwrap();
+    }
+    assert_eq!(written(&log), b"\x81\x05Hello\x81\x05Hello");
 }

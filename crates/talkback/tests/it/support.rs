@@ -61,9 +61,10 @@ pub(crate) struct Script {
     is_write_due: bool,
     /// What every write fails with.
     write_error: Option<io::ErrorKind>,
-    /// Whether every second write is interrupted; whether the next one is.
+    /// Whether every second write and flush is interrupted; whether the next one is.
     interrupts: bool,
     is_interrupting: bool,
+    is_flush_interrupting: bool,
     pub(crate) log: Log,
 }
 
@@ -76,6 +77,7 @@ impl Script {
             write_error: None,
             interrupts: false,
             is_interrupting: true,
+            is_flush_interrupting: true,
             log: Log::default(),
         }
     }
@@ -173,7 +175,11 @@ impl AsyncWrite for Script {
         Poll::Ready(Ok(size))
     }
 
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_flush(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.interrupts && std::mem::replace(&mut self.is_flush_interrupting, false) {
+            return Poll::Ready(Err(io::ErrorKind::Interrupted.into()));
+        }
+        self.is_flush_interrupting = true;
         Poll::Ready(Ok(()))
     }
 

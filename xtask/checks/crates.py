@@ -19,7 +19,7 @@ NIGHTLY = {"CARGO": None, "RUSTUP_TOOLCHAIN": "nightly"}
 
 def published(kinds=("bin", "lib")):
     told = must(*cargo("metadata --no-deps --format-version 1"), stderr=subprocess.DEVNULL)
-    packages = [package for package in json.loads(told)["packages"] if package["publish"] != []]
+    packages = [package for package in json.loads(told)["packages"] if package["publish"] != [] and package["readme"]]
     return [package["name"] for package in packages if any(target["kind"][0] in kinds for target in package["targets"])]
 
 

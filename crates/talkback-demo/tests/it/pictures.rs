@@ -149,7 +149,7 @@ fn a_connection_that_the_server_closed_unfolded() {
             let message = server.recv().await.unwrap().unwrap();
             server.send(message).await.unwrap();
             let code = CloseCode::new(4001);
-            server.close_with(code, "enough").await.unwrap();
+            server.close_with(code, "enough").unwrap().await.unwrap();
             poll_fn(|cx| {
                 page.poll(cx, Duration::from_millis(7_250));
                 match page.ending() {

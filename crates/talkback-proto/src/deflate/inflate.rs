@@ -137,8 +137,12 @@ impl Inflater {
         kind: MessageKind,
         size_max: usize,
     ) -> Result<(), ProtocolError> {
-        match self.inflate(piece, kind, &mut [0])? {
-            0 => Ok(()),
+        let (mut output, mut size) = ([0], 0);
+        let outcome = self.decompress(piece, &mut output, &mut size);
+        self.validate(kind, &output[..size])?;
+        match size {
+            0 => outcome,
+            // Before a fault that came behind it: so it does not matter how the payload was cut.
             _ => Err(ProtocolError::MessageTooBig {
                 size: (size_max as u64).saturating_add(1),
                 size_max: size_max as u64,
@@ -167,9 +171,13 @@ impl Inflater {
         let mut size = 0;
         let outcome = self.decompress(piece, output, &mut size);
         // What came before a fault is judged first: so it does not matter how the payload was cut.
-        let validated = kind.validate(&mut self.utf8, &output[..size]);
-        validated.map_err(|_| ProtocolError::InvalidUtf8)?;
+        self.validate(kind, &output[..size])?;
         outcome.map(|()| size)
+    }
+
+    fn validate(&mut self, kind: MessageKind, output: &[u8]) -> Result<(), ProtocolError> {
+        let validated = kind.validate(&mut self.utf8, output);
+        validated.map_err(|_| ProtocolError::InvalidUtf8)
     }
 
     fn decompress(

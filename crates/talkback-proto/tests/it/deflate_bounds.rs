@@ -90,6 +90,21 @@ fn d24_the_limit_holds_while_inflating() {
 }
 
 #[test]
+fn d24_the_limit_counts_what_came_before_a_fault_however_it_is_cut() {
+    for (role, parameters) in each() {
+        // A stored block of 1001 bytes, and behind it a block of a type that there is not.
+        let payload = [&b"\x00\xe9\x03\x16\xfc"[..], &[b'x'; 1001], b"\x07"].concat();
+        let frame = peer_frame(role, FIN | RSV1 | BINARY, &payload);
+        let make = || connection(role, &limits(1000)).with_deflate(&parameters);
+        let error = ProtocolError::MessageTooBig {
+            size: 1001,
+            size_max: 1000,
+        };
+        assert_fails_on(make, &frame, &[], error);
+    }
+}
+
+#[test]
 fn d24_bytes_on_the_wire_are_limited_too() {
     for (role, parameters) in each() {
         let make = || connection(role, &limits(1000)).with_deflate(&parameters);

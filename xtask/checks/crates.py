@@ -3,10 +3,12 @@
 import difflib
 import hashlib
 import json
+import pathlib
 import re
 import shutil
 import subprocess
 import tarfile
+import tempfile
 import time
 
 from run import ROOT, TARGET, cargo, check, checked, counted, expect, failed, must, passed, scratch
@@ -76,19 +78,20 @@ def registry(folder, crates):
         (place / file.stem / ".cargo-checksum.json").write_text(json.dumps(checksum))
         (folder / file.stem).rename(folder / crate)
     config = f"[source.crates-io]\nreplace-with = 'archives'\n[source.archives]\ndirectory = '{place}'\n"
-    (scratch(f"{folder.name}/.cargo") / "config.toml").write_text(config)
+    (folder / ".cargo").mkdir()
+    (folder / ".cargo/config.toml").write_text(config)
 
 
 def packages():
     """ 8 min  each archive alone, then the command and README.md's first program out of a registry of archives"""
-    shutil.rmtree(folder := scratch("packages"))
-    registry(folder, crates := published())
-    # A new one each time: cargo takes what comes from a registry for the same as long as its version is.
-    env = {"CARGO_TARGET_DIR": str(folder / "target"), "RUSTFLAGS": "-Dwarnings", "RUSTDOCFLAGS": "-Dwarnings"}
-    for crate in crates:
-        counted(*cargo("test --all-features"), cwd=folder / crate, env=env)
-        checked(*cargo("doc --no-deps --all-features"), cwd=folder / crate, env=env)
-    check("a stranger's first minutes", stranger, folder, env)
+    # Outside of the repository, whose workspace cargo would take them for members of.
+    with tempfile.TemporaryDirectory(prefix="talkback-packages-") as place:
+        registry(folder := pathlib.Path(place), crates := published())
+        env = {"CARGO_TARGET_DIR": f"{folder}/target", "RUSTFLAGS": "-Dwarnings", "RUSTDOCFLAGS": "-Dwarnings"}
+        for crate in crates:
+            counted(*cargo("test --all-features"), cwd=folder / crate, env=env)
+            checked(*cargo("doc --no-deps --all-features"), cwd=folder / crate, env=env)
+        check("a stranger's first minutes", stranger, folder, env)
 
 
 def stranger(folder, env):

@@ -1,5 +1,4 @@
-// Node's ws as the client of an echo server: URL PID [CA]. Over wss:// it trusts the certificate in the file CA and no
-// other. PID is that of `talkback echo`; 0 is another server, without what only that passes.
+// Node's ws as the client of an echo server, as python_client.py: URL PID [CA]; PID 0 is no `talkback echo`.
 const assert = require("node:assert/strict");
 const { randomBytes } = require("node:crypto");
 const { once } = require("node:events");

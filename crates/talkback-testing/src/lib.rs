@@ -5,5 +5,6 @@
 //! without this one.
 
 pub mod heap;
+pub mod old_certificates;
 pub mod reference;
 pub mod wire;

@@ -1,7 +1,6 @@
 //! Runs the built binary, always with a time limit.
 
 pub(crate) mod attack;
-pub(crate) mod old_certificates;
 pub(crate) mod raw_client;
 pub(crate) mod scripted;
 pub(crate) mod server;

@@ -18,9 +18,9 @@ use tokio_rustls::rustls::sign::SingleCertAndKey;
 use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 use tokio_rustls::{TlsAcceptor, rustls};
 
-use crate::support::old_certificates::{RSA_1024, VERSION_1};
 use crate::support::server::server;
 use crate::support::{Finished, Running, connect, echo, run};
+use talkback_testing::old_certificates::{RSA_1024, VERSION_1};
 
 const GREETINGS: &str = "Hello!\n안녕하세요\n";
 

@@ -9,8 +9,6 @@ pub(crate) mod dropping;
 pub(crate) mod fault_proxy;
 pub(crate) mod fault_session;
 pub(crate) mod local;
-#[cfg(feature = "tls")]
-pub(crate) mod old_certificates;
 
 use std::collections::VecDeque;
 use std::io;

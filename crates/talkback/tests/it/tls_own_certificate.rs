@@ -5,8 +5,8 @@ use rcgen::date_time_ymd;
 use crate::support::certificates::{
     Authority, Identity, VERSIONS, connect_to, impostor, say_hello, serve,
 };
-use crate::support::old_certificates::{RSA_1024, VERSION_1};
 use crate::tls_certificates::{assert_says, tls_failure};
+use talkback_testing::old_certificates::{RSA_1024, VERSION_1};
 
 /// The error in which a client that was given this certificate refuses a server.
 async fn refusal(roots_pem: &str, server: tokio_rustls::rustls::ServerConfig) -> String {

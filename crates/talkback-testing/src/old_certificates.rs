@@ -3,7 +3,7 @@
 /// X.509 version 1, which has no extensions and so names no host:
 /// `openssl req -new -key key.pem -subj /CN=localhost -out csr.pem`, and
 /// `openssl x509 -req -in csr.pem -signkey key.pem -days 36500`.
-pub(crate) const VERSION_1: &str = "\
+pub const VERSION_1: &str = "\
 -----BEGIN CERTIFICATE-----
 MIIBJTCBywIUEZYDM2mljAt3NXr0LRhNP4LwkG4wCgYIKoZIzj0EAwIwFDESMBAG
 A1UEAwwJbG9jYWxob3N0MCAXDTI2MTEyOTE1MDIyOFoYDzIxMjYxMTA1MTUwMjI4
@@ -17,7 +17,7 @@ TBNDYosAVuPn6EQTSimDRiXsj9jZYAIhAPXIPS0TW66fLZ6IV5G2szbTetcNTBcd
 
 /// A key of 1,024 bits: `openssl req -new -x509 -key rsa1024.pem -subj /CN=localhost` with
 /// `-addext subjectAltName=DNS:localhost -days 36500`.
-pub(crate) const RSA_1024: &str = "\
+pub const RSA_1024: &str = "\
 -----BEGIN CERTIFICATE-----
 MIICHDCCAYWgAwIBAgIUbFDAopirChvPsHNMj/ErHeykzpswDQYJKoZIhvcNAQEL
 BQAwFDESMBAGA1UEAwwJbG9jYWxob3N0MCAXDTI2MTEyOTE1MDIyOFoYDzIxMjYx

@@ -6,7 +6,7 @@ use crate::error::ProtocolError;
 pub const HEADER_SIZE_MAX: usize = 14;
 
 /// The longest payload of a control frame in bytes (RFC 6455 §5.5).
-pub(crate) const CONTROL_SIZE_MAX: usize = 125;
+pub const CONTROL_SIZE_MAX: usize = 125;
 
 const FIN: u8 = 0x80;
 const RSV1: u8 = 0x40;

@@ -52,7 +52,7 @@ pub use deflate::parameters::{
     Compression, CompressionLevel, DeflateParameters, DeflateTuning, MemoryLevel, WindowBits,
 };
 pub use error::{ProtocolError, SendError};
-pub use frame::{EncodedHeader, Fin, HEADER_SIZE_MAX, Header, Opcode};
+pub use frame::{CONTROL_SIZE_MAX, EncodedHeader, Fin, HEADER_SIZE_MAX, Header, Opcode};
 pub use incoming::{Delivery, Incoming, Piece};
 pub use limits::Limits;
 pub use mask::mask;

@@ -13,14 +13,13 @@ mod native {
     use std::future::poll_fn;
     use std::task::Poll;
 
+    use talkback_proto::CONTROL_SIZE_MAX;
+
     use super::*;
     use crate::channel::state::{Shared, WaitKey};
     use crate::channel::sync::Arc;
     use crate::channel::wait_list::WaitFor;
     use crate::timer::now;
-
-    /// The most bytes in a ping (RFC 6455 §5.5).
-    const PAYLOAD_MAX: usize = 125;
 
     /// A caller that waits for its pong.
     struct Waiter<'a> {
@@ -40,7 +39,7 @@ mod native {
         pub(crate) async fn ping(&self, payload: Bytes) -> Result<Duration, SendError> {
             let size = payload.len();
             let refused = |why| SendError::new(Unsent::Ping(size), why);
-            if size > PAYLOAD_MAX {
+            if size > CONTROL_SIZE_MAX {
                 let error = talkback_proto::SendError::ControlTooLong(size);
                 return Err(refused(Why::Invalid(error)));
             }

@@ -30,6 +30,9 @@ pub(crate) struct Port {
 pub(crate) struct Wanted {
     /// There is something to take: messages, the close frame, or a ping.
     pub(crate) send: bool,
+    /// There is a ping to take.
+    #[cfg(not(browser))]
+    pub(crate) ping: bool,
     /// A message may be [delivered](Port::deliver).
     pub(crate) receive: bool,
     /// This end closes, though its close frame may still wait.
@@ -199,6 +202,8 @@ impl Wanted {
         let close = state.outbox.is_close_requested();
         Self {
             send: state.outbox.has_outgoing() || state.has_pings(),
+            #[cfg(not(browser))]
+            ping: state.has_pings(),
             // After a local close nobody waits for messages, but they have to pass.
             receive: state.inbox.has_capacity() || close,
             close,

@@ -140,7 +140,7 @@ impl<S: Socket> Pump<'_, S> {
         }
         // It measures the way there and back, and not the queue.
         #[cfg(not(browser))]
-        while wanted.send
+        while wanted.ping
             && self.socket.has_send_capacity()
             && let Some(payload) = self.port.take_ping()
         {

@@ -53,7 +53,7 @@ pub fn accept<T>(stream: T) -> Accept<T> {
             otherwise: None,
             limits: Limits::default(),
             head_limits: HeadLimits::default(),
-            keepalive: Keepalive::OFF,
+            keepalive: None,
             timeout: HANDSHAKE_TIMEOUT,
         },
     }
@@ -151,11 +151,11 @@ impl<T> Accept<T> {
         self
     }
 
-    /// Sets the keepalive: a [`Keepalive`], or a [`Duration`] for both of its times; off by default. It goes
-    /// on while the socket is polled, or in the background once it is a
-    /// [`WebSocketChannel`](crate::WebSocketChannel).
+    /// Sets the keepalive: a [`Keepalive`], a [`Duration`] for both of its times, or
+    /// [`Keepalive::OFF`]. By default a socket has none, as it can only act while it is polled; once it is
+    /// a [`WebSocketChannel`](crate::WebSocketChannel), it has [`Keepalive::default`] (20 s, 20 s).
     pub fn keepalive(mut self, keepalive: impl Into<Keepalive>) -> Self {
-        self.options.keepalive = keepalive.into();
+        self.options.keepalive = Some(keepalive.into());
         self
     }
 

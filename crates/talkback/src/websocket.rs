@@ -58,6 +58,8 @@ pub struct WebSocket<T> {
     /// What the transport said when it took no more bytes.
     write_error: Option<Arc<std::io::Error>>,
     is_end_reported: bool,
+    /// Whether the program has said what keepalive there is, if any.
+    is_keepalive_set: bool,
     timer: Option<Pin<Box<Sleep>>>,
     wakers: Wakers,
     subprotocol: Option<Box<str>>,
@@ -107,6 +109,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
             needs_flush: false,
             write_error: None,
             is_end_reported: false,
+            is_keepalive_set: false,
             timer: None,
             wakers: Wakers::default(),
             subprotocol: None,
@@ -155,7 +158,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
 
     /// Asks a silent peer for a sign of life while the socket is polled; it does not by default, nor with
     /// [`Keepalive::OFF`]. [`connect`](crate::connect()), [`accept`](crate::accept()) and `upgrade` have it as
-    /// an option; a channel over the socket does as the socket.
+    /// an option. A channel over the socket keeps what was set, else it has [`Keepalive::default`].
     ///
     /// A program that only sends need not receive for that: that something came is seen, and while
     /// the peer takes what is sent as well, it is alive. The peer's own pings are answered by
@@ -164,7 +167,15 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
     /// A peer that does not answer in time ends the connection with
     /// [`CloseCause::KeepaliveTimeout`](crate::CloseCause::KeepaliveTimeout).
     pub fn set_keepalive(&mut self, keepalive: impl Into<Keepalive>) {
+        self.is_keepalive_set = true;
         self.connection.set_keepalive(keepalive, now());
+    }
+
+    /// Sets the keepalive that it has where the program has said nothing.
+    pub(crate) fn set_default_keepalive(&mut self, keepalive: Keepalive) {
+        if !self.is_keepalive_set {
+            self.set_keepalive(keepalive);
+        }
     }
 
     /// How long the keepalive's last ping took to be answered.

@@ -118,7 +118,7 @@ fn the_limits_told_are_the_defaults() {
         format!("| queued before sending waits, beyond the message in hand | {write} |"),
         format!("| closing handshake | {close} |"),
         format!("| head of a request or response | {head_size} and {headers} headers |"),
-        format!("(channels of clients) | {interval} and {timeout} |"),
+        format!("(channels) | {interval} and {timeout} |"),
     ] {
         assert!(security.contains(&row), "{row}");
     }

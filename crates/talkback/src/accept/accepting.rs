@@ -116,7 +116,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Future for Accepting<T> {
                 .with_request(Arc::unwrap_or_clone(answering.request))
                 .with_peer(accepting.options.peer);
             let mut socket = answering.agreed.apply(socket);
-            socket.set_keepalive(accepting.options.keepalive);
+            if let Some(keepalive) = accepting.options.keepalive {
+                socket.set_keepalive(keepalive);
+            }
             socket
         });
         Poll::Ready(opened)

@@ -27,6 +27,7 @@ pub(super) struct Options {
     pub(super) otherwise: Option<Box<Otherwise>>,
     pub(super) limits: Limits,
     pub(super) head_limits: HeadLimits,
-    pub(super) keepalive: Keepalive,
+    /// `None` if the program has said nothing.
+    pub(super) keepalive: Option<Keepalive>,
     pub(super) timeout: Duration,
 }

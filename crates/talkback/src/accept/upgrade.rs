@@ -66,7 +66,7 @@ pub fn upgrade<B>(request: &mut Request<B>) -> Upgrade {
         origin_policy: OriginPolicy::default(),
         compression: Some(DeflatePolicy::default()),
         limits: Limits::default(),
-        keepalive: Keepalive::OFF,
+        keepalive: None,
     }
 }
 
@@ -98,7 +98,7 @@ pub struct Upgrade {
     origin_policy: OriginPolicy,
     compression: Option<DeflatePolicy>,
     limits: Limits,
-    keepalive: Keepalive,
+    keepalive: Option<Keepalive>,
 }
 
 impl Upgrade {
@@ -135,11 +135,11 @@ impl Upgrade {
         self
     }
 
-    /// Sets the keepalive: a [`Keepalive`], or a [`Duration`](std::time::Duration) for both of its times; off by default. It goes
-    /// on while the socket is polled, or in the background once it is a
-    /// [`WebSocketChannel`](crate::WebSocketChannel).
+    /// Sets the keepalive: a [`Keepalive`], a [`Duration`](std::time::Duration) for both of its times, or
+    /// [`Keepalive::OFF`]. By default a socket has none, as it can only act while it is polled; once it is
+    /// a [`WebSocketChannel`](crate::WebSocketChannel), it has [`Keepalive::default`] (20 s, 20 s).
     pub fn keepalive(mut self, keepalive: impl Into<Keepalive>) -> Self {
-        self.keepalive = keepalive.into();
+        self.keepalive = Some(keepalive.into());
         self
     }
 
@@ -233,7 +233,7 @@ struct Opening {
     request: Request<()>,
     peer: Option<SocketAddr>,
     limits: Limits,
-    keepalive: Keepalive,
+    keepalive: Option<Keepalive>,
 }
 
 impl Future for Upgrading {
@@ -256,7 +256,9 @@ impl Future for Upgrading {
             .with_request(mem::take(&mut opening.request))
             .with_peer(peer);
         let mut socket = opening.agreed.apply(socket);
-        socket.set_keepalive(opening.keepalive);
+        if let Some(keepalive) = opening.keepalive {
+            socket.set_keepalive(keepalive);
+        }
         Poll::Ready(Ok(socket))
     }
 }

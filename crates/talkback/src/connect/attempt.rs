@@ -35,7 +35,7 @@ pub(super) struct Attempt {
     security: Security,
     head_limits: HeadLimits,
     limits: Limits,
-    keepalive: Keepalive,
+    keepalive: Option<Keepalive>,
     timeout: Duration,
     began: Instant,
 }
@@ -58,7 +58,7 @@ impl Attempt {
             security,
             head_limits: connect.head_limits.unwrap_or_default(),
             limits: connect.limits,
-            keepalive: connect.keepalive.unwrap_or(Keepalive::OFF),
+            keepalive: connect.keepalive,
             timeout: connect.timeout,
             began,
         })
@@ -126,7 +126,9 @@ impl Attempt {
             .with_deflate(negotiated.deflate.as_ref())
             .with_response(response)
             .with_peer(peer);
-        socket.set_keepalive(self.keepalive);
+        if let Some(keepalive) = self.keepalive {
+            socket.set_keepalive(keepalive);
+        }
         Ok(socket)
     }
 }

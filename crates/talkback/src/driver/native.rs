@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::time::Duration;
 
+use talkback_proto::Keepalive;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::channel::WebSocketChannel;
@@ -25,9 +26,9 @@ where
 }
 
 /// A channel over a socket that is open, such as one that a server accepted. Its driver runs as that
-/// of a channel that connects; the keepalive is the socket's, which has none unless
-/// [`Accept::keepalive`](crate::Accept::keepalive) or [`WebSocket::set_keepalive`] turned it on. An abnormal end that the socket has reported
-/// is not reported again.
+/// of a channel that connects, and has the same keepalive, [`Keepalive::default`], unless another or
+/// [`Keepalive::OFF`] was set: by [`Accept::keepalive`](crate::Accept::keepalive), say, or
+/// [`WebSocket::set_keepalive`]. An abnormal end that the socket has reported is not reported again.
 impl<T> From<WebSocket<T>> for WebSocketChannel
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -44,6 +45,7 @@ impl WebSocketChannel {
     where
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
+        socket.set_default_keepalive(Keepalive::default());
         let shared = Shared::new(send, recv);
         let channel = Self::new(&shared);
         let port = Port::new(shared);

@@ -24,13 +24,6 @@ fn channel(buffer: usize) -> (WebSocketChannel, WebSocket<DuplexStream>) {
     (client.into(), server)
 }
 
-/// A client's channel with the default keepalive.
-fn watched_channel() -> (WebSocketChannel, WebSocket<DuplexStream>) {
-    let (mut client, server) = sockets(64 * 1024);
-    client.set_keepalive(Keepalive::default());
-    (client.into(), server)
-}
-
 /// Lets every task run until all of them wait.
 async fn settle() {
     sleep(Duration::from_millis(1)).await;
@@ -102,7 +95,7 @@ async fn a_full_receive_queue_makes_the_peer_wait_and_suspends_the_keepalive() {
 
 #[tokio::test(start_paused = true)]
 async fn v55_a_peer_that_freezes_is_found_dead_after_40_s() {
-    let (mut channel, _frozen) = watched_channel();
+    let (mut channel, _frozen) = channel(64 * 1024);
     let start = Instant::now();
     let error = channel.recv().await.unwrap_err();
     assert_eq!(start.elapsed().as_secs(), 40, "of virtual time");
@@ -118,7 +111,7 @@ async fn v55_a_peer_that_freezes_is_found_dead_after_40_s() {
 
 #[tokio::test(start_paused = true)]
 async fn latency_is_that_of_the_last_ping() {
-    let (channel, mut server) = watched_channel();
+    let (channel, mut server) = channel(64 * 1024);
     let serving = tokio::spawn(async move { server.recv().await });
     assert_eq!(channel.latency(), None);
     sleep(Duration::from_secs(21)).await;
@@ -144,7 +137,8 @@ async fn a_full_send_queue_says_so_hands_back_and_waits() {
     // The queue's 64 messages, and what the socket holds of 64 KiB.
     assert!((64..75).contains(&queued), "{queued}");
     assert!(channel.buffered_amount() < 2 * MIB);
-    let waiting = timeout(Duration::from_secs(60), channel.send("x")).await;
+    // Shorter than the keepalive.
+    let waiting = timeout(Duration::from_secs(15), channel.send("x")).await;
     assert!(waiting.is_err());
     // Closing with a full queue ends within the close timeout.
     let start = Instant::now();

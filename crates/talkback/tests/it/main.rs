@@ -15,6 +15,8 @@ mod channel_cancel;
 #[cfg(not(shuttle))]
 mod channel_driver;
 #[cfg(not(shuttle))]
+mod channel_keepalive;
+#[cfg(not(shuttle))]
 mod channel_ping;
 #[cfg(not(shuttle))]
 mod closing;

@@ -15,8 +15,8 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use talkback::{
-    AcceptError, CloseCause, CloseCode, ConnectError, Limits, OriginPolicy, Refused, Upgrade,
-    UpgradeBody, Upgraded, Upgrading, WebSocket, connect,
+    AcceptError, CloseCause, CloseCode, ConnectError, Keepalive, Limits, OriginPolicy, Refused,
+    Upgrade, UpgradeBody, Upgraded, Upgrading, WebSocket, WebSocketChannel, connect,
 };
 use talkback_proto::Opcode;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, duplex};
@@ -179,6 +179,29 @@ async fn the_keepalive_is_the_one_given() {
             matches!(&end, talkback::Error::Closed(info) if info.cause == CloseCause::KeepaliveTimeout),
             "{server:?}: {end}"
         );
+    }
+}
+
+#[tokio::test]
+async fn l31_a_channel_over_an_upgraded_socket_has_a_keepalive_by_default() {
+    let options: [(Options, _); 2] = [
+        (|upgrade| upgrade, true),
+        (|upgrade| upgrade.keepalive(Keepalive::OFF), false),
+    ];
+    for (options, is_noticed) in options {
+        let (service, mut outcomes) = Service::new(options);
+        let (near, far) = duplex(1024);
+        tokio::spawn(service.serve(far));
+        // It is not polled, and so answers no ping.
+        let _stopped = connect("ws://a/").over(near).await.unwrap();
+        let mut channel = WebSocketChannel::from(outcomes.recv().await.unwrap().unwrap());
+        tokio::time::pause();
+        let start = tokio::time::Instant::now();
+        let end = tokio::time::timeout(Duration::from_secs(3600), channel.recv()).await;
+        let time = Duration::from_secs(if is_noticed { 40 } else { 3600 });
+        assert!(start.elapsed().abs_diff(time) < Duration::from_secs(1));
+        assert_eq!(matches!(end, Ok(Err(_))), is_noticed, "{end:?}");
+        tokio::time::resume();
     }
 }
 

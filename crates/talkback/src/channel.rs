@@ -44,12 +44,16 @@ use crate::error::Error;
 /// no method blocks, and none needs a runtime. A driver in the background answers pings and the
 /// closing handshake while the program is busy.
 ///
-/// **The queues** hold 64 messages or 1 MiB each, or what [`QueueLimits`](crate::QueueLimits) say, and
-/// always at least one message. When the one of
-/// sent messages is full, [`try_send`](Self::try_send) says so and [`send`](Self::send) waits. When
-/// the one of received messages is full the driver stops reading, so that the peer has to wait; then
-/// pings are not answered and the keepalive timeout is suspended. A program that only ever shows
-/// the latest message takes [`into_snapshots`](Self::into_snapshots), which never fills.
+/// **The queues** hold 1,024 messages to be sent and 64 received ones, or 1 MiB each, or what
+/// [`QueueLimits`](crate::QueueLimits) say, and always at least one message. When the one of sent messages
+/// is full, [`try_send`](Self::try_send) says so and [`send`](Self::send) waits. When the one of received
+/// messages is full the driver stops reading, so that the peer has to wait; then pings are not answered
+/// and the keepalive timeout is suspended. A program that only ever shows the latest message takes
+/// [`into_snapshots`](Self::into_snapshots), which never fills.
+///
+/// **To send one message to many**, call [`try_send`](Self::try_send) with `&message` on each one's
+/// [`sender`](Self::sender): it copies no payload and never waits, so that a slow peer holds up nobody.
+/// One whose queue is full is too slow: close it, or let it miss the message.
 ///
 /// **The end.** A normal close (1000, 1001, no code, or one that this end began) ends the stream.
 /// Any other end is one `Err`, then the end. [`close_info`](Self::close_info) tells more.

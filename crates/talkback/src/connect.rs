@@ -243,13 +243,15 @@ impl Connect {
         if cfg!(browser) { self } else { options(self) }
     }
 
-    /// Sets the bounds of a channel's queue of messages to be sent; a `WebSocket` has none.
+    /// Sets the bounds of a channel's queue of messages to be sent, 1,024 or 1 MiB by default; a `WebSocket`
+    /// has none.
     pub fn send_queue(mut self, limits: QueueLimits) -> Self {
         self.send_queue = limits;
         self
     }
 
-    /// Sets the bounds of a channel's queue of received messages; a `WebSocket` has none.
+    /// Sets the bounds of a channel's queue of received messages, 64 or 1 MiB by default; a `WebSocket` has
+    /// none.
     ///
     /// When it is full, the peer has to wait. In a browser, what has no capacity waits with the socket.
     pub fn recv_queue(mut self, limits: QueueLimits) -> Self {

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use talkback_proto::{CloseFrame, Compression, Message};
 
-use crate::channel::queue::{Queue, QueueLimits};
+use crate::channel::queue::{Queue, QueueLimits, SENT_MAX};
 use crate::socket::SendProgress;
 
 /// What a driver hands to its socket next.
@@ -62,7 +62,7 @@ enum BatchEnd {
 impl Outbox {
     pub(crate) fn new(limits: QueueLimits) -> Self {
         Self {
-            queue: Queue::new(limits),
+            queue: Queue::new(limits.messages_default(SENT_MAX)),
             ..Self::default()
         }
     }

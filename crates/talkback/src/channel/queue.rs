@@ -4,7 +4,19 @@ use std::collections::VecDeque;
 
 use talkback_proto::{Compression, Message};
 
-/// The bounds of one of a channel's queues; 64 messages and 1 MiB by default.
+/// How many messages the queue of received ones holds by default: enough to keep a reader busy, while
+/// the peer waits with the rest.
+const RECEIVED_MAX: usize = 64;
+
+/// How many messages the queue of sent ones holds by default. A server that hands a burst of one client
+/// on to another fills it before its driver has a turn.
+pub(crate) const SENT_MAX: usize = 1024;
+
+/// What a message in a queue takes besides its payload, in bytes, as it counts.
+const OVERHEAD: usize = 64;
+
+/// The bounds of one of a channel's queues; by default 1 MiB, and 64 received messages or 1,024 to be
+/// sent.
 ///
 /// Below both, there is capacity for one more message, of any size: a queue always holds at least one.
 ///
@@ -19,7 +31,8 @@ use talkback_proto::{Compression, Message};
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct QueueLimits {
-    messages: usize,
+    /// `None` for the queue's own default.
+    messages: Option<usize>,
     bytes: usize,
 }
 
@@ -27,22 +40,29 @@ impl QueueLimits {
     /// Sets how many messages it holds; 0 is as 1.
     #[must_use]
     pub const fn messages_max(mut self, messages: usize) -> Self {
-        self.messages = messages;
+        self.messages = Some(messages);
         self
     }
 
-    /// Sets how many bytes of payload it holds, unless one message alone is larger.
+    /// Sets how many bytes it holds, unless one message alone is larger. A message counts as its payload
+    /// and 64 bytes.
     #[must_use]
     pub const fn bytes_max(mut self, bytes: usize) -> Self {
         self.bytes = bytes;
         self
+    }
+
+    /// These limits with so many messages, unless another number was set.
+    pub(crate) fn messages_default(self, messages: usize) -> Self {
+        let messages = self.messages.or(Some(messages));
+        Self { messages, ..self }
     }
 }
 
 impl Default for QueueLimits {
     fn default() -> Self {
         Self {
-            messages: 64,
+            messages: None,
             bytes: 1024 * 1024,
         }
     }
@@ -67,9 +87,9 @@ impl Queue {
 
     /// Whether there is capacity for one more message. An empty queue takes one of any size.
     pub(crate) fn has_capacity(&self) -> bool {
-        let limits = self.limits;
-        self.messages.is_empty()
-            || (self.messages.len() < limits.messages && self.bytes < limits.bytes)
+        let (limits, count) = (self.limits, self.messages.len());
+        let bytes = self.bytes + count * OVERHEAD;
+        count == 0 || (count < limits.messages.unwrap_or(RECEIVED_MAX) && bytes < limits.bytes)
     }
 
     pub(crate) fn push(&mut self, message: Message, compression: Compression) {
@@ -117,14 +137,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn holds_64_messages() {
-        let mut queue = Queue::default();
-        while queue.has_capacity() {
-            queue.push("x".into(), Compression::Auto);
+    fn holds_64_messages_that_were_received_and_1024_that_are_sent() {
+        let limits = QueueLimits::default();
+        for (limits, count) in [(limits, 64), (limits.messages_default(SENT_MAX), 1024)] {
+            let mut queue = Queue::new(limits);
+            while queue.has_capacity() {
+                queue.push("x".into(), Compression::Auto);
+            }
+            assert_eq!(queue.messages.len(), count);
+            queue.pop();
+            assert!(queue.has_capacity());
         }
-        assert_eq!(queue.messages.len(), 64);
-        queue.pop();
-        assert!(queue.has_capacity());
     }
 
     const MIB: usize = 1024 * 1024;
@@ -133,7 +156,13 @@ mod tests {
     fn holds_as_much_as_it_is_told_and_at_least_one_message() {
         for (limits, count) in [
             (QueueLimits::default().messages_max(3), 3),
-            (QueueLimits::default().bytes_max(4), 4),
+            (QueueLimits::default().bytes_max(4), 1),
+            // Of a byte each, with what they take besides.
+            (QueueLimits::default().bytes_max(4 * 65), 4),
+            (
+                QueueLimits::default().messages_max(3).messages_default(9),
+                3,
+            ),
             (QueueLimits::default().messages_max(0).bytes_max(0), 1),
         ] {
             let mut queue = Queue::new(limits);
@@ -153,7 +182,10 @@ mod tests {
         assert!(!queue.has_capacity());
         queue.pop();
         assert_eq!((queue.bytes(), queue.has_capacity()), (0, true));
-        queue.push(vec![0; MIB - 1].into(), Compression::Auto);
+        queue.push(vec![0; MIB - OVERHEAD - 1].into(), Compression::Auto);
         assert!(queue.has_capacity());
+        assert_eq!(queue.bytes(), MIB - OVERHEAD - 1);
+        queue.push("".into(), Compression::Auto);
+        assert!(!queue.has_capacity());
     }
 }

@@ -7,6 +7,8 @@ mod accept_check;
 #[cfg(not(shuttle))]
 mod accept_io;
 #[cfg(not(shuttle))]
+mod broadcast;
+#[cfg(not(shuttle))]
 mod cancel;
 #[cfg(not(shuttle))]
 mod channel;

@@ -41,7 +41,7 @@ impl Default for EchoOptions {
             subprotocols: Vec::new(),
             origin_policy: OriginPolicy::Any,
             limits: Limits::default(),
-            compression: Some(DeflatePolicy::default()),
+            compression: Some(DeflatePolicy::default().client_no_context_takeover(false)),
             drain_timeout: Duration::from_secs(5),
             web: None,
             #[cfg(feature = "tls")]
@@ -84,8 +84,11 @@ impl EchoOptions {
         self
     }
 
-    /// How compression is agreed on, or `None` to decline it; by default an offer is accepted so that
-    /// neither end keeps a context between messages.
+    /// How compression is agreed on, or `None` to decline it.
+    ///
+    /// By default an offer is accepted so that the server compresses each message alone, but keeps a
+    /// client's context, 48 KiB from its first compressed message on: it is there to be talked to, also
+    /// by clients that agree to `client_no_context_takeover` and do not keep to it.
     #[must_use]
     pub fn compression(mut self, policy: Option<DeflatePolicy>) -> Self {
         self.compression = policy;

@@ -38,7 +38,7 @@ impl Deflate {
         let takeover = |role| Takeover::if_agreed(parameters.has_context_takeover(role));
         let window_bits = parameters.window_bits(role);
         Self {
-            inflater: Inflater::new(takeover(role.peer())),
+            inflater: Inflater::new(role.peer(), takeover(role.peer())),
             deflater: Deflater::new(takeover(role), window_bits, parameters.tuning),
         }
     }

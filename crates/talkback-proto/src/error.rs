@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt;
 
 use crate::close_code::CloseCode;
+use crate::role::Role;
 
 /// The peer broke the protocol or a limit; the connection has failed (RFC 6455 §7.1.7).
 ///
@@ -42,6 +43,13 @@ pub enum ProtocolError {
     /// A compressed message that is not a DEFLATE stream cut at its end as it must be (RFC 7692
     /// §7.2.1).
     MalformedDeflate,
+    /// A compressed message that does not decompress, after others that did, where it was agreed that
+    /// each can be decompressed alone: some peers agree, and take their context over nonetheless
+    /// (RFC 7692 §7.1.1).
+    ContextTakenOver {
+        /// The peer's role.
+        sender: Role,
+    },
     /// A message over the limit, by what its headers declare or by what it decompresses to; sizes
     /// in bytes.
     MessageTooBig {
@@ -125,13 +133,25 @@ impl fmt::Display for ProtocolError {
                 f,
                 "the peer sent a compressed message that does not decompress (RFC 7692 §7.2)"
             ),
+            Self::ContextTakenOver {
+                sender: Role::Client,
+            } => write!(
+                f,
+                "the client's compressed message does not decompress, though an earlier one did (RFC 7692 §7.2): it may look back at that, against the client_no_context_takeover that was agreed on; keep its context with DeflatePolicy::client_no_context_takeover(false)"
+            ),
+            Self::ContextTakenOver {
+                sender: Role::Server,
+            } => write!(
+                f,
+                "the server's compressed message does not decompress, though an earlier one did (RFC 7692 §7.2): it may look back at that, against the server_no_context_takeover that was agreed on; connect without compression"
+            ),
             Self::MessageTooBig { size, size_max } => write!(
                 f,
-                "the peer's message of at least {size} bytes is over the limit of {size_max} bytes"
+                "the peer's message of at least {size} bytes is over this end's limit of {size_max} bytes: raise Limits::message_size_max, or have the peer send less"
             ),
             Self::TooManyFragments(fragments_max) => write!(
                 f,
-                "the peer's message has more than {fragments_max} fragments, which is the limit"
+                "the peer's message has more than {fragments_max} fragments, which is this end's limit: raise Limits::fragments_max, or have the peer send fewer"
             ),
         }
     }

@@ -8,6 +8,7 @@ use crate::deflate::pool::{SCRATCH_SIZE, give_back_inflater, take_inflater, with
 use crate::deflate::takeover::Takeover;
 use crate::error::ProtocolError;
 use crate::message::MessageKind;
+use crate::role::Role;
 use crate::utf8::Utf8Validator;
 
 /// What the sender took away from the end of a message (§7.2.1), 00 00 FF FF, and an empty block
@@ -23,7 +24,11 @@ const CHUNK_SIZE_MAX: usize = 256 * 1024;
 
 /// The message that is arriving compressed, and the context that decompresses it.
 pub(crate) struct Inflater {
+    /// Who compresses.
+    sender: Role,
     takeover: Takeover,
+    /// Whether no compressed message has arrived whole so far.
+    is_first: bool,
     /// Ours from the first compressed message on with takeover, else while a message arrives.
     context: Option<Inflate>,
     /// Whether the stream may end here even without its tail: nothing of it came, or its last
@@ -54,9 +59,11 @@ pub(super) struct Rest {
 }
 
 impl Inflater {
-    pub(super) fn new(takeover: Takeover) -> Self {
+    pub(super) fn new(sender: Role, takeover: Takeover) -> Self {
         Self {
+            sender,
             takeover,
+            is_first: true,
             context: None,
             is_at_end: true,
             message: Vec::new(),
@@ -194,7 +201,10 @@ impl Inflater {
             *size += (context.total_out() - given) as usize;
             *piece = &piece[taken..];
             self.is_at_end &= taken == 0;
-            match status.map_err(|_| ProtocolError::MalformedDeflate)? {
+            let Ok(status) = status else {
+                return Err(self.malformed());
+            };
+            match status {
                 // A block may be marked as the last one, and others follow (§7.2.3.5).
                 Status::StreamEnd => {
                     context.reset(false);
@@ -202,7 +212,7 @@ impl Inflater {
                 }
                 Status::Ok => {}
                 Status::BufError if piece.is_empty() => {}
-                Status::BufError => return Err(ProtocolError::MalformedDeflate),
+                Status::BufError => return Err(self.malformed()),
             }
             if piece.is_empty() && *size < output.len() {
                 break;
@@ -211,11 +221,22 @@ impl Inflater {
         Ok(())
     }
 
+    /// What a stream is that cannot be decompressed: most likely one that looks back at an earlier
+    /// message, if it must not and there was one.
+    fn malformed(&self) -> ProtocolError {
+        let sender = self.sender;
+        match self.takeover {
+            Takeover::None if !self.is_first => ProtocolError::ContextTakenOver { sender },
+            _ => ProtocolError::MalformedDeflate,
+        }
+    }
+
     /// Ends the message's stream, and makes ready for the next one.
     pub(super) fn finish(&mut self) -> Result<(), ProtocolError> {
         if !std::mem::replace(&mut self.is_at_end, true) {
             self.take_tail()?;
         }
+        self.is_first = false;
         if self.takeover == Takeover::None
             && let Some(context) = self.context.take()
         {
@@ -247,7 +268,7 @@ impl Inflater {
         if is_cut_there {
             Ok(())
         } else {
-            Err(ProtocolError::MalformedDeflate)
+            Err(self.malformed())
         }
     }
 }

@@ -75,6 +75,11 @@ impl DeflatePolicy {
 
     /// Sets whether the client must forget its context after each message (RFC 7692 §7.1.1.2); by
     /// default it must.
+    ///
+    /// Some clients agree to that and do not keep to it (Mojolicious, Tornado), and fail at their
+    /// second compressed message. With `false` nothing of the sort is asked, nor answered to a client
+    /// that offers it, as a server may pass the offer over: this end keeps its context for what a
+    /// client sends, 48 KiB for each client from its first compressed message on.
     #[must_use]
     pub const fn client_no_context_takeover(mut self, is_asked: bool) -> Self {
         self.client_no_context_takeover = is_asked;
@@ -139,8 +144,8 @@ impl DeflatePolicy {
             // "MUST" be in the response if it was in the accepted offer (§7.1.1.1).
             server_no_context_takeover: offer.server_no_context_takeover
                 || self.server_no_context_takeover,
-            client_no_context_takeover: offer.client_no_context_takeover
-                || self.client_no_context_takeover,
+            // In an offer it is a hint, which a server may pass over (§7.1.1.2).
+            client_no_context_takeover: self.client_no_context_takeover,
             server_max_window_bits: server_bits,
             client_max_window_bits: client_bits.or(hinted_bits).unwrap_or(WindowBits::MAX),
             tuning: self.tuning,

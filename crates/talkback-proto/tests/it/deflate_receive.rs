@@ -111,14 +111,21 @@ fn d14_without_takeover_nothing_refers_to_an_earlier_message() {
     for role in ROLES {
         let hello = compressed(role, TEXT, b"\xf2\x48\xcd\xc9\xc9\x07\x00");
         let again = compressed(role, TEXT, b"\xf2\x00\x11\x00\x00");
-        let error = ProtocolError::MalformedDeflate;
+        let sender = match role {
+            Role::Client => Role::Server,
+            Role::Server => Role::Client,
+        };
+        let error = ProtocolError::ContextTakenOver { sender };
         fails(
             role,
             no_takeover(),
-            &[hello.clone(), again],
+            &[hello.clone(), again.clone()],
             &[text("Hello")],
             error,
         );
+        // Nobody takes over what was not there.
+        let error = ProtocolError::MalformedDeflate;
+        fails(role, no_takeover(), &[again], &[], error);
         let incoming = [text("Hello"), text("Hello")];
         brings(role, no_takeover(), &[hello.clone(), hello], &incoming);
     }

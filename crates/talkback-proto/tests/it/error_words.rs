@@ -8,11 +8,11 @@ use bytes::Bytes;
 use http::header::UPGRADE;
 use http::{Response, Version};
 use talkback_proto::handshake::{DeflateError, HandshakeError, HeadError, UrlError};
-use talkback_proto::{CloseFrameError, ProtocolError, SendError};
+use talkback_proto::{CloseFrameError, ProtocolError, Role, SendError};
 
 /// What the peer does against the protocol of an open connection.
-fn protocol_errors() -> [ProtocolError; 17] {
-    use ProtocolError as E;
+fn protocol_errors() -> [ProtocolError; 19] {
+    use {ProtocolError as E, Role::*};
     let (size, size_max) = (7, 6);
     [
         E::ReservedBits,
@@ -30,6 +30,8 @@ fn protocol_errors() -> [ProtocolError; 17] {
         E::InvalidCloseCode(1005),
         E::InvalidCloseReason,
         E::MalformedDeflate,
+        E::ContextTakenOver { sender: Client },
+        E::ContextTakenOver { sender: Server },
         E::MessageTooBig { size, size_max },
         E::TooManyFragments(4),
     ]
@@ -171,7 +173,7 @@ fn the_words_of_an_error_show_what_it_holds() {
         (&ProtocolError::InvalidCloseCode(1005), "code 1005,"),
         (
             &ProtocolError::MessageTooBig { size, size_max },
-            "7 bytes is over the limit of 6 bytes",
+            "7 bytes is over this end's limit of 6 bytes: raise Limits::message_size_max",
         ),
         (&SendError::ControlTooLong(126), "has 126: send"),
         (&CloseFrameError::Code(1005), "code 1005 may not"),

@@ -33,8 +33,8 @@ fn the_words_of_an_end_say_who_how_and_why() {
         ),
         (
             end(CloseCode::ABNORMAL, local, CloseCause::Protocol(too_big)),
-            "failed: the peer's message has more than 5 fragments, which is the limit, \
-             code 1006 (abnormal)",
+            "failed: the peer's message has more than 5 fragments, which is this end's limit: raise \
+             Limits::fragments_max, or have the peer send fewer, code 1006 (abnormal)",
         ),
         (
             end(CloseCode::ABNORMAL, remote, transport()),

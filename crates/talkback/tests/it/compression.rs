@@ -206,6 +206,26 @@ async fn v40_a_message_that_inflates_beyond_the_limit_is_1009_on_both_ends() {
     assert_eq!(info.code, CloseCode::new(1009));
 }
 
+/// RFC 7692 §7.2.3.2: "Hello" again, by a client that looks back at the first though it was told not to.
+#[tokio::test]
+async fn l29_a_client_that_takes_its_context_over_is_named() {
+    let (mut socket, mut client) = agreed().await;
+    let hello = b"\xc1\x87\0\0\0\0\xf2\x48\xcd\xc9\xc9\x07\x00";
+    let again = b"\xc1\x85\0\0\0\0\xf2\x00\x11\x00\x00";
+    client.write_all(hello).await.unwrap();
+    client.write_all(again).await.unwrap();
+    // What is neither read nor written any more would hold up the end.
+    client.shutdown().await.unwrap();
+    assert_eq!(socket.recv().await.unwrap(), Some("Hello".into()));
+    let error = socket.recv().await.unwrap_err().to_string();
+    assert!(
+        error.contains("against the client_no_context_takeover that was agreed on")
+            && error.contains("DeflatePolicy::client_no_context_takeover(false)"),
+        "{error}"
+    );
+    drop(client);
+}
+
 #[tokio::test]
 async fn a_channel_compresses_unless_told_otherwise() {
     let url = server(Some(DeflatePolicy::default()), echo).await;

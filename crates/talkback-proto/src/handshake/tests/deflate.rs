@@ -6,6 +6,7 @@ use super::super::{
 };
 use super::*;
 use crate::deflate::parameters::{DeflateParameters, WindowBits};
+use crate::role::Role;
 
 const HEADER: &str = "Sec-WebSocket-Extensions";
 
@@ -312,6 +313,20 @@ fn d14_client_no_context_takeover_binds_whoever_says_it() {
 }
 
 #[test]
+fn l29_a_server_that_keeps_the_clients_context_agrees_to_nothing_else() {
+    let policy = DeflatePolicy::default().client_no_context_takeover(false);
+    for hint in ["", "; client_no_context_takeover"] {
+        let offer = format!("permessage-deflate{hint}; client_max_window_bits");
+        let answer = answer_by(&policy, &offer).unwrap();
+        assert_eq!(
+            answer.value,
+            "permessage-deflate; server_no_context_takeover"
+        );
+        assert!(answer.parameters.has_context_takeover(Role::Client));
+    }
+}
+
+#[test]
 fn default_client_lets_the_server_choose_and_default_server_keeps_no_context() {
     let sent = sent_extensions(DeflateOffer::default());
     assert_eq!(sent, "permessage-deflate; client_max_window_bits");
@@ -364,11 +379,10 @@ fn client_and_server_always_agree() {
             .expect("our own offers can be accepted");
         let response = handshake.accept(None, Some(answer.value)).unwrap();
         let negotiated = client.validate(&response).unwrap();
-        assert_eq!(
-            negotiated.deflate,
-            Some(answer.parameters),
-            "{offer:?} {policy:?}"
-        );
+        let mut parameters = answer.parameters;
+        // A client keeps to its own hint, even if the server passes that over.
+        parameters.client_no_context_takeover |= offer.write().contains("; client_no_");
+        assert_eq!(negotiated.deflate, Some(parameters), "{offer:?} {policy:?}");
         count += 1;
     }
     assert_eq!(count, 4096);

@@ -74,7 +74,8 @@ enum State {
 ///   writing side is shut down, and [`handle_shutdown`](Self::handle_shutdown) told.
 /// - While [`wants_read`](Self::wants_read) holds, the transport is read.
 /// - At [`poll_timeout`](Self::poll_timeout), [`handle_timeout`](Self::handle_timeout) is called.
-/// - Once [`close_info`](Self::close_info) is known, the transport is dropped.
+/// - Once [`close_info`](Self::close_info) is known, the transport is dropped. What it will say is known
+///   before, by [`final_close_info`](Self::final_close_info).
 pub struct Connection {
     role: Role,
     limits: Limits,
@@ -217,10 +218,18 @@ impl Connection {
     /// `now` is asked for the time only where somebody wants to know it.
     #[inline]
     pub fn handle_written(&mut self, now: impl FnOnce() -> Instant) {
+        if self.keepalive.is_some() | (self.state == State::Draining) {
+            self.note_written(now());
+        }
+    }
+
+    #[inline(never)]
+    fn note_written(&mut self, now: Instant) {
         let is_ping_written = self.output.written() >= self.ping_end;
         if let Some(keepalive) = &mut self.keepalive {
-            keepalive.note_written(is_ping_written, now());
+            keepalive.note_written(is_ping_written, now);
         }
+        self.bound_linger(now);
     }
 
     /// How many bytes were ever queued to be written.

@@ -71,7 +71,8 @@ impl Limits {
     }
 
     /// Sets how long the closing handshake may take before the transport is dropped (RFC 6455
-    /// §7.1.1); 10 s by default.
+    /// §7.1.1); 10 s by default. Once close frames went both ways, a client waits for 1 s at most until the
+    /// server ends TCP.
     #[must_use]
     pub const fn close_timeout(mut self, timeout: Duration) -> Self {
         self.close_timeout = timeout;

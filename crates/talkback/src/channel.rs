@@ -56,7 +56,9 @@ use crate::error::Error;
 /// One whose queue is full is too slow: close it, or let it miss the message.
 ///
 /// **The end.** A normal close (1000, 1001, no code, or one that this end began) ends the stream.
-/// Any other end is one `Err`, then the end. [`close_info`](Self::close_info) tells more.
+/// Any other end is one `Err`, then the end. Either comes behind the messages that had come into the queue.
+/// After [`close`](Self::close) nothing more comes into it: receive what you wait for, then close.
+/// [`close_info`](Self::close_info) tells more.
 ///
 /// **Dropping it** closes: what is queued leaves, then an empty close frame, in the background and
 /// within the close timeout. Its [`Sender`]s can send no more. A program that is about to end awaits

@@ -60,7 +60,8 @@ pub(crate) trait Socket {
     /// Whether messages may still come and the peer can be made to wait with them.
     fn can_hold_back(&self) -> bool;
 
-    /// The next thing that came, or how the connection ended.
+    /// The next thing that came, or how the connection ends: at the latest when it has, and before that
+    /// once it is certain.
     fn poll_received(&mut self, cx: &mut Context<'_>) -> Poll<Result<Received, CloseInfo>>;
 
     /// Suspends the keepalive until the next message is asked for.
@@ -68,6 +69,11 @@ pub(crate) trait Socket {
 
     /// How the connection ended, where no message is asked for.
     fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<CloseInfo>;
+
+    /// Ready once the transport is let go, when it is known how the connection ends.
+    fn poll_released(&mut self, _: &mut Context<'_>) -> Poll<()> {
+        Poll::Ready(())
+    }
 
     /// How long the last ping took to be answered.
     fn latency(&self) -> Option<Duration> {

@@ -204,8 +204,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
 
     /// Closes with an empty close frame and waits until the connection has ended (RFC 6455 §7).
     ///
-    /// What is queued leaves first; messages that still arrive are discarded. It ends within the
-    /// close timeout, whatever the peer does, and the [`CloseInfo`] says how. Calling it again, or
+    /// What is queued leaves first; messages that still arrive are discarded: receive those that you
+    /// wait for before. It ends within the close timeout, whatever the peer does, and the [`CloseInfo`]
+    /// says how. A client that has the server's close frame waits for a second at most until that ends TCP. Calling it again, or
     /// after the peer has closed, returns the same.
     ///
     /// # Cancel safety

@@ -1,6 +1,6 @@
 //! How a connection closes, fails and ends (RFC 6455 §5.5.1, §7).
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::{Buf, Bytes};
 
@@ -11,6 +11,9 @@ use crate::connection::{Connection, State};
 use crate::error::ProtocolError;
 use crate::frame::Opcode;
 use crate::role::Role;
+
+/// How long a client waits for the server to end TCP once close frames went both ways.
+const LINGER: Duration = Duration::from_secs(1);
 
 impl Connection {
     /// Begins the closing handshake with `frame`, or with an empty close frame (RFC 6455 §7.1.2).
@@ -66,6 +69,28 @@ impl Connection {
         }
         self.state = State::Draining;
         self.end_messages();
+        self.bound_linger(now);
+    }
+
+    /// A client whose closing handshake is complete has nothing to wait for but the end of TCP, which a
+    /// server owes it at once (§7.1.1).
+    pub(super) fn bound_linger(&mut self, now: Instant) {
+        if self.role == Role::Client && self.is_closing_complete() {
+            let linger = now.checked_add(LINGER);
+            self.deadline = self.deadline.into_iter().chain(linger).min();
+        }
+    }
+
+    /// Whether close frames went both ways, and all is written.
+    fn is_closing_complete(&self) -> bool {
+        self.close_received.is_some()
+            && self.close_sent
+            && self.failure.is_none()
+            && self.is_all_written()
+    }
+
+    fn is_all_written(&self) -> bool {
+        !self.output.has_remaining() && self.write_error.is_none()
     }
 
     /// Fails the connection (§7.1.7): the one way to do so.
@@ -179,33 +204,50 @@ impl Connection {
         }
     }
 
+    /// How the connection ends, as soon as that is certain: all is written, and close frames went both
+    /// ways or the connection has failed. Nothing that still comes changes it.
+    ///
+    /// What is left is the end of the transport, for which nobody but the driver need wait;
+    /// [`close_info`](Self::close_info) tells the same then.
+    pub fn final_close_info(&self) -> Option<CloseInfo> {
+        if self.info.is_some() {
+            return self.info.clone();
+        }
+        let clean = self.is_closing_complete();
+        let cause = match &self.failure {
+            Some(error) if self.is_all_written() => CloseCause::Protocol(error.clone()),
+            None if clean => CloseCause::ClosingHandshake,
+            _ => return None,
+        };
+        Some(self.info_of(clean, cause))
+    }
+
+    fn info_of(&self, clean: bool, cause: CloseCause) -> CloseInfo {
+        let (code, reason) = self.received_close().unwrap_or((CloseCode::ABNORMAL, ""));
+        CloseInfo {
+            code,
+            reason: reason.to_owned(),
+            initiator: self.initiator.unwrap_or(Initiator::Remote),
+            clean,
+            cause,
+        }
+    }
+
     /// Ends the connection; `lost` is the cause unless the protocol gave one before.
     fn end(&mut self, lost: CloseCause) {
         if self.info.is_some() {
             return;
         }
-        let written = !self.output.has_remaining() && self.write_error.is_none();
-        self.is_output_lost |= !written;
-        let clean =
-            self.close_received.is_some() && self.close_sent && self.failure.is_none() && written;
-        let (code, reason) = match self.close_received.take() {
-            Some(Some(frame)) => (frame.code(), frame.reason().to_owned()),
-            Some(None) => (CloseCode::NO_CODE, String::new()),
-            None => (CloseCode::ABNORMAL, String::new()),
-        };
-        let cause = match self.failure.take() {
-            Some(error) => CloseCause::Protocol(error),
-            None if clean => CloseCause::ClosingHandshake,
-            None => self.write_error.take().map_or(lost, CloseCause::Transport),
-        };
-        let initiator = self.initiator.unwrap_or(Initiator::Remote);
-        self.info = Some(CloseInfo {
-            code,
-            reason,
-            initiator,
-            clean,
-            cause,
+        self.is_output_lost |= !self.is_all_written();
+        self.info = self.final_close_info().or_else(|| {
+            let cause = match (&self.failure, &self.write_error) {
+                (Some(error), _) => CloseCause::Protocol(error.clone()),
+                (None, Some(what)) => CloseCause::Transport(what.clone()),
+                (None, None) => lost,
+            };
+            Some(self.info_of(false, cause))
         });
+        self.close_received = None;
         self.state = State::Ended;
         self.end_messages();
         self.pong = None;

@@ -19,8 +19,11 @@ macro_rules! common_methods {
         /// Begins to close with an empty close frame, behind what is queued.
         ///
         /// Awaiting the end is optional, and says whether all that was queued was written. It comes
-        /// within the close timeout, whatever the peer does. What has come before is still given out;
-        /// what comes from now on is discarded. Calling it again changes nothing.
+        /// once close frames went both ways, and within the close timeout, whatever the peer does; TCP is
+        /// ended in the background. Calling it again changes nothing.
+        ///
+        /// What is in the queue of received messages by now is still given out, and then the end. What
+        /// comes from now on is discarded, answers that are under way too: receive those first, then close.
         ///
         /// # Errors
         /// Those of [`Closing`](crate::Closing), when it is awaited.
@@ -43,7 +46,8 @@ macro_rules! common_methods {
             self.handle().close_with(code.into(), reason)
         }
 
-        /// Waits until the channel has ended, by whoever's doing.
+        /// Waits until the channel has ended, by whoever's doing: until it is certain how, not until TCP
+        /// has ended as well.
         #[must_use = "it waits only when it is awaited"]
         pub fn closed(&self) -> crate::channel::waiting::Closing {
             self.handle().closed()

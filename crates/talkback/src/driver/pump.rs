@@ -55,13 +55,18 @@ where
 }
 
 /// Pumps a connection of which the channel knows that it is open, until its end.
-pub(crate) async fn pump<S: Socket>(socket: S, port: Port) {
+///
+/// The channel ends as soon as it is certain how. What is left to be done, as when a client waits for the
+/// server to end TCP (RFC 6455 §7.1.1), is done without it.
+pub(crate) async fn pump<S: Socket>(mut socket: S, port: Port) {
     let mut pump = Pump {
-        socket,
+        socket: &mut socket,
         port: &port,
     };
     let info = poll_fn(|cx| pump.poll(cx)).await;
-    port.ended(info, pump.socket.send_progress());
+    port.ended(info, socket.send_progress());
+    drop(port);
+    poll_fn(|cx| socket.poll_released(cx)).await;
 }
 
 /// Whether a channel that is not open yet is to be given up.
@@ -83,7 +88,7 @@ fn poll_given_up(
 
 /// An open connection and the channel that it is pumped for.
 struct Pump<'a, S> {
-    socket: S,
+    socket: &'a mut S,
     port: &'a Port,
 }
 

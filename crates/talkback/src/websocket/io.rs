@@ -433,15 +433,26 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Socket for WebSocket<T> {
     fn poll_received(&mut self, cx: &mut Context<'_>) -> Poll<Result<Received, CloseInfo>> {
         self.connection.set_delivery(Delivery::Whole);
         loop {
-            match ready!(self.poll_incoming(cx, Half::Receiver)) {
-                Some(Incoming::Message(message)) => {
+            match self.poll_incoming(cx, Half::Receiver) {
+                Poll::Ready(Some(Incoming::Message(message))) => {
                     return Poll::Ready(Ok(Received::Message(message)));
                 }
-                Some(Incoming::Pong(payload)) => return Poll::Ready(Ok(Received::Pong(payload))),
-                Some(_) => {}
-                None => return Poll::Ready(Err(self.end())),
+                Poll::Ready(Some(Incoming::Pong(payload))) => {
+                    return Poll::Ready(Ok(Received::Pong(payload)));
+                }
+                Poll::Ready(Some(_)) => {}
+                Poll::Ready(None) => return Poll::Ready(Err(self.end())),
+                Poll::Pending if self.has_output() => return Poll::Pending,
+                Poll::Pending => match self.connection.final_close_info() {
+                    Some(info) => return Poll::Ready(Err(info)),
+                    None => return Poll::Pending,
+                },
             }
         }
+    }
+
+    fn poll_released(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.poll_closed(cx).map(drop)
     }
 
     fn pause_keepalive(&mut self) {

@@ -143,8 +143,9 @@ async fn v54_a_byte_a_second_loses_nothing() {
         let all = timeout(day, async { tokio::join!(client, server, passing) });
         let (client, server, passed) = all.await.expect("the session ends");
         let seconds = begin.elapsed().as_secs();
-        // TLS's handshake, and a record's 22 bytes around what is sent.
-        assert!(seconds > 1_500, "{seconds} of virtual time");
+        // TLS's handshake, and a record's 22 bytes around what is sent; the last record, TLS's own end, is
+        // not waited for.
+        assert!(seconds > 1_450, "{seconds} of virtual time");
         let outcome = Outcome {
             client,
             server,

@@ -98,7 +98,7 @@ async fn x1_a_send_after_the_peers_close_frame_is_an_error_at_once() {
     );
     let channel = WebSocketChannel::from(socket);
     settle().await;
-    assert_eq!(channel.state(), ChannelState::Closing);
+    assert_eq!(channel.state(), ChannelState::Closed);
     assert!(channel.try_send("late").is_err());
     assert!(channel.closed().await.unwrap().clean);
 }

@@ -17,6 +17,8 @@ mod channel_cancel;
 #[cfg(not(shuttle))]
 mod channel_driver;
 #[cfg(not(shuttle))]
+mod channel_end;
+#[cfg(not(shuttle))]
 mod channel_keepalive;
 #[cfg(not(shuttle))]
 mod channel_ping;

@@ -9,6 +9,7 @@ pub(crate) mod dropping;
 pub(crate) mod fault_proxy;
 pub(crate) mod fault_session;
 pub(crate) mod local;
+pub(crate) mod never_ends;
 
 use std::collections::VecDeque;
 use std::io;

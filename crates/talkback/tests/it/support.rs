@@ -6,6 +6,7 @@ pub(crate) mod certificates;
 #[cfg(feature = "tls")]
 pub(crate) mod cut;
 pub(crate) mod dropping;
+pub(crate) mod echo;
 pub(crate) mod fault_proxy;
 pub(crate) mod fault_session;
 pub(crate) mod local;

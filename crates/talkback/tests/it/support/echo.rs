@@ -1,0 +1,42 @@
+//! An echo server on loopback.
+
+use std::sync::mpsc;
+use std::thread;
+
+use tokio::net::TcpListener;
+
+/// An echo server on a port of its own, as a task; its address as a URL.
+pub(crate) async fn echo() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("ws://{}/", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let mut socket = talkback::accept(stream)
+                    .subprotocols(["chat"])
+                    .await
+                    .unwrap();
+                while let Ok(Some(message)) = socket.recv().await {
+                    let _ = socket.feed(message).await;
+                }
+            });
+        }
+    });
+    url
+}
+
+/// The same on a thread of its own.
+pub(crate) fn echo_thread() -> String {
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            sender.send(echo().await).unwrap();
+            std::future::pending::<()>().await;
+        });
+    });
+    receiver.recv().unwrap()
+}

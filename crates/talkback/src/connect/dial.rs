@@ -1,8 +1,10 @@
 //! TCP to a host with several addresses: happy eyeballs (RFC 8305).
 
 use std::collections::VecDeque;
+use std::future::pending;
 use std::io;
 use std::net::SocketAddr;
+use std::panic::resume_unwind;
 use std::time::Duration;
 
 use tokio::net::TcpStream;
@@ -41,9 +43,11 @@ pub(crate) async fn dial(addresses: impl IntoIterator<Item = SocketAddr>) -> io:
                 first_error.get_or_insert(error);
                 next_attempt = Instant::now();
             }
-            Some(Err(error)) => {
-                first_error.get_or_insert(io::Error::other(error));
-            }
+            Some(Err(error)) => match error.try_into_panic() {
+                Ok(panic) => resume_unwind(panic),
+                // The runtime shuts down: it drops this task as well, which says so.
+                Err(_) => return pending().await,
+            },
             None => {
                 // None is under way, or those that are have had their time.
                 if let Some(address) = waiting.pop_front() {

@@ -2,7 +2,9 @@
 
 use std::collections::HashSet;
 use std::future::poll_fn;
+use std::mem;
 use std::net::SocketAddr;
+use std::process;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
@@ -10,11 +12,14 @@ use std::task::{Context, Poll, Waker};
 static QUEUE: Mutex<Queue> = Mutex::new(Queue {
     places: Vec::new(),
     id_next: 0,
+    process: 0,
 });
 
 struct Queue {
     places: Vec<Queued>,
     id_next: u64,
+    /// Whose places these are.
+    process: u32,
 }
 
 struct Queued {
@@ -43,6 +48,7 @@ pub(crate) async fn wait(addresses: Vec<SocketAddr>) -> Place {
 impl Place {
     fn take(addresses: Vec<SocketAddr>) -> Self {
         let mut queue = queue();
+        queue.leave_to_parent();
         let id = queue.id_next;
         queue.id_next += 1;
         let waker = None;
@@ -88,6 +94,16 @@ impl Queue {
     fn index(&self, id: u64) -> usize {
         let index = self.places.binary_search_by_key(&id, |queued| queued.id);
         index.expect("it is there until it is dropped")
+    }
+
+    /// After a fork nobody waits for those who connect in the parent, and never end here.
+    fn leave_to_parent(&mut self) {
+        let process = process::id();
+        if mem::replace(&mut self.process, process) != process {
+            self.places
+                .iter_mut()
+                .for_each(|place| place.addresses.clear());
+        }
     }
 
     /// The wakers of those whose turn it is: all of them would be too many, where many wait.

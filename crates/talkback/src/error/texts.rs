@@ -113,8 +113,18 @@ impl fmt::Display for ConnectError {
     }
 }
 
+/// The errors of Unix for too many open files, of the system and of the process.
+const TOO_MANY_OPEN: [i32; 2] = [23, 24];
+
 /// What to do about a connection that could not be made.
 fn advice(error: &io::Error) -> &'static str {
+    if cfg!(unix)
+        && error
+            .raw_os_error()
+            .is_some_and(|code| TOO_MANY_OPEN.contains(&code))
+    {
+        return "Raise the limit of open files (`ulimit -n`)";
+    }
     match error.kind() {
         io::ErrorKind::ConnectionRefused => "Check the port, and that the server is running",
         io::ErrorKind::NetworkUnreachable | io::ErrorKind::HostUnreachable => {

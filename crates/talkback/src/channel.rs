@@ -90,6 +90,23 @@ use crate::error::Error;
 /// channel.close().wait()?; // what is queued leaves first
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// # Runtimes
+/// A channel may be used anywhere, whatever drives it.
+///
+/// What is made in a tokio runtime is driven there, and ends with it; the end says so. A runtime of one
+/// thread drives it only while a `block_on` of it runs. Outside of tokio, in other executors, and where
+/// a runtime of one thread was only entered, one thread in the background drives all channels. A runtime
+/// needs I/O and time (`enable_all`): without, making a channel panics at once, as tokio's own calls do.
+///
+/// The calls that block are for plain threads, `spawn_blocking` and `block_in_place`: `blocking_recv`,
+/// `blocking_send`, and `wait` of [`ready`](Self::ready), [`close`](Self::close) and
+/// [`closed`](Self::closed). On a thread that drives a
+/// tokio runtime they panic at once, as the driver might be a task that waits for this very thread: await
+/// there.
+///
+/// After a `fork` outside of a runtime, the channels that the child makes work. Those of its parent have no
+/// driver in it: a call that blocks ends them, in the child alone, and awaiting one waits for ever.
 pub struct WebSocketChannel {
     /// `None` once the channel was split or turned into something else.
     halves: Option<(Sender, Receiver)>,

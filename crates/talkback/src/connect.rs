@@ -40,7 +40,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// A user name and password in the URL become an `Authorization` header.
 ///
 /// To be awaited it needs a tokio runtime with I/O and time enabled (`enable_all`), and panics without
-/// one; a channel needs none.
+/// one; a channel needs [none](WebSocketChannel#runtimes).
 ///
 /// ```no_run
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -261,8 +261,11 @@ impl Connect {
 
     /// Opens a [`WebSocketChannel`], which exists at once and connects in the background.
     ///
-    /// It works from any thread: the driver runs on the current tokio runtime, else on a thread of
-    /// its own that all such channels share. In a browser it is a task of the page.
+    /// It works from any thread; [what drives it](WebSocketChannel#runtimes) is found there.
+    ///
+    /// # Panics
+    /// In a tokio runtime without I/O or time, as tokio's own calls do.
+    #[track_caller]
     pub fn channel(self) -> WebSocketChannel {
         let shared = Shared::new(self.send_queue, self.recv_queue);
         let channel = WebSocketChannel::new(&shared);
@@ -276,6 +279,10 @@ impl WebSocketChannel {
     ///
     /// It never fails here: [`ready`](Self::ready) and the stream tell what went wrong. For
     /// subprotocols, headers and limits see [`connect`](crate::connect()).
+    ///
+    /// # Panics
+    /// In a tokio runtime without I/O or time, as tokio's own calls do.
+    #[track_caller]
     pub fn connect(url: impl Into<String>) -> Self {
         connect(url).channel()
     }

@@ -25,6 +25,10 @@ const BUFFER_SIZE: usize = 64 * 1024;
 /// # Ok(())
 /// # }
 /// ```
+///
+/// # Panics
+/// In a tokio runtime without time.
+#[track_caller]
 pub fn pair() -> (WebSocketChannel, WebSocketChannel) {
     let (client, server) = duplex(BUFFER_SIZE);
     (

@@ -1,47 +1,153 @@
-//! Where drivers run: on the current tokio runtime, else on a thread of their own.
+//! Where drivers run: on the tokio runtime of the thread that starts them, else on a thread of their own.
 
 use std::future::Future;
+#[cfg(all(unix, not(shuttle)))]
+use std::os::unix::net::UnixDatagram;
 #[cfg(not(shuttle))]
-use std::io;
+use std::process;
 #[cfg(not(shuttle))]
 use std::sync::{Mutex, PoisonError};
 #[cfg(not(shuttle))]
+use std::task::{Context, Poll, Waker};
+#[cfg(not(shuttle))]
 use std::thread;
+#[cfg(not(shuttle))]
+use std::time::Duration;
 
 #[cfg(not(shuttle))]
-use tokio::runtime::{Builder, Handle};
-
-/// Starts a task from any thread, without blocking.
-///
-/// Where the operating system gives no thread for it, the task is dropped, which ends its channel.
+use tokio::runtime::{Builder, Handle, RuntimeFlavor};
 #[cfg(not(shuttle))]
-pub(crate) fn spawn(task: impl Future<Output = ()> + Send + 'static) {
-    if let Ok(runtime) = Handle::try_current() {
-        runtime.spawn(task);
-    } else if let Ok(runtime) = background() {
-        runtime.spawn(task);
+use tokio::task::coop;
+
+/// What a task can be started on, from any thread and without blocking.
+#[cfg(not(shuttle))]
+pub(crate) struct Runtime(Handle);
+
+/// A runtime that cannot do what the task needs panics here, in tokio's words: in a driver nobody would see
+/// it who waits, and tokio has no way to ask.
+#[cfg(not(shuttle))]
+impl Runtime {
+    /// That of this thread, if it has one that runs; else the background thread's.
+    ///
+    /// # Errors
+    /// What the operating system did not give for the background thread, and what to do.
+    ///
+    /// # Panics
+    /// On a runtime without time.
+    #[track_caller]
+    pub(crate) fn current() -> Result<Self, String> {
+        let Some(runtime) = running() else {
+            return background().map(Self);
+        };
+        drop(tokio::time::sleep(Duration::ZERO));
+        Ok(Self(runtime))
+    }
+
+    /// The same, for a task that connects.
+    ///
+    /// # Errors
+    /// As [`current`](Self::current).
+    ///
+    /// # Panics
+    /// On a runtime without time or I/O. Where there is no socket that touches nothing, its driver does.
+    #[track_caller]
+    pub(crate) fn with_io() -> Result<Self, String> {
+        let runtime = Self::current();
+        #[cfg(unix)]
+        if running().is_some()
+            && let Ok(socket) = UnixDatagram::unbound()
+            && socket.set_nonblocking(true).is_ok()
+        {
+            let _ = tokio::net::UnixDatagram::from_std(socket);
+        }
+        runtime
+    }
+
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.0.spawn(task);
     }
 }
 
-/// Starts a task of the schedule checker.
-#[cfg(shuttle)]
-pub(crate) fn spawn(task: impl Future<Output = ()> + Send + 'static) {
-    shuttle::future::spawn(task);
+/// This thread's runtime, if tasks run on it as far as can be seen from here.
+///
+/// One that has workers runs by itself. One of a single thread runs where it is driven: a thread that
+/// only entered it may wait for ever for its tasks.
+#[cfg(not(shuttle))]
+fn running() -> Option<Handle> {
+    let runtime = Handle::try_current().ok()?;
+    let runs = runtime.runtime_flavor() != RuntimeFlavor::CurrentThread || drives_tasks();
+    runs.then_some(runtime)
+}
+
+/// Whether this thread polls a future for a tokio runtime now.
+///
+/// Only then there is a budget, after which tasks have to let others run. It is spent here, and given
+/// back when `_restored` is dropped.
+#[cfg(not(shuttle))]
+fn drives_tasks() -> bool {
+    let mut cx = Context::from_waker(Waker::noop());
+    let Poll::Ready(_restored) = coop::poll_proceed(&mut cx) else {
+        return true;
+    };
+    // More than any budget.
+    (0..u8::MAX).any(|_| match coop::poll_proceed(&mut cx) {
+        Poll::Ready(spent) => {
+            spent.made_progress();
+            false
+        }
+        Poll::Pending => true,
+    })
 }
 
 /// The one thread that drives all channels of programs without a runtime.
+///
+/// A child that was forked has none of its parent's threads, so it starts one of its own. Nor does it get
+/// back a lock that another of those threads held at the fork: processes take different locks.
 #[cfg(not(shuttle))]
-fn background() -> io::Result<Handle> {
-    static BACKGROUND: Mutex<Option<Handle>> = Mutex::new(None);
-    let mut background = BACKGROUND.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(handle) = &*background {
+fn background() -> Result<Handle, String> {
+    const LOCKS: usize = 16;
+    static BACKGROUND: [Mutex<Option<(u32, Handle)>>; LOCKS] = [const { Mutex::new(None) }; LOCKS];
+    let process = process::id();
+    let background = &BACKGROUND[process as usize % LOCKS];
+    let mut background = background.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((owner, handle)) = &*background
+        && *owner == process
+    {
         return Ok(handle.clone());
     }
-    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let runtime = Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| {
+        format!(
+            "the operating system gave no descriptor to drive the channel: {error}. Raise the limit of open files (`ulimit -n`)"
+        )
+    })?;
     let handle = runtime.handle().clone();
-    thread::Builder::new()
-        .name("talkback".to_owned())
-        .spawn(move || runtime.block_on(std::future::pending::<()>()))?;
-    *background = Some(handle.clone());
+    let thread = thread::Builder::new().name("talkback".to_owned());
+    let started = thread.spawn(move || runtime.block_on(std::future::pending::<()>()));
+    started.map_err(|error| {
+        format!(
+            "the operating system gave no thread to drive the channel: {error}. Raise the limit of threads (`ulimit -u`)"
+        )
+    })?;
+    *background = Some((process, handle.clone()));
     Ok(handle)
+}
+
+/// The schedule checker.
+#[cfg(shuttle)]
+pub(crate) struct Runtime;
+
+#[cfg(shuttle)]
+impl Runtime {
+    pub(crate) fn current() -> Result<Self, String> {
+        Ok(Self)
+    }
+
+    pub(crate) fn with_io() -> Result<Self, String> {
+        Ok(Self)
+    }
+
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        shuttle::future::spawn(task);
+    }
 }

@@ -11,6 +11,9 @@ use std::time::Duration;
 #[cfg(not(browser))]
 use std::time::Instant;
 
+#[cfg(not(browser))]
+use tokio::runtime::Handle;
+
 /// Ready once its time has come.
 #[cfg(not(browser))]
 pub(crate) type Timer = Pin<Box<tokio::time::Sleep>>;
@@ -26,8 +29,28 @@ pub(crate) fn now() -> Instant {
 }
 
 #[cfg(not(browser))]
+#[track_caller]
 pub(crate) fn timer(after: Duration) -> Timer {
+    check_runtime();
     Box::pin(tokio::time::sleep(after))
+}
+
+/// As [`timer`], for a point in time.
+#[cfg(not(browser))]
+#[track_caller]
+pub(crate) fn timer_at(deadline: Instant) -> Timer {
+    check_runtime();
+    Box::pin(tokio::time::sleep_until(deadline.into()))
+}
+
+/// Panics outside of tokio, and says what to do.
+#[cfg(not(browser))]
+#[track_caller]
+pub(crate) fn check_runtime() {
+    assert!(
+        Handle::try_current().is_ok(),
+        "a `WebSocket` needs a tokio runtime for its timeouts, and there is none here: await it within one (`#[tokio::main]`, `Runtime::block_on`), or use a `WebSocketChannel`, which needs none"
+    );
 }
 
 /// Polls a timer behind something else that is not ready.

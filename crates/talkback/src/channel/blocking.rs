@@ -6,6 +6,12 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 
+use tokio::runtime::Handle;
+
+use crate::channel::state::Shared;
+use crate::channel::sync;
+use crate::driver::port::Port;
+
 /// Wakes a thread that is parked.
 struct ThreadWaker(Thread);
 
@@ -17,8 +23,20 @@ impl Wake for ThreadWaker {
 
 /// Blocks this thread until a future of a channel is ready.
 ///
-/// Its driver runs elsewhere, so nothing has to be driven here.
-pub(crate) fn wait<F: Future>(future: F) -> F::Output {
+/// Its driver runs elsewhere, so nothing has to be driven here. In a process that was forked nothing
+/// drives what was there before, and the channel ends.
+///
+/// # Panics
+/// In tokio's words, on a thread that drives a runtime: what it waits for may be a task of this thread.
+#[track_caller]
+pub(crate) fn wait<F: Future>(shared: &sync::Arc<Shared>, future: F) -> F::Output {
+    if let Ok(runtime) = Handle::try_current() {
+        // Nothing else of tokio's tells whether this thread may block.
+        runtime.block_on(async {});
+    }
+    if shared.is_inherited() {
+        drop(Port::new(sync::Arc::clone(shared)));
+    }
     let mut future = pin!(future);
     let waker = Waker::from(Arc::new(ThreadWaker(thread::current())));
     let mut cx = Context::from_waker(&waker);

@@ -169,17 +169,20 @@ macro_rules! sending_methods {
         }
 
         /// Queues a message as [`send`](Self::send) does, and blocks this thread while the queue is
-        /// full: for programs without a runtime. In an `async fn` it would hold up every other task of
-        /// the thread, and on a runtime of one thread its own driver.
+        /// full: for programs without a runtime. In an `async fn` that is `send`.
         ///
         /// # Errors
         /// As [`send`](Self::send).
+        ///
+        /// # Panics
+        /// On a thread that drives a tokio runtime; see [Runtimes](crate::WebSocketChannel#runtimes).
         #[cfg(not(browser))]
+        #[track_caller]
         pub fn blocking_send<'a>(
             &self,
             message: impl Into<talkback_proto::Outgoing<'a>>,
         ) -> Result<(), crate::error::send::SendError> {
-            crate::channel::blocking::wait(self.send(message))
+            crate::channel::blocking::wait(self.handle(), self.send(message))
         }
 
         /// Sends a ping with a payload of at most 125 bytes, before what is queued, and waits for its
@@ -242,16 +245,20 @@ macro_rules! receiving_methods {
         }
 
         /// Blocks this thread until the next message, as [`recv`](Self::recv) waits for it: for
-        /// programs without a runtime. In an `async fn` it would hold up every other task of the
-        /// thread, and on a runtime of one thread its own driver.
+        /// programs without a runtime. In an `async fn` that is `recv`.
         ///
         /// # Errors
         /// As [`recv`](Self::recv).
+        ///
+        /// # Panics
+        /// On a thread that drives a tokio runtime; see [Runtimes](crate::WebSocketChannel#runtimes).
         #[cfg(not(browser))]
+        #[track_caller]
         pub fn blocking_recv(
             &mut self,
         ) -> Result<Option<talkback_proto::Message>, crate::error::Error> {
-            crate::channel::blocking::wait(self.recv())
+            let shared = crate::channel::sync::Arc::clone(self.handle());
+            crate::channel::blocking::wait(&shared, self.recv())
         }
     };
 }

@@ -11,7 +11,7 @@ use std::ops::{Deref, DerefMut};
 use std::sync::PoisonError;
 use std::task::{Context, Waker};
 
-use talkback_proto::{CloseFrame, CloseInfo};
+use talkback_proto::{CloseCause, CloseFrame, CloseInfo};
 
 use crate::channel::inbox::{Inbox, Reading};
 use crate::channel::lifecycle::{ChannelState, Lifecycle};
@@ -28,6 +28,9 @@ use crate::error::{ConnectError, Error};
 /// A channel's shared half.
 pub(crate) struct Shared {
     state: Mutex<State>,
+    /// The process that has its driver.
+    #[cfg(not(browser))]
+    process: u32,
 }
 
 /// What the lock guards.
@@ -101,6 +104,8 @@ impl Shared {
                 inbox: Inbox::new(recv),
                 ..State::default()
             }),
+            #[cfg(not(browser))]
+            process: std::process::id(),
         })
     }
 
@@ -108,6 +113,12 @@ impl Shared {
     #[cfg(test)]
     pub(crate) fn with_defaults() -> Arc<Self> {
         Self::new(QueueLimits::default(), QueueLimits::default())
+    }
+
+    /// Whether this process was forked from the one that has the driver.
+    #[cfg(not(browser))]
+    pub(crate) fn is_inherited(&self) -> bool {
+        self.process != std::process::id()
     }
 
     /// Locks the state. No code of others runs under the lock, so a poisoned one is whole.
@@ -207,8 +218,8 @@ impl State {
     /// How the channel ended, to whoever waits for that.
     pub(crate) fn outcome(&self) -> Option<Result<CloseInfo, Error>> {
         let info = self.lifecycle.close_info()?;
-        if let Some(error) = self.connect_error() {
-            return Some(Err(error.into()));
+        if let (CloseCause::NotOpened(_), Some(error)) = (&info.cause, self.lifecycle.error()) {
+            return Some(Err(error.clone()));
         }
         Some(match self.outbox.queued() - self.outbox.written() {
             0 => Ok(info.clone()),

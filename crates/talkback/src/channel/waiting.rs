@@ -33,13 +33,14 @@ impl Ready {
 impl Ready {
     /// Blocks this thread until the channel is open: for programs without a runtime.
     ///
-    /// A channel that was made within a tokio runtime is driven by it: on a runtime of one thread that
-    /// this call holds up, or that nothing runs any more, it waits for ever.
-    ///
     /// # Errors
     /// Why it could not be opened.
+    ///
+    /// # Panics
+    /// On a thread that drives a tokio runtime; see [Runtimes](crate::WebSocketChannel#runtimes).
+    #[track_caller]
     pub fn wait(self) -> Result<(), Error> {
-        blocking::wait(self)
+        blocking::wait(&Arc::clone(&self.shared), self)
     }
 }
 
@@ -62,7 +63,8 @@ impl Future for Ready {
 /// Waits until a channel has ended; awaiting it is optional.
 ///
 /// # Errors
-/// A connection that could not be made ([`Error::Connect`]), and messages that had been queued and were
+/// A connection that could not be made ([`Error::Connect`], or [`Error::Closed`] where there is
+/// [nothing to drive it](crate::WebSocketChannel#runtimes)), and messages that had been queued and were
 /// not written ([`Error::Send`]). However little the peer kept to the closing handshake is none:
 /// [`CloseInfo::clean`] tells.
 #[derive(Debug)]
@@ -83,13 +85,14 @@ impl Closing {
     /// Blocks this thread until the channel has ended: for programs without a runtime, whose last
     /// messages would else be lost when `main` returns.
     ///
-    /// A channel that was made within a tokio runtime is driven by it: on a runtime of one thread that
-    /// this call holds up, or that nothing runs any more, it waits for ever.
-    ///
     /// # Errors
     /// As when it is awaited.
+    ///
+    /// # Panics
+    /// On a thread that drives a tokio runtime; see [Runtimes](crate::WebSocketChannel#runtimes).
+    #[track_caller]
     pub fn wait(self) -> Result<CloseInfo, Error> {
-        blocking::wait(self)
+        blocking::wait(&Arc::clone(&self.shared), self)
     }
 }
 

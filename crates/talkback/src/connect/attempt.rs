@@ -22,6 +22,7 @@ use crate::connect::tls_options::TlsOptions;
 use crate::connect::transport::Transport;
 use crate::error::{ConnectError, Stage};
 use crate::http_io::{ReadHeadError, read_body, read_response, write_all};
+use crate::timer::check_runtime;
 use crate::websocket::WebSocket;
 use crate::websocket::keys::random;
 
@@ -42,6 +43,7 @@ pub(super) struct Attempt {
 
 impl Attempt {
     pub(super) fn new(mut connect: Connect) -> Result<Self, ConnectError> {
+        check_runtime();
         let began = Instant::now();
         let offer = connect.compression;
         connect.options.deflate = offer.unwrap_or_else(|| Some(DeflateOffer::default()));

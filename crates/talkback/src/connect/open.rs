@@ -23,6 +23,7 @@ use crate::websocket::WebSocket;
 
 impl Connect {
     /// Starts the driver of a channel.
+    #[track_caller]
     pub(crate) fn drive(mut self, shared: crate::channel::sync::Arc<Shared>) {
         self.keepalive.get_or_insert_default();
         let close_timeout = self.limits.time_to_close();

@@ -12,17 +12,31 @@ use crate::channel::state::Shared;
 use crate::driver::port::Port;
 use crate::driver::pump;
 use crate::error::Error;
-use crate::runtime;
+use crate::runtime::Runtime;
 use crate::socket::Socket;
 use crate::websocket::WebSocket;
 
 /// Starts the task that opens a connection for a channel and pumps it.
+#[track_caller]
 pub(crate) fn spawn<T, F>(opening: F, port: Port, close_timeout: Duration)
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     F: Future<Output = Result<WebSocket<T>, Error>> + Send + 'static,
 {
-    runtime::spawn(pump::drive(opening, port, close_timeout));
+    start(Runtime::with_io(), port, |port| {
+        pump::drive(opening, port, close_timeout)
+    });
+}
+
+/// Starts a driver, or tells the channel why there is none.
+fn start<F>(runtime: Result<Runtime, String>, port: Port, driver: impl FnOnce(Port) -> F)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    match runtime {
+        Ok(runtime) => runtime.spawn(driver(port)),
+        Err(why) => port.undriven(why),
+    }
 }
 
 /// A channel over a socket that is open, such as one that a server accepted. Its driver runs as that
@@ -33,6 +47,7 @@ impl<T> From<WebSocket<T>> for WebSocketChannel
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    #[track_caller]
     fn from(socket: WebSocket<T>) -> Self {
         Self::with_queues(socket, QueueLimits::default(), QueueLimits::default())
     }
@@ -41,6 +56,10 @@ where
 impl WebSocketChannel {
     /// A channel over a socket that is open, as `WebSocketChannel::from(socket)`, with bounds for its
     /// queue of messages to be sent and for that of received ones.
+    ///
+    /// # Panics
+    /// In a tokio runtime without time.
+    #[track_caller]
     pub fn with_queues<T>(mut socket: WebSocket<T>, send: QueueLimits, recv: QueueLimits) -> Self
     where
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -49,12 +68,13 @@ impl WebSocketChannel {
         let shared = Shared::new(send, recv);
         let channel = Self::new(&shared);
         let port = Port::new(shared);
+        socket.forget_timer();
         let response = Socket::take_response(&mut socket);
         port.opened(Socket::subprotocol(&socket), response);
         match socket.reported_end() {
             // Nothing is left to be driven.
             Some(info) => port.ended_before(info.clone()),
-            None => runtime::spawn(pump::pump(socket, port)),
+            None => start(Runtime::current(), port, |port| pump::pump(socket, port)),
         }
         channel
     }

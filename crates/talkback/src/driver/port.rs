@@ -11,6 +11,7 @@ use http::Response;
 
 use talkback_proto::{CloseCause, CloseCode, CloseInfo, Initiator, Message};
 
+use crate::channel::lifecycle::Lifecycle;
 use crate::channel::outbox::Outgoing;
 use crate::channel::state::{Shared, State};
 use crate::channel::sync::Arc;
@@ -175,10 +176,28 @@ impl Port {
         });
     }
 
+    /// There is nothing that could drive the channel.
+    #[cfg(not(browser))]
+    pub(crate) fn undriven(&self, why: String) {
+        self.end_abnormally(why.into());
+    }
+
     /// The connection had ended before it came to the channel, and its reader was told how.
     #[cfg(not(browser))]
     pub(crate) fn ended_before(&self, info: CloseInfo) {
         self.end(|state| state.lifecycle.end_reported(info));
+    }
+
+    /// Whatever drives the channel is gone.
+    fn end_abnormally(&self, why: std::sync::Arc<str>) {
+        self.end(|state| {
+            let cause = match state.lifecycle {
+                Lifecycle::Connecting => CloseCause::NotOpened(why),
+                _ => CloseCause::Transport(why),
+            };
+            let info = CloseInfo::abnormal(CloseCode::ABNORMAL, Initiator::Local, cause);
+            state.lifecycle.end(info);
+        });
     }
 
     /// What is still queued is lost, and everyone learns it.
@@ -221,11 +240,10 @@ pub(crate) enum Takes {
 
 impl Drop for Port {
     fn drop(&mut self) {
-        self.end(|state| {
-            let cause =
-                CloseCause::Transport("there is no runtime any more to drive the channel".into());
-            let info = CloseInfo::abnormal(CloseCode::ABNORMAL, Initiator::Local, cause);
-            state.lifecycle.end(info);
+        // A panic is that of a transport or of a callback.
+        self.end_abnormally(match std::thread::panicking() {
+            true => "the channel's driver panicked".into(),
+            false => "there is no runtime any more to drive the channel".into(),
         });
     }
 }

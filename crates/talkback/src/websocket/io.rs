@@ -13,7 +13,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use crate::error::Error;
 use crate::socket::{Lost, PeerClose, Received, SendProgress, Socket};
-use crate::timer::Timer;
+use crate::timer::{Timer, timer_at};
 use crate::websocket::buffers;
 use crate::websocket::opening::Opening;
 use crate::websocket::wakers::Half;
@@ -303,10 +303,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
         let Some(deadline) = self.connection.poll_timeout() else {
             return Poll::Pending;
         };
+        let timer = self.timer.get_or_insert_with(|| timer_at(deadline));
         let deadline = deadline.into();
-        let timer = self
-            .timer
-            .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
         if timer.is_elapsed() || deadline < timer.deadline() {
             timer.as_mut().reset(deadline);
         }
@@ -317,6 +315,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
         }
         self.connection.handle_timeout(now);
         Poll::Ready(())
+    }
+
+    /// Has the next timer be one of the runtime that polls then; that of the one before may have ended.
+    pub(crate) fn forget_timer(&mut self) {
+        self.timer = None;
     }
 
     /// Looks for a sign of life of a peer that is about to be given up: whoever only sends has not

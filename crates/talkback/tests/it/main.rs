@@ -50,6 +50,12 @@ mod opening;
 mod over;
 #[cfg(not(shuttle))]
 mod receive_path;
+#[cfg(not(shuttle))]
+mod runtimes;
+#[cfg(all(unix, not(shuttle)))]
+mod runtimes_child;
+#[cfg(not(shuttle))]
+mod runtimes_ended;
 #[cfg(shuttle)]
 mod schedules;
 #[cfg(not(shuttle))]

@@ -28,7 +28,7 @@ async fn converse(args: ConnectArgs, verbose: bool) -> Result<ExitCode, Failure>
     let mut signals = Signals::new()
         .map_err(|error| Failure::new(exit::OTHER, format!("could not handle signals: {error}")))?;
     let url = WsUrl::parse(&args.url).map_err(|error| refused(&error.into(), verbose))?;
-    let asked = args.subprotocols.join(", ");
+    let asked = args.subprotocols.clone();
     let connecting = connection(args)?;
     let connected = tokio::select! {
         connected = connecting.into_future() => connected,
@@ -41,16 +41,23 @@ async fn converse(args: ConnectArgs, verbose: bool) -> Result<ExitCode, Failure>
     if socket.subprotocol().is_none() && !asked.is_empty() {
         return Err(unacknowledged(&mut socket, &url, &asked).await);
     }
-    let subprotocol = socket
-        .subprotocol()
-        .map(|name| format!(", subprotocol {}", escaped(name)))
-        .unwrap_or_default();
+    let subprotocol = match agreed_on(&socket, &asked) {
+        Some(number) => format!(", subprotocol {number} of {}", asked.len()),
+        None => String::new(),
+    };
     tell(format_args!("connected to {url}{subprotocol}"));
     session::run(&mut socket, &mut signals).await
 }
 
+/// The number of the subprotocol that was agreed on, from 1, in the order of the command line. Its name
+/// is not told: tokens are sent so.
+fn agreed_on(socket: &WebSocket<Transport>, asked: &[String]) -> Option<usize> {
+    let agreed = socket.subprotocol()?;
+    Some(1 + asked.iter().position(|name| name == agreed)?)
+}
+
 /// What the way to the open connection was.
-fn tell_phases(socket: &WebSocket<Transport>, url: &WsUrl, asked: &str) {
+fn tell_phases(socket: &WebSocket<Transport>, url: &WsUrl, asked: &[String]) {
     let addresses = socket
         .transport()
         .and_then(|transport| Some((transport.peer_addr().ok()?, transport.local_addr().ok()?)));
@@ -61,10 +68,13 @@ fn tell_phases(socket: &WebSocket<Transport>, url: &WsUrl, asked: &str) {
         tell("TLS: the handshake is complete");
     }
     if !asked.is_empty() {
+        let agreed = match agreed_on(socket, asked) {
+            Some(number) => format!("number {number}"),
+            None => "none".to_owned(),
+        };
         tell(format_args!(
-            "opening handshake: subprotocols offered: {}; agreed on: {}",
-            escaped(asked),
-            escaped(socket.subprotocol().unwrap_or("none"))
+            "opening handshake: subprotocols offered: {}; agreed on: {agreed}",
+            asked.len()
         ));
     }
 }
@@ -114,14 +124,18 @@ fn refused(error: &ConnectError, verbose: bool) -> Failure {
 
 /// A server may open without any of the subprotocols (RFC 6455 §4.2.2), but whoever asks for one
 /// means to speak it.
-async fn unacknowledged(socket: &mut WebSocket<Transport>, url: &WsUrl, asked: &str) -> Failure {
+async fn unacknowledged(
+    socket: &mut WebSocket<Transport>,
+    url: &WsUrl,
+    asked: &[String],
+) -> Failure {
     socket.close().await;
     Failure::new(
         exit::HANDSHAKE,
         format!(
-            "connected to {url}, but the server acknowledged no subprotocol of those asked for \
-             ({}): ask for one that it speaks, or leave --subprotocol out",
-            escaped(asked)
+            "connected to {url}, but the server acknowledged no subprotocol of the {} asked for: \
+             ask for one that it speaks, or leave --subprotocol out",
+            asked.len()
         ),
     )
 }

@@ -73,7 +73,8 @@ pub(crate) async fn serve<T: Transport>(
     };
     // Nobody looks at it any more, and it would be the largest part of an idle connection.
     drop(socket.take_request());
-    info!(%peer, subprotocol = socket.subprotocol(), "open");
+    let subprotocol = socket.subprotocol().is_some();
+    info!(%peer, subprotocol, "open");
     tokio::select! {
         () = echo(&mut socket) => {}
         _ = stopped.changed() => Box::pin(drain(&mut socket, &options)).await,
@@ -173,9 +174,16 @@ fn log_unopened(peer: SocketAddr, error: &OpenError) {
 
 fn log_end(peer: SocketAddr, end: Option<&CloseInfo>) {
     match end {
-        Some(info) => info!(%peer, code = info.code.number(), "{info}"),
+        Some(info) => info!(%peer, code = info.code.number(), "{}", without_reason(info)),
         None => info!(%peer, "cut"),
     }
+}
+
+/// An end without what the client says about it, which may be a secret, and is the client's to choose.
+fn without_reason(info: &CloseInfo) -> CloseInfo {
+    let mut info = info.clone();
+    info.reason.clear();
+    info
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use rcgen::{CertificateParams, DnType, KeyPair};
-use rustls_pki_types::pem::PemObject as _;
+use rustls_pki_types::pem::{self, PemObject as _};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
@@ -54,14 +54,14 @@ impl Identity {
     pub fn from_pem(chain_pem: &str, key_pem: &str) -> Result<Self, IdentityError> {
         let chain: Vec<_> = CertificateDer::pem_slice_iter(chain_pem.as_bytes())
             .collect::<Result<_, _>>()
-            .map_err(|error| IdentityError::Certificate(error.to_string()))?;
+            .map_err(|error| IdentityError::Certificate(fault(&error)))?;
         let Some(own) = chain.first() else {
             let error = "there is none in it".to_owned();
             return Err(IdentityError::Certificate(error));
         };
         let fingerprint = fingerprint(own);
         let key = PrivateKeyDer::from_pem_slice(key_pem.as_bytes())
-            .map_err(|error| IdentityError::Key(error.to_string()))?;
+            .map_err(|error| IdentityError::Key(fault(&error)))?;
         let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
             .expect("the provider has both versions of TLS")
@@ -122,6 +122,21 @@ impl fmt::Debug for Identity {
         f.debug_struct("Identity")
             .field("fingerprint", &self.fingerprint)
             .finish_non_exhaustive()
+    }
+}
+
+/// What is wrong with PEM, without the line that it is wrong in: where line breaks were lost, that is the
+/// whole key.
+fn fault(error: &pem::Error) -> String {
+    match error {
+        pem::Error::IllegalSectionStart { .. } => {
+            "a line that begins with -----BEGIN does not end with -----, as if line breaks were lost"
+                .to_owned()
+        }
+        pem::Error::MissingSectionEnd { .. } => {
+            "a section has no line that begins with -----END".to_owned()
+        }
+        error => error.to_string(),
     }
 }
 
@@ -253,6 +268,26 @@ mod tests {
         assert!(matches!(empty, Err(IdentityError::Certificate(_))));
         let name = Identity::self_signed(["é".to_owned()]);
         assert!(matches!(name, Err(IdentityError::SelfSigned(_))));
+    }
+
+    #[test]
+    fn v12_l3_a_key_without_its_line_breaks_is_not_shown() {
+        let identity = identity();
+        let key = KeyPair::generate().unwrap().serialize_pem();
+        for wrong in [key.replace('\n', ""), key.replace("-----END", "END")] {
+            let certificate = Identity::from_pem(&wrong, &key).unwrap_err();
+            let error = Identity::from_pem(identity.certificate_pem(), &wrong).unwrap_err();
+            for shown in [
+                format!("{error} {error:?}"),
+                format!("{certificate} {certificate:?}"),
+            ] {
+                // Neither as text nor as the numbers of its bytes.
+                assert!(
+                    !shown.contains("PRIVATE KEY-----M") && !shown.contains("45, 45"),
+                    "{shown}"
+                );
+            }
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The files that an echo server shows at `/demo/`.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 use std::{fs, io};
@@ -25,10 +26,20 @@ const TYPES: &[(&str, &str)] = &[
 pub struct WebFiles(Arc<BTreeMap<String, WebFile>>);
 
 /// A file, and what its content is.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct WebFile {
     pub(crate) kind: &'static str,
     pub(crate) content: Bytes,
+}
+
+/// Shows the size: the content is megabytes.
+impl fmt::Debug for WebFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WebFile")
+            .field("kind", &self.kind)
+            .field("size", &self.content.len())
+            .finish()
+    }
 }
 
 impl WebFiles {

@@ -26,7 +26,7 @@ pub enum CloseFrameError {
 }
 
 /// The body of a close frame: a code that may be sent and a reason that fits (RFC 6455 §5.5.1).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct CloseFrame {
     code: CloseCode,
     reason: Box<str>,
@@ -131,7 +131,9 @@ pub enum CloseCause {
 }
 
 /// How a connection ended; there is exactly one for each connection.
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// `Display` says it to a person, with the reason that the peer gave; `Debug` shows the reason's size.
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CloseInfo {
     /// The code of the close frame that was received: 1005 if it had none, 1006 if none came

@@ -1,11 +1,13 @@
 //! What a connection gives out of the bytes that arrive.
 
+use std::fmt;
+
 use bytes::Bytes;
 
 use crate::message::{Message, MessageKind};
 
 /// Something that the peer sent.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Incoming {
     /// A message (RFC 6455 §5.6).
@@ -17,6 +19,18 @@ pub enum Incoming {
     Ping(Bytes),
     /// A pong, asked for or not (RFC 6455 §5.5.3).
     Pong(Bytes),
+}
+
+/// Shows sizes and no payload: it may be a secret.
+impl fmt::Debug for Incoming {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Message(message) => f.debug_tuple("Message").field(message).finish(),
+            Self::Piece(piece) => piece.fmt(f),
+            Self::Ping(payload) => write!(f, "Ping({} bytes)", payload.len()),
+            Self::Pong(payload) => write!(f, "Pong({} bytes)", payload.len()),
+        }
+    }
 }
 
 /// How messages are given out.
@@ -35,7 +49,7 @@ pub enum Delivery {
 ///
 /// Its bounds mean nothing: they are not those of fragments. Only a message's last piece may be
 /// empty.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Piece {
     /// What the message is made of.
     pub kind: MessageKind,
@@ -45,4 +59,16 @@ pub struct Piece {
     pub first: bool,
     /// Whether the message ends with this piece.
     pub last: bool,
+}
+
+/// Shows the size and no payload: it may be a secret.
+impl fmt::Debug for Piece {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Piece")
+            .field("kind", &self.kind)
+            .field("size", &self.bytes.len())
+            .field("first", &self.first)
+            .field("last", &self.last)
+            .finish()
+    }
 }

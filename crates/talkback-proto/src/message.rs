@@ -127,22 +127,10 @@ impl fmt::Display for Message {
     }
 }
 
-/// Long payloads are shown by their beginning and size, so that a log line stays a line.
+/// Shows the size and no payload: it may be a secret.
 impl fmt::Debug for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const SHOWN: usize = 64;
-        match self {
-            Self::Text(text) if text.chars().count() > SHOWN => {
-                let beginning: String = text.chars().take(SHOWN).collect();
-                write!(f, "Text({beginning:?}… {} bytes)", text.as_bytes().len())
-            }
-            Self::Text(text) => write!(f, "Text({text:?})"),
-            Self::Binary(bytes) if bytes.len() > SHOWN => {
-                let beginning = bytes.slice(..SHOWN);
-                write!(f, "Binary({beginning:?}… {} bytes)", bytes.len())
-            }
-            Self::Binary(bytes) => write!(f, "Binary({bytes:?})"),
-        }
+        write!(f, "{:?}({} bytes)", self.kind(), self.len())
     }
 }
 
@@ -200,11 +188,7 @@ mod tests {
     fn shows_text_and_the_size_of_binary() {
         assert_eq!(Message::from("안녕하세요").to_string(), "안녕하세요");
         assert_eq!(Message::from(vec![0, 1]).to_string(), "[binary, 2 bytes]");
-        let long = format!("{:?}", Message::from("가".repeat(1000)));
-        assert!(
-            long.ends_with("… 3000 bytes)") && long.len() < 300,
-            "{long}"
-        );
+        assert_eq!(format!("{:?}", Message::from("가")), "Text(3 bytes)");
     }
 
     #[test]

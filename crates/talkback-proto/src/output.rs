@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::collections::VecDeque;
+use std::fmt;
 use std::io::IoSlice;
 
 use bytes::{Buf, Bytes, BytesMut};
@@ -38,7 +39,7 @@ impl<F: FnMut() -> [u8; 4] + Send + Sync> MaskingKeys for F {
 ///
 /// It is a [`Buf`]: hand its chunks to a vectored write and advance it by what was taken. Small
 /// payloads are copied behind their header, large ones ride along uncopied.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Output {
     /// `None` while nothing waits: an idle connection owns no output buffer.
     queue: Option<Box<Queue>>,
@@ -46,7 +47,17 @@ pub struct Output {
     written: u64,
 }
 
-#[derive(Debug, Default)]
+/// Shows sizes and no payload: it may be a secret.
+impl fmt::Debug for Output {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Output")
+            .field("remaining", &self.remaining())
+            .field("written", &self.written)
+            .finish_non_exhaustive()
+    }
+}
+
+#[derive(Default)]
 struct Queue {
     /// Written first.
     segments: VecDeque<Segment>,
@@ -58,7 +69,6 @@ struct Queue {
 }
 
 /// A frame that rides along uncopied, or bytes that wait before one.
-#[derive(Debug)]
 struct Segment {
     header: Option<EncodedHeader>,
     payload: Bytes,

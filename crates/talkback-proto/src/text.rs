@@ -157,9 +157,10 @@ impl fmt::Display for Text {
     }
 }
 
+/// Shows the size and no text: it may be a secret. `Display` is the text.
 impl fmt::Debug for Text {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.as_str().fmt(f)
+        write!(f, "Text({} bytes)", self.len())
     }
 }
 

@@ -7,4 +7,5 @@
 pub mod heap;
 pub mod old_certificates;
 pub mod reference;
+pub mod secrets;
 pub mod wire;

@@ -182,10 +182,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin> IntoFuture for Accept<T> {
     }
 }
 
+/// Shows how many subprotocols there are: one may be a token.
 impl<T> fmt::Debug for Accept<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Accept")
-            .field("subprotocols", &self.options.subprotocols)
+            .field("subprotocols", &self.options.subprotocols.len())
             .field("origin_policy", &self.options.origin_policy)
             .field("limits", &self.options.limits)
             .field("timeout", &self.options.timeout)

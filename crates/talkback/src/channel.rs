@@ -174,7 +174,7 @@ impl WebSocketChannel {
     }
 }
 
-/// Shows no message: one may be a secret.
+/// Shows no message and no subprotocol: one may be a secret.
 impl fmt::Debug for WebSocketChannel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some((sender, _)) = &self.halves else {
@@ -182,7 +182,7 @@ impl fmt::Debug for WebSocketChannel {
         };
         f.debug_struct("WebSocketChannel")
             .field("state", &sender.state())
-            .field("subprotocol", &self.subprotocol())
+            .field("has_subprotocol", &self.subprotocol().is_some())
             .field("close_info", &sender.close_info())
             .finish_non_exhaustive()
     }

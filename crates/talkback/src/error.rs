@@ -99,7 +99,8 @@ pub enum ConnectError {
     },
     /// A header cannot be sent.
     Header {
-        /// The name as the caller gave it; the value may be a secret.
+        /// The name as the caller gave it; the value may be a secret. A text shows the name only if it is
+        /// one, as it may be a whole line.
         name: String,
     },
     /// The host's name has no address.

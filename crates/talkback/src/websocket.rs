@@ -274,11 +274,12 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Sink<Message> for WebSocket<T> {
     }
 }
 
+/// Shows no subprotocol and no head: both may hold secrets.
 impl<T> fmt::Debug for WebSocket<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WebSocket")
             .field("connection", &self.connection)
-            .field("subprotocol", &self.subprotocol)
+            .field("has_subprotocol", &self.subprotocol.is_some())
             .finish_non_exhaustive()
     }
 }

@@ -19,7 +19,7 @@ fn lines_go_and_answers_come() {
     assert_eq!(
         status,
         [
-            &*format!("connected to {url}, subprotocol chat"),
+            &*format!("connected to {url}, subprotocol 1 of 1"),
             "closed by this end, without a code",
         ]
     );
@@ -135,13 +135,14 @@ fn input_that_is_not_utf8_is_named_by_its_line_once_those_before_are_answered() 
 fn verbose_tells_the_phases() {
     let (_server, url) = echo(&["--subprotocol", "chat"]);
     let address = url.trim_start_matches("ws://").trim_end_matches('/');
-    let finished = connect(&["-v", "--subprotocol", "chat", &url], "");
+    let asked = ["--subprotocol", "other", "--subprotocol", "chat"];
+    let finished = connect(&[&["-v", &url][..], &asked].concat(), "");
     assert_eq!(finished.code, Some(0), "{finished:?}");
     let tcp = format!("TCP: connected to {address} from 127.0.0.1:");
     let status: Vec<&str> = finished.stderr.lines().collect();
     assert!(status[0].starts_with(&tcp), "{finished:?}");
     assert_eq!(
         status[1],
-        "opening handshake: subprotocols offered: chat; agreed on: chat"
+        "opening handshake: subprotocols offered: 2; agreed on: number 2"
     );
 }

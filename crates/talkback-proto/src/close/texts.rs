@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fmt;
 
-use crate::close::{CloseCause, CloseFrameError, CloseInfo, Initiator};
+use crate::close::{CloseCause, CloseFrame, CloseFrameError, CloseInfo, Initiator};
 use crate::close_code::CloseCode;
 
 impl fmt::Display for CloseFrameError {
@@ -70,5 +70,28 @@ impl fmt::Display for CloseInfo {
             write!(f, ", reason {:?}", self.reason)?;
         }
         Ok(())
+    }
+}
+
+/// Shows the reason's size: the reason may be a secret.
+impl fmt::Debug for CloseFrame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CloseFrame")
+            .field("code", &self.code())
+            .field("reason_size", &self.reason().len())
+            .finish()
+    }
+}
+
+/// Shows the reason's size, so that what holds this can be logged: the reason may be a secret.
+impl fmt::Debug for CloseInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CloseInfo")
+            .field("code", &self.code)
+            .field("reason_size", &self.reason.len())
+            .field("initiator", &self.initiator)
+            .field("clean", &self.clean)
+            .field("cause", &self.cause)
+            .finish()
     }
 }

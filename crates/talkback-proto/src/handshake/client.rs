@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::header::{
     AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, HOST, HeaderMap, HeaderName, HeaderValue,
-    ORIGIN, PROXY_AUTHORIZATION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY,
+    ORIGIN, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY,
     SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, TRANSFER_ENCODING, UPGRADE,
 };
 use http::{Method, Request, Response, StatusCode, Uri, Version};
@@ -41,12 +41,12 @@ pub struct ClientOptions {
     pub extensions: Option<HeaderValue>,
 }
 
-/// Shows the headers' names only: their values may be secrets.
+/// Shows the headers' names and the number of subprotocols only: both may hold secrets.
 impl fmt::Debug for ClientOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<&HeaderName> = self.headers.keys().collect();
         f.debug_struct("ClientOptions")
-            .field("subprotocols", &self.subprotocols)
+            .field("subprotocols", &self.subprotocols.len())
             .field("headers", &names)
             .field("origin", &self.origin)
             .field("deflate", &self.deflate)
@@ -56,7 +56,7 @@ impl fmt::Debug for ClientOptions {
 }
 
 /// What both sides agreed on.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Negotiated {
     /// The subprotocol that the server chose of those offered.
@@ -67,6 +67,17 @@ pub struct Negotiated {
     /// Compression, if the server accepted what [`ClientOptions::deflate`] offers: for
     /// [`Connection::with_deflate`](crate::Connection::with_deflate).
     pub deflate: Option<DeflateParameters>,
+}
+
+/// Shows no subprotocol: it may be a token.
+impl fmt::Debug for Negotiated {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Negotiated")
+            .field("has_subprotocol", &self.subprotocol.is_some())
+            .field("extensions", &self.extensions)
+            .field("deflate", &self.deflate)
+            .finish()
+    }
 }
 
 /// One opening handshake of a client: a request, and the check of its response.
@@ -237,12 +248,12 @@ impl ClientHandshake {
     }
 }
 
-/// Shows what is asked for, without the secrets of URL and headers.
+/// Shows what is asked for, without the secrets of URL, headers and subprotocols.
 impl fmt::Debug for ClientHandshake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ClientHandshake")
             .field("url", &self.url)
-            .field("subprotocols", &self.subprotocols)
+            .field("subprotocols", &self.subprotocols.len())
             .field("extensions", &self.extensions)
             .finish_non_exhaustive()
     }
@@ -323,10 +334,9 @@ fn request_headers(
     headers.insert(SEC_WEBSOCKET_KEY, ascii(key.to_owned()));
     headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
     if !options.subprotocols.is_empty() {
-        headers.insert(
-            SEC_WEBSOCKET_PROTOCOL,
-            ascii(options.subprotocols.join(", ")),
-        );
+        let mut subprotocols = ascii(options.subprotocols.join(", "));
+        subprotocols.set_sensitive(true);
+        headers.insert(SEC_WEBSOCKET_PROTOCOL, subprotocols);
     }
     if let Some(extensions) = &options.extensions {
         headers.insert(SEC_WEBSOCKET_EXTENSIONS, extensions.clone());
@@ -345,10 +355,9 @@ fn request_headers(
     let others = options.headers.iter().filter(|(name, _)| *name != COOKIE);
     let cookies = cookies.iter().map(|cookies| (&COOKIE, cookies));
     for (name, value) in others.chain(cookies) {
+        // Any of them may be a secret: an API key has a name of the server's own.
         let mut value = value.clone();
-        if [AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE].contains(name) {
-            value.set_sensitive(true);
-        }
+        value.set_sensitive(true);
         headers
             .try_append(name, value)
             .map_err(|_| HandshakeError::TooManyHeaders)?;

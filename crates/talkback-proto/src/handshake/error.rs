@@ -78,7 +78,9 @@ pub enum HeadError {
 ///
 /// The variants up to [`ChosenExtension`](HandshakeError::ChosenExtension) are mistakes of the
 /// caller, found before any byte is written; the others are the peer's.
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// No text repeats a subprotocol, because it may be a bearer token: the fields have it.
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum HandshakeError {
     /// The caller offers a subprotocol that is not a token.
@@ -174,7 +176,8 @@ impl HandshakeError {
 
 /// A server's answer that is not a 101: what an HTTP client would have seen.
 ///
-/// `Debug` shows the body's size only, for a page of a server may repeat what was sent to it.
+/// `Debug` shows the headers' names and the body's size only: a header may be a secret, and a page of a
+/// server may repeat what was sent to it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Refused {
     /// The status, never 101.
@@ -187,9 +190,10 @@ pub struct Refused {
 
 impl fmt::Debug for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&HeaderName> = self.headers.keys().collect();
         f.debug_struct("Refused")
             .field("status", &self.status)
-            .field("headers", &self.headers)
+            .field("headers", &names)
             .field("body_size", &self.body.len())
             .finish()
     }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use http::header::{
     AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, HeaderMap, HeaderName, HeaderValue,
-    PROXY_AUTHORIZATION, SET_COOKIE, TRANSFER_ENCODING, UPGRADE,
+    PROXY_AUTHORIZATION, SEC_WEBSOCKET_PROTOCOL, SET_COOKIE, TRANSFER_ENCODING, UPGRADE,
 };
 use http::{Method, Request, Response, StatusCode, Uri, Version};
 use httparse::{EMPTY_HEADER, Status};
@@ -17,7 +17,14 @@ use super::refusal::Refusal;
 const HEAD_METHOD: &[u8] = b"HEAD ";
 
 /// Headers whose values are secrets, and not shown where a head is printed.
-const SECRETS: [HeaderName; 4] = [AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE, SET_COOKIE];
+const SECRETS: [HeaderName; 5] = [
+    AUTHORIZATION,
+    PROXY_AUTHORIZATION,
+    COOKIE,
+    SET_COOKIE,
+    // Pages have no other place for a bearer token.
+    SEC_WEBSOCKET_PROTOCOL,
+];
 
 /// How large the head of an HTTP message may be.
 ///

@@ -14,8 +14,9 @@ use super::error::HeadError;
 /// A server's answer instead of the 101: a status, headers, and a sentence as the body.
 ///
 /// It is an error for the server's program and a response for the client. After sending it the
-/// server closes the connection, and never reads what follows as frames.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// server closes the connection, and never reads what follows as frames. The reason is shown to both:
+/// write no secret into it.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Refusal {
     status: StatusCode,
     /// Boxed to keep results small.
@@ -144,6 +145,18 @@ impl Refusal {
             HeaderValue::from_static("text/plain; charset=utf-8"),
         );
         response
+    }
+}
+
+/// Shows the headers' names only: their values may be secrets.
+impl fmt::Debug for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&HeaderName> = self.headers.keys().collect();
+        f.debug_struct("Refusal")
+            .field("status", &self.status)
+            .field("headers", &names)
+            .field("reason", &self.reason)
+            .finish_non_exhaustive()
     }
 }
 

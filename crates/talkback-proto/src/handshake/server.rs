@@ -1,6 +1,7 @@
 //! The server's side of the opening handshake (RFC 6455 §4.2).
 
 use std::collections::HashSet;
+use std::fmt;
 
 use base64::Engine as _;
 use base64::alphabet;
@@ -50,7 +51,7 @@ const KEY_DECODER: GeneralPurpose = GeneralPurpose::new(
 /// assert_eq!(response.headers()["sec-websocket-accept"], "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct ServerHandshake {
     host: HostPort,
     key: String,
@@ -190,6 +191,18 @@ impl ServerHandshake {
             }
         }
         Ok(())
+    }
+}
+
+/// Shows no subprotocol: it may be a token.
+impl fmt::Debug for ServerHandshake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServerHandshake")
+            .field("host", &self.host)
+            .field("origin", &self.origin)
+            .field("subprotocols", &self.subprotocols.len())
+            .field("extensions", &self.extensions)
+            .finish_non_exhaustive()
     }
 }
 

@@ -29,7 +29,7 @@ const NOT_IN_TARGET: &AsciiSet = &CONTROLS
 ///
 /// A user name and password are taken out of the URL and become [`basic_auth`](WsUrl::basic_auth).
 /// [`Display`](fmt::Display) and [`Debug`] show neither them nor the query's content, so that a
-/// `WsUrl` can be logged.
+/// `WsUrl` can be logged; they do show the path.
 ///
 /// ```
 /// # use talkback_proto::handshake as talkback;

@@ -192,7 +192,7 @@ fn the_words_of_an_error_show_what_it_holds() {
         ),
         (
             &HandshakeError::SubprotocolNotOffered { subprotocol },
-            r#"subprotocol "a\nb","#,
+            "a subprotocol of 3 bytes,",
         ),
         (
             &HandshakeError::ExtensionNotOffered { extension },
@@ -216,5 +216,30 @@ fn an_error_within_another_speaks_for_itself() {
     for deflate in deflate_errors() {
         let words = deflate.to_string();
         assert_eq!(HandshakeError::from(deflate).to_string(), words);
+    }
+}
+
+#[test]
+fn l3_a_subprotocol_that_is_no_token_is_told_without_repeating_it() {
+    for (subprotocol, words) in [
+        (
+            "Bearer s3cret",
+            "of 13 bytes is not a token: after 6 bytes comes a space,",
+        ),
+        (
+            "s3cret==",
+            "of 8 bytes is not a token: after 6 bytes comes '=',",
+        ),
+        ("s3\"cret", "after 2 bytes comes '\"',"),
+        ("s3cret\n", "after 6 bytes comes a control character,"),
+        ("s3크ret", "after 2 bytes comes a character beyond ASCII,"),
+        ("", "a subprotocol is empty:"),
+    ] {
+        let error = HandshakeError::InvalidSubprotocol {
+            subprotocol: subprotocol.to_owned(),
+        };
+        let told = error.to_string();
+        assert!(told.contains(words), "{told}");
+        assert_eq!(format!("{error:?}"), told);
     }
 }

@@ -17,6 +17,7 @@ mod memory;
 mod payload;
 mod progress;
 mod properties;
+mod secrets;
 mod streams_properties;
 mod streams_receive;
 mod streams_send;

@@ -117,7 +117,10 @@ fn debug_shows_where_a_connection_stands_and_no_payload() {
     drain(&mut client);
     client.handle_end(END);
     let shown = format!("{client:?}");
-    assert!(shown.contains("Client") && shown.contains("bye"), "{shown}");
+    assert!(
+        shown.contains("Client") && shown.contains("reason_size: 3") && !shown.contains("bye"),
+        "{shown}"
+    );
 }
 
 #[test]

@@ -67,12 +67,12 @@ impl From<()> for Approval {
     }
 }
 
-/// Shows the headers' names only: their values may be secrets.
+/// Shows the headers' names only, and no subprotocol: they may be secrets.
 impl fmt::Debug for Approval {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<&HeaderName> = self.headers.keys().collect();
         f.debug_struct("Approval")
-            .field("subprotocol", &self.subprotocol)
+            .field("has_subprotocol", &self.subprotocol.is_some())
             .field("headers", &names)
             .finish()
     }

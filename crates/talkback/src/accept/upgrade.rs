@@ -13,7 +13,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use http::header::{AUTHORIZATION, CONNECTION, COOKIE, HeaderValue, PROXY_AUTHORIZATION, UPGRADE};
+use http::header::{
+    AUTHORIZATION, CONNECTION, COOKIE, HeaderValue, PROXY_AUTHORIZATION, SEC_WEBSOCKET_PROTOCOL,
+    UPGRADE,
+};
 use http::{Request, Response, StatusCode};
 use hyper::upgrade::OnUpgrade;
 use talkback_proto::handshake::{DeflatePolicy, OriginPolicy, Refusal, ServerHandshake};
@@ -79,7 +82,14 @@ fn head<B>(request: &Request<B>) -> Request<()> {
     *head.headers_mut() = request.headers().clone();
     for (name, value) in head.headers_mut() {
         // As `accept` marks them: they are not shown where the head is printed.
-        if [AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE].contains(name) {
+        if [
+            AUTHORIZATION,
+            PROXY_AUTHORIZATION,
+            COOKIE,
+            SEC_WEBSOCKET_PROTOCOL,
+        ]
+        .contains(name)
+        {
             value.set_sensitive(true);
         }
     }
@@ -178,11 +188,11 @@ impl Upgrade {
     }
 }
 
-/// Shows no header: they may hold secrets.
+/// Shows no header and no subprotocol: they may be secrets.
 impl fmt::Debug for Upgrade {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Upgrade")
-            .field("subprotocols", &self.subprotocols)
+            .field("subprotocols", &self.subprotocols.len())
             .field("origin_policy", &self.origin_policy)
             .field("limits", &self.limits)
             .finish_non_exhaustive()

@@ -7,7 +7,7 @@ mod own_roots;
 
 use std::sync::Arc;
 
-use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::pem::{self, PemObject};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use talkback_proto::handshake::WsUrl;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -48,7 +48,7 @@ pub(crate) fn config(options: &TlsOptions) -> Result<Arc<ClientConfig>, ConnectE
             let what = "the client certificate";
             let chain = certificates(what, chain)?;
             let key = PrivateKeyDer::from_pem_slice(key).map_err(|error| {
-                option_error("the client certificate's key", &error, KEY_ADVICE)
+                option_error("the client certificate's key", &fault(&error), KEY_ADVICE)
             })?;
             let config = builder.with_client_auth_cert(chain, key);
             config.map_err(|error| option_error(what, &error, KEY_ADVICE))?
@@ -85,14 +85,29 @@ fn certificates(
     what: &'static str,
     pem: &[u8],
 ) -> Result<Vec<CertificateDer<'static>>, ConnectError> {
-    let failed = |error| option_error(what, &error, CERTIFICATE_ADVICE);
+    let failed = |error| option_error(what, &fault(&error), CERTIFICATE_ADVICE);
     let chain: Vec<_> = CertificateDer::pem_slice_iter(pem)
         .collect::<Result<_, _>>()
         .map_err(failed)?;
     if chain.is_empty() {
-        return Err(failed(rustls_pki_types::pem::Error::NoItemsFound));
+        return Err(failed(pem::Error::NoItemsFound));
     }
     Ok(chain)
+}
+
+/// What is wrong with PEM, without the line that it is wrong in: where line breaks were lost, that is the
+/// whole key.
+fn fault(error: &pem::Error) -> String {
+    match error {
+        pem::Error::IllegalSectionStart { .. } => {
+            "a line that begins with -----BEGIN does not end with -----, as if line breaks were lost"
+                .to_owned()
+        }
+        pem::Error::MissingSectionEnd { .. } => {
+            "a section has no line that begins with -----END".to_owned()
+        }
+        error => error.to_string(),
+    }
 }
 
 /// The TLS handshake; the URL's host is sent as SNI and the certificate held against it.

@@ -1,5 +1,6 @@
 //! What `connect` reaches a server over.
 
+use std::fmt;
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -12,15 +13,23 @@ use tokio::net::TcpStream;
 ///
 /// It is TCP, or what [`over`](crate::Connect::over) was given, with TLS on top if the URL asked for it.
 /// What it is made of is not part of the interface, so that proxies fit in.
-#[derive(Debug)]
 #[doc(alias = "MaybeTlsStream")]
 pub struct Transport<T = TcpStream>(Inner<T>);
 
-#[derive(Debug)]
 enum Inner<T> {
     Plain(T),
     #[cfg(feature = "tls")]
     Tls(Box<tokio_rustls::client::TlsStream<T>>),
+}
+
+/// Shows nothing of the transport: one in memory shows what is on its way.
+impl<T> fmt::Debug for Transport<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let is_tls = !matches!(self.0, Inner::Plain(_));
+        f.debug_struct("Transport")
+            .field("is_tls", &is_tls)
+            .finish_non_exhaustive()
+    }
 }
 
 /// The same call on whatever the transport is made of.

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::io;
 
+use http::HeaderName;
 use talkback_proto::CloseFrameError;
 #[cfg(not(browser))]
 use talkback_proto::handshake::Refusal;
@@ -77,6 +78,12 @@ impl fmt::Display for ConnectError {
             Self::Tls { url, error, advice } => {
                 write!(f, "could not open {url}: TLS failed: {error}. {advice}")
             }
+            // It may be a whole line, or the value in the name's place.
+            Self::Header { name } if HeaderName::try_from(name.as_str()).is_err() => write!(
+                f,
+                "a header has a name of {} bytes that HTTP forbids: give `header` the name, of letters, digits and -, and the value apart",
+                name.len()
+            ),
             Self::Header { name } => write!(
                 f,
                 "the header {name:?} has a name or a value that HTTP forbids: remove line ends, control characters and characters beyond ASCII"

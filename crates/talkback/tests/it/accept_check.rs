@@ -113,7 +113,7 @@ async fn a_subprotocol_that_was_not_offered_is_refused_with_500() {
     assert_eq!(refused(client.map(drop).unwrap_err()).status, 500);
     let error = server.map(drop).unwrap_err().to_string();
     assert!(
-        error.contains("did not offer the subprotocol \"v2\""),
+        error.contains("did not offer the subprotocol that was chosen, of 2 bytes"),
         "{error}"
     );
 }

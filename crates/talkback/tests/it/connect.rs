@@ -314,7 +314,7 @@ async fn c24_a_subprotocol_that_was_not_offered_fails() {
             "{message}"
         );
         assert!(
-            message.contains("chose the subprotocol \"chat\", which was not offered"),
+            message.contains("chose a subprotocol of 4 bytes, which was not offered"),
             "{message}"
         );
     }

@@ -58,6 +58,8 @@ mod runtimes_child;
 mod runtimes_ended;
 #[cfg(shuttle)]
 mod schedules;
+#[cfg(all(feature = "tls", feature = "upgrade", not(shuttle)))]
+mod secrets;
 #[cfg(not(shuttle))]
 mod send_errors;
 #[cfg(not(shuttle))]

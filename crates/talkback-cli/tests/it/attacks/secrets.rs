@@ -156,13 +156,17 @@ fn v11_a_redirect_from_wss_to_ws() {
     other.assert_nobody_came();
 }
 
-#[test]
-fn v12_secrets_in_a_log_of_everything() {
+/// The library writes no log of its own: what there is comes from the two programs.
+#[tokio::test]
+async fn v12_l3_secrets_in_a_log_of_everything() {
     let mut command = Command::new(env!("CARGO_BIN_EXE_talkback"));
     command.args(["echo", "--listen", "127.0.0.1:0", "--verbose"]);
+    command.args(["--subprotocol", "hunter2"]);
     let server = Running::spawn(command.env("RUST_LOG", "trace"));
     let url = with_credentials(&crate::support::url_of(&server));
-    let mut client = trace(&["connect", "-v", "-H", "X-Api-Key: hunter2", &url]);
+    let bearer = ["--subprotocol", "bearer", "--subprotocol", "hunter2"];
+    let client = ["connect", "-v", "-H", "X-Api-Key: hunter2", &url];
+    let mut client = trace(&[&client[..], &bearer].concat());
     client.type_in("hunter2\n");
     client.stdin = None;
     let mut finished = client.finish();
@@ -172,6 +176,14 @@ fn v12_secrets_in_a_log_of_everything() {
     assert_no_secret(&finished);
     server.until("the end is logged", |server| {
         server.stderr().contains("code=1005")
+    });
+    let connecting = talkback::connect(&*url).subprotocol("hunter2");
+    let mut socket = connecting.await.unwrap();
+    socket.ping("hunter2").await.unwrap();
+    socket.send(&b"hunter2"[..]).await.unwrap();
+    socket.close_with(4000, "hunter2").await.unwrap();
+    server.until("the other end is logged", |server| {
+        server.stderr().contains("code=4000")
     });
     let log = server.stderr();
     for secret in SECRETS {

@@ -5,6 +5,7 @@ use std::fmt;
 
 use crate::handshake::deflate_error::DeflateError;
 use crate::handshake::error::{HandshakeError, HeadError, Refused, UrlError};
+use crate::handshake::grammar::is_tchar;
 
 impl fmt::Display for UrlError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -106,13 +107,11 @@ impl Error for HeadError {}
 impl fmt::Display for HandshakeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::InvalidSubprotocol { subprotocol } => write!(
-                f,
-                "the subprotocol {subprotocol:?} is not a token: use letters, digits and !#$%&'*+-.^_`|~"
-            ),
+            Self::InvalidSubprotocol { subprotocol } => write_invalid_subprotocol(f, subprotocol),
             Self::DuplicateSubprotocol { subprotocol } => write!(
                 f,
-                "the subprotocol {subprotocol:?} is offered twice: offer it once"
+                "a subprotocol of {} bytes is offered twice: offer it once",
+                subprotocol.len()
             ),
             Self::ReservedHeader { name } => write!(
                 f,
@@ -125,7 +124,8 @@ impl fmt::Display for HandshakeError {
             ),
             Self::ChosenSubprotocol { subprotocol } => write!(
                 f,
-                "the client did not offer the subprotocol {subprotocol:?}: choose one of its list, or none"
+                "the client did not offer the subprotocol that was chosen, of {} bytes: choose one of its list, or none",
+                subprotocol.len()
             ),
             Self::ChosenExtension { extension } => write!(
                 f,
@@ -159,7 +159,8 @@ impl fmt::Display for HandshakeError {
             ),
             Self::SubprotocolNotOffered { subprotocol } => write!(
                 f,
-                "the server chose the subprotocol {subprotocol:?}, which was not offered: offer it, if this end speaks it"
+                "the server chose a subprotocol of {} bytes, which was not offered: offer it, if this end speaks it",
+                subprotocol.len()
             ),
             Self::ExtensionNotOffered { extension } => write!(
                 f,
@@ -167,6 +168,32 @@ impl fmt::Display for HandshakeError {
             ),
             Self::Deflate(error) => error.fmt(f),
         }
+    }
+}
+
+/// Says what is wrong with a subprotocol without repeating it, as bearer tokens are sent so.
+fn write_invalid_subprotocol(f: &mut fmt::Formatter<'_>, subprotocol: &str) -> fmt::Result {
+    let Some(position) = subprotocol.bytes().position(|byte| !is_tchar(byte)) else {
+        return f.write_str("a subprotocol is empty: give it a name, or leave it out");
+    };
+    let size = subprotocol.len();
+    write!(
+        f,
+        "a subprotocol of {size} bytes is not a token: after {position} bytes comes "
+    )?;
+    match subprotocol.as_bytes()[position] {
+        b' ' => f.write_str("a space"),
+        byte if byte.is_ascii_control() => f.write_str("a control character"),
+        byte if byte.is_ascii() => write!(f, "{:?}", char::from(byte)),
+        _ => f.write_str("a character beyond ASCII"),
+    }?;
+    f.write_str(", which is none of letters, digits and !#$%&'*+-.^_`|~")
+}
+
+/// `Debug` is the sentence, as a person reads it when `main` ends with `?`; it repeats no subprotocol.
+impl fmt::Debug for HandshakeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -1,6 +1,7 @@
 //! The body of the response to an opening handshake, which sees whether the response is sent.
 
 use std::convert::Infallible;
+use std::fmt;
 use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -22,10 +23,17 @@ use hyper::body::{Body, Frame, SizeHint};
 ///
 /// A server with bodies of another type turns it into `Bytes` or a `String`; then nothing sees any more
 /// whether the response is sent.
-#[derive(Debug)]
 pub struct UpgradeBody {
     content: Bytes,
     sent: Sent,
+}
+
+impl fmt::Debug for UpgradeBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UpgradeBody")
+            .field("size", &self.content.len())
+            .finish_non_exhaustive()
+    }
 }
 
 /// Whether a response was sent.

@@ -53,7 +53,7 @@ impl BrowserSocket {
             };
             ConnectError::BrowserRefused {
                 url: server.to_string(),
-                error: text_of(&error),
+                error: without_secrets(&text_of(&error), (&url, server), subprotocols),
                 advice,
             }
         })?;
@@ -221,4 +221,12 @@ fn text_of(error: &JsValue) -> String {
         Some(error) => String::from(error.message()),
         None => format!("{error:?}"),
     }
+}
+
+/// What a browser says may repeat the URL and a subprotocol that it was given.
+fn without_secrets(said: &str, (url, server): (&str, &WsUrl), subprotocols: &[String]) -> String {
+    let said = said.replace(url, &server.to_string());
+    subprotocols.iter().fold(said, |said, name| {
+        said.replace(&format!("'{name}'"), "'…'")
+    })
 }

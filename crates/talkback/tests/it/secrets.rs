@@ -1,0 +1,462 @@
+//! V12: no public type and no panic shows a secret, wherever it stands in what the program, or the peer,
+//! gave.
+
+use std::convert::Infallible;
+use std::future::IntoFuture as _;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::FutureExt as _;
+use http::header::{HeaderName, HeaderValue, SET_COOKIE};
+use http::{Request, Response, StatusCode};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use talkback::{
+    AcceptError, Approval, Connect, ConnectError, Error, HeadLimits, MessageKind, QueueLimits,
+    Refusal, Role, Transport, WebSocket, WebSocketChannel, accept, connect, pair,
+};
+use talkback_testing::secrets::{SECRET, Shown};
+use talkback_testing::shown_variant;
+use tokio::io::{AsyncWriteExt as _, DuplexStream, duplex};
+use tokio::sync::mpsc;
+
+use crate::support::answers::{answer, failure, listen};
+use crate::support::certificates::{Identity, serve};
+
+const API: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/api/talkback.txt");
+
+/// Numbers, flags and names of their own: no text can get in.
+const PLAIN: [&str; 6] = [
+    "ChannelState",
+    "QueueLimits",
+    "SendErrorKind",
+    "SnapshotState",
+    "Stage",
+    "TrySendErrorKind",
+];
+
+/// Those of a browser, and of a build without TLS.
+const ELSEWHERE: [&str; 4] = ["Browser", "BrowserRefused", "NotInBrowser", "NoTls"];
+
+#[tokio::test]
+async fn v12_l3_no_public_type_shows_a_secret() {
+    let mut shown = Shown::default();
+    builders(&mut shown);
+    connect_errors(&mut shown).await;
+    tls_errors(&mut shown).await;
+    accepting(&mut shown).await;
+    accept_errors(&mut shown).await;
+    sockets(&mut shown).await;
+    streams(&mut shown).await;
+    channels(&mut shown).await;
+    failed_sends(&mut shown).await;
+    failed_channels(&mut shown).await;
+    upgrades(&mut shown).await;
+    closing_reasons(&mut shown).await;
+    let enums = [
+        ("AcceptError", &[][..]),
+        ("ConnectError", &ELSEWHERE),
+        ("Error", &[]),
+    ];
+    shown.finish(&std::fs::read_to_string(API).unwrap(), &PLAIN, &enums);
+}
+
+fn value() -> HeaderValue {
+    HeaderValue::from_static(SECRET)
+}
+
+/// A client with a secret in every place that has room for one.
+fn with_secrets(scheme: &str, authority: &str) -> Connect {
+    connect(format!(
+        "{scheme}://user:{SECRET}@{authority}/chat?token={SECRET}"
+    ))
+    .subprotocol("bearer")
+    .subprotocol(SECRET)
+    .header("Authorization", format!("Bearer {SECRET}"))
+    .header("Cookie", format!("id={SECRET}"))
+    .header("X-Api-Key", SECRET)
+}
+
+fn builders(shown: &mut Shown) {
+    let connecting = with_secrets("ws", "a.example")
+        .tls_roots(SECRET)
+        .tls_client_certificate(SECRET, SECRET);
+    shown.debug(&connecting);
+    let (stream, _) = duplex(1);
+    shown.debug(&accept(stream).subprotocols([SECRET]));
+    let approval = Approval::default()
+        .subprotocol(SECRET)
+        .header(SET_COOKIE, value())
+        .header(HeaderName::from_static("x-api-key"), value());
+    shown.debug(&approval);
+}
+
+fn shown_connect_error(shown: &mut Shown, error: ConnectError) {
+    shown_variant!(shown, error => ConnectError:
+        Url, TlsOption, Tls, Header, Resolve, Tcp, Lost, Handshake, Timeout);
+    if let Some(refused) = error.refused() {
+        shown.error(refused);
+    }
+    shown.unwrap(Err::<(), Error>(error.clone().into()));
+    shown.unwrap(Err::<(), ConnectError>(error));
+}
+
+async fn connect_errors(shown: &mut Shown) {
+    let (listener, address) = listen().await;
+    let address = address.to_string();
+    let small = HeadLimits::default().size_max(9);
+    for response in [
+        "",
+        "hunter2\r\n\r\n",
+        "HTTP/1.1 101 \r\nX: hunter2\r\n\r\n",
+        "HTTP/1.1 101 \r\nUpgrade: hunter2\r\n\r\n",
+        "HTTP/1.1 302 Found\r\nLocation: ws://user:hunter2@a/?hunter2\r\nX-Api-Key: hunter2\r\n\r\n",
+        "HTTP/1.1 403 Forbidden\r\nSet-Cookie: hunter2\r\nContent-Length: 7\r\n\r\nhunter2",
+    ] {
+        let server = async {
+            let (stream, _) = listener.accept().await.unwrap();
+            answer(stream, response).await
+        };
+        let (error, _) = tokio::join!(failure(with_secrets("ws", &address)), server);
+        shown_connect_error(shown, error);
+    }
+    let server = async {
+        let (stream, _) = listener.accept().await.unwrap();
+        answer(stream, "HTTP/1.1 101 hunter2\r\n\r\n").await
+    };
+    let connecting = with_secrets("ws", &address).head_limits(small);
+    let (error, _) = tokio::join!(failure(connecting), server);
+    shown_connect_error(shown, error);
+    for connecting in [
+        with_secrets("https", &address),
+        with_secrets("ws", "127.0.0.1:hunter2"),
+        with_secrets("ws", "nonexistent.invalid"),
+        with_secrets("ws", &address).header("X-Api-Key", "hunter2\n"),
+        with_secrets("ws", &address).set_header("X-Api-Key", "hunter2\n"),
+        with_secrets("ws", &address).origin("http://hunter2\n"),
+        // Who gives a whole line, or name and value in the wrong order, gives the secret as the name.
+        with_secrets("ws", &address).header("Authorization: Bearer hunter2", ""),
+        with_secrets("ws", &address).header("Bearer hunter2", "Authorization"),
+        with_secrets("ws", &address).subprotocol("Bearer hunter2"),
+        with_secrets("ws", &address).subprotocol(SECRET),
+        with_secrets("ws", &address).header("Upgrade", SECRET),
+        with_secrets("ws", &address).timeout(Duration::ZERO),
+    ] {
+        shown_connect_error(shown, failure(connecting).await);
+    }
+    drop(listener);
+    shown_connect_error(shown, failure(with_secrets("ws", &address)).await);
+}
+
+async fn tls_errors(shown: &mut Shown) {
+    let options =
+        |change: fn(Connect) -> Connect| failure(change(with_secrets("wss", "a.example")));
+    for connecting in [
+        options(|connect| connect.tls_roots(SECRET)),
+        options(|connect| connect.tls_roots("-----BEGIN hunter2")),
+        options(|connect| connect.tls_roots(pem("CERTIFICATE", SECRET))),
+        options(|connect| connect.tls_roots(pem("CERTIFICATE", "aHVudGVyMg=="))),
+        options(|connect| connect.tls_client_certificate(SECRET, SECRET)),
+        options(|connect| connect.tls_client_certificate(chain(), SECRET)),
+        options(|connect| connect.tls_client_certificate(chain(), "-----BEGIN hunter2")),
+        options(|connect| connect.tls_client_certificate(chain(), "-----END hunter2")),
+        // As it comes out of a variable that has lost its line breaks.
+        options(|connect| {
+            let key = pem("PRIVATE KEY", SECRET).replace('\n', "");
+            connect.tls_client_certificate(chain(), key)
+        }),
+        options(|connect| {
+            let key = pem("PRIVATE KEY", SECRET).replace("-----END", "END");
+            connect.tls_client_certificate(chain(), key)
+        }),
+        options(|connect| connect.tls_client_certificate(chain(), pem("PRIVATE KEY", "hunter2%"))),
+        options(|connect| {
+            connect.tls_client_certificate(chain(), pem("PRIVATE KEY", "aHVudGVyMg=="))
+        }),
+        options(|connect| {
+            connect.tls_client_certificate(
+                chain(),
+                pem("hunter2", "aHVudGVyMg==").replace("-----END", ""),
+            )
+        }),
+    ] {
+        shown_connect_error(shown, connecting.await);
+    }
+    let identity = Identity::self_signed("localhost");
+    let address = serve(identity.server()).await;
+    let authority = format!("localhost:{}", address.port());
+    shown_connect_error(shown, failure(with_secrets("wss", &authority)).await);
+}
+
+/// PEM with this label and this for its base64.
+fn pem(label: &str, content: &str) -> String {
+    format!("-----BEGIN {label}-----\n{content}\n-----END {label}-----\n")
+}
+
+fn chain() -> String {
+    Identity::self_signed("localhost").chain_pem
+}
+
+type Ends = (WebSocket<Transport<DuplexStream>>, WebSocket<DuplexStream>);
+
+/// Both ends of a connection whose opening handshake was full of secrets.
+async fn ends() -> Ends {
+    let (near, far) = duplex(64 * 1024);
+    let accepting = accept(far).subprotocols([SECRET]).check(async |_| {
+        let approval = Approval::default().header(SET_COOKIE, value());
+        Ok(approval.header(HeaderName::from_static("x-api-key"), value()))
+    });
+    let connecting = with_secrets("ws", "a.example").over(near);
+    let (client, server) = tokio::join!(connecting, accepting);
+    let (client, server) = (client.unwrap(), server.unwrap());
+    assert_eq!(client.subprotocol(), Some(SECRET));
+    assert_eq!(server.subprotocol(), Some(SECRET));
+    (client, server)
+}
+
+async fn accepting(shown: &mut Shown) {
+    let (mut near, far) = duplex(64 * 1024);
+    near.write_all(b"GET /?hunter2 HTTP/1.1\r\nCookie: hunter2\r\n")
+        .await
+        .unwrap();
+    let mut accepting = accept(far).into_future();
+    assert!((&mut accepting).now_or_never().is_none());
+    shown.debug(&accepting);
+}
+
+async fn sockets(shown: &mut Shown) {
+    let (mut client, mut server) = ends().await;
+    // What is queued, and what lies in the transport.
+    client.feed(SECRET).await.unwrap();
+    client.send(SECRET.as_bytes()).await.unwrap();
+    client.ping(SECRET).await.unwrap();
+    server.send(SECRET).await.unwrap();
+    server.feed(SECRET).await.unwrap();
+    shown.debug(&client);
+    shown.debug(&server);
+    shown.debug(client.transport().unwrap());
+    shown.debug(&server.recv().await);
+    shown.debug(&server);
+    // The heads are of `http`'s own types, which show what is not marked as a secret: the request line,
+    // and headers whose names tell nobody.
+    let mut request = server.request().headers().clone();
+    assert_eq!(request.remove("x-api-key").unwrap(), SECRET);
+    shown.text("the request", &format!("{request:?}"));
+    let mut response = client.response().headers().clone();
+    assert_eq!(response.remove("x-api-key").unwrap(), SECRET);
+    shown.text("the response", &format!("{response:?}"));
+}
+
+async fn streams(shown: &mut Shown) {
+    let (mut client, mut server) = ends().await;
+    let mut writer = client.send_stream(MessageKind::Text).unwrap();
+    writer.write(SECRET).await.unwrap();
+    writer.flush().await.unwrap();
+    shown.debug(&writer);
+    let mut reader = server.recv_stream().await.unwrap().unwrap();
+    shown.debug(&reader);
+    assert_eq!(reader.read().await.unwrap().unwrap(), SECRET);
+    shown.debug(&reader);
+    shown.unwrap(writer.ping(SECRET.repeat(20)).await);
+    // Half of a character, with the secret before it.
+    let mut broken = SECRET.as_bytes().to_vec();
+    broken.push(0xff);
+    shown.unwrap(writer.write(broken).await);
+}
+
+async fn channels(shown: &mut Shown) {
+    let (client, mut server) = ends().await;
+    let channel = WebSocketChannel::from(client);
+    let snapshots = channel.snapshots();
+    channel.send(SECRET).await.unwrap();
+    server.send(SECRET).await.unwrap();
+    shown.debug(&channel);
+    shown.debug(&channel.ready());
+    shown.debug(&channel.closed());
+    shown.debug(&snapshots);
+    let (sender, mut receiver) = channel.split();
+    let message = receiver.recv().await.unwrap().unwrap();
+    shown.debug(&message);
+    shown.debug(&snapshots.latest());
+    assert_eq!(snapshots.latest().text(), SECRET);
+    shown.debug(&sender);
+    shown.debug(&receiver);
+}
+
+fn shown_error(shown: &mut Shown, error: impl Into<Error>) {
+    let error = error.into();
+    shown_variant!(shown, error => Error: Connect, Closed, Send, TrySend, CloseFrame);
+    shown.error(&std::io::Error::from(error.clone()));
+    shown.unwrap(Err::<(), Error>(error));
+}
+
+/// A payload in every form that is sent.
+const JSON: &str = r#"{"password":"hunter2"}"#;
+
+async fn failed_sends(shown: &mut Shown) {
+    let (client, server) = duplex(64 * 1024);
+    let mut client = WebSocket::from_upgraded(client, Role::Client);
+    // It goes away before a byte was read.
+    drop(server);
+    shown.unwrap(client.send(JSON).await);
+    shown.unwrap(client.send(JSON.as_bytes()).await);
+    shown.unwrap(client.feed(JSON).await);
+    shown.unwrap(client.flush().await);
+    shown.unwrap(client.ping(SECRET).await);
+    shown.unwrap(client.ping(SECRET.repeat(20)).await);
+    shown.unwrap(client.send_stream(MessageKind::Text).map(drop));
+    shown.unwrap(client.close_with(1005, SECRET).await);
+    shown_error(shown, client.send(JSON).await.unwrap_err());
+    shown_error(
+        shown,
+        client.close_with(1000, "hunter2\n").await.unwrap_err(),
+    );
+    shown_error(shown, client.recv().await.unwrap_err());
+    shown.debug(&client);
+}
+
+async fn failed_channels(shown: &mut Shown) {
+    let (client, _server) = duplex(1);
+    let client = WebSocket::from_upgraded(client, Role::Client);
+    let small = QueueLimits::default().messages_max(1);
+    let full = WebSocketChannel::with_queues(client, small, small);
+    let tried = (0..9).find_map(|_| full.try_send(JSON).err());
+    shown_error(shown, tried.unwrap());
+
+    let (channel, other) = pair();
+    other.close().await.unwrap();
+    channel.closed().await.unwrap();
+    shown.unwrap(channel.send(JSON).await);
+    shown.unwrap(channel.send(JSON.as_bytes()).await);
+    shown.unwrap(channel.feed(JSON).await);
+    shown.unwrap(channel.try_send(JSON));
+    shown.unwrap(channel.ping(SECRET).await);
+    shown.unwrap(channel.ping(SECRET.repeat(20)).await);
+    shown.unwrap(channel.close_with(1000, &SECRET.repeat(20)));
+    let sender = channel.sender();
+    let sent = std::thread::spawn(move || sender.blocking_send(JSON));
+    shown.unwrap(sent.join().unwrap());
+
+    let unopened = with_secrets("ws", "127.0.0.1:hunter2").channel();
+    shown_error(shown, unopened.ready().await.unwrap_err());
+    shown_error(shown, unopened.send(JSON).await.unwrap_err());
+    let snapshot = unopened.snapshots().latest();
+    shown.debug(&snapshot);
+    shown.debug(&unopened);
+}
+
+async fn closing_reasons(shown: &mut Shown) {
+    let (client, mut server) = ends().await;
+    let channel = WebSocketChannel::from(client);
+    server.close_with(1008, SECRET).await.unwrap();
+    let info = channel.closed().await.unwrap();
+    shown.debug(&info);
+    shown.debug(&channel);
+    shown.debug(&server);
+    shown.debug(&channel.snapshots());
+    // What the peer says in closing is what a person needs to read: the sentences of errors have it.
+    shown.content(&info);
+    shown.content(&channel.send("").await.unwrap_err());
+    let error = Error::Closed(info);
+    shown.content(&error);
+    shown_variant!(shown, error => Error: Closed);
+    // What this end says is for the peer alone.
+    let (near, far) = duplex(64 * 1024);
+    let end = WebSocket::from_upgraded;
+    let (mut near, mut far) = (end(near, Role::Client), end(far, Role::Server));
+    let (closed, _) = tokio::join!(near.close_with(4000, SECRET), far.recv());
+    shown.debug(&near);
+    shown.display(&closed.unwrap().cause);
+}
+
+fn shown_accept_error(shown: &mut Shown, error: AcceptError) {
+    shown_variant!(shown, error => AcceptError: Refused, Answered, Lost, Timeout);
+    shown.unwrap(Err::<(), AcceptError>(error));
+}
+
+async fn accept_errors(shown: &mut Shown) {
+    type Check = fn() -> Result<Approval, Refusal>;
+    let checks: [Check; 3] = [
+        || {
+            Err(Refusal::new(StatusCode::UNAUTHORIZED, "log in first")
+                .with_header(SET_COOKIE, value()))
+        },
+        || Ok(Approval::default().subprotocol("other-hunter2")),
+        || Ok(Approval::default().header(http::header::UPGRADE, value())),
+    ];
+    for check in checks {
+        let (near, far) = duplex(64 * 1024);
+        let accepting = accept(far).check(async move |_| check());
+        let connecting = with_secrets("ws", "a.example").over(near);
+        let (client, server) = tokio::join!(connecting, accepting);
+        shown_connect_error(shown, client.map(drop).unwrap_err());
+        shown_accept_error(shown, server.map(drop).unwrap_err());
+    }
+    for request in [
+        "GET /?hunter2 HTTP/1.1\r\n",
+        "hunter2\r\n\r\n",
+        "GET /?hunter2 HTTP/1.1\r\nHost: a\r\nCookie: hunter2\r\n\r\n",
+        "GET /?hunter2 HTTP/1.1\r\nhunter2\r\n\r\n",
+        "GET /?hunter2 HTTP/1.1\r\nHost: hunter2@\r\n\r\n",
+    ] {
+        let (mut near, far) = duplex(64 * 1024);
+        near.write_all(request.as_bytes()).await.unwrap();
+        near.shutdown().await.unwrap();
+        let accepting = accept(far).otherwise(|_| Response::new(Bytes::from_static(b"page")));
+        shown_accept_error(shown, accepting.await.map(drop).unwrap_err());
+    }
+    let (_near, far) = duplex(64 * 1024);
+    let late = accept(far).timeout(Duration::ZERO).await;
+    shown_accept_error(shown, late.map(drop).unwrap_err());
+}
+
+/// `upgrade` of hyper's requests over memory, once opened, once refused.
+async fn upgrades(shown: &mut Shown) {
+    let (sending, mut received) = mpsc::unbounded_channel();
+    for origin in ["http://a.example", "http://b.example"] {
+        let (near, far) = duplex(64 * 1024);
+        let sending = sending.clone();
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            let (response, upgrading) = talkback::upgrade(&mut request)
+                .subprotocols([SECRET])
+                .answer();
+            sending.send(upgrading).unwrap();
+            async move { Ok::<_, Infallible>(response) }
+        });
+        let serving = http1::Builder::new().serve_connection(TokioIo::new(far), service);
+        tokio::spawn(serving.with_upgrades());
+        let opened = with_secrets("ws", "a.example")
+            .origin(origin)
+            .over(near)
+            .await;
+        let upgrading = received.recv().await.unwrap();
+        shown.debug(&upgrading);
+        match opened {
+            Ok(mut client) => {
+                client.send(SECRET).await.unwrap();
+                let socket = upgrading.await.unwrap();
+                shown.debug(&socket);
+                shown.debug(socket.transport().unwrap());
+                let mut request = socket.request().headers().clone();
+                request.remove("x-api-key");
+                shown.text("the request", &format!("{request:?}"));
+            }
+            Err(error) => {
+                shown_connect_error(shown, error);
+                shown_accept_error(shown, upgrading.await.map(drop).unwrap_err());
+            }
+        }
+    }
+    let request = Request::get("/?hunter2").header("cookie", SECRET);
+    let mut request = request
+        .header("sec-websocket-protocol", SECRET)
+        .body(())
+        .unwrap();
+    let upgrade = talkback::upgrade(&mut request).subprotocols([SECRET]);
+    shown.debug(&upgrade);
+    let (response, upgrading) = upgrade.answer();
+    shown.debug(response.body());
+    shown_accept_error(shown, upgrading.await.map(drop).unwrap_err());
+}

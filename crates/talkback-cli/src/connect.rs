@@ -41,22 +41,16 @@ async fn converse(args: ConnectArgs, verbose: bool) -> Result<ExitCode, Failure>
     if socket.subprotocol().is_none() && !asked.is_empty() {
         return Err(unacknowledged(&mut socket, &url, &asked).await);
     }
-    let subprotocol = match agreed_on(&socket, &asked) {
-        Some(number) => format!(", subprotocol {number} of {}", asked.len()),
-        None => String::new(),
-    };
+    let subprotocol = socket
+        .subprotocol()
+        .map(|name| format!(", subprotocol {}", escaped(name)))
+        .unwrap_or_default();
     tell(format_args!("connected to {url}{subprotocol}"));
     session::run(&mut socket, &mut signals).await
 }
 
-/// The number of the subprotocol that was agreed on, from 1, in the order of the command line. Its name
-/// is not told: tokens are sent so.
-fn agreed_on(socket: &WebSocket<Transport>, asked: &[String]) -> Option<usize> {
-    let agreed = socket.subprotocol()?;
-    Some(1 + asked.iter().position(|name| name == agreed)?)
-}
-
-/// What the way to the open connection was.
+/// What the way to the open connection was. Of the subprotocols only the server's choice is named: tokens
+/// are offered beside the one to be chosen.
 fn tell_phases(socket: &WebSocket<Transport>, url: &WsUrl, asked: &[String]) {
     let addresses = socket
         .transport()
@@ -68,13 +62,10 @@ fn tell_phases(socket: &WebSocket<Transport>, url: &WsUrl, asked: &[String]) {
         tell("TLS: the handshake is complete");
     }
     if !asked.is_empty() {
-        let agreed = match agreed_on(socket, asked) {
-            Some(number) => format!("number {number}"),
-            None => "none".to_owned(),
-        };
         tell(format_args!(
-            "opening handshake: subprotocols offered: {}; agreed on: {agreed}",
-            asked.len()
+            "opening handshake: subprotocols offered: {}; agreed on: {}",
+            asked.len(),
+            escaped(socket.subprotocol().unwrap_or("none"))
         ));
     }
 }

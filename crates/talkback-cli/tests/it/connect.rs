@@ -19,7 +19,7 @@ fn lines_go_and_answers_come() {
     assert_eq!(
         status,
         [
-            &*format!("connected to {url}, subprotocol 1 of 1"),
+            &*format!("connected to {url}, subprotocol chat"),
             "closed by this end, without a code",
         ]
     );
@@ -143,6 +143,6 @@ fn verbose_tells_the_phases() {
     assert!(status[0].starts_with(&tcp), "{finished:?}");
     assert_eq!(
         status[1],
-        "opening handshake: subprotocols offered: 2; agreed on: number 2"
+        "opening handshake: subprotocols offered: 2; agreed on: chat"
     );
 }

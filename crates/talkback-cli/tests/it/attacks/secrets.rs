@@ -161,7 +161,7 @@ fn v11_a_redirect_from_wss_to_ws() {
 async fn v12_l3_secrets_in_a_log_of_everything() {
     let mut command = Command::new(env!("CARGO_BIN_EXE_talkback"));
     command.args(["echo", "--listen", "127.0.0.1:0", "--verbose"]);
-    command.args(["--subprotocol", "hunter2"]);
+    command.args(["--subprotocol", "bearer", "--subprotocol", "hunter2"]);
     let server = Running::spawn(command.env("RUST_LOG", "trace"));
     let url = with_credentials(&crate::support::url_of(&server));
     let bearer = ["--subprotocol", "bearer", "--subprotocol", "hunter2"];

@@ -47,9 +47,8 @@ use crate::error::Error;
 /// **The queues** hold 1,024 messages to be sent and 64 received ones, or 1 MiB each, or what
 /// [`QueueLimits`](crate::QueueLimits) say, and always at least one message. When the one of sent messages
 /// is full, [`try_send`](Self::try_send) says so and [`send`](Self::send) waits. When the one of received
-/// messages is full the driver stops reading, so that the peer has to wait; then pings are not answered
-/// and the keepalive timeout is suspended. A program that only ever shows the latest message takes
-/// [`into_snapshots`](Self::into_snapshots), which never fills.
+/// messages is full, the driver reads 64 KiB ahead of it, and then makes the peer wait. A program that only
+/// ever shows the latest message takes [`into_snapshots`](Self::into_snapshots), which never fills.
 ///
 /// **To send one message to many**, call [`try_send`](Self::try_send) with `&message` on each one's
 /// [`sender`](Self::sender): it copies no payload and never waits, so that a slow peer holds up nobody.
@@ -59,6 +58,16 @@ use crate::error::Error;
 /// Any other end is one `Err`, then the end. Either comes behind the messages that had come into the queue.
 /// After [`close`](Self::close) nothing more comes into it: receive what you wait for, then close.
 /// [`close_info`](Self::close_info) tells more.
+///
+/// **Unread messages** hide what the peer says behind them, once they are more than the queue and what is
+/// read ahead of it, where each counts as its payload and 64 bytes: pings are not answered, the keepalive is suspended, and a close frame is not seen.
+/// That the peer has ended TCP is seen within a second all the same, if it came through: over TCP, TLS
+/// over TCP, Unix sockets and [`pair`](fn@crate::pair), but not over a transport of the program's own, nor
+/// over TLS that is not this library's or rustls'. Then up to 8 MiB are read, so that the close frame is
+/// found. If it is not among them, nothing can be sent any more, and what is queued can be read; if the
+/// program takes no message for the close timeout (10 s), the channel ends with 1006. A program that does
+/// not want the messages drops the [`Receiver`], or takes [`into_snapshots`](Self::into_snapshots): then
+/// nothing is hidden. In a browser nothing is read ahead, and the end comes by itself.
 ///
 /// **Dropping it** closes: what is queued leaves, then an empty close frame, in the background and
 /// within the close timeout. Its [`Sender`]s can send no more. A program that is about to end awaits

@@ -47,7 +47,7 @@ pub(crate) trait Socket {
     /// Whether messages can still be sent.
     fn can_send(&self) -> bool;
 
-    /// The peer's close frame, if it is known before the end.
+    /// How the peer closes, if it is known before the end.
     fn peer_close(&self) -> Option<PeerClose> {
         None
     }
@@ -64,11 +64,13 @@ pub(crate) trait Socket {
     /// once it is certain.
     fn poll_received(&mut self, cx: &mut Context<'_>) -> Poll<Result<Received, CloseInfo>>;
 
-    /// Suspends the keepalive until the next message is asked for.
-    fn pause_keepalive(&mut self) {}
-
-    /// How the connection ended, where no message is asked for.
-    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<CloseInfo>;
+    /// As [`poll_received`](Self::poll_received) while the program's queue is full: it makes the peer
+    /// wait, but may read ahead of the queue within a bound.
+    fn poll_ahead(
+        &mut self,
+        cx: &mut Context<'_>,
+        backlog: Backlog,
+    ) -> Poll<Result<Received, CloseInfo>>;
 
     /// Ready once the transport is let go, when it is known how the connection ends.
     fn poll_released(&mut self, _: &mut Context<'_>) -> Poll<()> {
@@ -81,7 +83,17 @@ pub(crate) trait Socket {
     }
 }
 
-/// The code and the reason of a close frame.
+/// What waits for a program whose queue is full.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Backlog {
+    /// How many messages.
+    pub(crate) messages: usize,
+    /// What was read ahead of the queue, in bytes: each message counts its payload and an overhead.
+    pub(crate) ahead: usize,
+}
+
+/// The code and the reason of a close frame, or 1006 if the peer has ended the transport and what came
+/// before that is still to be read.
 pub(crate) type PeerClose = (CloseCode, Box<str>);
 
 /// What came from the peer.

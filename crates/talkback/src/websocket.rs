@@ -1,13 +1,16 @@
 //! An open connection over any transport, polled in place: no task, no queue.
 
+mod ahead;
 pub(crate) mod buffers;
 mod compression;
 mod handshake;
 mod io;
 pub(crate) mod keys;
 mod opening;
+mod peer_end;
 pub(crate) mod reader;
 mod sending;
+mod unread;
 mod wakers;
 pub(crate) mod writer;
 
@@ -35,6 +38,7 @@ use crate::socket::Lost;
 use crate::timer::now;
 use crate::websocket::keys::ConnectionKeys;
 use crate::websocket::opening::Opening;
+use crate::websocket::unread::Unread;
 use crate::websocket::wakers::Wakers;
 
 /// An open WebSocket connection over `T`, for either role.
@@ -62,6 +66,8 @@ pub struct WebSocket<T> {
     is_keepalive_set: bool,
     timer: Option<Pin<Box<Sleep>>>,
     wakers: Wakers,
+    /// Set while a channel's peer has to wait, and once its end was seen meanwhile.
+    unread: Option<Box<Unread>>,
     subprotocol: Option<Box<str>>,
     /// What the opening handshake said.
     opening: Option<Box<Opening>>,
@@ -112,6 +118,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
             is_keepalive_set: false,
             timer: None,
             wakers: Wakers::default(),
+            unread: None,
             subprotocol: None,
             opening: None,
             peer: None,

@@ -74,6 +74,21 @@ impl Connection {
         self.state == State::Open
     }
 
+    /// The size in bytes of the message in progress, as far as it is known: what its frames have
+    /// declared so far or, if more has come out of a compressed one, that. 0 between messages.
+    ///
+    /// A driver whose reader is full may leave a large message where it is.
+    pub fn unfinished_size(&self) -> u64 {
+        let declared = self
+            .frames
+            .message
+            .as_ref()
+            .map_or(0, |message| message.size);
+        let deflate = self.deflate.as_ref();
+        let inflated = deflate.map_or(0, |deflate| deflate.inflater.message_size() as u64);
+        declared.max(inflated)
+    }
+
     /// The fast path: a message that is one frame and lies whole at the beginning of `input`.
     /// `None`, and nothing has happened, for whatever else there is.
     #[inline(always)]
@@ -434,7 +449,9 @@ mod tests {
     use super::*;
     use crate::close::CloseInfo;
     use crate::connection::test_frames::{KEY, frame};
+    use crate::deflate::parameters::DeflateParameters;
     use crate::limits::Limits;
+    use crate::message::Message;
 
     fn any_frame() -> impl Strategy<Value = (u8, Vec<u8>)> {
         let first = prop_oneof![
@@ -462,6 +479,30 @@ mod tests {
         let output = connection.output().copy_to_bytes(size).to_vec();
         connection.handle_end("the end");
         (incoming, connection.close_info().cloned(), output)
+    }
+
+    #[test]
+    fn l7_the_size_of_a_message_in_progress_is_what_is_known_of_it() {
+        let parameters = DeflateParameters::default();
+        let mut connection = Connection::client(Limits::default(), || [1, 2, 3, 4]);
+        connection.set_deflate(&parameters);
+        let mut known = |bytes: &[u8]| {
+            let mut input = BytesMut::from(bytes);
+            let incoming = connection.receive(&mut input, Instant::now);
+            (incoming.is_some(), connection.unfinished_size())
+        };
+        // A fragment of 3 bytes, and one of 1000 of which 2 bytes come.
+        assert_eq!(known(&[0x02, 3, 7, 7, 7]), (false, 3));
+        assert_eq!(known(&[0x80, 126, 3, 0xe8, 7, 7]), (false, 1003));
+        assert_eq!(known(&[7; 998]), (true, 0));
+        // 1000 bytes that are compressed, all but the last one of which come.
+        let mut server = Connection::server(Limits::default()).with_deflate(&parameters);
+        server.send(Message::from(vec![7; 1000])).unwrap();
+        let packed = server.output().chunk().to_vec();
+        assert!(packed.len() < 100);
+        let (last, rest) = packed.split_last().unwrap();
+        assert_eq!(known(rest), (false, 1000));
+        assert_eq!(known(&[*last]), (true, 0));
     }
 
     proptest! {

@@ -72,6 +72,11 @@ impl Inflater {
         }
     }
 
+    /// How many bytes of the message in progress have been decompressed and not given out.
+    pub(crate) fn message_size(&self) -> usize {
+        self.message.len()
+    }
+
     /// Takes a piece of a compressed message's payload; with the last one the message is whole.
     ///
     /// # Errors

@@ -6,6 +6,7 @@ use talkback_proto::{Compression, Message};
 
 use crate::channel::queue::{Queue, QueueLimits};
 use crate::channel::watchers::{Callback, Watchers};
+use crate::socket::Backlog;
 
 /// The way of received messages to whoever reads them or looks at them.
 #[derive(Debug, Default)]
@@ -58,6 +59,17 @@ impl Inbox {
         match &self.reading {
             Reading::Queue(queue) => queue.has_capacity(),
             Reading::Latest | Reading::Discard => true,
+        }
+    }
+
+    /// What waits for the receiver if there is no capacity.
+    pub(crate) fn backlog(&self) -> Option<Backlog> {
+        match &self.reading {
+            Reading::Queue(queue) if !queue.has_capacity() => Some(Backlog {
+                messages: queue.len(),
+                ahead: queue.ahead(),
+            }),
+            _ => None,
         }
     }
 

@@ -49,7 +49,7 @@ pub(crate) enum Lifecycle {
 pub(crate) struct Opened {
     subprotocol: Option<Box<str>>,
     response: Option<Box<Response<()>>>,
-    /// The code and the reason of the peer's close frame, if that came first.
+    /// How the peer closes, if that came first.
     peer_close: Option<PeerClose>,
     /// How long the keepalive's last ping took.
     latency: Option<Duration>,
@@ -204,7 +204,7 @@ impl Lifecycle {
         self.opened()?.response.as_deref()
     }
 
-    /// The peer's close frame, if that came first.
+    /// How the peer closes, if that came first.
     pub(crate) fn peer_close(&self) -> Option<&PeerClose> {
         self.opened()?.peer_close.as_ref()
     }

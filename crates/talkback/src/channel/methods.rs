@@ -48,6 +48,10 @@ macro_rules! common_methods {
 
         /// Waits until the channel has ended, by whoever's doing: until it is certain how, not until TCP
         /// has ended as well.
+        ///
+        /// Whoever waits for this alone reads no messages: when the queue of received ones is full, a
+        /// peer's close frame can be hidden behind others until the peer ends TCP, as
+        /// [`WebSocketChannel`](crate::WebSocketChannel) says under "Unread messages".
         #[must_use = "it waits only when it is awaited"]
         pub fn closed(&self) -> crate::channel::waiting::Closing {
             self.handle().closed()
@@ -65,7 +69,8 @@ macro_rules! common_methods {
             self.handle().response()
         }
 
-        /// How far the channel has come.
+        /// How far the channel has come, as far as messages that are
+        /// [unread](crate::WebSocketChannel) do not hide it.
         pub fn state(&self) -> crate::channel::lifecycle::ChannelState {
             self.handle().state()
         }
@@ -93,7 +98,8 @@ macro_rules! sending_methods {
         /// Queues a message, at once or not at all.
         ///
         /// # Errors
-        /// A full queue, or a channel that is closing or closed; either hands the message back.
+        /// A full queue, or a channel that is closing or closed; either hands the message back. More
+        /// [unread messages](crate::WebSocketChannel) than are read ahead can hide that the peer closes.
         pub fn try_send<'a>(
             &self,
             message: impl Into<talkback_proto::Outgoing<'a>>,
@@ -107,7 +113,8 @@ macro_rules! sending_methods {
         /// has left is [`flush`](Self::flush).
         ///
         /// # Errors
-        /// A channel that is closing or closed; it hands the message back.
+        /// A channel that is closing or closed; it hands the message back. More
+        /// [unread messages](crate::WebSocketChannel) than are read ahead can hide that the peer closes.
         ///
         /// # Cancel safety
         /// A dropped call has queued the whole message or nothing.
@@ -189,8 +196,8 @@ macro_rules! sending_methods {
         /// pong (RFC 6455 §5.5.2): how long that took.
         ///
         /// The pong of a later ping answers it as well (§5.5.3). Pongs are told apart by their payloads:
-        /// callers that wait at the same time had better each take their own. While the queue of received
-        /// messages is full nothing is read, pongs neither.
+        /// callers that wait at the same time had better each take their own. A pong behind more
+        /// [unread messages](crate::WebSocketChannel) than are read ahead is not heard.
         ///
         /// # Errors
         /// A channel that is closing or closed, or ended meanwhile. A payload that is too long, or a

@@ -19,6 +19,8 @@ const OVERHEAD: usize = 64;
 /// sent.
 ///
 /// Below both, there is capacity for one more message, of any size: a queue always holds at least one.
+/// Ahead of a full queue of received messages up to 64 KiB more are read, to hear of the end of the
+/// connection behind them.
 ///
 /// ```no_run
 /// use talkback::QueueLimits;
@@ -69,11 +71,18 @@ impl Default for QueueLimits {
 }
 
 /// Messages on their way between a program and its driver.
+///
+/// Those that are pushed without capacity stand ahead of the queue, until the messages before them are
+/// popped.
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
     /// Each with what the caller said about compressing it.
     messages: VecDeque<(Message, Compression)>,
     bytes: usize,
+    /// How many of the messages, the last ones, are ahead of the capacity.
+    ahead: usize,
+    /// The size of their payloads in bytes.
+    ahead_bytes: usize,
     limits: QueueLimits,
 }
 
@@ -87,12 +96,17 @@ impl Queue {
 
     /// Whether there is capacity for one more message. An empty queue takes one of any size.
     pub(crate) fn has_capacity(&self) -> bool {
-        let (limits, count) = (self.limits, self.messages.len());
-        let bytes = self.bytes + count * OVERHEAD;
+        let count = self.messages.len() - self.ahead;
+        let bytes = self.bytes - self.ahead_bytes + count * OVERHEAD;
+        let limits = self.limits;
         count == 0 || (count < limits.messages.unwrap_or(RECEIVED_MAX) && bytes < limits.bytes)
     }
 
     pub(crate) fn push(&mut self, message: Message, compression: Compression) {
+        if !self.has_capacity() {
+            self.ahead += 1;
+            self.ahead_bytes += message.len();
+        }
         self.bytes += message.len();
         self.messages.push_back((message, compression));
     }
@@ -100,6 +114,11 @@ impl Queue {
     pub(crate) fn pop(&mut self) -> Option<(Message, Compression)> {
         let (message, compression) = self.messages.pop_front()?;
         self.bytes -= message.len();
+        while self.ahead > 0 && self.has_capacity() {
+            let first = self.messages.len() - self.ahead;
+            self.ahead -= 1;
+            self.ahead_bytes -= self.messages[first].0.len();
+        }
         // An idle channel owns no queue.
         if self.messages.is_empty() {
             self.messages = VecDeque::new();
@@ -124,6 +143,11 @@ impl Queue {
 
     pub(crate) fn len(&self) -> usize {
         self.messages.len()
+    }
+
+    /// What the messages ahead of the capacity cost in bytes, empty ones too.
+    pub(crate) fn ahead(&self) -> usize {
+        self.ahead_bytes + self.ahead * OVERHEAD
     }
 
     /// The size of all payloads in bytes.
@@ -173,6 +197,25 @@ mod tests {
             queue.take();
             assert_eq!(queue.limits, limits);
         }
+    }
+
+    #[test]
+    fn l7_what_is_ahead_takes_the_place_of_what_was_popped() {
+        let mut queue = Queue::new(QueueLimits::default().messages_max(2).bytes_max(80));
+        for size in [1, 20, 3, 0, 9, 4] {
+            queue.push(vec![0; size].into(), Compression::Auto);
+        }
+        // Ahead of the capacity are four, then, as each one leaves, fewer.
+        let mut seen = vec![queue.ahead()];
+        while let Some((message, _)) = queue.pop() {
+            seen.push(queue.ahead());
+            assert_eq!(queue.has_capacity(), queue.len() < 2, "{message:?}");
+        }
+        assert_eq!(
+            seen,
+            [4 * 64 + 16, 4 * 64 + 16, 2 * 64 + 13, 64 + 4, 0, 0, 0]
+        );
+        assert_eq!((queue.bytes, queue.ahead_bytes), (0, 0));
     }
 
     #[test]

@@ -55,7 +55,8 @@ impl<T> Transport<T> {
 }
 
 impl Transport {
-    fn socket(&self) -> &TcpStream {
+    /// The TCP connection at the bottom.
+    pub(crate) fn tcp_stream(&self) -> &TcpStream {
         match &self.0 {
             Inner::Plain(stream) => stream,
             #[cfg(feature = "tls")]
@@ -68,7 +69,7 @@ impl Transport {
     /// # Errors
     /// The operating system's, if the socket is gone.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.socket().local_addr()
+        self.tcp_stream().local_addr()
     }
 
     /// The address of the other end: the server, or the proxy before it.
@@ -76,7 +77,7 @@ impl Transport {
     /// # Errors
     /// The operating system's, if the socket is not connected any more.
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
-        self.socket().peer_addr()
+        self.tcp_stream().peer_addr()
     }
 }
 

@@ -39,7 +39,7 @@ use crate::driver::browser::socket::BrowserSocket;
 use crate::driver::port::Port;
 use crate::driver::pump;
 use crate::error::{ConnectError, Stage};
-use crate::socket::{Lost, Received, SendProgress, Socket};
+use crate::socket::{Backlog, Lost, Received, SendProgress, Socket};
 use crate::timer::{Timer, timer};
 
 /// How long after the last look `bufferedAmount` is looked at again: twice as long each time that
@@ -242,7 +242,11 @@ impl Socket for Connection {
     }
 
     /// The browser knows no backpressure: what nobody reads stays with the socket.
-    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<CloseInfo> {
+    fn poll_ahead(
+        &mut self,
+        cx: &mut Context<'_>,
+        _: Backlog,
+    ) -> Poll<Result<Received, CloseInfo>> {
         let unread_max = self
             .limits
             .message_size_limit()
@@ -250,7 +254,7 @@ impl Socket for Connection {
         if self.socket.unread_bytes() as u64 > unread_max {
             self.fail(CloseCause::Overflow);
         }
-        self.poll_closed(cx)
+        self.poll_closed(cx).map(Err)
     }
 }
 

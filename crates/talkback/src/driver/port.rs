@@ -16,7 +16,7 @@ use crate::channel::outbox::Outgoing;
 use crate::channel::state::{Shared, State};
 use crate::channel::sync::Arc;
 use crate::error::Error;
-use crate::socket::{PeerClose, SendProgress};
+use crate::socket::{Backlog, PeerClose, SendProgress};
 
 /// A channel, as its driver sees it.
 ///
@@ -34,8 +34,9 @@ pub(crate) struct Wanted {
     /// There is a ping to take.
     #[cfg(not(browser))]
     pub(crate) ping: bool,
-    /// A message may be [delivered](Port::deliver).
-    pub(crate) receive: bool,
+    /// What waits for the program, if its queue is full: no more may be [delivered](Port::deliver) than
+    /// what the socket reads ahead.
+    pub(crate) backlog: Option<Backlog>,
     /// This end closes, though its close frame may still wait.
     pub(crate) close: bool,
 }
@@ -224,7 +225,7 @@ impl Wanted {
             #[cfg(not(browser))]
             ping: state.has_pings(),
             // After a local close nobody waits for messages, but they have to pass.
-            receive: state.inbox.has_capacity() || close,
+            backlog: state.inbox.backlog().filter(|_| !close),
             close,
         }
     }

@@ -103,18 +103,12 @@ impl<S: Socket> Pump<'_, S> {
             }
             let wanted = self.report();
             let goes_on = flushed.is_ready() && self.socket.can_send() && wanted.send;
-            if !wanted.receive && self.socket.can_hold_back() {
-                // Backpressure: the peer has to wait, so it cannot be asked for a sign of life.
-                self.socket.pause_keepalive();
-                if goes_on {
-                    continue;
-                }
-                let ended = self.socket.poll_end(cx);
-                // It may have given the peer up.
-                self.report();
-                return ended;
-            }
-            match self.socket.poll_received(cx) {
+            let received = match wanted.backlog {
+                // Backpressure: the peer has to wait.
+                Some(backlog) if self.socket.can_hold_back() => self.socket.poll_ahead(cx, backlog),
+                _ => self.socket.poll_received(cx),
+            };
+            match received {
                 Poll::Ready(Ok(Received::Message(message))) => self.port.deliver(message),
                 #[cfg(not(browser))]
                 Poll::Ready(Ok(Received::Pong(payload))) => {
@@ -126,7 +120,8 @@ impl<S: Socket> Pump<'_, S> {
                     if let Some(latency) = self.socket.latency() {
                         self.port.set_latency(latency);
                     }
-                    // Asking for a message may have written, or found that the peer has closed.
+                    // Asking for a message may have written, or found that the peer has closed, or
+                    // given it up.
                     self.report();
                     return Poll::Pending;
                 }
@@ -194,7 +189,7 @@ mod tests {
     use crate::channel::state::Shared;
     use crate::channel::sync::Arc;
     use crate::error::why::Why;
-    use crate::socket::SendProgress;
+    use crate::socket::{Backlog, SendProgress};
 
     /// A socket without backpressure, as a browser's: it gives up a peer whose messages nobody reads.
     #[derive(Default)]
@@ -249,14 +244,18 @@ mod tests {
             Poll::Ready(Ok(Received::Message("more".into())))
         }
 
-        fn poll_end(&mut self, _: &mut Context<'_>) -> Poll<CloseInfo> {
+        fn poll_ahead(
+            &mut self,
+            _: &mut Context<'_>,
+            _: Backlog,
+        ) -> Poll<Result<Received, CloseInfo>> {
             if self.has_given_up {
                 let cause = CloseCause::Overflow;
-                return Poll::Ready(CloseInfo::abnormal(
+                return Poll::Ready(Err(CloseInfo::abnormal(
                     CloseCode::ABNORMAL,
                     Initiator::Local,
                     cause,
-                ));
+                )));
             }
             self.has_given_up = true;
             Poll::Pending

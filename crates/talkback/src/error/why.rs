@@ -14,7 +14,7 @@ use talkback_proto::{CloseCode, CloseInfo};
 pub(crate) enum Why {
     /// This end has begun to close, or fails the connection.
     Closing,
-    /// The peer has begun to close, with this code and reason.
+    /// The peer has begun to close, with this code and reason, or has ended the connection (1006).
     PeerCloses(CloseCode, Box<str>),
     /// The connection has ended, or could not be made; and what failed below.
     Ended(CloseInfo, Option<Arc<dyn Error + Send + Sync>>),
@@ -68,6 +68,9 @@ impl fmt::Display for Why {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Closing => f.write_str("this end is closing. Send before you close")?,
+            Self::PeerCloses(CloseCode::ABNORMAL, _) => {
+                f.write_str("the peer has ended the connection. Connect anew to send")?;
+            }
             Self::PeerCloses(code, reason) => {
                 f.write_str("the peer is closing, ")?;
                 match *code {

@@ -8,11 +8,13 @@ use std::time::Duration;
 
 use bytes::{Buf, BufMut, Bytes};
 use http::Response;
-use talkback_proto::{CloseFrame, CloseInfo, Compression, Delivery, Incoming, Message, Output};
+use talkback_proto::{
+    CloseCode, CloseFrame, CloseInfo, Compression, Delivery, Incoming, Message, Output,
+};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use crate::error::Error;
-use crate::socket::{Lost, PeerClose, Received, SendProgress, Socket};
+use crate::socket::{Backlog, Lost, PeerClose, Received, SendProgress, Socket};
 use crate::timer::{Timer, timer_at};
 use crate::websocket::buffers;
 use crate::websocket::opening::Opening;
@@ -25,7 +27,7 @@ const ENDED: &str = "the peer ended the connection";
 const LIFE_SIZE: usize = 64;
 
 /// What polling the transport has brought.
-enum Progress {
+pub(super) enum Progress {
     /// Bytes to be taken: in the input, or in the message in progress.
     Input,
     /// The connection has ended.
@@ -74,7 +76,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
     }
 
     /// How the connection ended, which it has.
-    fn end(&self) -> CloseInfo {
+    pub(super) fn end(&self) -> CloseInfo {
         let info = self.connection.close_info();
         info.expect("the connection has ended").clone()
     }
@@ -112,7 +114,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
 
     /// The next thing out of what was read, without touching the transport.
     #[inline(always)]
-    fn next_buffered(&mut self) -> Option<Incoming> {
+    pub(super) fn next_buffered(&mut self) -> Option<Incoming> {
         if self.input.is_empty() && !self.connection.has_more() {
             return None;
         }
@@ -155,7 +157,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
     }
 
     /// Writes, reads and waits, until something was read or the connection has ended.
-    fn poll_transport(&mut self, cx: &mut Context<'_>, half: Half) -> Poll<Progress> {
+    pub(super) fn poll_transport(&mut self, cx: &mut Context<'_>, half: Half) -> Poll<Progress> {
         let waker = self.wakers.lend(half, cx);
         let progress = match &waker {
             Some(waker) => self.poll_progress(&mut Context::from_waker(waker)),
@@ -221,7 +223,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
 
     /// Whether there is something to write, or to flush.
     #[inline]
-    fn has_output(&mut self) -> bool {
+    pub(super) fn has_output(&mut self) -> bool {
         self.needs_flush || self.connection.output().has_remaining()
     }
 
@@ -368,7 +370,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
 }
 
 /// What a driver needs of it.
-impl<T: AsyncRead + AsyncWrite + Unpin> Socket for WebSocket<T> {
+impl<T: AsyncRead + AsyncWrite + Unpin + 'static> Socket for WebSocket<T> {
     fn subprotocol(&self) -> Option<Box<str>> {
         self.subprotocol.clone()
     }
@@ -413,12 +415,16 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Socket for WebSocket<T> {
     }
 
     fn can_send(&self) -> bool {
-        self.connection.is_open()
+        self.connection.is_open() && !self.is_refusing()
     }
 
     fn peer_close(&self) -> Option<PeerClose> {
-        let (code, reason) = self.connection.received_close()?;
-        Some((code, reason.into()))
+        match self.connection.received_close() {
+            Some((code, reason)) => Some((code, reason.into())),
+            None => self
+                .is_refusing()
+                .then(|| (CloseCode::ABNORMAL, Box::default())),
+        }
     }
 
     fn send_progress(&self) -> SendProgress {
@@ -434,6 +440,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Socket for WebSocket<T> {
     }
 
     fn poll_received(&mut self, cx: &mut Context<'_>) -> Poll<Result<Received, CloseInfo>> {
+        self.stop_looking();
         self.connection.set_delivery(Delivery::Whole);
         loop {
             match self.poll_incoming(cx, Half::Receiver) {
@@ -458,16 +465,12 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Socket for WebSocket<T> {
         self.poll_closed(cx).map(drop)
     }
 
-    fn pause_keepalive(&mut self) {
-        self.connection.pause_keepalive();
-    }
-
-    /// Nothing is read, so only a timeout can end it.
-    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<CloseInfo> {
-        while self.connection.close_info().is_none() {
-            ready!(self.poll_timer(cx));
-        }
-        Poll::Ready(self.end())
+    fn poll_ahead(
+        &mut self,
+        cx: &mut Context<'_>,
+        backlog: Backlog,
+    ) -> Poll<Result<Received, CloseInfo>> {
+        self.poll_read_ahead(cx, backlog)
     }
 
     fn latency(&self) -> Option<Duration> {

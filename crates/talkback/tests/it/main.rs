@@ -78,6 +78,10 @@ mod tls;
 mod tls_certificates;
 #[cfg(all(feature = "tls", not(shuttle)))]
 mod tls_own_certificate;
+#[cfg(not(shuttle))]
+mod unread;
+#[cfg(not(shuttle))]
+mod unread_tcp;
 #[cfg(all(feature = "upgrade", not(shuttle)))]
 mod upgrade;
 #[cfg(all(feature = "upgrade", not(shuttle)))]

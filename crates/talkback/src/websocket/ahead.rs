@@ -1,0 +1,114 @@
+//! Reading ahead of a channel's full queue, within a bound, so that the end of the connection behind
+//! unread messages is found.
+
+use std::task::{Context, Poll, ready};
+
+use talkback_proto::{CloseInfo, Delivery, Incoming};
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use crate::socket::{Backlog, Received, Socket as _};
+use crate::timer::now;
+use crate::websocket::unread::{READ_AHEAD, Unread};
+use crate::websocket::wakers::Half;
+use crate::websocket::{WebSocket, buffers, peer_end};
+
+/// How many bytes are taken at once where messages may be compressed: out of so few come 66 KB at most.
+const STEP_SIZE: usize = 64;
+
+const LEFT_UNREAD: &str = "the peer ended the connection, and messages were left unread";
+
+impl<T: AsyncRead + AsyncWrite + Unpin + 'static> WebSocket<T> {
+    /// The queue has capacity: nobody has to look for the peer's end, which reading finds.
+    #[inline]
+    pub(super) fn stop_looking(&mut self) {
+        if let Some(unread) = &mut self.unread {
+            unread.note_reading();
+            if unread.is_looking() {
+                self.unread = None;
+            }
+        }
+    }
+
+    /// Whether nothing can be sent any more, as the peer has ended the connection.
+    #[inline]
+    pub(super) fn is_refusing(&self) -> bool {
+        self.unread.as_ref().is_some_and(|u| u.is_refusing())
+    }
+
+    /// The next thing that came, or the end, as far as a full queue is read ahead of.
+    pub(super) fn poll_read_ahead(
+        &mut self,
+        cx: &mut Context<'_>,
+        backlog: Backlog,
+    ) -> Poll<Result<Received, CloseInfo>> {
+        self.connection.set_delivery(Delivery::Whole);
+        loop {
+            if !self.connection.is_receiving() {
+                return self.poll_received(cx);
+            }
+            if self.is_held_back(backlog) {
+                ready!(self.poll_held_back(cx, backlog));
+                continue;
+            }
+            if let Some(unread) = &mut self.unread {
+                unread.note_reading();
+            }
+            match self.next_step() {
+                Some(Incoming::Message(message)) => {
+                    return Poll::Ready(Ok(Received::Message(message)));
+                }
+                Some(Incoming::Pong(payload)) => return Poll::Ready(Ok(Received::Pong(payload))),
+                Some(_) => {}
+                None if self.is_held_back(backlog) || !self.connection.is_receiving() => {}
+                // What it brings is taken next.
+                None => _ = ready!(self.poll_transport(cx, Half::Receiver)),
+            }
+        }
+    }
+
+    /// Whether nothing more is read for now. The message in progress counts with what is known of it,
+    /// so that a large one is not gathered.
+    fn is_held_back(&self, backlog: Backlog) -> bool {
+        let read_ahead = self.unread.as_ref().map_or(READ_AHEAD, |u| u.read_ahead());
+        let unfinished = self.connection.unfinished_size();
+        (backlog.ahead as u64).saturating_add(unfinished) >= read_ahead as u64
+    }
+
+    /// The next thing out of what was read, as far as one step leads.
+    fn next_step(&mut self) -> Option<Incoming> {
+        if !self.connection.has_deflate() || self.input.len() <= STEP_SIZE {
+            return self.next_buffered();
+        }
+        let rest = self.input.split_off(STEP_SIZE);
+        let incoming = self.connection.receive(&mut self.input, now);
+        self.input.unsplit(rest);
+        incoming
+    }
+
+    /// Reads nothing. Ready once that has changed: the peer is known to have ended the connection, or
+    /// it is over.
+    #[cold]
+    fn poll_held_back(&mut self, cx: &mut Context<'_>, backlog: Backlog) -> Poll<()> {
+        // The peer cannot be asked for a sign of life.
+        self.connection.pause_keepalive();
+        if self.has_output() {
+            // What was read ahead may have been a ping. If it cannot be written, the end tells.
+            let _ = self.poll_flush_output(cx);
+        }
+        buffers::park(&mut self.input);
+        if self.poll_timer(cx).is_ready() {
+            return Poll::Ready(());
+        }
+        let unread = self.unread.get_or_insert_with(Unread::new);
+        if unread.is_looking() {
+            let io = &mut self.io;
+            return unread.poll_look(cx, |cx| {
+                io.as_mut().is_some_and(|io| peer_end::is_seen(io, cx))
+            });
+        }
+        let close_timeout = self.connection.limits().time_to_close();
+        ready!(unread.poll_refusing(cx, backlog.messages, close_timeout));
+        self.connection.handle_end(LEFT_UNREAD);
+        Poll::Ready(())
+    }
+}

@@ -1,7 +1,7 @@
 //! Programs of others, started and stopped.
 
 use std::io::Read;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -42,6 +42,11 @@ impl Program {
         program
     }
 
+    /// The number that the system knows it by.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Waits for a program that ends by itself, and for what it printed, if that was piped.
     pub(crate) fn end(mut self) -> (bool, String) {
         let mut output = String::new();
@@ -62,11 +67,20 @@ impl Drop for Program {
     }
 }
 
-/// A port of 127.0.0.1 that was free a moment ago.
+/// A port of 127.0.0.1 that was free a moment ago, and is given out once.
+///
+/// It is none of those that the system gives to whoever asks for any, so that no connection of another
+/// test takes it before the program listens.
 pub(crate) fn free_port() -> u16 {
-    let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let address = TcpListener::bind(any).and_then(|listener| listener.local_addr());
-    address.expect("a port is free").port()
+    use std::sync::atomic::{AtomicU32, Ordering};
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    // Each process begins at a place of its own, as a runner may give each test one.
+    let begin = std::process::id().wrapping_mul(16);
+    let place = || begin.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % 20_000;
+    let port = || u16::try_from(10_000 + place()).expect("below 30,000");
+    let is_free = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
+    let mut ports = std::iter::repeat_with(port).take(1_000);
+    ports.find(is_free).expect("a port is free")
 }
 
 /// A folder for what one test writes, made anew.

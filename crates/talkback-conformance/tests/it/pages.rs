@@ -9,9 +9,16 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-const PAGES: [&str; 3] = ["docs/cookbook.md", "docs/cookbook.ko.md", "docs/ui.md"];
-const PAIRS: [(&str, &str); 2] = [
+const PAGES: [&str; 5] = [
+    "docs/behind-a-proxy.md",
+    "docs/behind-a-proxy.ko.md",
+    "docs/cookbook.md",
+    "docs/cookbook.ko.md",
+    "docs/ui.md",
+];
+const PAIRS: [(&str, &str); 3] = [
     ("README.md", "README.ko.md"),
+    ("docs/behind-a-proxy.md", "docs/behind-a-proxy.ko.md"),
     ("docs/cookbook.md", "docs/cookbook.ko.md"),
 ];
 /// In bytes; a moving picture may have ten times as many.

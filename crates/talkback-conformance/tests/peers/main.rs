@@ -4,3 +4,4 @@
 //! `cargo xtask test interop` installs them. What a test needs and does not find fails it.
 
 mod program;
+mod proxies;

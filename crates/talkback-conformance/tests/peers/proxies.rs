@@ -1,0 +1,11 @@
+//! Behind nginx, HAProxy and Caddy: the configurations of docs/behind-a-proxy.md as they stand there,
+//! with a server of this library behind and a client of it in front.
+
+mod backend;
+mod mistakes;
+mod outward;
+mod page;
+mod reload;
+mod silence;
+mod site;
+mod works;

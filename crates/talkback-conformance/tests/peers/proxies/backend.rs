@@ -1,0 +1,160 @@
+//! The server behind a proxy.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use http::header::{HeaderValue, SET_COOKIE};
+use http::{Request, Response};
+use talkback::bytes::Bytes;
+use talkback::{Approval, CloseInfo, Keepalive, Refusal};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+use tokio::task::{JoinHandle, JoinSet};
+
+/// What an ordinary request is answered with.
+pub(super) const PAGE: &str = "a page of the server's own";
+
+/// How the proxy tells where a client is.
+#[derive(Clone, Copy)]
+enum Told {
+    ByHeader,
+    ByLine,
+}
+
+/// A server at a port of 127.0.0.1 that echoes, until this is dropped.
+///
+/// The text `address` is answered with the client's address, `path` with the request's, `flood` with more
+/// than the ways between hold; `bye` closes.
+/// At `/ws/greeting` it speaks first, `/ws/slow` is never answered, `/ws/large` with a head of 12 KB, and a path outside of `/ws/` is refused.
+#[derive(Debug)]
+pub(super) struct Backend {
+    pub(super) port: u16,
+    serving: JoinHandle<()>,
+    ends: mpsc::UnboundedReceiver<CloseInfo>,
+}
+
+impl Backend {
+    pub(super) async fn start() -> Self {
+        Self::with(Keepalive::OFF, Told::ByHeader).await
+    }
+
+    pub(super) async fn with_keepalive(time: Duration) -> Self {
+        Self::with(Keepalive::from(time), Told::ByHeader).await
+    }
+
+    /// One that wants the PROXY protocol, and answers `address` with what that said.
+    pub(super) async fn with_proxy_protocol() -> Self {
+        Self::with(Keepalive::OFF, Told::ByLine).await
+    }
+
+    async fn with(keepalive: Keepalive, told: Told) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let (end, ends) = mpsc::unbounded_channel();
+        let serving = tokio::spawn(async move {
+            // Dropped with this task.
+            let mut connections = JoinSet::new();
+            while let Ok((stream, _)) = listener.accept().await {
+                let end = end.clone();
+                connections.spawn(async move {
+                    if let Some(info) = serve(stream, keepalive, told).await {
+                        // The test may have ended.
+                        let _ = end.send(info);
+                    }
+                });
+            }
+        });
+        Self {
+            port,
+            serving,
+            ends,
+        }
+    }
+
+    /// How the next connection ended.
+    pub(super) async fn end(&mut self) -> CloseInfo {
+        self.ends
+            .recv()
+            .await
+            .expect("it is sent before a server goes")
+    }
+}
+
+impl Drop for Backend {
+    fn drop(&mut self) {
+        self.serving.abort();
+    }
+}
+
+/// Serves a connection to its end; `None` if it was no WebSocket.
+async fn serve(stream: TcpStream, keepalive: Keepalive, told: Told) -> Option<CloseInfo> {
+    let (stream, peer) = match told {
+        Told::ByHeader => (BufReader::new(stream), None),
+        Told::ByLine => proxied(stream).await.ok()?,
+    };
+    let mut accepting = talkback::accept(stream);
+    if let Some(peer) = peer {
+        accepting = accepting.peer(peer);
+    }
+    let accepting = accepting
+        .subprotocols(["chat"])
+        .keepalive(keepalive)
+        .check(|request| async move {
+            match request.uri().path() {
+                "/ws/slow" => std::future::pending().await,
+                "/ws/large" => Ok(Approval::default().header(SET_COOKIE, large())),
+                path if path.starts_with("/ws/") => Ok(Approval::default()),
+                _ => Err(Refusal::not_found()),
+            }
+        })
+        .otherwise(|_| Response::new(Bytes::from_static(PAGE.as_bytes())));
+    let mut socket = accepting.await.ok()?;
+    let request = socket.take_request();
+    if request.uri().path() == "/ws/greeting" {
+        socket.send("welcome").await.ok()?;
+    }
+    while let Ok(Some(message)) = socket.recv().await {
+        // What cannot be sent shows at the next `recv`.
+        let _ = match message.as_text() {
+            Some("address") => {
+                let peer = socket.peer().map(|peer| peer.ip());
+                let address = peer.or_else(|| client_address(&request));
+                socket.feed(format!("{address:?}")).await
+            }
+            Some("path") => socket.feed(request.uri().path()).await,
+            Some("flood") => socket.send(vec![0; 64 << 20]).await,
+            Some("bye") => return socket.close_with(4001, "bye").await.ok(),
+            _ => socket.feed(message).await,
+        };
+    }
+    socket.close_info().cloned()
+}
+
+fn large() -> HeaderValue {
+    HeaderValue::try_from("x".repeat(12_000)).expect("letters are a value")
+}
+
+/// Reads the line of the PROXY protocol, version 1: `PROXY TCP4 192.0.2.7 198.51.100.1 56324 443`.
+async fn proxied(stream: TcpStream) -> io::Result<(BufReader<TcpStream>, Option<SocketAddr>)> {
+    let (mut stream, mut line) = (BufReader::new(stream), String::new());
+    (&mut stream).take(107).read_line(&mut line).await?;
+    let words: Vec<&str> = line.split_ascii_whitespace().collect();
+    let client = match words[..] {
+        ["PROXY", "TCP4" | "TCP6", ip, _, port, _] => {
+            ip.parse::<IpAddr>().ok().zip(port.parse().ok())
+        }
+        _ => None,
+    };
+    Ok((stream, client.map(SocketAddr::from)))
+}
+
+/// The client's address, as the proxy in front of this server tells it.
+///
+/// It is the last of the list: those before it are what the client itself wrote.
+fn client_address(request: &Request<()>) -> Option<IpAddr> {
+    let lines = request.headers().get_all("x-forwarded-for");
+    let line = lines.iter().next_back()?.to_str().ok()?;
+    line.rsplit(',').next()?.trim().parse().ok()
+}

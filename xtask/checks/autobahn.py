@@ -14,7 +14,6 @@ import shutil
 import socket
 import tempfile
 
-from interop import certificate
 from run import ROOT, Program, cargo, failed, must, passed, scratch, until
 from tools import need, suite
 
@@ -23,6 +22,18 @@ IMAGE, CASES = "crossbario/autobahn-testsuite", 517
 INFORMATIONAL = ["7.1.6", "7.13.1", "7.13.2"]
 # All cases in lists that take about as long: a process of the suite uses one core only.
 PARTS = ["1.*,2.*,3.*,4.*,5.*,6.*,7.*,9.*,10.*,12.1.*,12.2.*,12.3.*,12.5.*", "12.4.*,13.*"]
+# Of the certificate of the server that our client speaks TLS with.
+OPENSSL = """distinguished_name = req\nx509_extensions = server\n[server]
+basicConstraints = critical, CA:FALSE\nsubjectAltName = IP:127.0.0.1, DNS:localhost\n"""
+
+
+def certificate(folder):
+    """Makes the files of a certificate for 127.0.0.1 and of its key."""
+    cert, key, settings = (folder / name for name in ("server.pem", "server.key", "openssl.cnf"))
+    settings.write_text(f"[req]\n{OPENSSL}")
+    options = "req -x509 -nodes -days 2 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -subj /CN=x".split()
+    must(need("openssl"), *options, "-config", settings, "-out", cert, "-keyout", key)
+    return cert, key
 
 
 def inside(path):

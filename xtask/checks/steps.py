@@ -15,11 +15,10 @@ import autobahn
 import cost as calls
 import crates
 import fuzz
-import interop as peers
 import web
 import window as windows
 from run import CARGO, GREETINGS, ROOT, answer, cargo, check, checked, counted, expect, must, scratch
-from tools import LINTS, cargo_tool, install, need
+from tools import LINTS, cargo_tool, install, need, peers
 
 # Everything but the windows, whose GUI takes minutes to compile, in one set of features.
 FAST = "--workspace --exclude talkback-app --features talkback/upgrade"
@@ -80,9 +79,11 @@ def build():
 
 
 def interop():
-    """against python's websockets and node's ws, plain and over TLS"""
+    """against servers, clients and proxies of others (talkback-conformance, tests/peers)"""
     build()
-    peers.all_languages()
+    tests = cargo(f"test {FAST},talkback-conformance/peers --test peers -- --test-threads 8")
+    # Each of them waits more than it computes.
+    counted(*tests, env={**LINTS, **peers()}, limit=900)
 
 
 def demo():

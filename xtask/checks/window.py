@@ -4,9 +4,8 @@ import contextlib
 import pathlib
 import time
 
-from interop import in_python
 from run import Program, built, check, expect, must, scratch, until
-from tools import need, screen
+from tools import PEERS, WEBSOCKETS, need, python, screen
 
 TITLE = "WebSocket Demo"
 # How many ticks of 10 ms an idle window may have used in 2 s.
@@ -35,8 +34,13 @@ def ticks(pid):
     return int(fields[11]) + int(fields[12])
 
 
+def echo():
+    """A server that prints what it sees."""
+    return Program(python(WEBSOCKETS), PEERS / "python/websockets_server.py", "0")
+
+
 def converse(display, picture, program, *options):
-    with Program(*in_python("server")) as server:
+    with echo() as server:
         with Program(built(program), *options, server.url(), env=display) as demo:
             search = ["search", "--sync", "--onlyvisible", "--pid", demo.pid, "--name", TITLE, "windowfocus"]
             must("xdotool", *search, env=display, limit=60)
@@ -72,7 +76,7 @@ def film(path):
     """Ten seconds of the recipe's app, in which greetings are typed and answered."""
     look = "crop=482:230:0:0,split[a][b];[a]palettegen=max_colors=32[p];[b][p]paletteuse=dither=none"
     need("ffmpeg")
-    with desktop() as display, Program(*in_python("server")) as server:
+    with desktop() as display, echo() as server:
         with Program(built("talkback-app"), server.url(), env=display):
             window = ["search", "--sync", "--onlyvisible", "--name", TITLE, "windowsize", 480, 206, "windowmove", 0, 0]
             must("xdotool", *window, "windowfocus", env=display)

@@ -1,9 +1,10 @@
 //! Programs of others, started and stopped.
 
-use std::io::Read;
+use std::fs::File;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -14,6 +15,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub(crate) struct Program {
     child: Child,
+    /// What it prints, if that is kept.
+    log: Option<PathBuf>,
 }
 
 impl Program {
@@ -25,21 +28,71 @@ impl Program {
     pub(crate) fn start(command: &mut Command) -> Self {
         let child = command.stdin(Stdio::null()).spawn();
         let child = child.unwrap_or_else(|error| panic!("{command:?} cannot be started: {error}"));
-        Self { child }
+        Self { child, log: None }
+    }
+
+    /// Starts a program, and keeps what it prints for [`log`](Self::log).
+    pub(crate) fn start_logged(command: &mut Command) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("{}-{number}.log", std::process::id());
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        let file = File::create(&path).expect("the target folder can be written to");
+        let copy = file.try_clone().expect("a file can be had twice");
+        let mut program = Self::start(command.stdout(file).stderr(copy));
+        program.log = Some(path);
+        program
     }
 
     /// Starts a program, and waits until it listens at this port of 127.0.0.1.
     pub(crate) fn serve(command: &mut Command, port: u16) -> Self {
-        let mut program = Self::start(command);
+        Self::start(command).listening(command, port)
+    }
+
+    /// As [`serve`](Self::serve), and keeps what it prints.
+    pub(crate) fn serve_logged(command: &mut Command, port: u16) -> Self {
+        Self::start_logged(command).listening(command, port)
+    }
+
+    fn listening(mut self, command: &Command, port: u16) -> Self {
         let begin = Instant::now();
         while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
-            if let Some(status) = program.child.try_wait().expect("it is our child") {
-                panic!("{command:?} ended before it listened: {status}");
+            if let Some(status) = self.child.try_wait().expect("it is our child") {
+                let log = self.log();
+                panic!("{command:?} ended before it listened: {status}\n{log}");
             }
             assert!(begin.elapsed() < PATIENCE, "{command:?} does not listen");
             thread::sleep(Duration::from_millis(20));
         }
-        program
+        self
+    }
+
+    /// What it has printed, if that is kept.
+    pub(crate) fn log(&self) -> String {
+        let bytes = self.log.as_ref().map(std::fs::read);
+        let bytes = bytes.map(|read| read.expect("the log is there"));
+        String::from_utf8_lossy(&bytes.unwrap_or_default()).into_owned()
+    }
+
+    /// The end of the log, as much as a person reads.
+    fn last_words(&self) -> String {
+        let log = self.log();
+        let lines: Vec<&str> = log.lines().collect();
+        lines[lines.len().saturating_sub(30)..].join("\n")
+    }
+
+    /// Waits until it has printed this.
+    ///
+    /// # Panics
+    ///
+    /// Panics if it does not.
+    pub(crate) fn says(&self, text: &str) {
+        let begin = Instant::now();
+        while !self.log().contains(text) {
+            let is_early = begin.elapsed() < PATIENCE;
+            assert!(is_early, "no {text:?} in {}", self.last_words());
+            thread::sleep(Duration::from_millis(20));
+        }
     }
 
     /// The number that the system knows it by.
@@ -47,15 +100,28 @@ impl Program {
         self.child.id()
     }
 
-    /// Waits for a program that ends by itself, and for what it printed, if that was piped.
-    pub(crate) fn end(mut self) -> (bool, String) {
-        let mut output = String::new();
-        if let Some(mut stdout) = self.child.stdout.take() {
-            // It ends with the program.
-            let _ = stdout.read_to_string(&mut output);
+    /// Asks it to end, with SIGTERM.
+    pub(crate) fn terminate(&self) {
+        let id = self.id().to_string();
+        let is_told = Command::new("kill").args(["-TERM", &id]).status();
+        assert!(is_told.expect("kill is there").success(), "it runs");
+    }
+
+    /// Waits until a program has ended by itself.
+    ///
+    /// # Panics
+    ///
+    /// Panics if it does not within `limit`.
+    pub(crate) fn status(&mut self, limit: Duration) -> ExitStatus {
+        let begin = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().expect("it is our child") {
+                return status;
+            }
+            let is_early = begin.elapsed() < limit;
+            assert!(is_early, "it does not end: {}", self.last_words());
+            thread::sleep(Duration::from_millis(20));
         }
-        let status = self.child.wait().expect("it is our child");
-        (status.success(), output)
     }
 }
 
@@ -64,7 +130,34 @@ impl Drop for Program {
         // One that has ended is none to be killed.
         let _ = self.child.kill();
         let _ = self.child.wait();
+        if let Some(log) = &self.log {
+            // Nobody asks for it any more.
+            let _ = std::fs::remove_file(log);
+        }
     }
+}
+
+/// Our scripts in Python, run by the Python that has their packages: `TALKBACK_PYTHON` says which.
+pub(crate) fn python(script: &str) -> Command {
+    let python = std::env::var_os("TALKBACK_PYTHON").unwrap_or_else(|| "python3".into());
+    let mut command = Command::new(python);
+    command.arg(beside(script));
+    // Nothing is written beside the sources.
+    command.env("PYTHONDONTWRITEBYTECODE", "1");
+    command
+}
+
+/// Our scripts for Node, which finds its packages by `NODE_PATH`.
+pub(crate) fn node(script: &str) -> Command {
+    let mut command = Command::new("node");
+    command.arg("--test-reporter=tap").arg(beside(script));
+    command
+}
+
+/// A file beside this one.
+pub(crate) fn beside(name: &str) -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers");
+    here.join(name)
 }
 
 /// A port of 127.0.0.1 that was free a moment ago, and is given out once.
@@ -72,7 +165,6 @@ impl Drop for Program {
 /// It is none of those that the system gives to whoever asks for any, so that no connection of another
 /// test takes it before the program listens.
 pub(crate) fn free_port() -> u16 {
-    use std::sync::atomic::{AtomicU32, Ordering};
     static NEXT: AtomicU32 = AtomicU32::new(0);
     // Each process begins at a place of its own, as a runner may give each test one.
     let begin = std::process::id().wrapping_mul(16);

@@ -129,8 +129,8 @@ impl Site {
                 command
             }
         };
-        let (is_told, _) = Program::start(&mut command).end();
-        assert!(is_told, "{command:?}");
+        let told = Program::start(&mut command).status(Duration::from_secs(30));
+        assert!(told.success(), "{command:?}");
     }
 
     /// Connects to `wss://chat.example.com` and what follows in the URL.

@@ -226,7 +226,7 @@ fn text_of(error: &JsValue) -> String {
 /// What a browser says may repeat the URL and a subprotocol that it was given.
 fn without_secrets(said: &str, (url, server): (&str, &WsUrl), subprotocols: &[String]) -> String {
     let said = said.replace(url, &server.to_string());
-    subprotocols.iter().fold(said, |said, name| {
-        said.replace(&format!("'{name}'"), "'…'")
-    })
+    subprotocols
+        .iter()
+        .fold(said, |said, name| said.replace(&format!("'{name}'"), "'…'"))
 }

@@ -1,4 +1,4 @@
-// Node's ws as the client of an echo server, as python_client.py: URL PID [CA]; PID 0 is no `talkback echo`.
+// Node's ws as the client of our programs, as websockets_client.py: URL PID [CA]; PID 0 is no `talkback echo`.
 const assert = require("node:assert/strict");
 const { randomBytes } = require("node:crypto");
 const { once } = require("node:events");

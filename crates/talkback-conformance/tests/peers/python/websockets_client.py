@@ -1,4 +1,4 @@
-"""Python's websockets as the client of an echo server, as node_client.cjs: URL PID [CA]; PID 0 is no `talkback echo`."""
+"""Python's websockets as the client of our programs, as ws_client.cjs: URL PID [CA]; PID 0 is no `talkback echo`."""
 
 import asyncio
 import functools
@@ -7,7 +7,6 @@ import signal
 import ssl
 import sys
 
-from run import expect
 from websockets.asyncio import client
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import Close
@@ -16,6 +15,11 @@ CHECK_TIMEOUT = 30
 URL, PID = sys.argv[1], int(sys.argv[2])
 TLS = ssl.create_default_context(cafile=sys.argv[3]) if sys.argv[3:] else None
 connect = functools.partial(client.connect, URL, ssl=TLS)
+
+
+def expect(got, wanted):
+    if got != wanted:
+        raise AssertionError(f"got {got!r:.300}, wanted {wanted!r:.300}")
 
 
 async def echoes(message, compression="deflate", sent=None):

@@ -1,0 +1,77 @@
+//! The library as the server of clients that others wrote.
+
+use std::process::Command;
+use std::time::Duration;
+
+use talkback::{CloseCause, Initiator};
+
+use crate::as_server::{Server, policies};
+use crate::program::{Program, beside, node, python};
+
+/// How long a client may take for all of its checks.
+const LIMIT: Duration = Duration::from_secs(120);
+
+/// Runs a client, which prints a line for each of its checks, with the URLs of servers of each policy.
+pub(crate) fn check(mut command: Command, least: usize) {
+    let servers = policies().map(Server::start);
+    let urls = servers.iter().map(|server| &*server.url);
+    let mut client = Program::start_logged(command.args(urls));
+    let status = client.status(LIMIT);
+    let log = client.log();
+    let good = log.lines().filter(|line| line.starts_with("ok ")).count();
+    let all_good = status.success() && !log.contains("not ok ") && good >= least;
+    assert!(all_good, "{status}: {log}");
+    // Its check of the name `close`.
+    let info = servers[0].told();
+    let ended = (
+        info.code.number(),
+        &*info.reason,
+        info.initiator,
+        info.clean,
+    );
+    assert_eq!(ended, (4002, "done", Initiator::Remote, true));
+    assert_eq!(info.cause, CloseCause::ClosingHandshake);
+}
+
+/// The script for clients of a language, told which of them.
+fn named(mut command: Command, name: &str) -> Command {
+    command.arg(name);
+    command
+}
+
+#[test]
+fn aiohttp() {
+    check(named(python("python/clients.py"), "aiohttp"), 15);
+}
+
+#[test]
+fn tornado() {
+    check(named(python("python/clients.py"), "tornado"), 16);
+}
+
+#[test]
+fn websockets() {
+    check(named(python("python/clients.py"), "websockets"), 15);
+}
+
+#[test]
+fn faye() {
+    check(named(node("node/clients.cjs"), "faye"), 15);
+}
+
+#[test]
+fn websocket_node() {
+    check(named(node("node/clients.cjs"), "websocket"), 14);
+}
+
+#[test]
+fn ws() {
+    check(named(node("node/clients.cjs"), "ws"), 15);
+}
+
+#[test]
+fn java() {
+    let mut command = Command::new("java");
+    command.arg(beside("java/Client.java"));
+    check(command, 12);
+}

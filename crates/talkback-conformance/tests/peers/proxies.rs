@@ -2,6 +2,7 @@
 //! with a server of this library behind and a client of it in front.
 
 mod backend;
+mod http2;
 mod mistakes;
 mod outward;
 mod page;

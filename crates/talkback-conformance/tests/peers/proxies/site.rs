@@ -13,6 +13,7 @@ use talkback::{Connect, ConnectError, Transport, WebSocket};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
@@ -166,17 +167,7 @@ impl Site {
     /// # Errors
     /// The proxy's end of the connection, as it comes while it is reloaded.
     pub(super) async fn get(&self, path: &str) -> io::Result<(u16, String)> {
-        let mut roots = RootCertStore::empty();
-        let certificate = CertificateDer::from_pem_slice(self.root.as_bytes()).unwrap();
-        roots.add(certificate).unwrap();
-        let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        let name = ServerName::try_from("chat.example.com").unwrap();
-        let connector = TlsConnector::from(Arc::new(config));
-        let mut stream = connector.connect(name, self.tcp().await?).await?;
+        let mut stream = self.tls(&[]).await?;
         let head = "Host: chat.example.com\r\nConnection: close";
         let request = format!("GET {path} HTTP/1.1\r\n{head}\r\n\r\n");
         stream.write_all(request.as_bytes()).await?;
@@ -186,6 +177,25 @@ impl Site {
         let (head, body) = answer.split_once("\r\n\r\n").ok_or(end)?;
         let status = head.split(' ').nth(1).unwrap().parse().unwrap();
         Ok((status, body.to_owned()))
+    }
+
+    /// A connection to what speaks TLS there, and one of these in it.
+    ///
+    /// # Errors
+    /// As for [`get`](Self::get).
+    pub(super) async fn tls(&self, protocols: &[&str]) -> io::Result<TlsStream<TcpStream>> {
+        let mut roots = RootCertStore::empty();
+        let certificate = CertificateDer::from_pem_slice(self.root.as_bytes()).unwrap();
+        roots.add(certificate).unwrap();
+        let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        config.alpn_protocols = protocols.iter().map(|name| (*name).into()).collect();
+        let name = ServerName::try_from("chat.example.com").unwrap();
+        let connector = TlsConnector::from(Arc::new(config));
+        connector.connect(name, self.tcp().await?).await
     }
 
     async fn tcp(&self) -> io::Result<TcpStream> {

@@ -97,8 +97,6 @@ pub struct Connection {
     pong_end: u64,
     /// How many pongs were queued since none was waiting.
     pongs_queued: u8,
-    /// The same for the keepalive's last ping.
-    ping_end: u64,
     close_sent: bool,
     /// Whether the writing side was shut down.
     is_shut_down: bool,
@@ -110,7 +108,7 @@ pub struct Connection {
     /// What the transport said when it took no more bytes.
     write_error: Option<Arc<str>>,
     deadline: Option<Instant>,
-    keepalive: Option<Watch>,
+    keepalive: Option<Box<Watch>>,
     info: Option<CloseInfo>,
 }
 
@@ -143,7 +141,6 @@ impl Connection {
             pong: None,
             pong_end: 0,
             pongs_queued: 0,
-            ping_end: 0,
             close_sent: false,
             is_shut_down: false,
             close_received: None,
@@ -225,11 +222,20 @@ impl Connection {
 
     #[inline(never)]
     fn note_written(&mut self, now: Instant) {
-        let is_ping_written = self.output.written() >= self.ping_end;
+        let written = self.output.written();
         if let Some(keepalive) = &mut self.keepalive {
-            keepalive.note_written(is_ping_written, now);
+            keepalive.note_written(written, now);
         }
         self.bound_linger(now);
+    }
+
+    /// The transport takes no more of the output for now; to be told when a write has to wait.
+    ///
+    /// What it takes next is a sign of life of the peer.
+    pub fn handle_write_pending(&mut self, now: impl FnOnce() -> Instant) {
+        if let Some(keepalive) = &mut self.keepalive {
+            keepalive.note_full(now());
+        }
     }
 
     /// How many bytes were ever queued to be written.
@@ -309,14 +315,24 @@ impl Connection {
 
     /// Whether the peer has taken anything since the keepalive's last ping was queued.
     pub fn is_output_taken(&self) -> bool {
-        self.keepalive.as_ref().is_some_and(Watch::has_written)
+        self.keepalive.as_ref().is_some_and(|k| k.has_written())
     }
 
     /// Asks a silent peer for a sign of life, or, with [`Keepalive::OFF`], leaves it in peace, as is
     /// the default.
     pub fn set_keepalive(&mut self, keepalive: impl Into<Keepalive>, now: Instant) {
-        let keepalive = Some(keepalive.into()).filter(|options| !options.is_off());
-        self.keepalive = keepalive.map(|options| Watch::new(options, now));
+        let options = keepalive.into();
+        if options.is_off() {
+            self.keepalive = None;
+            return;
+        }
+        let written = self.output.written();
+        let watch = self.keepalive.get_or_insert_with(|| {
+            let mut watch = Watch::new(now);
+            watch.note_written(written, now);
+            Box::new(watch)
+        });
+        watch.start(options, now);
     }
 
     /// Suspends the keepalive while nothing is read.
@@ -336,7 +352,7 @@ impl Connection {
 
     /// How long the keepalive's last ping took to be answered.
     pub fn latency(&self) -> Option<Duration> {
-        self.keepalive.as_ref().and_then(Watch::latency)
+        self.keepalive.as_ref()?.latency()
     }
 }
 

@@ -6,7 +6,7 @@ use bytes::{Buf, Bytes};
 
 use crate::close::{CloseCause, CloseFrame, CloseInfo, Initiator};
 use crate::close_code::CloseCode;
-use crate::connection::keepalive::{Due, Watch};
+use crate::connection::keepalive::Due;
 use crate::connection::{Connection, State};
 use crate::error::ProtocolError;
 use crate::frame::Opcode;
@@ -177,7 +177,7 @@ impl Connection {
             return None;
         }
         let keepalive = self.keepalive.as_ref().filter(|_| self.is_open());
-        let keepalive = keepalive.and_then(Watch::deadline);
+        let keepalive = keepalive.and_then(|keepalive| keepalive.deadline());
         self.deadline.into_iter().chain(keepalive).min()
     }
 
@@ -194,7 +194,10 @@ impl Connection {
         match self.keepalive.as_mut().map(|keepalive| keepalive.due(now)) {
             Some(Due::Ping(payload)) => {
                 self.push(Opcode::Ping, payload);
-                self.ping_end = self.output.end();
+                let end = self.output.end();
+                if let Some(keepalive) = &mut self.keepalive {
+                    keepalive.note_queued(end);
+                }
             }
             Some(Due::Dead) => {
                 self.initiator.get_or_insert(Initiator::Local);

@@ -6,6 +6,11 @@ use bytes::Bytes;
 
 /// When a silent peer is asked for a sign of life, and when it is given up (RFC 6455 §5.5.2).
 ///
+/// A sign of life is anything that comes, and what the transport takes after it was full. What was sent
+/// before the ping may still be on its way, up to 16 MiB of it: the time to answer begins when a peer that
+/// reads 64 KiB a second has come to the ping. That is not granted while the transport is full and takes
+/// nothing: then the peer is given up after the timeout.
+///
 /// ```
 /// use std::time::Duration;
 /// # use talkback_proto as talkback;
@@ -89,7 +94,18 @@ pub(crate) enum Due {
     Dead,
 }
 
+/// How many bytes a second a peer reads at least, as long as it reads.
+const READ_RATE: u64 = 64 * 1024;
+
+/// How many bytes may be on their way at most: what the buffers of both ends hold.
+const ON_THE_WAY_MAX: u64 = 16 * 1024 * 1024;
+
 /// The keepalive of one connection.
+///
+/// A peer is judged by what it could have done. Its answer stands behind whatever was written before the
+/// ping, and what the transport took may lie in buffers still, so the time to answer begins when a peer
+/// that reads [`READ_RATE`] has come to the ping. But if the transport is full, and takes nothing for the
+/// timeout, no reader empties those buffers.
 #[derive(Debug)]
 pub(crate) struct Watch {
     options: Keepalive,
@@ -101,22 +117,45 @@ pub(crate) struct Watch {
     is_ping_queued: bool,
     /// Whether anything was written since then.
     has_written: bool,
+    /// Where in the output's bytes the last ping ends.
+    ping_end: u64,
+    /// By when the peer has come to that.
+    ping_read_by: Instant,
+    /// How many bytes of the output are written.
+    written: u64,
+    /// By when the peer has read them.
+    read_by: Instant,
+    /// Since when the transport takes nothing, while it is full.
+    full: Option<Instant>,
     /// The pings so far; the payload of a ping is its number.
     count: u64,
     latency: Option<Duration>,
 }
 
 impl Watch {
-    pub(crate) fn new(options: Keepalive, now: Instant) -> Self {
+    /// One that asks for nothing until it is started.
+    pub(crate) fn new(now: Instant) -> Self {
         Self {
-            options,
-            heard: Some(now),
+            options: Keepalive::OFF,
+            heard: None,
             asked: None,
             is_ping_queued: false,
             has_written: false,
+            ping_end: 0,
+            ping_read_by: now,
+            written: 0,
+            read_by: now,
+            full: None,
             count: 0,
             latency: None,
         }
+    }
+
+    /// Begins, or begins anew, with the first silence.
+    pub(crate) fn start(&mut self, options: Keepalive, now: Instant) {
+        self.options = options;
+        self.latency = None;
+        self.ask_anew(now);
     }
 
     /// Bytes came, or reading begins again.
@@ -141,23 +180,57 @@ impl Watch {
         self.heard.is_none()
     }
 
-    /// Bytes were written. While the ping waits behind others, a peer that takes those is alive; its
-    /// time to answer begins when the ping has left.
-    pub(crate) fn note_written(&mut self, is_ping_written: bool, now: Instant) {
+    /// The ping ends there in the output's bytes.
+    pub(crate) fn note_queued(&mut self, ping_end: u64) {
+        self.ping_end = ping_end;
+    }
+
+    /// The output is written up to `written`.
+    ///
+    /// While the ping waits behind others, a peer that takes those is alive; its time to answer begins when
+    /// the ping has left. A peer is alive, too, if bytes are taken once the transport was full: somebody
+    /// has made room. Else it says nothing that a transport takes bytes.
+    pub(crate) fn note_written(&mut self, written: u64, now: Instant) {
         self.has_written = true;
         if self.is_ping_queued && self.asked.is_some() {
             self.asked = Some(now);
-            self.is_ping_queued = !is_ping_written;
+            if written >= self.ping_end {
+                self.is_ping_queued = false;
+                self.take_written(self.ping_end, now);
+                // In whole milliseconds: a few bytes give no time.
+                let on_the_way = self.read_by.saturating_duration_since(now).as_millis();
+                self.ping_read_by = now + Duration::from_millis(on_the_way as u64);
+            }
+        }
+        self.take_written(written, now);
+        if self.full.take().is_some() && !self.is_paused() {
+            self.heard = Some(now);
         }
     }
 
-    /// A pong came; one that answers the last ping ends the wait.
+    /// What was written up to there is on its way now.
+    fn take_written(&mut self, written: u64, now: Instant) {
+        let read_by = self.read_by.max(now) + time_to_read(written - self.written);
+        self.read_by = read_by.min(now + time_to_read(ON_THE_WAY_MAX));
+        self.written = written;
+    }
+
+    /// The transport takes nothing for now.
+    pub(crate) fn note_full(&mut self, now: Instant) {
+        self.full.get_or_insert(now);
+    }
+
+    /// A pong came; one that answers the last ping ends the wait, and tells that all before the ping was
+    /// read.
     pub(crate) fn take_pong(&mut self, payload: &[u8], now: Instant) {
-        if payload == self.count.to_be_bytes()
-            && let Some(asked) = self.asked.take()
-        {
+        if payload != self.count.to_be_bytes() {
+            return;
+        }
+        if let Some(asked) = self.asked.take() {
             self.latency = Some(now.saturating_duration_since(asked));
         }
+        let behind = self.written.saturating_sub(self.ping_end);
+        self.read_by = self.read_by.min(now + time_to_read(behind));
     }
 
     pub(crate) fn has_written(&self) -> bool {
@@ -171,11 +244,13 @@ impl Watch {
     /// When something is due next.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let heard = self.heard?;
-        match self.asked {
-            // A peer that is busy sending is alive, though its pong waits behind what it sends.
-            Some(asked) => asked.max(heard).checked_add(self.options.timeout),
-            None => heard.checked_add(self.options.interval),
-        }
+        let Some(asked) = self.asked else {
+            return heard.checked_add(self.options.interval);
+        };
+        let possible = self.full.unwrap_or(self.ping_read_by);
+        // A peer that is busy sending is alive, though its pong waits behind what it sends.
+        let since = asked.max(heard).max(possible);
+        since.checked_add(self.options.timeout)
     }
 
     /// Whether the peer is to be given up at `now`.
@@ -193,9 +268,16 @@ impl Watch {
         }
         self.asked = Some(now);
         (self.is_ping_queued, self.has_written) = (true, false);
+        self.ping_read_by = now;
         self.count += 1;
         Due::Ping(Bytes::copy_from_slice(&self.count.to_be_bytes()))
     }
+}
+
+/// How long a peer that reads slowly takes for so many bytes, or for as many as can be on their way.
+fn time_to_read(bytes: u64) -> Duration {
+    const SECOND: u64 = 1_000_000_000;
+    Duration::from_nanos(bytes.min(ON_THE_WAY_MAX) * SECOND / READ_RATE)
 }
 
 #[cfg(test)]
@@ -206,10 +288,16 @@ mod tests {
         Duration::from_secs(count)
     }
 
+    fn watch(options: Keepalive, start: Instant) -> Watch {
+        let mut watch = Watch::new(start);
+        watch.start(options, start);
+        watch
+    }
+
     #[test]
     fn v55_a_silent_peer_is_asked_after_20_s_and_given_up_after_20_more() {
         let start = Instant::now();
-        let mut watch = Watch::new(Keepalive::default(), start);
+        let mut watch = watch(Keepalive::default(), start);
         assert_eq!(watch.due(start + seconds(19)), Due::Nothing);
         assert!(matches!(watch.due(start + seconds(20)), Due::Ping(_)));
         assert_eq!(watch.due(start + seconds(39)), Due::Nothing);
@@ -219,7 +307,7 @@ mod tests {
     #[test]
     fn an_answer_measures_the_latency_and_a_strange_pong_does_not() {
         let start = Instant::now();
-        let mut watch = Watch::new(Keepalive::default(), start);
+        let mut watch = watch(Keepalive::default(), start);
         let Due::Ping(payload) = watch.due(start + seconds(20)) else {
             panic!("a ping is due");
         };
@@ -235,7 +323,7 @@ mod tests {
     #[test]
     fn a_peer_that_is_busy_sending_is_alive() {
         let start = Instant::now();
-        let mut watch = Watch::new(Keepalive::default(), start);
+        let mut watch = watch(Keepalive::default(), start);
         assert!(matches!(watch.due(start + seconds(20)), Due::Ping(_)));
         watch.hear(start + seconds(39));
         assert_eq!(watch.due(start + seconds(58)), Due::Nothing);
@@ -245,26 +333,27 @@ mod tests {
     #[test]
     fn a_peer_that_takes_what_is_before_the_ping_is_alive() {
         let start = Instant::now();
-        let mut watch = Watch::new(Keepalive::default(), start);
+        let mut watch = watch(Keepalive::default(), start);
         assert!(matches!(watch.due(start + seconds(20)), Due::Ping(_)));
-        watch.note_written(false, start + seconds(39));
+        watch.note_queued(10);
+        watch.note_written(9, start + seconds(39));
         assert_eq!(watch.due(start + seconds(58)), Due::Nothing);
-        watch.note_written(true, start + seconds(58));
+        watch.note_written(10, start + seconds(58));
         // The ping has left: what is written behind it says nothing any more.
-        watch.note_written(true, start + seconds(70));
+        watch.note_written(20, start + seconds(70));
         assert_eq!(watch.due(start + seconds(77)), Due::Nothing);
         assert_eq!(watch.due(start + seconds(78)), Due::Dead);
     }
 
     #[test]
     fn an_endless_interval_is_no_deadline() {
-        assert_eq!(Watch::new(Keepalive::OFF, Instant::now()).deadline(), None);
+        assert_eq!(watch(Keepalive::OFF, Instant::now()).deadline(), None);
     }
 
     #[test]
     fn a_pause_suspends_the_timeout() {
         let start = Instant::now();
-        let mut watch = Watch::new(Keepalive::default(), start);
+        let mut watch = watch(Keepalive::default(), start);
         assert!(matches!(watch.due(start + seconds(20)), Due::Ping(_)));
         watch.pause();
         assert_eq!(watch.due(start + seconds(500)), Due::Nothing);

@@ -253,3 +253,254 @@ fn a_duration_is_both_times_of_a_keepalive() {
     asking.handle_timeout(start + seconds(3));
     assert_eq!(asking.poll_timeout(), Some(start + seconds(6)));
 }
+
+/// Sends so many bytes of payload, and has the transport take them.
+fn write(connection: &mut Connection, size: usize, now: Instant) {
+    connection.send(vec![0; size]).unwrap();
+    let all = connection.buffered();
+    take(connection, all, now);
+}
+
+/// The transport takes so many bytes.
+fn take(connection: &mut Connection, size: usize, now: Instant) {
+    connection.output().advance(size);
+    connection.handle_written(|| now);
+}
+
+const KIB: usize = 1024;
+const MIB: usize = 1024 * KIB;
+
+/// A peer is taken to read 64 KiB a second at least.
+#[test]
+fn l28_an_answer_behind_what_is_on_its_way_is_not_late() {
+    let start = Instant::now();
+    for role in ROLES {
+        // 8 MiB in the buffers of the kernels: 128 s.
+        let mut slow = kept_alive(role, start);
+        write(&mut slow, 8 * MIB, start);
+        slow.handle_timeout(start + SILENCE);
+        let payload = ping_payload(&mut slow);
+        slow.handle_written(|| start + SILENCE);
+        let end = start + seconds(128) + SILENCE;
+        assert_eq!(slow.poll_timeout(), Some(end), "{role:?}");
+        slow.handle_timeout(end - NANOSECOND);
+        assert!(slow.is_open());
+
+        // Its answer tells that all of it was read.
+        let now = start + seconds(80);
+        receive(&mut slow, &peer_frame(role, FIN | PONG, &payload), now);
+        assert_eq!(slow.latency(), Some(seconds(60)));
+        assert_eq!(slow.poll_timeout(), Some(now + SILENCE));
+        slow.handle_timeout(now + SILENCE);
+        drain(&mut slow);
+        slow.handle_written(|| now + SILENCE);
+        slow.handle_timeout(now + 2 * SILENCE);
+        assert_eq!(slow.close_info(), Some(&lost(CloseCause::KeepaliveTimeout)));
+    }
+}
+
+#[test]
+fn l28_an_answer_tells_nothing_of_what_was_sent_behind_the_ping() {
+    let start = Instant::now();
+    for role in ROLES {
+        let mut slow = kept_alive(role, start);
+        slow.handle_timeout(start + SILENCE);
+        let payload = ping_payload(&mut slow);
+        slow.handle_written(|| start + SILENCE);
+        // Which does not put the answer's time off.
+        write(&mut slow, 2 * MIB, start + seconds(25));
+        assert_eq!(slow.poll_timeout(), Some(start + 2 * SILENCE));
+        // The answer to the next ping stands behind 2 MiB, which are read in 32 s.
+        let answered = start + seconds(30);
+        receive(&mut slow, &peer_frame(role, FIN | PONG, &payload), answered);
+        slow.handle_timeout(answered + SILENCE);
+        drain(&mut slow);
+        slow.handle_written(|| answered + SILENCE);
+        let end = start + seconds(25 + 32) + SILENCE;
+        assert_eq!(slow.poll_timeout(), Some(end));
+    }
+}
+
+#[test]
+fn l28_what_leaves_in_one_write_with_the_ping_and_behind_it_gives_no_time() {
+    let start = Instant::now();
+    for role in ROLES {
+        let mut busy = kept_alive(role, start);
+        busy.handle_timeout(start + SILENCE);
+        busy.send(vec![0; 16 * MIB]).unwrap();
+        let all = busy.buffered();
+        take(&mut busy, all, start + SILENCE);
+        assert_eq!(busy.poll_timeout(), Some(start + 2 * SILENCE));
+    }
+}
+
+#[test]
+fn l28_no_more_is_on_its_way_than_buffers_hold() {
+    let start = Instant::now();
+    for role in ROLES {
+        let mut flooded = kept_alive(role, start);
+        for _ in 0..100 {
+            write(&mut flooded, 16 * MIB, start + seconds(1));
+        }
+        flooded.handle_timeout(start + SILENCE);
+        drain(&mut flooded);
+        flooded.handle_written(|| start + SILENCE);
+        // 16 MiB, 256 s.
+        let end = start + seconds(1) + seconds(256) + SILENCE;
+        assert_eq!(flooded.poll_timeout(), Some(end));
+    }
+}
+
+#[test]
+fn l28_a_peer_that_reads_as_fast_as_is_sent_has_nothing_on_its_way() {
+    let start = Instant::now();
+    for role in ROLES {
+        // Whatever went in the course of an hour, without any answer as no ping was due.
+        let mut chatty = kept_alive(role, start);
+        let mut now = start;
+        for _ in 0..3600 {
+            now += seconds(1);
+            write(&mut chatty, 32 * KIB, now);
+            receive(&mut chatty, &peer_frame(role, FIN | TEXT, b"here"), now);
+        }
+        chatty.handle_timeout(now + SILENCE);
+        drain(&mut chatty);
+        chatty.handle_written(|| now + SILENCE);
+        assert_eq!(chatty.poll_timeout(), Some(now + 2 * SILENCE));
+    }
+}
+
+#[test]
+fn l28_a_vanished_peer_to_which_little_is_sent_is_given_up_in_the_usual_time() {
+    let start = Instant::now();
+    for role in ROLES {
+        let mut vanished = kept_alive(role, start);
+        let mut now = start;
+        // The transport takes it, which proves nothing.
+        while vanished.is_open() {
+            assert!(now <= start + 2 * SILENCE);
+            if vanished.poll_timeout() <= Some(now) {
+                vanished.handle_timeout(now);
+            }
+            if vanished.is_open() {
+                write(&mut vanished, 100, now);
+            }
+            now += Duration::from_millis(100);
+        }
+        assert_eq!(
+            vanished.close_info(),
+            Some(&lost(CloseCause::KeepaliveTimeout))
+        );
+    }
+}
+
+#[test]
+fn l28_a_vanished_peer_whose_transport_is_full_is_given_up_in_the_usual_time() {
+    let start = Instant::now();
+    for role in ROLES {
+        // 4 MiB fill the transport, and more waits.
+        let mut vanished = kept_alive(role, start);
+        write(&mut vanished, 4 * MIB, start);
+        vanished.send("waits").unwrap();
+        vanished.handle_write_pending(|| start);
+        vanished.handle_write_pending(|| start + seconds(10));
+        vanished.handle_timeout(start + SILENCE);
+        vanished.handle_write_pending(|| start + SILENCE);
+        assert_eq!(vanished.poll_timeout(), Some(start + 2 * SILENCE));
+        vanished.handle_timeout(start + 2 * SILENCE);
+        assert_eq!(
+            vanished.close_info(),
+            Some(&lost(CloseCause::KeepaliveTimeout))
+        );
+
+        // The ping is on its way when the transport becomes full.
+        let mut vanished = kept_alive(role, start);
+        write(&mut vanished, 4 * MIB, start);
+        vanished.handle_timeout(start + SILENCE);
+        let all = vanished.buffered();
+        take(&mut vanished, all, start + SILENCE);
+        vanished.send("waits").unwrap();
+        vanished.handle_write_pending(|| start + seconds(30));
+        let end = start + seconds(30) + SILENCE;
+        assert_eq!(vanished.poll_timeout(), Some(end));
+    }
+}
+
+#[test]
+fn l28_what_is_taken_once_the_transport_was_full_is_a_sign_of_life() {
+    let start = Instant::now();
+    for role in ROLES {
+        // It puts the ping off.
+        let mut slow = kept_alive(role, start);
+        slow.send(vec![0; MIB]).unwrap();
+        take(&mut slow, 1000, start + seconds(1));
+        assert_eq!(slow.poll_timeout(), Some(start + SILENCE));
+        slow.handle_write_pending(|| start + seconds(1));
+        take(&mut slow, 1000, start + seconds(10));
+        assert_eq!(slow.poll_timeout(), Some(start + seconds(10) + SILENCE));
+        // Once: what the transport takes now proves nothing.
+        take(&mut slow, 1000, start + seconds(15));
+        assert_eq!(slow.poll_timeout(), Some(start + seconds(10) + SILENCE));
+
+        // And behind a ping that has left.
+        let mut slow = kept_alive(role, start);
+        slow.handle_timeout(start + SILENCE);
+        drain(&mut slow);
+        slow.handle_written(|| start + SILENCE);
+        slow.send(vec![0; MIB]).unwrap();
+        slow.handle_write_pending(|| start + seconds(25));
+        take(&mut slow, 1000, start + seconds(39));
+        let end = start + seconds(39) + SILENCE;
+        assert_eq!(slow.poll_timeout(), Some(end));
+
+        // While nothing is read, it does not begin the keepalive anew.
+        slow.pause_keepalive();
+        slow.handle_write_pending(|| start + seconds(40));
+        take(&mut slow, 1000, start + seconds(50));
+        assert_eq!(slow.poll_timeout(), None);
+    }
+}
+
+#[test]
+fn l28_an_answer_behind_a_long_message_is_not_late() {
+    let start = Instant::now();
+    for role in ROLES {
+        let mut busy = kept_alive(role, start);
+        busy.handle_timeout(start + SILENCE);
+        let payload = ping_payload(&mut busy);
+        let message = peer_frame(role, FIN | TEXT, &[b'a'; 1000]);
+        // 100 bytes in ten seconds, and the answer behind all of it.
+        let mut now = start + SILENCE;
+        for bytes in message.chunks(100) {
+            now += seconds(10);
+            busy.handle_timeout(now);
+            receive(&mut busy, bytes, now);
+        }
+        now += seconds(10);
+        receive(&mut busy, &peer_frame(role, FIN | PONG, &payload), now);
+        assert_eq!(busy.latency(), Some(now - start - SILENCE));
+        assert_eq!(busy.poll_timeout(), Some(now + SILENCE));
+    }
+}
+
+#[test]
+fn l28_what_went_before_the_keepalive_was_set_may_be_on_its_way() {
+    let start = Instant::now();
+    for role in ROLES {
+        let mut late = connection(role, &Limits::default());
+        write(&mut late, 2 * MIB, start);
+        late.set_keepalive(Keepalive::default(), start);
+        let answer = |late: &mut Connection, now| {
+            late.handle_timeout(now);
+            drain(late);
+            late.handle_written(|| now);
+            late.poll_timeout().unwrap()
+        };
+        let end = start + seconds(32) + SILENCE;
+        assert_eq!(answer(&mut late, start + SILENCE), end);
+        // Setting it anew forgets nothing, and does not count anything twice.
+        late.set_keepalive(Keepalive::default(), start + seconds(21));
+        let end = start + seconds(41) + SILENCE;
+        assert_eq!(answer(&mut late, start + seconds(41)), end);
+    }
+}

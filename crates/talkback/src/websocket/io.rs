@@ -240,7 +240,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
             if !output.has_remaining() {
                 break;
             }
-            match ready!(poll_write_once(io, cx, output)) {
+            let Poll::Ready(written) = poll_write_once(io, cx, output) else {
+                self.connection.handle_write_pending(now);
+                return Poll::Pending;
+            };
+            match written {
                 Ok(0) => return Poll::Ready(self.fail_write(io::ErrorKind::WriteZero.into())),
                 Ok(_) => {
                     self.needs_flush = true;

@@ -127,10 +127,10 @@ def screen():
 
 
 def compiler_for(target):
-    """What has cargo compile for another target: options and environment. The ordinary compiler if rustup has added
-    the target, else Debian's, which compiles the standard library too."""
+    """What has cargo compile for another target without a warning: options and environment. The ordinary compiler if
+    rustup has added the target, else Debian's, which compiles the standard library too."""
     libraries = answer("rustc", "--print", "target-libdir", "--target", target)
-    env = {"CARGO_TARGET_DIR": str(scratch("web/target"))}
+    env = {"CARGO_TARGET_DIR": str(scratch("web/target")), "RUSTFLAGS": "-Dwarnings"}
     if libraries and pathlib.Path(libraries).is_dir():
         return ["--target", target], env
     sysroot = answer("/usr/bin/rustc", "--print", "sysroot") or "/none"
@@ -138,7 +138,7 @@ def compiler_for(target):
         install(f"rustup target add {target}: its compiler", "rustc-web rust-web-src lld")
     env |= {"RUSTC": "/usr/bin/rustc", "RUSTDOC": "/usr/bin/rustdoc", "RUSTC_BOOTSTRAP": "1"}
     if target == WASM:
-        env["RUSTFLAGS"] = "-C linker=wasm-ld -C linker-flavor=wasm-ld"
+        env["RUSTFLAGS"] += " -C linker=wasm-ld -C linker-flavor=wasm-ld"
     panic = "panic_abort" if target == WASM else "panic_unwind"
     return ["--target", target, f"-Zbuild-std=std,{panic}"], env
 

@@ -2,6 +2,10 @@
 //! from outside, and counts what it leaves behind through the browser's own protocol.
 
 #[cfg(all(target_family = "wasm", target_os = "unknown"))]
+#[expect(
+    unreachable_pub,
+    reason = "wasm-bindgen exports public functions alone"
+)]
 mod page {
     use std::cell::RefCell;
 

@@ -71,6 +71,8 @@ impl From<Error> for io::Error {
 }
 
 /// A client could not connect.
+///
+/// [`is_retryable`](Self::is_retryable) tells which are worth another try.
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum ConnectError {

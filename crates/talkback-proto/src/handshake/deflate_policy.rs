@@ -14,24 +14,13 @@ use crate::deflate::parameters::{DeflateParameters, DeflateTuning, WindowBits};
 /// end keeps a context between messages.
 ///
 /// ```
-/// use talkback_proto::handshake::{DeflatePolicy, ServerHandshake};
+/// # use talkback_proto::handshake as talkback;
+/// use talkback::DeflatePolicy;
 ///
-/// # let request = http::Request::get("/chat")
-/// #     .header("Host", "echo.example")
-/// #     .header("Upgrade", "websocket")
-/// #     .header("Connection", "Upgrade")
-/// #     .header("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==")
-/// #     .header("Sec-WebSocket-Version", "13")
-/// #     .header("Sec-WebSocket-Extensions", "permessage-deflate; client_max_window_bits")
-/// #     .body(())?;
-/// let handshake = ServerHandshake::read(&request)?;
-/// let deflate = DeflatePolicy::default().answer(&handshake);
-/// let response = handshake.accept(None, deflate.as_ref().map(|answer| answer.value.clone()))?;
-/// assert_eq!(
-///     response.headers()["sec-websocket-extensions"],
-///     "permessage-deflate; server_no_context_takeover; client_no_context_takeover",
-/// );
-/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// // Compresses better, for a context of memory in each connection.
+/// let policy = DeflatePolicy::default()
+///     .server_no_context_takeover(false)
+///     .client_no_context_takeover(false);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DeflatePolicy {
@@ -112,6 +101,27 @@ impl DeflatePolicy {
     ///
     /// An offer is declined for a parameter that is unknown, stands twice or has a wrong value
     /// (RFC 7692 §7), and for a server's window of 8 bits, to which no compressor here can keep.
+    ///
+    /// ```
+    /// use talkback_proto::handshake::{DeflatePolicy, ServerHandshake};
+    ///
+    /// # let request = http::Request::get("/chat")
+    /// #     .header("Host", "echo.example")
+    /// #     .header("Upgrade", "websocket")
+    /// #     .header("Connection", "Upgrade")
+    /// #     .header("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==")
+    /// #     .header("Sec-WebSocket-Version", "13")
+    /// #     .header("Sec-WebSocket-Extensions", "permessage-deflate; client_max_window_bits")
+    /// #     .body(())?;
+    /// let handshake = ServerHandshake::read(&request)?;
+    /// let deflate = DeflatePolicy::default().answer(&handshake);
+    /// let response = handshake.accept(None, deflate.as_ref().map(|answer| answer.value.clone()))?;
+    /// assert_eq!(
+    ///     response.headers()["sec-websocket-extensions"],
+    ///     "permessage-deflate; server_no_context_takeover; client_no_context_takeover",
+    /// );
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn answer(&self, handshake: &ServerHandshake) -> Option<DeflateAnswer> {
         let mut offers = handshake.extensions().iter();

@@ -221,3 +221,26 @@ async fn a_main_that_ends_with_an_error_shows_the_sentence() {
         assert!(sentence.contains("that the server is running"), "{shown}");
     }
 }
+
+#[tokio::test]
+async fn l33_a_question_mark_tells_how_the_server_closed() {
+    async fn send(channel: &WebSocketChannel) -> Result<(), Error> {
+        channel.send("tick 1").await?;
+        Ok(())
+    }
+    fn try_send(channel: &WebSocketChannel) -> Result<(), Error> {
+        channel.try_send("tick 1")?;
+        Ok(())
+    }
+    let channel = closed_channel().await;
+    for error in [send(&channel).await, try_send(&channel)] {
+        let error: Box<dyn std::error::Error> = error.unwrap_err().into();
+        for told in [error.to_string(), format!("{error:?}")] {
+            assert!(
+                told.contains("code 1008 (policy violation), reason \"log in first\"")
+                    && !told.contains("tick"),
+                "{told}"
+            );
+        }
+    }
+}

@@ -6,8 +6,11 @@ use std::sync::{Arc, mpsc};
 
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
-use talkback::{Compression, Message, Outgoing, Role, Text, WebSocket, WebSocketChannel, pair};
-use tokio::io::{DuplexStream, duplex};
+use talkback::{
+    Compression, Limits, Message, Outgoing, Role, Text, WebSocket, WebSocketChannel, pair,
+};
+use talkback_testing::wire;
+use tokio::io::{AsyncReadExt, DuplexStream, duplex};
 use tokio::net::TcpListener;
 
 use crate::support::{Read, Script, server, written};
@@ -300,4 +303,24 @@ async fn v34_an_interrupted_write_or_flush_is_made_again() {
         socket.send("Hello").await.unwrap();
     }
     assert_eq!(written(&log), b"\x81\x05Hello\x81\x05Hello");
+}
+
+#[tokio::test]
+async fn l26_a_channel_keeps_its_frames_within_a_bound() {
+    // AWS API Gateway takes frames of 32 KiB.
+    const BOUND: usize = 32 * 1024;
+    let (client, mut far) = duplex(1 << 20);
+    let limits = Limits::default().frame_size_max(BOUND);
+    let client = WebSocket::from_upgraded(client, Role::Client).with_limits(limits);
+    let channel = WebSocketChannel::from(client);
+    let message = vec![7; 100_000];
+    channel.send(&message).await.unwrap();
+    // Four headers of 8 bytes.
+    let mut sent = vec![0; message.len() + 4 * 8];
+    far.read_exact(&mut sent).await.unwrap();
+    let frames = wire::parse(&sent);
+    let sizes: Vec<usize> = frames.iter().map(|frame| frame.payload.len()).collect();
+    assert_eq!(sizes, [BOUND, BOUND, BOUND, message.len() - 3 * BOUND]);
+    let payloads: Vec<&[u8]> = frames.iter().map(|frame| &*frame.payload).collect();
+    assert_eq!(payloads.concat(), message);
 }

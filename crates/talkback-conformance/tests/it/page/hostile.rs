@@ -254,3 +254,18 @@ async fn timers_in(milliseconds: u64) -> u32 {
     let ticks = js_sys::eval("globalThis.setTimeout = kept; ticks").unwrap();
     ticks.as_f64().unwrap() as u32
 }
+
+#[wasm_bindgen_test]
+async fn v12_l3_what_a_browser_says_of_a_url_is_told_without_its_secrets() {
+    // A name that is none in punycode: this library does not look, and browsers do.
+    let connecting = talkback::connect("ws://xn--a.example/chat?token=hunter2");
+    let channel = connecting.subprotocol("hunter2").channel();
+    let error = channel.ready().await.unwrap_err();
+    assert!(
+        matches!(&error, Error::Connect(ConnectError::BrowserRefused { .. })),
+        "{error}"
+    );
+    let told = format!("{error} {error:?} {:?}", channel.snapshots().latest());
+    assert!(!told.contains("hunter2"), "{told}");
+    assert!(told.contains("ws://xn--a.example/chat?…"), "{told}");
+}

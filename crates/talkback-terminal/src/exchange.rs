@@ -1,5 +1,6 @@
 //! Lines for messages: what a program in a terminal does with a WebSocket.
 
+use std::fmt;
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
@@ -41,7 +42,6 @@ where
 }
 
 /// The next thing that happens between the input and the server.
-#[derive(Debug)]
 pub enum Step {
     /// The input has a line, and the socket has capacity for it: send it without waiting.
     Line(String),
@@ -53,6 +53,19 @@ pub enum Step {
     Message(Message),
     /// The connection has ended; the socket's `close_info()` tells how.
     Closed,
+}
+
+/// Shows the size of a line: it may be a secret.
+impl fmt::Debug for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Line(line) => write!(f, "Line({} bytes)", line.len()),
+            Self::InputEnded => f.write_str("InputEnded"),
+            Self::InputFailed(error) => f.debug_tuple("InputFailed").field(error).finish(),
+            Self::Message(message) => f.debug_tuple("Message").field(message).finish(),
+            Self::Closed => f.write_str("Closed"),
+        }
+    }
 }
 
 /// Waits for the next step, and writes what was fed before.
@@ -104,6 +117,15 @@ fn poll_line(socket: &mut impl Duplex, lines: &mut Lines, cx: &mut Context<'_>) 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn v12_l3_a_step_shows_no_line_and_no_message() {
+        let steps = [Step::Line("s3cret".into()), Step::Message("s3cret".into())];
+        assert_eq!(
+            format!("{steps:?}"),
+            "[Line(6 bytes), Message(Text(6 bytes))]"
+        );
+    }
 
     /// A server that never stops.
     struct Flood;

@@ -20,6 +20,8 @@ pub(crate) struct Server {
     pub(crate) close: (u16, &'static str),
     /// What it prints of our close.
     pub(crate) told: &'static str,
+    /// With which code it closes when it is told to stop; one that has none is killed.
+    pub(crate) stopped: Option<u16>,
     /// How a message in fragments may be sent that a ping interrupts.
     pub(crate) interrupted: Compression,
     /// Whether its pings are asked for, on the path /ping; else it pings by itself.
@@ -40,6 +42,7 @@ impl Server {
         deflate: Self::AS_ASKED,
         close: (4002, "done"),
         told: "closed 4002",
+        stopped: None,
         interrupted: Compression::Auto,
         pings: false,
         fragments: false,
@@ -313,6 +316,13 @@ pub(crate) async fn lost(mut socket: WebSocket<Transport>) {
     let ended = (info.code, info.initiator, info.clean);
     assert_eq!(ended, (CloseCode::ABNORMAL, Initiator::Remote, false));
     assert!(matches!(info.cause, CloseCause::Transport(_)), "{info:?}");
+}
+
+/// … and of one whose server has stopped, and said so.
+pub(crate) async fn stopped(mut socket: WebSocket<Transport>, code: u16) {
+    let info = end(&mut socket).await;
+    let ended = (info.code.number(), info.initiator, info.clean);
+    assert_eq!(ended, (code, Initiator::Remote, true), "{info:?}");
 }
 
 async fn end(socket: &mut WebSocket<Transport>) -> CloseInfo {

@@ -26,7 +26,8 @@ pub(crate) fn policies() -> [Option<DeflatePolicy>; 4] {
 }
 
 /// An echo server. On /bye it closes with 4001 "bye", on /cut it goes away without a close frame; on /ping it sends a
-/// text once its ping is answered, on /fragments each message in fragments; /missing is a 404. It knows the
+/// text once its ping is answered, on /deflate one that says whether messages are compressed, on /fragments each message
+/// in fragments; /missing is a 404. It knows the
 /// subprotocol `chat`, and tells how each connection on /told ended.
 pub(crate) struct Server {
     pub(crate) url: String,
@@ -82,6 +83,7 @@ async fn serve(stream: TcpStream, policy: Option<DeflatePolicy>, told: mpsc::Sen
     match &*path {
         "/bye" => drop(socket.close_with(4001, "bye").await),
         "/cut" => return,
+        "/deflate" => drop(socket.send(socket.has_deflate().to_string()).await),
         "/ping" => return answered(socket).await,
         _ => {}
     }

@@ -44,6 +44,9 @@ const TORNADO: [&str; 4] = [
 /// what the protocol allows (RFC 6455 §5.4); a program that streams to such a server does so without compression.
 const FORGETS_COMPRESSION: Compression = Compression::Skip;
 
+/// "Service Restart", for which a client is to come back.
+const UVICORN: Option<u16> = Some(1012);
+
 /// A test for each server.
 macro_rules! servers {
     ($($name:ident: $command:ident $arguments:expr, $server:expr;)*) => {$(
@@ -66,6 +69,7 @@ servers! {
         deflate: WSPROTO,
         // It does not tell its application.
         told: "closed 1006",
+        stopped: Some(1011),
         interrupted: FORGETS_COMPRESSION,
         ..Server::DEFAULT
     };
@@ -75,13 +79,18 @@ servers! {
         interrupted: FORGETS_COMPRESSION,
         ..Server::WITH_PINGS
     };
-    uvicorn_on_websockets: python ["python/asgi_server.py", "websockets"], Server::DEFAULT;
+    uvicorn_on_websockets: python ["python/asgi_server.py", "websockets"], Server {
+        stopped: UVICORN,
+        ..Server::DEFAULT
+    };
     uvicorn_on_websockets_sansio: python ["python/asgi_server.py", "websockets-sansio"], Server {
         deflate: WEBSOCKETS,
+        stopped: UVICORN,
         ..Server::DEFAULT
     };
     uvicorn_on_wsproto: python ["python/asgi_server.py", "wsproto"], Server {
         deflate: WSPROTO,
+        stopped: UVICORN,
         interrupted: FORGETS_COMPRESSION,
         ..Server::DEFAULT
     };
@@ -104,7 +113,7 @@ servers! {
     };
 }
 
-/// Starts a server, checks it, and then kills it under an open connection.
+/// Starts a server, checks it, and then stops or kills it under an open connection.
 async fn check(mut command: Command, arguments: &[&str], server: Server) {
     let port = free_port();
     let base = format!("ws://127.0.0.1:{port}/");
@@ -114,6 +123,11 @@ async fn check(mut command: Command, arguments: &[&str], server: Server) {
     program.says(server.told);
     let mut socket = open(connect(&base)).await;
     echo(&mut socket, &"open".into()).await;
-    drop(program);
-    as_client::lost(socket).await;
+    if let Some(code) = server.stopped {
+        program.terminate();
+        as_client::stopped(socket, code).await;
+    } else {
+        drop(program);
+        as_client::lost(socket).await;
+    }
 }

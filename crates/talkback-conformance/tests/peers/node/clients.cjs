@@ -77,6 +77,16 @@ const subprotocol = (offered, chosen) => async () => {
   await next();
 };
 
+/** At which of the URLs messages are compressed. */
+async function deflate() {
+  for (const [index, address] of [url, ...others].entries()) {
+    const { socket, next } = await connect(`${address}deflate`);
+    // WebSocket-Node has no compression.
+    assert.equal(await next(), String(name !== "websocket" && index < 3));
+    socket.close(1000);
+  }
+}
+
 async function ping() {
   const { socket, next } = await connect(url);
   if (name === "faye") {
@@ -117,6 +127,7 @@ const checks = {
   "a burst": burst,
   "subprotocol: none": subprotocol([], ""),
   "subprotocol: the one both know": subprotocol(["other", "chat"], "chat"),
+  "what is compressed": deflate,
   // A page has none, and WebSocket-Node's none here.
   ...(name === "websocket" ? {} : { ping }),
   "ping of the server's": firstMessage("ping", "answered"),

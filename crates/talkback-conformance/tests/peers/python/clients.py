@@ -178,6 +178,14 @@ async def first_message(path, wanted):
     expect(await socket.recv(), wanted)
 
 
+async def deflate(deflates):
+    """At which of the URLs messages are compressed."""
+    for url, wanted in zip(URLS, deflates):
+        socket = await opened(f"{url}deflate")
+        expect(await socket.recv(), wanted)
+        await socket.close(1000, "")
+
+
 async def close():
     socket = await opened(f"{URL}told")
     await socket.close(4002, "done")
@@ -197,6 +205,7 @@ CHECKS = {
     "a burst": burst,
     "subprotocol: none": lambda: subprotocol((), None),
     "subprotocol: the one both know": lambda: subprotocol(("other", "chat"), "chat"),
+    "what is compressed": lambda: deflate(["true", "true", "true", "false"]),
     "ping": ping,
     "ping of the server's": lambda: first_message("ping", "answered"),
     "close": close,

@@ -87,6 +87,24 @@ fn echo(peer: &Peer, certificate: Option<&Path>) {
     assert!(status.success(), "after SIGTERM: {status}");
 }
 
+/// The test server asks no client to forget its context, since some agree to and do not (clients.py).
+#[test]
+fn l29_talkback_echo_leaves_tornado_its_context() {
+    let port = free_port();
+    let mut command = built("talkback");
+    command.args(["echo", "--listen", &format!("127.0.0.1:{port}")]);
+    let _echo = Program::serve_logged(&mut command, port);
+    let mut tornado = python("python/clients.py");
+    tornado.args(["tornado", &format!("ws://127.0.0.1:{port}/")]);
+    let mut client = Program::start_logged(&mut tornado);
+    let status = client.status(LIMIT);
+    let log = client.log();
+    assert!(
+        status.success() && log.trim() == "ok messages, compressed",
+        "{status}: {log}"
+    );
+}
+
 /// It is answered through hyper, and has neither our subprotocols nor our pages.
 fn axum_server(peer: &Peer) {
     let port = free_port();

@@ -3,21 +3,22 @@
 use std::future::Future;
 #[cfg(all(unix, not(shuttle)))]
 use std::os::unix::net::UnixDatagram;
+use std::pin::pin;
 #[cfg(not(shuttle))]
 use std::process;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 #[cfg(not(shuttle))]
 use std::sync::{Mutex, PoisonError};
-#[cfg(not(shuttle))]
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Wake, Waker};
 #[cfg(not(shuttle))]
 use std::thread;
 #[cfg(not(shuttle))]
 use std::time::Duration;
 
 #[cfg(not(shuttle))]
-use tokio::runtime::{Builder, Handle, RuntimeFlavor};
-#[cfg(not(shuttle))]
-use tokio::task::coop;
+use tokio::runtime::{Builder, RuntimeFlavor};
+use tokio::runtime::{Handle, Id};
 
 /// What a task can be started on, from any thread and without blocking.
 #[cfg(not(shuttle))]
@@ -63,6 +64,11 @@ impl Runtime {
         runtime
     }
 
+    /// Which one it is.
+    pub(crate) fn id(&self) -> Option<Id> {
+        Some(self.0.id())
+    }
+
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         self.0.spawn(task);
     }
@@ -75,28 +81,38 @@ impl Runtime {
 #[cfg(not(shuttle))]
 fn running() -> Option<Handle> {
     let runtime = Handle::try_current().ok()?;
-    let runs = runtime.runtime_flavor() != RuntimeFlavor::CurrentThread || drives_tasks();
+    let runs = runtime.runtime_flavor() != RuntimeFlavor::CurrentThread || runs_tasks();
     runs.then_some(runtime)
 }
 
-/// Whether this thread polls a future for a tokio runtime now.
+/// Whether this runtime shuts down, perhaps on this very thread, which drops its tasks.
 ///
-/// Only then there is a budget, after which tasks have to let others run. It is spent here, and given
-/// back when `_restored` is dropped.
-#[cfg(not(shuttle))]
-fn drives_tasks() -> bool {
+/// A task that is started then is cancelled at once.
+pub(crate) fn shuts_down(runtime: &Handle) -> bool {
     let mut cx = Context::from_waker(Waker::noop());
-    let Poll::Ready(_restored) = coop::poll_proceed(&mut cx) else {
-        return true;
-    };
-    // More than any budget.
-    (0..u8::MAX).any(|_| match coop::poll_proceed(&mut cx) {
-        Poll::Ready(spent) => {
-            spent.made_progress();
-            false
-        }
-        Poll::Pending => true,
-    })
+    let polled = pin!(runtime.spawn(async {})).poll(&mut cx);
+    matches!(polled, Poll::Ready(Err(error)) if error.is_cancelled())
+}
+
+/// Whether this thread runs tasks of a tokio runtime now.
+///
+/// Whoever yields there is woken once others had their turn; elsewhere nobody would do that, and tokio
+/// wakes at once.
+pub(crate) fn runs_tasks() -> bool {
+    let woken = Arc::<Woken>::default();
+    let waker = Waker::from(Arc::clone(&woken));
+    let mut yielding = pin!(tokio::task::yield_now());
+    let polled = yielding.as_mut().poll(&mut Context::from_waker(&waker));
+    polled.is_pending() && !woken.0.load(Ordering::Relaxed)
+}
+
+#[derive(Default)]
+struct Woken(AtomicBool);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 /// The one thread that drives all channels of programs without a runtime.
@@ -145,6 +161,10 @@ impl Runtime {
 
     pub(crate) fn with_io() -> Result<Self, String> {
         Ok(Self)
+    }
+
+    pub(crate) fn id(&self) -> Option<Id> {
+        None
     }
 
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {

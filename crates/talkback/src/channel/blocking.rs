@@ -1,6 +1,7 @@
 //! Waiting in a plain thread, for programs without a runtime.
 
 use std::future::Future;
+use std::mem;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
@@ -11,6 +12,7 @@ use tokio::runtime::Handle;
 use crate::channel::state::Shared;
 use crate::channel::sync;
 use crate::driver::port::Port;
+use crate::runtime::{runs_tasks, shuts_down};
 
 /// Wakes a thread that is parked.
 struct ThreadWaker(Thread);
@@ -23,28 +25,48 @@ impl Wake for ThreadWaker {
 
 /// Blocks this thread until a future of a channel is ready.
 ///
-/// Its driver runs elsewhere, so nothing has to be driven here. In a process that was forked nothing
-/// drives what was there before, and the channel ends.
+/// Its driver runs elsewhere, so nothing has to be driven here. Where that is not so any more, the channel
+/// ends.
 ///
 /// # Panics
-/// In tokio's words, on a thread that drives a runtime: what it waits for may be a task of this thread.
+/// On a thread that drives a runtime: what it waits for may be a task of this thread.
 #[track_caller]
 pub(crate) fn wait<F: Future>(shared: &sync::Arc<Shared>, future: F) -> F::Output {
-    if let Ok(runtime) = Handle::try_current() {
-        // Nothing else of tokio's tells whether this thread may block.
+    let runtime = Handle::try_current().ok();
+    if let Some(runtime) = &runtime {
+        assert!(
+            !runs_tasks(),
+            "a thread that runs the tasks of a tokio runtime must not wait for a channel, whose driver may be one of them: use `.await`, or `spawn_blocking`"
+        );
+        // It has the same to say of a thread that drives a runtime whose tasks others run.
         runtime.block_on(async {});
     }
     if shared.is_inherited() {
-        drop(Port::new(sync::Arc::clone(shared)));
+        // Its driver stayed in the parent at the fork.
+        end(shared);
     }
     let mut future = pin!(future);
     let waker = Waker::from(Arc::new(ThreadWaker(thread::current())));
     let mut cx = Context::from_waker(&waker);
+    // This thread may be about to drop the driver, after what blocks here.
+    let shuts_driver_down =
+        |own: &Handle| shared.lock().runtime() == Some(own.id()) && shuts_down(own);
+    let mut is_first = true;
     loop {
         match future.as_mut().poll(&mut cx) {
             Poll::Ready(output) => return output,
+            Poll::Pending
+                if mem::take(&mut is_first) && runtime.as_ref().is_some_and(shuts_driver_down) =>
+            {
+                end(shared);
+            }
             // Another's unpark only costs one more poll.
             Poll::Pending => thread::park(),
         }
     }
+}
+
+/// Ends a channel that nothing will drive while this thread waits.
+fn end(shared: &sync::Arc<Shared>) {
+    drop(Port::new(sync::Arc::clone(shared)));
 }

@@ -12,6 +12,8 @@ use std::sync::PoisonError;
 use std::task::{Context, Waker};
 
 use talkback_proto::{CloseCause, CloseFrame, CloseInfo};
+#[cfg(not(browser))]
+use tokio::runtime;
 
 use crate::channel::inbox::{Inbox, Reading};
 use crate::channel::lifecycle::{ChannelState, Lifecycle};
@@ -44,6 +46,9 @@ pub(crate) struct State {
     /// Counts what snapshots show.
     version: u64,
     driver: Option<Waker>,
+    /// That of its driver.
+    #[cfg(not(browser))]
+    runtime: Option<runtime::Id>,
     waits: WaitList,
 }
 
@@ -257,6 +262,17 @@ impl State {
             Some(waker) => waker.clone_from(cx.waker()),
             None => self.driver = Some(cx.waker().clone()),
         }
+    }
+
+    /// Which runtime drives the channel.
+    #[cfg(not(browser))]
+    pub(crate) fn runtime(&self) -> Option<runtime::Id> {
+        self.runtime
+    }
+
+    #[cfg(not(browser))]
+    pub(crate) fn set_runtime(&mut self, runtime: Option<runtime::Id>) {
+        self.runtime = runtime;
     }
 
     /// There is no driver any more.

@@ -34,7 +34,10 @@ where
     F: Future<Output = ()> + Send + 'static,
 {
     match runtime {
-        Ok(runtime) => runtime.spawn(driver(port)),
+        Ok(runtime) => {
+            port.driven_by(runtime.id());
+            runtime.spawn(driver(port));
+        }
         Err(why) => port.undriven(why),
     }
 }

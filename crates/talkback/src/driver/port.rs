@@ -10,6 +10,8 @@ use bytes::Bytes;
 use http::Response;
 
 use talkback_proto::{CloseCause, CloseCode, CloseInfo, Initiator, Message};
+#[cfg(not(browser))]
+use tokio::runtime;
 
 use crate::channel::lifecycle::Lifecycle;
 use crate::channel::outbox::Outgoing;
@@ -175,6 +177,12 @@ impl Port {
             state.outbox.report(progress);
             state.lifecycle.end(info);
         });
+    }
+
+    /// The driver is about to be started on this runtime.
+    #[cfg(not(browser))]
+    pub(crate) fn driven_by(&self, runtime: Option<runtime::Id>) {
+        self.shared.lock().set_runtime(runtime);
     }
 
     /// There is nothing that could drive the channel.

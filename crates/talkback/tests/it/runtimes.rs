@@ -2,13 +2,11 @@
 //! or it says so at once.
 
 use std::cell::RefCell;
-use std::future::poll_fn;
 use std::sync::mpsc;
 use std::thread;
 
 use talkback::{Role, WebSocket, WebSocketChannel};
 use tokio::runtime::{Builder, Handle, Runtime};
-use tokio::task::coop;
 use tokio::task::{LocalSet, block_in_place, spawn_blocking, spawn_local, unconstrained};
 
 use crate::support::echo::{echo, echo_thread};
@@ -157,22 +155,24 @@ fn blocking_in_place_gives_the_worker_away() {
 }
 
 #[test]
-fn making_a_channel_leaves_the_task_its_turn() {
+fn a_channel_is_driven_where_it_is_made() {
     for runtime in runtimes() {
-        runtime.block_on(async {
-            drop(talkback::pair());
-            assert!(coop::has_budget_remaining());
-            let metrics = Handle::current().metrics();
-            while coop::has_budget_remaining() {
-                let spent = poll_fn(coop::poll_proceed).await;
-                spent.made_progress();
-            }
-            // Where nothing is left, it is still this runtime that drives it.
-            let tasks = metrics.num_alive_tasks();
-            let _pair = talkback::pair();
-            assert_eq!(metrics.num_alive_tasks(), tasks + 2);
-        });
+        let metrics = runtime.metrics();
+        let make = || {
+            let before = metrics.num_alive_tasks();
+            let pair = talkback::pair();
+            assert_eq!(metrics.num_alive_tasks(), before + 2);
+            drop(pair);
+        };
+        runtime.block_on(async { make() });
+        runtime.block_on(unconstrained(async { make() }));
+        runtime.block_on(LocalSet::new().run_until(async { make() }));
     }
+    // No task of the runtime would ever run here.
+    let runtime = current_thread();
+    let _guard = runtime.enter();
+    let _pair = talkback::pair();
+    assert_eq!(runtime.metrics().num_alive_tasks(), 0);
 }
 
 /// A call that blocks.

@@ -190,6 +190,7 @@ fn talk_in_child(url: &str, silent: &str, mut inherited: WebSocketChannel) {
     let late = talkback::connect(silent).in_turn();
     let late = late.timeout(Duration::from_secs(1)).channel();
     println!("\nlate: {}", late.ready().wait().unwrap_err());
+    assert!(inherited.blocking_send("nobody takes it").is_err());
     println!("\ninherited: {}", inherited.blocking_recv().unwrap_err());
     assert!(inherited.close().wait().is_ok());
 }

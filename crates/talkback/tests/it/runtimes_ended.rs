@@ -1,6 +1,7 @@
 //! Channels whose driver ends before they do: with its runtime, or by a panic.
 
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::mpsc;
 use std::task::{Context, Poll};
@@ -8,7 +9,9 @@ use std::thread;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use talkback::{CloseCause, CloseCode, Error, Initiator, Role, WebSocket, WebSocketChannel};
+use talkback::{
+    CloseCause, CloseCode, CloseInfo, Error, Initiator, Role, WebSocket, WebSocketChannel,
+};
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 use tokio::runtime::Runtime;
 use tokio::task::spawn_blocking;
@@ -160,6 +163,44 @@ fn a_runtime_that_ends_while_its_own_thread_blocks() {
         drop(_guard);
         end(runtime);
         assert_told(&tells.recv().unwrap().unwrap_err());
+    });
+}
+
+/// Waits for the end of its channel when it is dropped, with the task that holds it.
+struct WaitsOnDrop(WebSocketChannel, mpsc::Sender<Waited>);
+
+type Waited = thread::Result<Result<CloseInfo, Error>>;
+
+impl Drop for WaitsOnDrop {
+    fn drop(&mut self) {
+        let closing = self.0.close();
+        let waited = catch_unwind(AssertUnwindSafe(|| closing.wait()));
+        self.1.send(waited).unwrap();
+    }
+}
+
+#[test]
+fn a_task_that_blocks_when_its_runtime_drops_it() {
+    for_each_end(|runtime, end| {
+        let (sender, waited) = mpsc::channel();
+        let (held, holds) = mpsc::channel();
+        runtime.spawn(async move {
+            // Its driver is a task that is newer, and dropped later.
+            let channel = WebSocketChannel::connect(echo_thread());
+            channel.ready().await.unwrap();
+            let _waits = WaitsOnDrop(channel, sender);
+            held.send(()).unwrap();
+            std::future::pending::<()>().await;
+        });
+        while holds.try_recv().is_err() {
+            runtime.block_on(tokio::task::yield_now());
+        }
+        end(runtime);
+        // Workers drop their tasks as they run them, and there it panics.
+        if let Ok(waited) = waited.recv().unwrap() {
+            let info = waited.unwrap();
+            assert!(info.to_string().contains(SAYS), "{info}");
+        }
     });
 }
 

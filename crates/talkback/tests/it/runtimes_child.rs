@@ -26,9 +26,11 @@ fn in_child(test: &str, prepare: &str, url: &str) -> String {
         .args(["--exact", "--nocapture", "--test-threads=1", test])
         .env(CHILD_URL, url)
         .stdin(Stdio::null());
-    let output = watched(move || child.output()).unwrap().unwrap();
-    let output = [output.stdout, output.stderr].concat();
-    String::from_utf8(output).unwrap()
+    let child = watched(move || child.output()).unwrap().unwrap();
+    let output = [child.stdout, child.stderr].concat();
+    let output = String::from_utf8(output).unwrap();
+    assert!(child.status.success(), "{output}");
+    output
 }
 
 /// What a child with a limit is told by its channel.
@@ -166,13 +168,13 @@ fn fork_and_talk(url: &str) {
             move || talk_in_child(&url, &silent, channel)
         });
         println!("\n{result:?}");
-        std::process::exit(0);
+        std::process::exit(i32::from(result.is_err()));
     }
     let mut status = 0;
     // SAFETY: the pointer is that of a variable of this type.
     #[allow(unsafe_code)]
     let waited = unsafe { libc::waitpid(id, &raw mut status, 0) };
-    assert_eq!(waited, id);
+    assert_eq!((waited, status), (id, 0));
     // The parent's channel knows nothing of all this.
     channel.blocking_send("Hello!").unwrap();
     let answer = channel.blocking_recv().unwrap().unwrap();

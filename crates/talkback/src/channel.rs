@@ -60,14 +60,17 @@ use crate::error::Error;
 /// [`close_info`](Self::close_info) tells more.
 ///
 /// **Unread messages** hide what the peer says behind them, once they are more than the queue and what is
-/// read ahead of it, where each counts as its payload and 64 bytes: pings are not answered, the keepalive is suspended, and a close frame is not seen.
-/// That the peer has ended TCP is seen within a second all the same, if it came through: over TCP, TLS
-/// over TCP, Unix sockets and [`pair`](fn@crate::pair), but not over a transport of the program's own, nor
-/// over TLS that is not this library's or rustls'. Then up to 8 MiB are read, so that the close frame is
-/// found. If it is not among them, nothing can be sent any more, and what is queued can be read; if the
-/// program takes no message for the close timeout (10 s), the channel ends with 1006. A program that does
-/// not want the messages drops the [`Receiver`], or takes [`into_snapshots`](Self::into_snapshots): then
-/// nothing is hidden. In a browser nothing is read ahead, and the end comes by itself.
+/// read ahead of it, where each counts as its payload and 64 bytes: pings are not answered, the keepalive
+/// is suspended, and a close frame is not seen. An end of TCP is seen within a second all the same, once it
+/// has come: over TCP, TLS over TCP, Unix sockets and [`pair`](fn@crate::pair), but not over a transport of
+/// the program's own, nor over TLS other than rustls'. For a host that is gone, the kernel's keepalive is
+/// turned on with the channel's times. Then up to 8 MiB are read, so that the close frame is found. If it
+/// is not among them, nothing can be sent any more, and what came can be read; if the program takes no
+/// message for the close timeout (10 s), the channel ends with 1006. Only where the peer's kernel could
+/// not deliver all that was sent, as it is more than the buffer of this end's, is the end seen later, when
+/// that gives up. A program that does not want the messages drops the [`Receiver`], or takes
+/// [`into_snapshots`](Self::into_snapshots): then nothing is hidden. In a browser nothing is read ahead, and
+/// the end comes by itself.
 ///
 /// **Dropping it** closes: what is queued leaves, then an empty close frame, in the background and
 /// within the close timeout. Its [`Sender`]s can send no more. A program that is about to end awaits

@@ -62,8 +62,8 @@ pub struct WebSocket<T> {
     /// What the transport said when it took no more bytes.
     write_error: Option<Arc<std::io::Error>>,
     is_end_reported: bool,
-    /// Whether the program has said what keepalive there is, if any.
-    is_keepalive_set: bool,
+    /// What keepalive there is, if that was said.
+    keepalive: Option<Keepalive>,
     timer: Option<Pin<Box<Sleep>>>,
     wakers: Wakers,
     /// Set while a channel's peer has to wait, and once its end was seen meanwhile.
@@ -115,7 +115,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
             needs_flush: false,
             write_error: None,
             is_end_reported: false,
-            is_keepalive_set: false,
+            keepalive: None,
             timer: None,
             wakers: Wakers::default(),
             unread: None,
@@ -174,13 +174,14 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
     /// A peer that does not answer in time ends the connection with
     /// [`CloseCause::KeepaliveTimeout`](crate::CloseCause::KeepaliveTimeout).
     pub fn set_keepalive(&mut self, keepalive: impl Into<Keepalive>) {
-        self.is_keepalive_set = true;
+        let keepalive = keepalive.into();
+        self.keepalive = Some(keepalive);
         self.connection.set_keepalive(keepalive, now());
     }
 
     /// Sets the keepalive that it has where the program has said nothing.
     pub(crate) fn set_default_keepalive(&mut self, keepalive: Keepalive) {
-        if !self.is_keepalive_set {
+        if self.keepalive.is_none() {
             self.set_keepalive(keepalive);
         }
     }

@@ -99,9 +99,14 @@ impl<T: AsyncRead + AsyncWrite + Unpin + 'static> WebSocket<T> {
         if self.poll_timer(cx).is_ready() {
             return Poll::Ready(());
         }
-        let unread = self.unread.get_or_insert_with(Unread::new);
+        let io = &mut self.io;
+        let unread = self.unread.get_or_insert_with(|| {
+            if let (Some(io), Some(keepalive)) = (io.as_ref(), self.keepalive) {
+                peer_end::probe(io, keepalive);
+            }
+            Unread::new()
+        });
         if unread.is_looking() {
-            let io = &mut self.io;
             return unread.poll_look(cx, |cx| {
                 io.as_mut().is_some_and(|io| peer_end::is_seen(io, cx))
             });

@@ -1,16 +1,57 @@
-//! Whether a peer has ended a transport, seen without reading it.
+//! Whether a peer has ended a transport or is gone, seen without reading it.
 
 use std::any::Any;
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
+use socket2::{SockRef, TcpKeepalive};
+use talkback_proto::Keepalive;
 use tokio::io::{AsyncWrite, DuplexStream, Interest};
 use tokio::net::TcpStream;
 
 #[cfg(feature = "upgrade")]
 use crate::accept::upgrade::upgraded::Upgraded;
 use crate::connect::transport::Transport;
+
+/// How many of the kernel's probes stay without an answer before it gives the peer up.
+const PROBES: u32 = 4;
+
+/// Has the kernel ask the peer's host for signs of life, and give it up as the keepalive would: the peer's
+/// program cannot be asked while nothing is read from it. An end of TCP tells of it then.
+///
+/// What the program itself has turned on stays as it is.
+pub(super) fn probe(io: &dyn Any, keepalive: Keepalive) {
+    let is_endless = keepalive.is_off() || keepalive.end_after() == Duration::MAX;
+    let Some(stream) = tcp_stream(io).filter(|_| !is_endless) else {
+        return;
+    };
+    let socket = SockRef::from(stream);
+    if let Ok(false) = socket.keepalive() {
+        // Without it, this channel is not told of a host that is gone.
+        let _ = socket.set_tcp_keepalive(&probes(keepalive));
+    }
+}
+
+fn probes(keepalive: Keepalive) -> TcpKeepalive {
+    // The kernel counts in seconds, and Linux to 32,767 at most.
+    let seconds = |time: Duration| time.clamp(Duration::from_secs(1), Duration::from_secs(32_767));
+    let probes = TcpKeepalive::new().with_time(seconds(keepalive.ping_after()));
+    #[cfg(any(
+        target_os = "android",
+        target_os = "freebsd",
+        target_os = "ios",
+        target_os = "linux",
+        target_os = "macos",
+        target_os = "netbsd",
+        target_os = "windows",
+    ))]
+    let probes = probes
+        .with_interval(seconds(keepalive.end_after() / PROBES))
+        .with_retries(PROBES);
+    probes
+}
 
 /// Whether the peer has ended or reset a transport, as far as that can be seen: over TCP, TLS over TCP,
 /// Unix sockets, and in memory.

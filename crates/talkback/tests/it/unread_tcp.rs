@@ -2,6 +2,10 @@
 
 use std::time::Duration;
 
+#[cfg(unix)]
+use socket2::{SockRef, TcpKeepalive};
+#[cfg(unix)]
+use talkback::Keepalive;
 use talkback::{ChannelState, CloseCode, Error, Limits, Role, WebSocket, WebSocketChannel};
 use talkback_proto::Opcode;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -176,6 +180,70 @@ async fn l7_an_unread_channel_is_told_of_an_end_long_after_the_messages() {
     assert_eq!(channel.state(), ChannelState::Open);
     drop(far);
     until(|| channel.state() == ChannelState::Closed).await;
+}
+
+/// What the kernel is told to do on the socket of a channel that is pushed so many messages: how long it
+/// waits before it probes the peer, between two probes, and how many it sends; in seconds.
+#[cfg(unix)]
+async fn probes(
+    count: usize,
+    keepalive: impl Into<Option<Keepalive>>,
+    prepare: impl FnOnce(&SockRef<'_>),
+) -> Option<(u64, u64, u32)> {
+    use std::os::fd::AsFd;
+
+    let (near, mut far) = tcp().await;
+    let fd = near.as_fd().try_clone_to_owned().unwrap();
+    let socket = SockRef::from(&fd);
+    prepare(&socket);
+    let mut end = WebSocket::from_upgraded(near, Role::Client);
+    if let Some(keepalive) = keepalive.into() {
+        end.set_keepalive(keepalive);
+    }
+    let channel = WebSocketChannel::from(end);
+    let push = Push {
+        role: Role::Client,
+        count,
+        end: End::Fin,
+    };
+    push.write(&mut far).await;
+    sleep(Duration::from_millis(200)).await;
+    assert_eq!(channel.state(), ChannelState::Open);
+    socket.keepalive().unwrap().then(|| {
+        (
+            socket.tcp_keepalive_time().unwrap().as_secs(),
+            socket.tcp_keepalive_interval().unwrap().as_secs(),
+            socket.tcp_keepalive_retries().unwrap(),
+        )
+    })
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn l7_the_host_of_a_peer_that_has_to_wait_is_probed_by_the_kernel() {
+    let untouched = |_: &SockRef<'_>| {};
+    // 40 s in all, as by the keepalive.
+    assert_eq!(probes(4000, None, untouched).await, Some((20, 5, 4)));
+    let quick = Keepalive::from(Duration::from_millis(2500));
+    assert_eq!(probes(4000, quick, untouched).await, Some((2, 1, 4)));
+    let slow = Keepalive::from(Duration::from_secs(1_000_000));
+    assert_eq!(
+        probes(4000, slow, untouched).await,
+        Some((32_767, 32_767, 4))
+    );
+    // While it is read, the channel asks itself.
+    assert_eq!(probes(200, None, untouched).await, None);
+    let endless = Keepalive::default().timeout(Duration::MAX);
+    for keepalive in [Keepalive::OFF, endless] {
+        assert_eq!(probes(4000, keepalive, untouched).await, None);
+    }
+    // What the program has set stays.
+    let own = |socket: &SockRef<'_>| {
+        let own = TcpKeepalive::new().with_time(Duration::from_secs(7));
+        let own = own.with_interval(Duration::from_secs(3)).with_retries(2);
+        socket.set_tcp_keepalive(&own).unwrap();
+    };
+    assert_eq!(probes(4000, None, own).await, Some((7, 3, 2)));
 }
 
 /// A server as one is written, which does not wait for the client for long.

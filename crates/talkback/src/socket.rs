@@ -85,6 +85,10 @@ pub(crate) trait Socket {
 
 /// What waits for a program whose queue is full.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(
+    browser,
+    expect(dead_code, reason = "a browser reads ahead as far as it likes")
+)]
 pub(crate) struct Backlog {
     /// How many messages.
     pub(crate) messages: usize,

@@ -130,6 +130,7 @@ macro_rules! for_each_scenario {
                 is_empty_after_a_flush [];
                 waits_for_a_reader_that_stops [];
                 makes_the_peer_wait_for_a_reader [BACKPRESSURE];
+                tells_of_a_close_behind_unread_messages [BACKPRESSURE];
                 loses_nothing_when_recv_is_dropped [];
                 is_a_stream_and_a_sink [];
             }

@@ -63,7 +63,7 @@ use crate::error::Error;
 /// read ahead of it, where each counts as its payload and 64 bytes: pings are not answered, the keepalive
 /// is suspended, and a close frame is not seen. An end of TCP is seen within a second all the same, once it
 /// has come: over TCP, TLS over TCP, Unix sockets and [`pair`](fn@crate::pair), but not over a transport of
-/// the program's own, nor over TLS other than rustls'. For a host that is gone, the kernel's keepalive is
+/// the program's own, nor over TLS below hyper. For a host that is gone, the kernel's keepalive is
 /// turned on with the channel's times. Then up to 8 MiB are read, so that the close frame is found. If it
 /// is not among them, nothing can be sent any more, and what came can be read; if the program takes no
 /// message for the close timeout (10 s), the channel ends with 1006. Only where the peer's kernel could

@@ -5,9 +5,9 @@ use std::time::Duration;
 use futures_util::{FutureExt, SinkExt, StreamExt};
 use talkback::{CloseCause, Error, Limits, Message, Sender};
 
-use super::{Observed, close_cleanly, expect_end, new_id, next, open};
+use super::{Observed, close_cleanly, expect_closed, expect_end, new_id, next, open};
 use crate::backend::{Backend, Options};
-use crate::behaviour::Behaviour;
+use crate::behaviour::{Behaviour, When};
 use crate::outcome::{Failure, Outcome};
 
 /// 640 MB of fillers: more than any platform's sockets hold.
@@ -132,6 +132,32 @@ pub(crate) async fn makes_the_peer_wait_for_a_reader(backend: &dyn Backend) -> O
     for _ in 0..COUNT {
         ensure_eq!(next(&mut channel).await?.len(), 64 * 1024);
     }
+    Ok(())
+}
+
+pub(crate) async fn tells_of_a_close_behind_unread_messages(backend: &dyn Backend) -> Outcome {
+    // 200 texts "x", and a close frame with 4123 and a reason.
+    let texts = b"\x81\x01x".repeat(200);
+    let server = Behaviour::Raw {
+        bytes: [&texts[..], b"\x88\x08\x10\x1benough"].concat(),
+        when: When::Open,
+    };
+    let mut channel = open(backend, &server).await?;
+    let refused = loop {
+        match channel.send("tick").await {
+            Ok(()) => backend.sleep(Duration::from_millis(5)).await,
+            Err(refused) => break refused.to_string(),
+        }
+    };
+    ensure!(
+        refused.contains("4123") && refused.contains("enough"),
+        "{refused}"
+    );
+    for _ in 0..200 {
+        ensure_eq!(next(&mut channel).await?, Message::from("x"));
+    }
+    let info = expect_closed(&mut channel).await?;
+    ensure_eq!((info.code.number(), &*info.reason), (4123, "enough"));
     Ok(())
 }
 

@@ -121,6 +121,38 @@ async fn l7_an_end_behind_unread_messages_is_heard_at_once() {
     }
 }
 
+/// What is read ahead of a queue where messages may be compressed is taken in small steps.
+#[tokio::test(start_paused = true)]
+async fn l7_what_is_read_ahead_is_the_same_with_compression() {
+    let agreed = DeflateParameters::default();
+    let (near, far) = duplex(64 * KIB);
+    let end = |io, role| WebSocket::from_upgraded(io, role).with_deflate(Some(&agreed));
+    let mut channel = WebSocketChannel::from(end(near, Role::Client));
+    let mut server = end(far, Role::Server);
+    let messages: Vec<Message> = (0..150)
+        .map(|number| match number % 5 {
+            0 => Message::from(""),
+            1 => Message::from(number.to_string()),
+            2 => Message::from(format!("{number} {}", "안녕 ".repeat(60))),
+            3 => Message::from((0..number).collect::<Vec<u8>>()),
+            _ => Message::from(vec![number; 1000]),
+        })
+        .collect();
+    for message in &messages {
+        server.send(message).await.unwrap();
+        if message.is_empty() {
+            server.ping("between").await.unwrap();
+        }
+    }
+    server.close_with(1008, "all said").await.unwrap();
+    let info = channel.closed().await.unwrap();
+    assert_eq!((info.code.number(), &*info.reason), (1008, "all said"));
+    for message in messages {
+        assert_eq!(channel.recv().await.unwrap(), Some(message));
+    }
+    assert!(channel.recv().await.is_err());
+}
+
 #[tokio::test(start_paused = true)]
 async fn l7_a_ping_behind_unread_messages_is_answered() {
     for count in [64, 65, 200] {

@@ -165,6 +165,29 @@ async fn l7_an_unread_channel_is_told_of_its_end() {
     }
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn l7_an_unread_channel_over_a_unix_socket_is_told_of_its_end() {
+    use tokio::net::UnixStream;
+
+    let (near, mut far) = UnixStream::pair().unwrap();
+    let mut channel = WebSocketChannel::from(WebSocket::from_upgraded(near, Role::Client));
+    let push = Push {
+        role: Role::Client,
+        count: 4000,
+        end: End::Fin,
+    };
+    push.write(&mut far).await;
+    drop(far);
+    let info = timeout(LIMIT, channel.closed()).await.unwrap().unwrap();
+    assert_eq!(info.code, CloseCode::ABNORMAL);
+    for number in 0..4000 {
+        let message = channel.recv().await.unwrap();
+        assert_eq!(message, Some(number.to_string().into()));
+    }
+    assert!(channel.recv().await.is_err());
+}
+
 #[tokio::test]
 async fn l7_an_unread_channel_is_told_of_an_end_long_after_the_messages() {
     let (near, mut far) = tcp().await;

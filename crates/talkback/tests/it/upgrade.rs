@@ -207,6 +207,29 @@ async fn l31_a_channel_over_an_upgraded_socket_has_a_keepalive_by_default() {
 }
 
 #[tokio::test]
+async fn l7_an_unread_channel_over_an_upgraded_socket_is_told_of_its_end() {
+    const COUNT: u32 = 4000;
+    for server in SERVERS {
+        let (address, mut outcomes) = server.start(|upgrade| upgrade).await;
+        let mut client = connect(format!("ws://{address}/")).await.unwrap();
+        let mut channel = WebSocketChannel::from(outcomes.recv().await.unwrap().unwrap());
+        for number in 0..COUNT {
+            client.feed(number.to_string()).await.unwrap();
+        }
+        client.flush().await.unwrap();
+        drop(client);
+        let ending = tokio::time::timeout(Duration::from_secs(60), channel.closed());
+        let info = ending.await.unwrap().unwrap();
+        assert_eq!(info.code, CloseCode::ABNORMAL, "{server:?}");
+        for number in 0..COUNT {
+            let message = channel.recv().await.unwrap();
+            assert_eq!(message, Some(number.to_string().into()));
+        }
+        assert!(channel.recv().await.is_err());
+    }
+}
+
+#[tokio::test]
 async fn extensions_are_kept_and_no_header_is_shown() {
     let mut request = Request::get("/").body(()).unwrap();
     request.extensions_mut().insert(7_u8);

@@ -59,18 +59,20 @@ use crate::error::Error;
 /// After [`close`](Self::close) nothing more comes into it: receive what you wait for, then close.
 /// [`close_info`](Self::close_info) tells more.
 ///
-/// **Unread messages** hide what the peer says behind them, once they are more than the queue and what is
-/// read ahead of it, where each counts as its payload and 64 bytes: pings are not answered, the keepalive
-/// is suspended, and a close frame is not seen. An end of TCP is seen within a second all the same, once it
-/// has come: over TCP, TLS over TCP, Unix sockets and [`pair`](fn@crate::pair), but not over a transport of
-/// the program's own, nor over TLS below hyper. For a host that is gone, the kernel's keepalive is
-/// turned on with the channel's times. Then up to 8 MiB are read, so that the close frame is found. If it
-/// is not among them, nothing can be sent any more, and what came can be read; if the program takes no
-/// message for the close timeout (10 s), the channel ends with 1006. Only where the peer's kernel could
-/// not deliver all that was sent, as it is more than the buffer of this end's, is the end seen later, when
-/// that gives up. A program that does not want the messages drops the [`Receiver`], or takes
-/// [`into_snapshots`](Self::into_snapshots): then nothing is hidden. In a browser nothing is read ahead, and
-/// the end comes by itself.
+/// **Unread messages** hide what comes behind them, once they are more than the queue and the 64 KiB ahead
+/// of it, where each counts as its payload and 64 bytes: pings are not answered, the keepalive is
+/// suspended, and a close frame is not seen, so that the channel stays open. Then
+/// - an end of TCP is seen within a second after it has come, and up to 8 MiB are read for a close frame
+///   before it. If none is among them, nothing can be sent any more, and what came can be read; if the
+///   program takes no message for the close timeout (10 s), the channel ends with 1006;
+/// - a host that is gone is found by the kernel's keepalive, which has the channel's times;
+/// - where the peer has sent more than the kernel of this end takes, its end comes when its own kernel
+///   gives up, on Linux after about six minutes;
+/// - over a transport of the program's own, and over TLS below hyper, none of this is seen.
+///
+/// A program that does not want the messages drops the [`Receiver`], or takes
+/// [`into_snapshots`](Self::into_snapshots): then nothing is hidden. In a browser the end always comes by
+/// itself.
 ///
 /// **Dropping it** closes: what is queued leaves, then an empty close frame, in the background and
 /// within the close timeout. Its [`Sender`]s can send no more. A program that is about to end awaits

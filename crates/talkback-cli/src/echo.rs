@@ -57,7 +57,10 @@ async fn serve(args: EchoArgs) -> Result<ExitCode, Failure> {
         .subprotocols(args.subprotocols)
         .origins(args.origins)
         .message_size_max(args.max_message)
-        .compression((!args.no_compression).then(DeflatePolicy::default));
+        .compression(
+            (!args.no_compression)
+                .then(|| DeflatePolicy::default().client_no_context_takeover(false)),
+        );
     if let Some(web) = web {
         options = options.web(web);
     }

@@ -85,8 +85,7 @@ pub(crate) fn with_options(error: &ConnectError, text: String) -> String {
             Some(option) => format!("{option}: {text}"),
             None => named_options(&text),
         },
-        ConnectError::Tls { .. } => named_options(&text),
-        _ => text,
+        _ => named_options(&text),
     }
 }
 
@@ -101,9 +100,24 @@ fn option_of(what: &str) -> Option<&'static str> {
 }
 
 fn named_options(text: &str) -> String {
-    text.replace("`tls_roots`", "`--ca FILE`")
-        .replace("`tls_client_certificate`", "`--cert FILE` and `--key FILE`")
-        .replace("`danger_accept_any_certificate`", "`--insecure`")
+    let names = [
+        ("`tls_roots`", "`--ca FILE`"),
+        ("`tls_client_certificate`", "`--cert FILE` and `--key FILE`"),
+        ("`danger_accept_any_certificate`", "`--insecure`"),
+        ("option `origin`", "option `--origin`"),
+        ("option `subprotocol`", "option `--subprotocol`"),
+        ("option `compression`", "option `--no-compression`"),
+        ("or raise `timeout`", "or raise `--timeout`"),
+        // There is none for these.
+        (", or raise HeadLimits::size_max with `head_limits`", ""),
+        (", or raise HeadLimits::headers_max with `head_limits`", ""),
+        (
+            "; to connect elsewhere, hand in a stream of your own (`over`)",
+            "",
+        ),
+    ];
+    let named = |text: String, (method, option)| text.replace(method, option);
+    names.into_iter().fold(text.to_owned(), named)
 }
 
 #[cfg(test)]

@@ -165,8 +165,7 @@ fn log_unopened(peer: SocketAddr, error: &OpenError) {
             debug!(%peer, status = status.as_u16(), "page served");
         }
         OpenError::Accept(AcceptError::Refused(refusal)) => {
-            let (status, why) = (refusal.status().as_u16(), refusal.reason());
-            info!(%peer, status, why, "refused");
+            info!(%peer, status = refusal.status().as_u16(), "{refusal}");
         }
         OpenError::Accept(error) => info!(%peer, %error, "not opened"),
     }

@@ -167,7 +167,7 @@ async fn accept_all(
             Err(error) => {
                 let pause = backoff.after(&error);
                 if !pause.is_zero() {
-                    warn!(%error, ?pause, "could not accept a connection: trying again");
+                    warn!(%error, ?pause, "could not accept a connection: trying again{}", advice(&error));
                     tokio::time::sleep(pause).await;
                 }
             }
@@ -184,6 +184,16 @@ fn url(scheme: &str, mut address: SocketAddr) -> String {
         }
     }
     format!("{scheme}://{address}/")
+}
+
+/// What to do where no more files may be open: `EMFILE` and `ENFILE` of every Unix, and Winsock's.
+fn advice(error: &io::Error) -> &'static str {
+    match error.raw_os_error() {
+        Some(23 | 24 | 10024) => {
+            ", once one is closed. More may be open if this process's limit is raised (`ulimit -n`)"
+        }
+        _ => "",
+    }
 }
 
 #[cfg(test)]

@@ -133,18 +133,7 @@ impl fmt::Display for ProtocolError {
                 f,
                 "the peer sent a compressed message that does not decompress (RFC 7692 §7.2)"
             ),
-            Self::ContextTakenOver {
-                sender: Role::Client,
-            } => write!(
-                f,
-                "the client's compressed message does not decompress, though an earlier one did (RFC 7692 §7.2): it may look back at that, against the client_no_context_takeover that was agreed on; keep its context with DeflatePolicy::client_no_context_takeover(false)"
-            ),
-            Self::ContextTakenOver {
-                sender: Role::Server,
-            } => write!(
-                f,
-                "the server's compressed message does not decompress, though an earlier one did (RFC 7692 §7.2): it may look back at that, against the server_no_context_takeover that was agreed on; connect without compression"
-            ),
+            Self::ContextTakenOver { sender } => f.write_str(context_taken_over(*sender)),
             Self::MessageTooBig { size, size_max } => write!(
                 f,
                 "the peer's message of at least {size} bytes is over this end's limit of {size_max} bytes: raise Limits::message_size_max, or have the peer send less"
@@ -153,6 +142,17 @@ impl fmt::Display for ProtocolError {
                 f,
                 "the peer's message has more than {fragments_max} fragments, which is this end's limit: raise Limits::fragments_max, or have the peer send fewer"
             ),
+        }
+    }
+}
+
+fn context_taken_over(sender: Role) -> &'static str {
+    match sender {
+        Role::Client => {
+            "the client's compressed message does not decompress, though an earlier one did (RFC 7692 §7.2): it may look back at that, against the client_no_context_takeover that was agreed on; keep its context with DeflatePolicy::client_no_context_takeover(false)"
+        }
+        Role::Server => {
+            "the server's compressed message does not decompress, though an earlier one did (RFC 7692 §7.2): it may look back at that, against the server_no_context_takeover that was agreed on; connect without compression"
         }
     }
 }

@@ -2,16 +2,11 @@
 
 use std::io;
 
-use talkback::http::header::CONTENT_TYPE;
-use talkback::{CloseInfo, ConnectError, Refused};
+use talkback::{CloseInfo, ConnectError};
 
 use crate::show::escaped;
 
-/// How many characters of a refusing server's answer are shown.
-const ANSWER_MAX: usize = 200;
-
-/// Why there is no connection, without secrets of the caller; with the first line of the answer if
-/// the server refused.
+/// Why there is no connection, without secrets of the caller; with what the server said if it refused.
 pub fn connect_error(error: &ConnectError) -> String {
     let text = match error {
         ConnectError::Url(error) => format!("could not connect: {error}"),
@@ -23,27 +18,9 @@ pub fn connect_error(error: &ConnectError) -> String {
                  Start one with `talkback echo`."
             )
         }
-        error => match error.refused().and_then(first_line) {
-            Some(line) => format!("{error}. Its answer: {line}"),
-            None => error.to_string(),
-        },
+        error => error.to_string(),
     };
     escaped(&without_numbers(&text))
-}
-
-/// The first line of a refusal that a person can read: not of a web page.
-fn first_line(refused: &Refused) -> Option<String> {
-    let kind = refused.headers.get(CONTENT_TYPE);
-    let is_page = kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
-    if is_page {
-        return None;
-    }
-    let text = String::from_utf8_lossy(&refused.body);
-    let line = text.lines().map(str::trim).find(|line| !line.is_empty())?;
-    match line.char_indices().nth(ANSWER_MAX) {
-        Some((end, _)) => Some(format!("{}…", &line[..end])),
-        None => Some(line.to_owned()),
-    }
 }
 
 /// Whether an echo server, started here, would listen at this URL.
@@ -79,31 +56,7 @@ pub fn without_numbers(text: &str) -> String {
 mod tests {
     use std::sync::Arc;
 
-    use talkback::HandshakeError;
-    use talkback::http::Response;
-
     use super::*;
-
-    fn forbidden(content_type: &str, body: &str) -> String {
-        let response = Response::builder().status(403);
-        let response = response.header(CONTENT_TYPE, content_type).body(());
-        let body = body.to_owned().into();
-        connect_error(&ConnectError::Handshake {
-            url: "ws://a/".to_owned(),
-            error: HandshakeError::refused(&response.unwrap(), body),
-        })
-    }
-
-    #[test]
-    fn a_refusal_has_the_first_line_of_the_answer() {
-        let text = forbidden("text/plain", "\nno \u{1b}[2Jpages\r\nsecond");
-        assert!(text.ends_with("Its answer: no \\u{1b}[2Jpages"), "{text}");
-        let text = forbidden("text/plain", &"가".repeat(201));
-        assert_eq!(text.matches('가').count(), 200);
-        assert!(text.ends_with("가…"), "{text}");
-        assert!(!forbidden("text/plain", "").contains("Its answer"));
-        assert!(!forbidden("text/html; charset=utf-8", "<html>").contains("Its answer"));
-    }
 
     fn refused(url: &str) -> String {
         connect_error(&ConnectError::Tcp {

@@ -2,6 +2,8 @@
 
 #[cfg(not(browser))]
 mod attempt;
+#[cfg(not(browser))]
+mod bad_header;
 #[cfg(browser)]
 mod browser;
 #[cfg(not(browser))]
@@ -27,6 +29,8 @@ use talkback_proto::{Keepalive, Limits};
 use crate::channel::WebSocketChannel;
 use crate::channel::queue::QueueLimits;
 use crate::channel::state::Shared;
+#[cfg(not(browser))]
+use crate::connect::bad_header::BadHeader;
 use crate::connect::tls_options::{TlsOptions, Trust};
 
 /// The default connect timeout.
@@ -67,6 +71,21 @@ pub fn connect(url: impl Into<String>) -> Connect {
     }
 }
 
+/// A browser sends no header of a program's, good or bad.
+#[cfg(browser)]
+pub(crate) struct BadHeader;
+
+#[cfg(browser)]
+impl BadHeader {
+    fn new(_: &str, _: &str) -> Self {
+        Self
+    }
+
+    fn origin(_: &str) -> Self {
+        Self
+    }
+}
+
 /// A connection to be made; await it.
 ///
 /// Dropping the future gives up and closes what was opened.
@@ -74,8 +93,8 @@ pub fn connect(url: impl Into<String>) -> Connect {
 pub struct Connect {
     pub(crate) url: String,
     pub(crate) options: ClientOptions,
-    /// The name of the first header that cannot be sent.
-    pub(crate) bad_header: Option<String>,
+    /// The first header that cannot be sent.
+    pub(crate) bad_header: Option<BadHeader>,
     pub(crate) limits: Limits,
     pub(crate) head_limits: Option<HeadLimits>,
     pub(crate) timeout: Duration,
@@ -101,8 +120,11 @@ impl Connect {
     /// Adds a header to the request, beside those of the same name; several `Cookie`s become one line
     /// (RFC 6265 §5.4).
     ///
-    /// The handshake's own headers are refused. Some have options: [`origin`](Self::origin),
-    /// [`subprotocol`](Self::subprotocol), [`compression`](Self::compression).
+    /// The handshake's own headers are refused. `Origin`, `Sec-WebSocket-Protocol` and
+    /// `Sec-WebSocket-Extensions` have options: [`origin`](Self::origin),
+    /// [`subprotocol`](Self::subprotocol), [`compression`](Self::compression). `Host` is the URL's host; to
+    /// connect elsewhere under its name, open the stream and hand it to [`over`](Self::over). A value may
+    /// have characters beyond ASCII, which are sent as UTF-8, but no line end.
     pub fn header(mut self, name: impl AsRef<str>, value: impl AsRef<str>) -> Self {
         if let Some((name, value)) = self.parse_header(name.as_ref(), value.as_ref()) {
             self.options.headers.append(name, value);
@@ -123,18 +145,23 @@ impl Connect {
         match (HeaderName::try_from(name), HeaderValue::try_from(value)) {
             (Ok(name), Ok(value)) => Some((name, value)),
             _ => {
-                self.bad_header.get_or_insert_with(|| name.to_owned());
+                self.bad_header
+                    .get_or_insert_with(|| BadHeader::new(name, value));
                 None
             }
         }
     }
 
-    /// Sets the `Origin` header, for a program that acts for a web page (RFC 6455 §10.2).
+    /// Sets the `Origin` header, for a program that acts for a web page (RFC 6455 §10.2), such as a relay:
+    /// `https://app.example`. [`header`](Self::header) does not take it.
     pub fn origin(mut self, origin: impl AsRef<str>) -> Self {
-        match HeaderValue::try_from(origin.as_ref()) {
-            Ok(value) => self.options.origin = Some(value),
-            Err(_) => {
-                self.bad_header.get_or_insert_with(|| "Origin".to_owned());
+        let origin = origin.as_ref();
+        // One beyond ASCII may be in a header, but is no origin (RFC 6454 §6.2).
+        match HeaderValue::try_from(origin) {
+            Ok(value) if origin.is_ascii() => self.options.origin = Some(value),
+            _ => {
+                self.bad_header
+                    .get_or_insert_with(|| BadHeader::origin(origin));
             }
         }
         self

@@ -1,5 +1,6 @@
 //! What can go wrong, a stage at a time.
 
+mod os_advice;
 pub(crate) mod send;
 mod texts;
 pub(crate) mod try_send;
@@ -101,9 +102,10 @@ pub enum ConnectError {
     },
     /// A header cannot be sent.
     Header {
-        /// The name as the caller gave it; the value may be a secret. A text shows the name only if it is
-        /// one, as it may be a whole line.
+        /// The name as far as it is one; what follows, and the value, may be secrets.
         name: String,
+        /// Why, and what to do.
+        error: String,
     },
     /// The host's name has no address.
     Resolve {

@@ -94,7 +94,9 @@ pub(crate) fn poll_read_head<T: AsyncRead + Unpin>(
             bytes = ready!(poll_read(io, cx))?;
         }
         if bytes.is_empty() {
-            return Poll::Ready(Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()));
+            let what = "the peer ended the connection";
+            let ended = io::Error::new(io::ErrorKind::UnexpectedEof, what);
+            return Poll::Ready(Err(ended.into()));
         }
         let handled = reader.handle(&bytes);
         if let Ok(Some(size)) = handled {

@@ -43,7 +43,7 @@ fn exit_code_2_is_for_wrong_usage() {
     fails(
         &connect(&["ws://a/", "-H", "Upgrade: h2c"], ""),
         2,
-        &["upgrade"],
+        &["Upgrade"],
     );
     fails(
         &connect(&["ws://a/", "--subprotocol", "a b"], ""),
@@ -104,7 +104,7 @@ fn exit_code_6_is_for_a_failed_handshake() {
     fails(
         &connect(&[&missing], ""),
         6,
-        &[&missing, "404", "path", "Its answer: there is no WebSocket"],
+        &[&missing, "404", "path", "its answer: there is no WebSocket"],
     );
 
     let silent = server(|stream| async { drop(stream) });

@@ -21,6 +21,8 @@ use super::error::HandshakeError;
 use super::grammar::{
     ExtensionOffer, Occurrence, extension_list, is_token, protocol_list, single, token_list,
 };
+use super::refused::asked::Asked;
+use super::refused::refused;
 use super::url::WsUrl;
 use crate::deflate::parameters::DeflateParameters;
 
@@ -162,11 +164,11 @@ impl ClientHandshake {
     /// # Errors
     ///
     /// [`HandshakeError`]; with a status other than 101 it is [`HandshakeError::Status`] without a
-    /// body. A caller that reads the body makes that error with [`HandshakeError::refused`]
-    /// instead.
+    /// body. A caller that reads the body makes that error with
+    /// [`refused`](ClientHandshake::refused) instead.
     pub fn validate<T>(&self, response: &Response<T>) -> Result<Negotiated, HandshakeError> {
         if response.status() != StatusCode::SWITCHING_PROTOCOLS {
-            return Err(HandshakeError::refused(response, Bytes::new()));
+            return Err(self.refused(response, Bytes::new()));
         }
         if response.version() != Version::HTTP_11 {
             let version = response.version();
@@ -176,8 +178,13 @@ impl ClientHandshake {
         // Item 2: fail "if the Upgrade header field contains a value that is not an ASCII
         // case-insensitive match for the value "websocket"".
         let upgrade = protocol_list(headers).map_err(|_| HandshakeError::Upgrade)?;
-        if !matches!(upgrade[..], [name] if name.eq_ignore_ascii_case("websocket")) {
+        let is_websocket = |name: &&str| name.eq_ignore_ascii_case("websocket");
+        if !upgrade.iter().all(is_websocket) {
             return Err(HandshakeError::Upgrade);
+        }
+        // Twice would be one WebSocket within another (RFC 9110 §7.8), and no browser takes it.
+        if upgrade.len() > 1 {
+            return Err(HandshakeError::Repeated { name: UPGRADE });
         }
         let tokens = token_list(headers, &CONNECTION).map_err(|_| HandshakeError::Connection)?;
         if !tokens
@@ -196,6 +203,20 @@ impl ClientHandshake {
             deflate: self.answered_deflate(&extensions)?,
             extensions,
         })
+    }
+
+    /// Makes the error for a response that is not a 101.
+    ///
+    /// `body` is the beginning of the response's body, at most 4,096 bytes, as
+    /// [`RefusedBody`](super::RefusedBody) collects it. What the error says of it and of a redirect is
+    /// without what the request held and may be secret: query, credentials, cookies, own headers.
+    #[must_use]
+    pub fn refused<T>(&self, response: &Response<T>, body: Bytes) -> HandshakeError {
+        let asked = Asked {
+            url: &self.url,
+            request: &self.request,
+        };
+        refused(response, body, Some(asked))
     }
 
     /// Item 6: a subprotocol "that was not present in the client's handshake" fails.

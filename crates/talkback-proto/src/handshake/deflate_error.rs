@@ -41,27 +41,27 @@ impl fmt::Display for DeflateError {
         match self {
             Self::UnknownParameter { name } => write!(
                 f,
-                "the server answered permessage-deflate with the unknown parameter {name:?}: the server is at fault"
+                "the server answered permessage-deflate with the unknown parameter {name:?}: the server is at fault; offer no compression (option `compression`) until it is mended"
             ),
             Self::RepeatedParameter { name } => write!(
                 f,
-                "the server answered permessage-deflate with the parameter {name} twice: the server is at fault"
+                "the server answered permessage-deflate with the parameter {name} twice: the server is at fault; offer no compression (option `compression`) until it is mended"
             ),
             Self::Value { name } => write!(
                 f,
-                "the server answered permessage-deflate with a wrong value of {name}: the server is at fault"
+                "the server answered permessage-deflate with a wrong value of {name}: the server is at fault; offer no compression (option `compression`) until it is mended"
             ),
             Self::ServerContextTakeover => write!(
                 f,
-                "the server does not promise the server_no_context_takeover that was asked of it: do not ask, or offer no compression"
+                "the server does not promise the server_no_context_takeover that was asked of it: do not ask, or offer no compression (option `compression`)"
             ),
             Self::ServerWindow => write!(
                 f,
-                "the server does not promise the server_max_window_bits that were asked of it: do not ask, or offer no compression"
+                "the server does not promise the server_max_window_bits that were asked of it: do not ask, or offer no compression (option `compression`)"
             ),
             Self::ClientWindowNotOffered => write!(
                 f,
-                "the server asks for client_max_window_bits, which was not offered: the server is at fault"
+                "the server asks for client_max_window_bits, which was not offered: the server is at fault; offer no compression (option `compression`) until it is mended"
             ),
         }
     }

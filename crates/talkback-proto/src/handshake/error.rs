@@ -5,8 +5,8 @@ mod texts;
 use std::fmt;
 
 use bytes::Bytes;
-use http::header::{HeaderMap, HeaderName, LOCATION, SET_COOKIE};
-use http::{Response, StatusCode, Version};
+use http::header::{HeaderMap, HeaderName};
+use http::{StatusCode, Version};
 
 use super::deflate_error::DeflateError;
 
@@ -152,32 +152,11 @@ pub enum HandshakeError {
     Deflate(DeflateError),
 }
 
-impl HandshakeError {
-    /// Makes the error for a response that is not a 101.
-    ///
-    /// `body` is the beginning of the response's body, at most 4,096 bytes, as
-    /// [`RefusedBody`](super::RefusedBody) collects it.
-    #[must_use]
-    pub fn refused<T>(response: &Response<T>, body: Bytes) -> HandshakeError {
-        let mut headers = response.headers().clone();
-        for (name, value) in &mut headers {
-            // Cookies are secrets, a redirect may repeat the query, and errors are printed.
-            if name == SET_COOKIE || name == LOCATION {
-                value.set_sensitive(true);
-            }
-        }
-        HandshakeError::Status(Box::new(Refused {
-            status: response.status(),
-            headers,
-            body,
-        }))
-    }
-}
-
 /// A server's answer that is not a 101: what an HTTP client would have seen.
 ///
 /// `Debug` shows the headers' names and the body's size only: a header may be a secret, and a page of a
-/// server may repeat what was sent to it.
+/// server may repeat what was sent to it. `Display` says what to do, and shows the beginning of a body of
+/// text, or a web page's title, without what the request held and may be secret.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Refused {
     /// The status, never 101.
@@ -186,6 +165,8 @@ pub struct Refused {
     pub headers: HeaderMap,
     /// The beginning of the body without its transfer coding, at most 4,096 bytes.
     pub body: Bytes,
+    /// What a person is told.
+    pub(super) text: Box<str>,
 }
 
 impl fmt::Debug for Refused {

@@ -1,5 +1,6 @@
 //! Bytes to `http` types and back: the heads of HTTP/1.1 messages (RFC 7230 §3).
 
+use std::borrow::Cow;
 use std::fmt;
 
 use http::header::{
@@ -7,10 +8,11 @@ use http::header::{
     PROXY_AUTHORIZATION, SEC_WEBSOCKET_PROTOCOL, SET_COOKIE, TRANSFER_ENCODING, UPGRADE,
 };
 use http::{Method, Request, Response, StatusCode, Uri, Version};
-use httparse::{EMPTY_HEADER, Status};
+use httparse::{EMPTY_HEADER, ParserConfig, Status};
 
 use super::error::HeadError;
-use super::grammar::is_tchar;
+use super::grammar::{is_tchar, trim_ows};
+use super::header_case::conventional_case;
 use super::refusal::Refusal;
 
 /// How a request with the method HEAD begins.
@@ -235,7 +237,14 @@ impl HeadReader {
         check_version_form(first_line(head).next(), HeadError::StatusLine)?;
         let mut headers = vec![EMPTY_HEADER; self.lines];
         let mut parsed = httparse::Response::new(&mut headers);
-        check_parsed(parsed.parse(head), HeadError::StatusLine)?;
+        // "A user agent that receives an obs-fold in a response message […] MUST replace each received
+        // obs-fold with one or more SP octets" (RFC 9112 §5.2); a server may refuse it, and does.
+        let mut config = ParserConfig::default();
+        config.allow_obsolete_multiline_headers_in_responses(true);
+        check_parsed(
+            config.parse_response(&mut parsed, head),
+            HeadError::StatusLine,
+        )?;
         let code = parsed.code.ok_or(HeadError::StatusLine)?;
         let mut response = Response::new(());
         *response.status_mut() = StatusCode::from_u16(code).map_err(|_| HeadError::StatusLine)?;
@@ -393,13 +402,26 @@ fn header_map(parsed: &[httparse::Header<'_>]) -> Result<HeaderMap, HeadError> {
     let mut headers = HeaderMap::new();
     for header in parsed {
         let name = HeaderName::from_bytes(header.name.as_bytes()).map_err(|_| HeadError::Header)?;
-        let value = HeaderValue::from_bytes(header.value).map_err(|_| HeadError::Header)?;
+        let value = HeaderValue::from_bytes(&unfolded(header.value));
+        let value = value.map_err(|_| HeadError::Header)?;
         let value = marked(&name, value);
         headers
             .try_append(name, value)
             .map_err(|_| HeadError::Header)?;
     }
     Ok(headers)
+}
+
+/// A value in one line: a space in the place of each fold.
+fn unfolded(value: &[u8]) -> Cow<'_, [u8]> {
+    if !value.contains(&b'\n') {
+        return value.into();
+    }
+    let lines = value
+        .split(|&byte| byte == b'\n')
+        .map(|line| trim_ows(line.strip_suffix(b"\r").unwrap_or(line)));
+    let value = lines.collect::<Vec<_>>().join(&b' ');
+    trim_ows(&value).to_vec().into()
 }
 
 fn marked(name: &HeaderName, mut value: HeaderValue) -> HeaderValue {
@@ -424,21 +446,4 @@ fn encode_head(first_line: &str, headers: &HeaderMap) -> Vec<u8> {
     }
     head.extend_from_slice(b"\r\n");
     head
-}
-
-/// Spells a header name as the RFCs do: `Sec-WebSocket-Key`, `WWW-Authenticate`.
-fn conventional_case(name: &HeaderName) -> String {
-    let words: Vec<String> = name.as_str().split('-').map(capitalize).collect();
-    words.join("-")
-}
-
-fn capitalize(word: &str) -> String {
-    match word {
-        "websocket" => "WebSocket".to_owned(),
-        "www" => "WWW".to_owned(),
-        _ => {
-            let (first, rest) = word.split_at(word.len().min(1));
-            first.to_ascii_uppercase() + rest
-        }
-    }
 }

@@ -41,7 +41,7 @@ impl OriginPolicy {
         if is_allowed {
             Ok(())
         } else {
-            Err(Refusal::forbidden_origin(handshake.origin()))
+            Err(handshake.forbidden_origin())
         }
     }
 }

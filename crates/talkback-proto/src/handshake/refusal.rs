@@ -10,6 +10,7 @@ use http::header::{
 use http::{Method, Response, StatusCode};
 
 use super::error::HeadError;
+use super::proxy_settings::HOST_PASSED;
 
 /// A server's answer instead of the 101: a status, headers, and a sentence as the body.
 ///
@@ -22,6 +23,8 @@ pub struct Refusal {
     /// Boxed to keep results small.
     headers: Box<HeaderMap>,
     reason: Cow<'static, str>,
+    /// What only whoever runs the server is told.
+    hint: Option<Cow<'static, str>>,
     is_to_head: bool,
 }
 
@@ -40,6 +43,7 @@ impl Refusal {
             status,
             headers: Box::default(),
             reason: reason.into(),
+            hint: None,
             is_to_head: false,
         }
     }
@@ -71,12 +75,18 @@ impl Refusal {
         self
     }
 
+    /// Adds what only whoever runs the server is told, by `Display`: a sentence without its full stop.
+    fn with_hint(mut self, hint: impl Into<Cow<'static, str>>) -> Refusal {
+        self.hint = Some(hint.into());
+        self
+    }
+
     pub(super) fn is_to_head(&self) -> bool {
         self.is_to_head
     }
 
     /// 400: the request is malformed, or is no opening handshake.
-    pub(super) fn bad_request(reason: &'static str) -> Refusal {
+    pub(super) fn bad_request(reason: impl Into<Cow<'static, str>>) -> Refusal {
         Refusal::new(StatusCode::BAD_REQUEST, reason)
     }
 
@@ -90,28 +100,59 @@ impl Refusal {
         .with_header(ALLOW, HeaderValue::from_static("GET"))
     }
 
+    /// 505: the request is of another version of HTTP; `what` says of which, and what to do.
+    pub(super) fn version_not_supported(what: impl fmt::Display) -> Refusal {
+        Refusal::new(
+            StatusCode::HTTP_VERSION_NOT_SUPPORTED,
+            format!("a WebSocket is opened over HTTP/1.1, and {what}"),
+        )
+    }
+
     /// 426: the request asks for another protocol or version. "The server MUST send an Upgrade
     /// header field in a 426 response", and its name in `Connection` (RFC 9110 §15.5.22, §7.8).
-    pub(super) fn upgrade_required(reason: &'static str) -> Refusal {
+    pub(super) fn upgrade_required(reason: impl Into<Cow<'static, str>>) -> Refusal {
         Refusal::new(StatusCode::UPGRADE_REQUIRED, reason)
             .with_header(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"))
             .with_header(UPGRADE, HeaderValue::from_static("websocket"))
             .with_header(CONNECTION, HeaderValue::from_static("Upgrade"))
     }
 
-    /// 403: the `Origin` is not one that the server allows (RFC 6455 §4.2.2).
-    pub(super) fn forbidden_origin(origin: Option<&str>) -> Refusal {
+    /// 403: the `Origin` is not one that the server allows (RFC 6455 §4.2.2). `host` is the `Host` that
+    /// it was compared with, `forwarded_host` what a proxy says that this was before.
+    ///
+    /// The client is not told the host: behind a proxy it may be a name of the inside.
+    pub(super) fn forbidden_origin(
+        origin: Option<&str>,
+        host: &str,
+        forwarded_host: Option<&str>,
+    ) -> Refusal {
         // Named, so that whoever runs the server knows what to allow; quoted, as it may be anything.
-        let origin = match origin {
+        let who = match origin {
             Some(origin) => format!("the Origin {origin:?}"),
             None => "a request with several Origin headers, or one beyond ASCII,".to_owned(),
         };
-        Refusal::new(
+        let refusal = Refusal::new(
             StatusCode::FORBIDDEN,
             format!(
-                "{origin} may not connect: open the page from this server, or have its operator allow the origin"
+                "{who} may not connect: open the page from this server, or have its operator allow the origin"
             ),
-        )
+        );
+        match origin {
+            None => refusal,
+            // Of a page that came over no network.
+            Some(origin) if !origin.starts_with("http") => {
+                refusal.with_hint("It can be allowed with `origin_policy`")
+            }
+            Some(_) => {
+                let forwarded = match forwarded_host {
+                    Some(host) => format!(", and X-Forwarded-Host is {host:?}"),
+                    None => String::new(),
+                };
+                refusal.with_hint(format!(
+                    "The Host that it was compared with is {host:?}{forwarded}: if the page is of this server, have a proxy before it pass the Host on ({HOST_PASSED}), else allow the origin with `origin_policy`"
+                ))
+            }
+        }
     }
 
     /// The status, never below 200.
@@ -126,7 +167,7 @@ impl Refusal {
         &self.headers
     }
 
-    /// The sentence that becomes the body.
+    /// The sentence that becomes the body. `Display` may say more, for whoever runs the server.
     #[must_use]
     pub fn reason(&self) -> &str {
         &self.reason
@@ -168,19 +209,37 @@ impl fmt::Display for Refusal {
         write!(
             f,
             "the opening handshake was refused with {status}: {reason}"
-        )
+        )?;
+        match &self.hint {
+            Some(hint) => write!(f, ". {hint}"),
+            None => Ok(()),
+        }
     }
 }
 
 impl From<HeadError> for Refusal {
     fn from(error: HeadError) -> Refusal {
-        let status = match error {
-            HeadError::TooLarge { .. } | HeadError::TooManyHeaders { .. } => {
-                StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE
-            }
-            HeadError::Version => StatusCode::HTTP_VERSION_NOT_SUPPORTED,
-            _ => StatusCode::BAD_REQUEST,
-        };
-        Refusal::new(status, error.to_string())
+        match error {
+            HeadError::TooLarge { size_max } => Refusal::new(
+                StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+                format!(
+                    "the head of the request is larger than {size_max} bytes: send fewer or shorter headers (cookies, mostly)"
+                ),
+            )
+            .with_hint("This server takes more if HeadLimits::size_max is raised with `head_limits`"),
+            HeadError::TooManyHeaders { headers_max } => Refusal::new(
+                StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+                format!("the request has more than {headers_max} header lines: send fewer"),
+            )
+            .with_hint("This server takes more if HeadLimits::headers_max is raised with `head_limits`"),
+            HeadError::Version => Refusal::version_not_supported("this request is of another version: use HTTP/1.1"),
+            HeadError::Tls => Refusal::bad_request(
+                "the client speaks TLS to a port of plain HTTP: connect with ws://, or have TLS ended before this server",
+            ),
+            HeadError::NotHttp => Refusal::bad_request(
+                "the first line is not a request of HTTP: connect with a WebSocket client",
+            ),
+            error => Refusal::new(StatusCode::BAD_REQUEST, error.to_string()),
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! The server's side of the opening handshake (RFC 6455 §4.2).
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt;
 
@@ -19,6 +20,7 @@ use super::grammar::{
     ExtensionOffer, Malformed, Occurrence, extension_list, protocol_list, single, token_list,
 };
 use super::origin_header::{OriginHeader, is_origin_of};
+use super::proxy_settings::{HTTP_1_1, UPGRADE_PASSED};
 use super::refusal::Refusal;
 use super::url::HostPort;
 
@@ -58,6 +60,8 @@ pub struct ServerHandshake {
     subprotocols: Vec<String>,
     extensions: Vec<ExtensionOffer>,
     origin: OriginHeader,
+    /// What `X-Forwarded-Host` says: a proxy rewrote the `Host`.
+    forwarded_host: Option<String>,
 }
 
 impl ServerHandshake {
@@ -70,11 +74,7 @@ impl ServerHandshake {
     /// The [`Refusal`] to send: 400, 405, 426 or 505.
     pub fn read<T>(request: &Request<T>) -> Result<ServerHandshake, Refusal> {
         if request.version() != Version::HTTP_11 {
-            return Err(Refusal::new(
-                StatusCode::HTTP_VERSION_NOT_SUPPORTED,
-                "a WebSocket is opened over HTTP/1.1: use HTTP/1.1",
-            )
-            .to(request.method()));
+            return Err(refuse_version(request.version(), request.headers()).to(request.method()));
         }
         if request.method() != Method::GET {
             return Err(Refusal::method_not_allowed().to(request.method()));
@@ -90,6 +90,7 @@ impl ServerHandshake {
             subprotocols: read_subprotocols(headers)?,
             extensions: read_extensions(headers)?,
             origin: read_origin(headers),
+            forwarded_host: read_forwarded_host(headers),
         })
     }
 
@@ -158,6 +159,17 @@ impl ServerHandshake {
             headers.insert(SEC_WEBSOCKET_EXTENSIONS, extensions);
         }
         Ok(response)
+    }
+
+    /// The refusal of an origin that is not allowed.
+    pub(super) fn forbidden_origin(&self) -> Refusal {
+        let HostPort { host, port } = &self.host;
+        let host = match host.contains(':') {
+            true => format!("[{host}]"),
+            false => host.clone(),
+        };
+        let host = port.map_or_else(|| host.clone(), |port| format!("{host}:{port}"));
+        Refusal::forbidden_origin(self.origin(), &host, self.forwarded_host.as_deref())
     }
 
     pub(super) fn origin_header(&self) -> &OriginHeader {
@@ -243,7 +255,7 @@ fn read_host(uri: &Uri, headers: &HeaderMap) -> Result<HostPort, Refusal> {
         .and_then(|host| authority.map_or(Some(host), |host| HostPort::parse(host).ok()))
         .ok_or_else(|| {
             Refusal::bad_request(
-                "the request does not have exactly one Host header with a host and an optional port",
+                "the request does not have exactly one Host header with a host and an optional port: send one",
             )
         })
 }
@@ -256,12 +268,12 @@ fn check_upgrade(headers: &HeaderMap) -> Result<(), Refusal> {
             .any(|name| name.eq_ignore_ascii_case("websocket"))
     });
     if !asks_for_websocket {
-        return Err(Refusal::upgrade_required(
-            "this is a WebSocket server: connect with a WebSocket client (the header Upgrade: websocket is missing or malformed)",
-        ));
+        return Err(Refusal::upgrade_required(match is_stripped(headers) {
+            true => format!("{STRIPPED} ({UPGRADE_PASSED})").into(),
+            false => Cow::from(NO_UPGRADE),
+        }));
     }
-    let connection = token_list(headers, &CONNECTION).map_err(|_| CONNECTION_REASON);
-    match connection {
+    match token_list(headers, &CONNECTION) {
         Ok(names)
             if names
                 .iter()
@@ -269,11 +281,38 @@ fn check_upgrade(headers: &HeaderMap) -> Result<(), Refusal> {
         {
             Ok(())
         }
-        _ => Err(Refusal::bad_request(CONNECTION_REASON)),
+        _ => Err(Refusal::bad_request(format!(
+            "the header Connection: Upgrade is missing or malformed: have a proxy before this server pass it on ({UPGRADE_PASSED})"
+        ))),
     }
 }
 
-const CONNECTION_REASON: &str = "the header Connection: Upgrade is missing or malformed: have a proxy before this server pass it on";
+const NO_UPGRADE: &str = "this is a WebSocket server: connect with a WebSocket client (the header Upgrade: websocket is missing or malformed)";
+
+const STRIPPED: &str = "a proxy before this server took the header Upgrade away, which a request for a WebSocket has: have it pass Upgrade and Connection on";
+
+/// Whether this was a request for a WebSocket, of which a proxy kept what does not end at each hop.
+fn is_stripped(headers: &HeaderMap) -> bool {
+    let is_asking =
+        headers.contains_key(SEC_WEBSOCKET_KEY) || headers.contains_key(SEC_WEBSOCKET_VERSION);
+    is_asking && !headers.contains_key(UPGRADE)
+}
+
+/// A proxy that speaks HTTP/1.0 to this server has most often taken away the headers of the upgrade, too.
+fn refuse_version(version: Version, headers: &HeaderMap) -> Refusal {
+    let what = match version {
+        Version::HTTP_10 if is_stripped(headers) => format!(
+            "a proxy before this server passed the request on as HTTP/1.0 and took the header Upgrade away: have it speak HTTP/1.1 ({HTTP_1_1}) and pass Upgrade and Connection on ({UPGRADE_PASSED})"
+        ),
+        Version::HTTP_10 => format!(
+            "this request came as HTTP/1.0: have a proxy before this server speak HTTP/1.1 ({HTTP_1_1})"
+        ),
+        version => format!(
+            "this request came as {version:?}: have the client, or a proxy before this server, use HTTP/1.1"
+        ),
+    };
+    Refusal::version_not_supported(what)
+}
 
 /// RFC 6455 §4.2.1, item 6, and §4.4.
 fn check_version(headers: &HeaderMap) -> Result<(), Refusal> {
@@ -292,7 +331,7 @@ fn check_version(headers: &HeaderMap) -> Result<(), Refusal> {
 fn read_key(headers: &HeaderMap) -> Result<String, Refusal> {
     let Occurrence::Once(key) = single(headers, &SEC_WEBSOCKET_KEY) else {
         return Err(Refusal::bad_request(
-            "the request does not have exactly one Sec-WebSocket-Key header",
+            "the request does not have exactly one Sec-WebSocket-Key header: send one",
         ));
     };
     let key = std::str::from_utf8(key)
@@ -301,7 +340,7 @@ fn read_key(headers: &HeaderMap) -> Result<String, Refusal> {
     match key {
         Some(key) => Ok(key.to_owned()),
         None => Err(Refusal::bad_request(
-            "the Sec-WebSocket-Key is not the base64 of 16 bytes",
+            "the Sec-WebSocket-Key is not the base64 of 16 bytes: send that of 16 that are drawn at random",
         )),
     }
 }
@@ -312,7 +351,9 @@ fn read_subprotocols(headers: &HeaderMap) -> Result<Vec<String>, Refusal> {
         return Ok(Vec::new());
     }
     let malformed = |Malformed| {
-        Refusal::bad_request("the Sec-WebSocket-Protocol header is not a list of unique tokens")
+        Refusal::bad_request(
+            "the Sec-WebSocket-Protocol header is not a list of unique tokens: divide names by commas",
+        )
     };
     let subprotocols = token_list(headers, &SEC_WEBSOCKET_PROTOCOL).map_err(malformed)?;
     let mut seen = HashSet::new();
@@ -331,7 +372,7 @@ fn read_extensions(headers: &HeaderMap) -> Result<Vec<ExtensionOffer>, Refusal> 
         return Ok(Vec::new());
     }
     extension_list(headers.get_all(SEC_WEBSOCKET_EXTENSIONS)).map_err(|Malformed| {
-        Refusal::bad_request("the Sec-WebSocket-Extensions header is malformed")
+        Refusal::bad_request("the Sec-WebSocket-Extensions header is malformed: send `name; parameter=value` with commas between")
     })
 }
 
@@ -344,4 +385,11 @@ fn read_origin(headers: &HeaderMap) -> OriginHeader {
         },
         Occurrence::Repeated => OriginHeader::Unusable,
     }
+}
+
+/// What a proxy that rewrote the `Host` says that it was, in so many characters as names have. It
+/// decides nothing, since anybody can send it.
+fn read_forwarded_host(headers: &HeaderMap) -> Option<String> {
+    let host = headers.get("x-forwarded-host")?.to_str().ok()?;
+    Some(host.chars().take(255).collect())
 }

@@ -16,6 +16,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, timeout};
 
 use crate::connect::Connect;
+use crate::connect::bad_header::BadHeader;
 #[cfg(feature = "tls")]
 use crate::connect::tls;
 use crate::connect::tls_options::TlsOptions;
@@ -48,8 +49,8 @@ impl Attempt {
         let offer = connect.compression;
         connect.options.deflate = offer.unwrap_or_else(|| Some(DeflateOffer::default()));
         let url = WsUrl::parse(&connect.url)?;
-        if let Some(name) = connect.bad_header {
-            return Err(ConnectError::Header { name });
+        if let Some(BadHeader { name, error }) = connect.bad_header {
+            return Err(ConnectError::Header { name, error });
         }
         let security = Security::of(&url, &connect.tls)?;
         let handshake = ClientHandshake::new(&url, connect.options, random());
@@ -90,12 +91,36 @@ impl Attempt {
         let opening = async {
             let mut io = self.security.secure(stream, &self.url, &mut stage).await?;
             stage = Stage::Handshake;
-            let response =
-                shake_hands(&mut io, &self.url, &self.handshake, self.head_limits).await?;
+            let response = self.exchange(&mut io).await?;
             Ok((io, response))
         };
         let opened = timeout(self.time_left(), opening).await;
         opened.unwrap_or_else(|_| Err(self.late(stage)))
+    }
+
+    /// The opening handshake, up to the end of the response's head.
+    async fn exchange<T: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        io: &mut T,
+    ) -> Result<ServerResponse, ConnectError> {
+        // A server that refuses before it has read the request answers and ends the connection: what
+        // it said tells more than the failed write.
+        let _ = write_all(io, &encode_request(&self.handshake.request())).await;
+        let read = read_response(io, self.head_limits).await;
+        let (response, leftover) = read.map_err(|error| match error {
+            ReadHeadError::Io(error) => self.security.lost(&self.url, error),
+            ReadHeadError::Head(error) => failed(&self.url, error.into()),
+        })?;
+        let negotiated = match self.handshake.validate(&response) {
+            Ok(negotiated) => Some(negotiated),
+            Err(HandshakeError::Status(_)) => None,
+            Err(error) => return Err(failed(&self.url, error)),
+        };
+        Ok(ServerResponse {
+            response,
+            negotiated,
+            leftover,
+        })
     }
 
     /// The open socket, or why the server refused.
@@ -118,7 +143,7 @@ impl Attempt {
             let body_timeout = BODY_TIMEOUT.min(self.time_left());
             let mut body = RefusedBody::new(&response);
             let _ = timeout(body_timeout, read_body(&mut io, &leftover, &mut body)).await;
-            let error = HandshakeError::refused(&response, body.finish());
+            let error = self.handshake.refused(&response, body.finish());
             return Err(failed(&self.url, error));
         };
         let mut socket = WebSocket::from_upgraded(io, Role::Client)
@@ -139,14 +164,14 @@ impl Attempt {
 enum Security {
     Plain,
     #[cfg(feature = "tls")]
-    Tls(Arc<tokio_rustls::rustls::ClientConfig>),
+    Tls(Arc<tokio_rustls::rustls::ClientConfig>, tls::errors::Given),
 }
 
 impl Security {
     #[cfg(feature = "tls")]
     fn of(url: &WsUrl, options: &TlsOptions) -> Result<Self, ConnectError> {
         Ok(match url.is_secure() {
-            true => Self::Tls(tls::config(options)?),
+            true => Self::Tls(tls::config(options)?, tls::errors::Given::of(options)),
             false => Self::Plain,
         })
     }
@@ -175,23 +200,25 @@ impl Security {
         Ok(match self {
             Self::Plain => Transport::plain(stream),
             #[cfg(feature = "tls")]
-            Self::Tls(config) => {
+            Self::Tls(config, given) => {
                 *stage = Stage::Tls;
-                Transport::tls(tls::connect(stream, url, Arc::clone(config)).await?)
+                Transport::tls(tls::connect(stream, url, Arc::clone(config), *given).await?)
             }
         })
     }
-}
 
-/// A connection that was lost during the opening handshake, perhaps by an alert of TLS.
-fn lost(url: &WsUrl, error: io::Error) -> ConnectError {
-    #[cfg(feature = "tls")]
-    if tls::errors::is_tls_error(&error) {
-        return tls::errors::tls_error(url, error);
-    }
-    ConnectError::Lost {
-        url: url.to_string(),
-        error: Arc::new(error),
+    /// A connection that was lost during the opening handshake, perhaps by an alert of TLS.
+    fn lost(&self, url: &WsUrl, error: io::Error) -> ConnectError {
+        #[cfg(feature = "tls")]
+        if let Self::Tls(_, given) = self
+            && tls::errors::is_tls_error(&error)
+        {
+            return tls::errors::tls_error(url, error, *given);
+        }
+        ConnectError::Lost {
+            url: url.to_string(),
+            error: Arc::new(error),
+        }
     }
 }
 
@@ -207,31 +234,4 @@ pub(super) struct ServerResponse {
     negotiated: Option<Negotiated>,
     /// The bytes behind it.
     leftover: BytesMut,
-}
-
-/// The opening handshake, up to the end of the response's head.
-async fn shake_hands<T: AsyncRead + AsyncWrite + Unpin>(
-    io: &mut T,
-    url: &WsUrl,
-    handshake: &ClientHandshake,
-    limits: HeadLimits,
-) -> Result<ServerResponse, ConnectError> {
-    // A server that refuses before it has read the request answers and ends the connection: what
-    // it said tells more than the failed write.
-    let _ = write_all(io, &encode_request(&handshake.request())).await;
-    let read = read_response(io, limits).await;
-    let (response, leftover) = read.map_err(|error| match error {
-        ReadHeadError::Io(error) => lost(url, error),
-        ReadHeadError::Head(error) => failed(url, error.into()),
-    })?;
-    let negotiated = match handshake.validate(&response) {
-        Ok(negotiated) => Some(negotiated),
-        Err(HandshakeError::Status(_)) => None,
-        Err(error) => return Err(failed(url, error)),
-    };
-    Ok(ServerResponse {
-        response,
-        negotiated,
-        leftover,
-    })
 }

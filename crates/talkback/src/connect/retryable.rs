@@ -135,7 +135,10 @@ mod tests {
                 what: "the roots",
                 error: String::new(),
             },
-            ConnectError::Header { name: "a\n".into() },
+            ConnectError::Header {
+                name: "a".into(),
+                error: String::new(),
+            },
             ConnectError::NotInBrowser {
                 option: "header",
                 instead: "",

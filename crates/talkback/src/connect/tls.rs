@@ -18,7 +18,7 @@ use tokio_rustls::rustls::client::danger::ServerCertVerifier;
 use tokio_rustls::rustls::crypto::{CryptoProvider, ring};
 
 use crate::connect::tls::any_certificate::AnyCertificate;
-use crate::connect::tls::errors::{option_error, tls_error};
+use crate::connect::tls::errors::{Given, option_error, tls_error};
 use crate::connect::tls::own_roots::OwnRoots;
 use crate::connect::tls_options::{TlsOptions, Trust};
 use crate::error::ConnectError;
@@ -115,9 +115,12 @@ pub(crate) async fn connect<T: AsyncRead + AsyncWrite + Unpin>(
     stream: T,
     url: &WsUrl,
     config: Arc<ClientConfig>,
+    given: Given,
 ) -> Result<TlsStream<T>, ConnectError> {
     let name = ServerName::try_from(url.host().to_owned())
         .map_err(|error| option_error("the host's name", &error, "Correct it"))?;
     let connecting = TlsConnector::from(config).connect(name, stream);
-    connecting.await.map_err(|error| tls_error(url, error))
+    connecting
+        .await
+        .map_err(|error| tls_error(url, error, given))
 }

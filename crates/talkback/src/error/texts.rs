@@ -2,19 +2,18 @@
 
 use std::error::Error;
 use std::fmt;
-use std::io;
 
-use http::HeaderName;
 use talkback_proto::CloseFrameError;
 #[cfg(not(browser))]
 use talkback_proto::handshake::Refusal;
-use talkback_proto::handshake::UrlError;
+use talkback_proto::handshake::{HandshakeError, HeadError, UrlError};
 
 #[cfg(not(browser))]
 use crate::error::AcceptError;
+use crate::error::os_advice::{on_lookup, on_tcp};
 use crate::error::send::SendError;
 use crate::error::try_send::TrySendError;
-use crate::error::{self, ConnectError};
+use crate::error::{self, ConnectError, Stage};
 
 /// Each text is that of the error within.
 impl fmt::Display for error::Error {
@@ -78,26 +77,28 @@ impl fmt::Display for ConnectError {
             Self::Tls { url, error, advice } => {
                 write!(f, "could not open {url}: TLS failed: {error}. {advice}")
             }
-            // It may be a whole line, or the value in the name's place.
-            Self::Header { name } if HeaderName::try_from(name.as_str()).is_err() => write!(
-                f,
-                "a header has a name of {} bytes that HTTP forbids: give `header` the name, of letters, digits and -, and the value apart",
-                name.len()
-            ),
-            Self::Header { name } => write!(
-                f,
-                "the header {name:?} has a name or a value that HTTP forbids: remove line ends, control characters and characters beyond ASCII"
-            ),
+            Self::Header { name, error } => {
+                write!(f, "the header {name:?} cannot be sent: {error}")
+            }
             Self::Resolve { host, error } => write!(
                 f,
-                "could not find the address of {host:?}: {error}. Check the name and the network"
+                "could not find the address of {host:?}: {error}. {}",
+                on_lookup(error)
             ),
             Self::Tcp { url, error } => {
-                write!(f, "could not connect to {url}: {error}. {}", advice(error))
+                write!(f, "could not connect to {url}: {error}. {}", on_tcp(error))
             }
             Self::Lost { url, error } => write!(
                 f,
-                "the connection to {url} was lost during the opening handshake: {error}. Check that the port is that of a WebSocket server"
+                "the connection to {url} was lost during the opening handshake: {error}. {}",
+                advice_on_loss(url)
+            ),
+            Self::Handshake {
+                url,
+                error: HandshakeError::Head(HeadError::Tls),
+            } if url.starts_with("wss:") => write!(
+                f,
+                "could not open {url}: the server speaks TLS within TLS: have it, or the proxy before it, do so once"
             ),
             Self::Handshake { url, error } => write!(f, "could not open {url}: {error}"),
             Self::NotInBrowser { option, instead } => write!(
@@ -114,30 +115,28 @@ impl fmt::Display for ConnectError {
             ),
             Self::Timeout { url, after, stage } => write!(
                 f,
-                "could not open {url} within {after:?}: time ran out while {stage}. Check host and port, or raise the timeout"
+                "could not open {url} within {after:?}: time ran out while {stage}. {}",
+                advice_on_timeout(*stage)
             ),
         }
     }
 }
 
-/// The errors of Unix for too many open files, of the system and of the process.
-const TOO_MANY_OPEN: [i32; 2] = [23, 24];
-
-/// What to do about a connection that could not be made.
-fn advice(error: &io::Error) -> &'static str {
-    if cfg!(unix)
-        && error
-            .raw_os_error()
-            .is_some_and(|code| TOO_MANY_OPEN.contains(&code))
-    {
-        return "Raise the limit of open files (`ulimit -n`)";
+/// What to do about a time that ran out.
+fn advice_on_timeout(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Resolve => "Check the network and its name servers, or raise `timeout`",
+        Stage::Tcp => "Check the host, the port and firewalls between, or raise `timeout`",
+        Stage::Tls => "Check that the server speaks TLS at this port, or raise `timeout`",
+        Stage::Handshake => "Check that the port is that of a WebSocket server, or raise `timeout`",
     }
-    match error.kind() {
-        io::ErrorKind::ConnectionRefused => "Check the port, and that the server is running",
-        io::ErrorKind::NetworkUnreachable | io::ErrorKind::HostUnreachable => {
-            "Check the host and the network"
-        }
-        _ => "Check the host, the port and the network",
+}
+
+/// What to do about a connection that was lost before the answer.
+fn advice_on_loss(url: &str) -> &'static str {
+    match url.starts_with("wss:") {
+        true => "Check that the port is that of a WebSocket server",
+        false => "Check that the port is that of a WebSocket server; if it speaks TLS, use wss://",
     }
 }
 
@@ -172,11 +171,11 @@ impl fmt::Display for AcceptError {
             }
             Self::Lost(error) => write!(
                 f,
-                "the connection was lost during the opening handshake: {error}"
+                "the connection was lost during the opening handshake: {error}. It is the client's doing, or the network's: accept the next one"
             ),
             Self::Timeout(after) => write!(
                 f,
-                "the client did not finish the opening handshake within {after:?}"
+                "the client did not finish the opening handshake within {after:?}: if clients are as slow as that, raise `timeout`"
             ),
         }
     }

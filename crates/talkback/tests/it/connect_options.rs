@@ -133,7 +133,7 @@ async fn headers_of_the_handshake_are_refused() {
     for name in ["Host", "Connection", "Sec-WebSocket-Key", "Content-Length"] {
         let error = failure(connect("ws://127.0.0.1:1/").header(name, "1")).await;
         let message = error.to_string();
-        let says = format!("the header {} belongs to the opening", name.to_lowercase());
+        let says = format!("the header {name} belongs to the opening");
         assert!(message.contains(&says), "{message}");
     }
 }

@@ -129,7 +129,7 @@ async fn ws_to_a_port_of_tls_says_so() {
     );
     assert_one_line(&message);
     assert!(
-        message.contains("the peer speaks TLS where HTTP was expected: use wss://"),
+        message.ends_with("the server speaks TLS at this port: use wss://"),
         "{message}"
     );
 }

@@ -60,8 +60,8 @@ fn v03_extension_and_protocol_lists_that_invite_backtracking() {
     for (line, why) in [
         (escapes(100_000), "16384"),
         (spaces(50_000), "16384"),
-        (escapes(15_000), "sec-websocket-extensions"),
-        (spaces(15_000), "sec-websocket-protocol"),
+        (escapes(15_000), "Sec-WebSocket-Extensions"),
+        (spaces(15_000), "Sec-WebSocket-Protocol"),
     ] {
         let client = Running::start(&["connect", &attacker.url]);
         let (mut peer, request) = attacker.asked();

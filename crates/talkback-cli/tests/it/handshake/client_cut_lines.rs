@@ -126,7 +126,7 @@ fn c22_an_extension_not_offered_in_pieces() {
 #[test]
 fn c23_a_malformed_extension_list_in_pieces() {
     let head = response(&[], &["Sec-WebSocket-Extensions: permessage-deflate;"]);
-    fails(&[], &head, &["sec-websocket-extensions", "malformed"]);
+    fails(&[], &head, &["Sec-WebSocket-Extensions", "malformed"]);
 }
 
 #[test]
@@ -143,17 +143,17 @@ fn c24_a_subprotocol_not_offered_in_pieces() {
 #[test]
 fn c25_accept_twice_in_pieces() {
     let head = response(&[], &["Sec-WebSocket-Accept: {accept}"]);
-    fails(&[], &head, &["sec-websocket-accept", "more than once"]);
+    fails(&[], &head, &["Sec-WebSocket-Accept", "more than once"]);
 }
 
 #[test]
 fn c26_protocol_or_extensions_twice_in_pieces() {
     let line = "Sec-WebSocket-Extensions: permessage-deflate";
-    let words = ["sec-websocket-extensions", "more than once"];
+    let words = ["Sec-WebSocket-Extensions", "more than once"];
     fails(&[], &response(&[], &[line, line]), &words);
     let line = "Sec-WebSocket-Protocol: chat";
     let head = response(&[], &[line, line]);
-    let words = ["sec-websocket-protocol", "more than once"];
+    let words = ["Sec-WebSocket-Protocol", "more than once"];
     fails(&["--subprotocol", "chat"], &head, &words);
 }
 
@@ -161,15 +161,15 @@ fn c26_protocol_or_extensions_twice_in_pieces() {
 fn c27_http_1_0_and_a_garbage_status_line_in_pieces() {
     let right = response(&[], &[]);
     let old = right.replace("HTTP/1.1", "HTTP/1.0");
-    fails(&[], &old, &["only HTTP/1.1"]);
+    fails(&[], &old, &["speak HTTP/1.1"]);
     let garbage = right.replace(" 101 ", " 1o1 ");
     fails(&[], &garbage, &["status line"]);
 }
 
 #[test]
 fn c29_lines_against_their_grammar_in_pieces() {
-    let folded = response(&[], &["X-Fold: a\r\n b"]);
-    fails(&[], &folded, &["header line"]);
+    let spaced = response(&[], &["X-Space : a"]);
+    fails(&[], &spaced, &["header line"]);
     let beyond = response(&["Upgrade"], &["Upgrade: websocket\u{e9}"]);
     fails(&[], &beyond, &["Upgrade"]);
 }

@@ -13,7 +13,7 @@ fn c18_rejects_status_other_than_101() {
         ("204 No Content", "check the path"),
         ("302 Found", "it redirects"),
         ("401 Unauthorized", "credentials"),
-        ("426 Upgrade Required", "RFC 6455"),
+        ("426 Upgrade Required", "pass Upgrade and Connection on"),
         ("404 Not Found", "check the path"),
         ("503 Service Unavailable", "try again later"),
     ] {
@@ -21,7 +21,11 @@ fn c18_rejects_status_other_than_101() {
         let head = right.replace("101 Switching Protocols", status);
         let head = format!("{head}go away, and more");
         let has_body = !status.starts_with("204");
-        let body = if has_body { "Its answer: go away" } else { "" };
+        let body = if has_body {
+            "; its answer: go away"
+        } else {
+            ""
+        };
         let words = ["the server answered", status, advice, body];
         fails(&[], &head, &words);
         assert!(!play(&[], &head).finished.stderr.contains("and more"));
@@ -176,7 +180,7 @@ fn c23_rejects_malformed_extension_list() {
         "\"permessage-deflate\"",
     ] {
         let line = format!("Sec-WebSocket-Extensions: {value}");
-        let words = ["sec-websocket-extensions", "malformed"];
+        let words = ["Sec-WebSocket-Extensions", "malformed"];
         fails(&[], &response(&[], &[&line]), &words);
     }
 }
@@ -203,7 +207,7 @@ fn c25_rejects_accept_twice() {
         "Sec-WebSocket-Accept: other",
         "sec-websocket-accept:",
     ] {
-        let words = ["sec-websocket-accept", "more than once"];
+        let words = ["Sec-WebSocket-Accept", "more than once"];
         fails(&[], &response(&[], &[line]), &words);
     }
 }
@@ -211,10 +215,10 @@ fn c25_rejects_accept_twice() {
 #[test]
 fn c26_rejects_extensions_or_protocol_twice() {
     for (line, name) in [
-        ("Sec-WebSocket-Protocol: chat", "sec-websocket-protocol"),
+        ("Sec-WebSocket-Protocol: chat", "Sec-WebSocket-Protocol"),
         (
             "Sec-WebSocket-Extensions: permessage-deflate",
-            "sec-websocket-extensions",
+            "Sec-WebSocket-Extensions",
         ),
     ] {
         let head = response(&[], &[line, line]);
@@ -225,9 +229,15 @@ fn c26_rejects_extensions_or_protocol_twice() {
 #[test]
 fn c27_rejects_http_1_0_and_garbage_status_lines() {
     for (line, words) in [
-        ("HTTP/1.0 101 Switching Protocols", "only HTTP/1.1"),
-        ("HTTP/2.0 101 Switching Protocols", "version is not 1.1"),
-        ("HTTP/1.2 101 Switching Protocols", "version is not 1.1"),
+        ("HTTP/1.0 101 Switching Protocols", "speak HTTP/1.1"),
+        (
+            "HTTP/2.0 101 Switching Protocols",
+            "neither HTTP/1.1 nor 1.0",
+        ),
+        (
+            "HTTP/1.2 101 Switching Protocols",
+            "neither HTTP/1.1 nor 1.0",
+        ),
         ("HTTP/1.11 101 Switching Protocols", "status line"),
         ("http/1.1 101 Switching Protocols", "not HTTP"),
         ("SSH-2.0-OpenSSH_9.9", "not HTTP"),
@@ -264,16 +274,16 @@ fn c27_rejects_http_1_0_and_garbage_status_lines() {
 #[test]
 fn c29_rejects_header_values_against_their_grammar() {
     for (line, word) in [
-        ("Sec-WebSocket-Protocol:", "sec-websocket-protocol"),
-        ("Sec-WebSocket-Protocol: chat, x", "sec-websocket-protocol"),
-        ("Sec-WebSocket-Protocol: \"chat\"", "sec-websocket-protocol"),
+        ("Sec-WebSocket-Protocol:", "Sec-WebSocket-Protocol"),
+        ("Sec-WebSocket-Protocol: chat, x", "Sec-WebSocket-Protocol"),
+        ("Sec-WebSocket-Protocol: \"chat\"", "Sec-WebSocket-Protocol"),
         (
             "Sec-WebSocket-Protocol: ch\u{e4}t",
-            "sec-websocket-protocol",
+            "Sec-WebSocket-Protocol",
         ),
         (
             "Sec-WebSocket-Extensions: \u{e9}",
-            "sec-websocket-extensions",
+            "Sec-WebSocket-Extensions",
         ),
         ("Upgrade: websocket\u{e9}", "Upgrade"),
         ("Connection: Upgrade, \u{e9}", "Connection"),
@@ -288,9 +298,6 @@ fn c29_rejects_header_values_against_their_grammar() {
 fn c29_rejects_header_lines_against_their_grammar() {
     for (line, word) in [
         ("X-Space : a", "header line"),
-        (" X-Fold: a", "header line"),
-        ("X-Fold: a\r\n b", "header line"),
-        ("X-Fold: a\r\n\tb", "header line"),
         ("X-NoColon", "header line"),
         (": a", "header line"),
         ("X Space: a", "header line"),
@@ -307,4 +314,10 @@ fn c29_rejects_header_lines_against_their_grammar() {
         &[],
         &response(&[], &["X-Empty:", "X-Tab: a\tb", "X-Obs-Text: \u{e9}"]),
     );
+    // A folded line is read as one (RFC 9112 §5.2), but there is none before the first.
+    for line in ["X-Fold: a\r\n b", "X-Fold: a\r\n\tb"] {
+        passes(&[], &response(&[], &[line]));
+    }
+    let first = response(&[], &[]).replace("Protocols\r\n", "Protocols\r\n X-Fold: a\r\n");
+    fails(&[], &first, &["header line"]);
 }

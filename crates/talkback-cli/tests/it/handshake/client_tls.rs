@@ -166,11 +166,11 @@ fn c06_a_bad_certificate_fails() {
         // A name is not an address, nor one address another.
         (root.issue("localhost", |_| ()), "127.0.0.1", "another host"),
         (root.issue("127.0.0.2", |_| ()), "127.0.0.1", "another host"),
-        (self_signed, "127.0.0.1", "give its root"),
+        (self_signed, "127.0.0.1", "itself if it is self-signed"),
         (
             other.issue("127.0.0.1", |_| ()),
             "127.0.0.1",
-            "give its root",
+            "another key than the root",
         ),
     ] {
         let url = serve(config, host);

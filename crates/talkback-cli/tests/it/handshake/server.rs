@@ -10,10 +10,12 @@ use crate::support::server::echo_of_the_library;
 use crate::support::wire::SAMPLE_KEY;
 
 const NO_WEBSOCKET: &str = "this is a WebSocket server: connect with a WebSocket client (the header Upgrade: websocket is missing or malformed)";
-const NO_TOKEN: &str = "the header Connection: Upgrade is missing or malformed: have a proxy before this server pass it on";
+const NO_TOKEN: &str = "the header Connection: Upgrade is missing or malformed: have a proxy before this server pass it on (nginx: `proxy_set_header Upgrade $http_upgrade;` and `proxy_set_header Connection \"upgrade\";`, Apache: `ProxyPass … upgrade=websocket`)";
+const TAKEN_AWAY: &str = "a proxy before this server took the header Upgrade away, which a request for a WebSocket has: have it pass Upgrade and Connection on (nginx: `proxy_set_header Upgrade $http_upgrade;` and `proxy_set_header Connection \"upgrade\";`, Apache: `ProxyPass … upgrade=websocket`)";
 const NOT_ONE_HOST: &str =
-    "the request does not have exactly one Host header with a host and an optional port";
-const NOT_ONE_KEY: &str = "the request does not have exactly one Sec-WebSocket-Key header";
+    "the request does not have exactly one Host header with a host and an optional port: send one";
+const NOT_ONE_KEY: &str =
+    "the request does not have exactly one Sec-WebSocket-Key header: send one";
 const NOT_ONE_VERSION: &str =
     "the request does not have exactly one Sec-WebSocket-Version header: send 13";
 const OTHER_VERSION: &str =
@@ -38,7 +40,7 @@ fn s01_refuses_a_method_other_than_get() {
     let refused = refusal(
         "505 HTTP Version Not Supported",
         &[],
-        "a WebSocket is opened over HTTP/1.1: use HTTP/1.1",
+        "a WebSocket is opened over HTTP/1.1, and this request came as HTTP/1.0: have a proxy before this server speak HTTP/1.1 (nginx: `proxy_http_version 1.1;`)",
     );
     let (head, _) = refused.split_once("\r\n\r\n").unwrap();
     let request = request(&[], &[]).replace("GET", "HEAD");
@@ -72,15 +74,15 @@ fn s02_refuses_versions_other_than_http_1_1() {
     for (version, reason) in [
         (
             "HTTP/1.0",
-            "a WebSocket is opened over HTTP/1.1: use HTTP/1.1",
+            "a WebSocket is opened over HTTP/1.1, and this request came as HTTP/1.0: have a proxy before this server speak HTTP/1.1 (nginx: `proxy_http_version 1.1;`)",
         ),
         (
             "HTTP/2.0",
-            "the HTTP version is not 1.1, which the opening handshake needs",
+            "a WebSocket is opened over HTTP/1.1, and this request is of another version: use HTTP/1.1",
         ),
         (
             "HTTP/0.9",
-            "the HTTP version is not 1.1, which the opening handshake needs",
+            "a WebSocket is opened over HTTP/1.1, and this request is of another version: use HTTP/1.1",
         ),
     ] {
         let request = request(&[], &[]).replace("HTTP/1.1", version);
@@ -170,7 +172,7 @@ fn s04_refuses_an_upgrade_missing_or_other() {
         let request = request(&["Upgrade"], &[]);
         let (_, rest) = request.split_once(" HTTP/1.1").unwrap();
         let request = format!("GET {path} HTTP/1.1{rest}");
-        refuses(&url, &request, &upgrade_required(NO_WEBSOCKET));
+        refuses(&url, &request, &upgrade_required(TAKEN_AWAY));
     }
     // Without a key it is an ordinary request, which this program answers with a page.
     let page = answer(&url, &request(&["Upgrade", "Sec-WebSocket-Key"], &[]));
@@ -187,7 +189,7 @@ fn s04_refuses_an_upgrade_missing_or_other() {
 fn s04_refuses_an_upgrade_missing_where_there_are_no_pages() {
     let url = echo_of_the_library();
     let request = request(&["Upgrade"], &[]);
-    refuses(&url, &request, &upgrade_required(NO_WEBSOCKET));
+    refuses(&url, &request, &upgrade_required(TAKEN_AWAY));
 }
 
 #[test]
@@ -239,7 +241,7 @@ fn s07_refuses_a_key_that_is_not_base64_of_16_bytes() {
     ] {
         let line = format!("Sec-WebSocket-Key: {key}");
         let request = request(&["Sec-WebSocket-Key"], &[&line]);
-        let reason = "the Sec-WebSocket-Key is not the base64 of 16 bytes";
+        let reason = "the Sec-WebSocket-Key is not the base64 of 16 bytes: send that of 16 that are drawn at random";
         refuses(&url, &request, &bad_request(reason));
     }
     let spaced = format!("sec-websocket-key:\t{SAMPLE_KEY} ");

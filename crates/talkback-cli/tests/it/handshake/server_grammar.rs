@@ -11,8 +11,7 @@ const LINE_END: &str =
 const CONTROL: &str =
     "the head of the HTTP message contains a control character, which HTTP forbids";
 const REQUEST_LINE: &str = "the request line is not of the form: GET /path HTTP/1.1";
-const NOT_HTTP: &str =
-    "the peer's first line is not HTTP: check that host and port are those of a web server";
+const NOT_HTTP: &str = "the first line is not a request of HTTP: connect with a WebSocket client";
 const HEADER: &str =
     "a header line is not of the form `Name: value` (no space before the colon, no folded lines)";
 const NO_PATH: &str = "the request target is not a path: send the URL's path and query";
@@ -116,7 +115,8 @@ fn s16_chooses_one_of_the_clients_subprotocols_or_none() {
         opens(&url, &request(&[], &[&line]), &[]);
     }
     opens(&url, &request(&[], &[]), &[]);
-    let malformed = "the Sec-WebSocket-Protocol header is not a list of unique tokens";
+    let malformed =
+        "the Sec-WebSocket-Protocol header is not a list of unique tokens: divide names by commas";
     for offer in ["", ",", "chat chat", "\"chat\"", "chat, chat", "ch\u{e4}t"] {
         let line = format!("Sec-WebSocket-Protocol: {offer}");
         refuses(&url, &request(&[], &[&line]), &bad_request(malformed));
@@ -134,7 +134,8 @@ fn s17_joins_a_subprotocol_list_over_several_lines() {
     let chosen = ["Sec-WebSocket-Protocol: superchat"];
     opens(&url, &request(&[], &lines), &chosen);
     let twice = request(&[], &[lines[1], "Sec-WebSocket-Protocol: superchat"]);
-    let malformed = "the Sec-WebSocket-Protocol header is not a list of unique tokens";
+    let malformed =
+        "the Sec-WebSocket-Protocol header is not a list of unique tokens: divide names by commas";
     refuses(&url, &twice, &bad_request(malformed));
 }
 
@@ -176,7 +177,9 @@ fn s19_joins_extension_lists_and_refuses_malformed_ones() {
         "Sec-WebSocket-Extensions: bar",
     ];
     opens(&url, &request(&[], &joined), &[]);
-    let malformed = bad_request("the Sec-WebSocket-Extensions header is malformed");
+    let malformed = bad_request(
+        "the Sec-WebSocket-Extensions header is malformed: send `name; parameter=value` with commas between",
+    );
     for value in [
         "",
         ",",

@@ -97,7 +97,8 @@ fn s22_refuses_a_body() {
 #[test]
 fn s23_nothing_behind_a_refusal_is_read() {
     let (server, url) = echo(&["--verbose"]);
-    let refused = bad_request("the request does not have exactly one Sec-WebSocket-Key header");
+    let refused =
+        bad_request("the request does not have exactly one Sec-WebSocket-Key header: send one");
     let bad = request(&["Sec-WebSocket-Key"], &[]);
     // Neither a second request, a right one, nor frames, nor any amount of bytes.
     for behind in [request(&[], &[]), "x".repeat(1 << 20)] {

@@ -3,9 +3,13 @@
 use std::error::Error;
 use std::fmt;
 
+use http::HeaderName;
+
 use crate::handshake::deflate_error::DeflateError;
 use crate::handshake::error::{HandshakeError, HeadError, Refused, UrlError};
 use crate::handshake::grammar::is_tchar;
+use crate::handshake::header_case::conventional_case;
+use crate::handshake::proxy_settings::HTTP_1_1;
 
 impl fmt::Display for UrlError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -55,21 +59,15 @@ impl Error for UrlError {}
 impl fmt::Display for HeadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Tls => write!(
-                f,
-                "the peer speaks TLS where HTTP was expected: use wss:// on both sides, or ws:// on both"
-            ),
-            Self::NotHttp => write!(
-                f,
-                "the peer's first line is not HTTP: check that host and port are those of a web server"
-            ),
+            Self::Tls => write!(f, "the peer speaks TLS where HTTP was expected"),
+            Self::NotHttp => write!(f, "the peer's first line is not HTTP"),
             Self::TooLarge { size_max } => write!(
                 f,
-                "the head of the HTTP message is larger than {size_max} bytes: send less, or raise size_max"
+                "the head of the HTTP message is larger than {size_max} bytes, which is this end's limit"
             ),
             Self::TooManyHeaders { headers_max } => write!(
                 f,
-                "the HTTP message has more than {headers_max} header lines: send fewer, or raise headers_max"
+                "the HTTP message has more than {headers_max} header lines, which is this end's limit"
             ),
             Self::LineEnd => write!(
                 f,
@@ -102,6 +100,39 @@ impl fmt::Display for HeadError {
     }
 }
 
+/// What a client is told of the head of the server's answer.
+struct AnswersHead<'a>(&'a HeadError);
+
+impl fmt::Display for AnswersHead<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            HeadError::Tls => write!(f, "the server speaks TLS at this port: use wss://"),
+            HeadError::NotHttp => write!(
+                f,
+                "the server's answer is not HTTP: check that host and port are those of a WebSocket server"
+            ),
+            HeadError::TooLarge { size_max } => write!(
+                f,
+                "the head of the server's answer is larger than {size_max} bytes: have it send less (cookies, mostly), or raise HeadLimits::size_max with `head_limits`"
+            ),
+            HeadError::TooManyHeaders { headers_max } => write!(
+                f,
+                "the server's answer has more than {headers_max} header lines: have it send fewer, or raise HeadLimits::headers_max with `head_limits`"
+            ),
+            HeadError::Header => write!(
+                f,
+                "a header line of the server's answer is not of the form `Name: value`: the server, or a proxy between, is at fault"
+            ),
+            HeadError::Version => write!(
+                f,
+                "the server's answer is neither HTTP/1.1 nor 1.0: check that host and port are those of a WebSocket server"
+            ),
+            HeadError::Incomplete => self.0.fmt(f),
+            error => write!(f, "{error}: the server, or a proxy between, is at fault"),
+        }
+    }
+}
+
 impl Error for HeadError {}
 
 impl fmt::Display for HandshakeError {
@@ -115,12 +146,14 @@ impl fmt::Display for HandshakeError {
             ),
             Self::ReservedHeader { name } => write!(
                 f,
-                "the header {name} belongs to the opening handshake: remove it (the origin, subprotocols and compression have options of their own)"
+                "the header {} belongs to the opening handshake: {}",
+                conventional_case(name),
+                instead_of(name)
             ),
             Self::TooManyHeaders => write!(f, "the request has too many headers: send fewer"),
             Self::InvalidExtensions => write!(
                 f,
-                "the list of extensions is not of the form `name; param=value, other-name`, or has permessage-deflate beside its own option"
+                "the list of extensions is not of the form `name; param=value, other-name`, or has permessage-deflate beside its own option: correct it"
             ),
             Self::ChosenSubprotocol { subprotocol } => write!(
                 f,
@@ -131,31 +164,33 @@ impl fmt::Display for HandshakeError {
                 f,
                 "the client did not offer the extension {extension:?}: choose one of its list, or none"
             ),
-            Self::Head(error) => error.fmt(f),
+            Self::Head(error) => AnswersHead(error).fmt(f),
             Self::Status(refused) => refused.fmt(f),
             Self::Version { version } => write!(
                 f,
-                "the server answered in {version:?}, but only HTTP/1.1 can switch protocols"
+                "the server's 101 is in {version:?}, which cannot switch protocols: have the server, or a proxy between, speak HTTP/1.1 ({HTTP_1_1})"
             ),
             Self::Upgrade => write!(
                 f,
-                "the server's 101 does not switch to WebSocket (header Upgrade): check that the URL is that of a WebSocket server"
+                "the server's 101 does not have the header Upgrade with websocket, and with nothing else: check that the URL is that of a WebSocket server, and that a proxy between passes the header on"
             ),
             Self::Connection => write!(
                 f,
-                "the server's 101 lacks the token Upgrade (header Connection): a proxy between may have taken it away"
+                "the server's 101 lacks the token Upgrade in the header Connection: have the server send it, and a proxy between pass it on"
             ),
             Self::Accept => write!(
                 f,
-                "the server's Sec-WebSocket-Accept does not answer the key of this request: the server does not speak WebSocket, or the answer is another's"
+                "the server's Sec-WebSocket-Accept does not answer the key of this request: check that the URL is that of a WebSocket server, and that nothing between keeps answers"
             ),
             Self::Repeated { name } => write!(
                 f,
-                "the server's 101 has the header {name} more than once: the server, or a proxy between, is at fault"
+                "the server's 101 has the header {} more than once: the server, or a proxy between, adds one too many",
+                conventional_case(name)
             ),
             Self::Malformed { name } => write!(
                 f,
-                "the value of the header {name} in the server's 101 is malformed: the server, or a proxy between, is at fault"
+                "the value of the header {} in the server's 101 is malformed: the server, or a proxy between, is at fault",
+                conventional_case(name)
             ),
             Self::SubprotocolNotOffered { subprotocol } => write!(
                 f,
@@ -197,6 +232,20 @@ impl fmt::Debug for HandshakeError {
     }
 }
 
+/// What to do in place of giving a header that the handshake writes.
+fn instead_of(name: &HeaderName) -> &'static str {
+    match name.as_str() {
+        "host" => {
+            "it is the host of the URL, so put the name there; to connect elsewhere, hand in a stream of your own (`over`)"
+        }
+        "origin" => "set it with the option `origin`",
+        "sec-websocket-protocol" => "offer subprotocols with the option `subprotocol`",
+        "sec-websocket-extensions" => "set what is offered with the option `compression`",
+        "content-length" | "transfer-encoding" => "leave it out, as there is no body",
+        _ => "leave it out, as it is sent anyway",
+    }
+}
+
 /// What it holds has no source either.
 impl Error for HandshakeError {}
 
@@ -214,23 +263,7 @@ impl From<DeflateError> for HandshakeError {
 
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let advice = match self.status.as_u16() {
-            200..=299 => "it speaks HTTP, but not WebSocket at this path: check the path",
-            300..=399 => "it redirects: connect to the address in its Location header",
-            400 => "it did not understand the request: read the body of its answer",
-            401 | 407 => "it wants other credentials: check user name, password or token",
-            403 => "it forbids this: check credentials and the Origin header",
-            404 | 410 => "it has nothing at this path: check the path",
-            426 => "it wants another version or protocol: check that it speaks RFC 6455",
-            429 | 503 => "it is busy: try again later",
-            500..=599 => "it, or a proxy before it, is at fault: try again later",
-            _ => "read the body of its answer",
-        };
-        let status = self.status;
-        write!(
-            f,
-            "the server answered {status} instead of 101 Switching Protocols; {advice}"
-        )
+        f.write_str(&self.text)
     }
 }
 

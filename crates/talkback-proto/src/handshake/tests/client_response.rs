@@ -70,13 +70,54 @@ fn c19_rejects_upgrade_missing_or_other() {
         &["Upgrade:"],
         &["Upgrade: websocket, h2c"],
         &["Upgrade: websocket/13"],
-        &["Upgrade: websocket", "Upgrade: websocket"],
+        &["Upgrade: websocket", "Upgrade: h2c"],
     ] {
         let error = connect_error(&response(&["Upgrade"], lines));
         assert_eq!(error, HandshakeError::Upgrade, "{lines:?}");
     }
+    let name = http::header::UPGRADE;
+    for lines in [
+        &["Upgrade: websocket", "Upgrade: websocket"][..],
+        &["Upgrade: websocket", "Upgrade: WebSocket"],
+        &["Upgrade: websocket, websocket"],
+    ] {
+        let error = connect_error(&response(&["Upgrade"], lines));
+        let name = name.clone();
+        assert_eq!(error, HandshakeError::Repeated { name }, "{lines:?}");
+    }
     let any_case = response(&["Upgrade"], &["upgrade: WebSocket"]);
     assert!(connect(&sample_client(), &any_case).is_ok());
+}
+
+/// "A user agent that receives an obs-fold in a response message […] MUST replace each received obs-fold
+/// with one or more SP octets" (RFC 9112 §5.2).
+#[test]
+fn l21_a_folded_header_is_one_line() {
+    let right = response(
+        &["Connection", "Upgrade", "Sec-WebSocket-Protocol"],
+        &[
+            "Connection: keep-alive,\r\n\tUpgrade",
+            "Upgrade:\r\n  websocket",
+            "Sec-WebSocket-Protocol: chat\r\n ",
+            "X-Fold: a\r\n b \r\n \t c",
+        ],
+    );
+    let (negotiated, rest) = connect(&sample_client(), &right).unwrap();
+    assert_eq!(negotiated.subprotocol.as_deref(), Some("chat"));
+    assert!(rest.is_empty());
+    let parsed = parse_response(&right).unwrap();
+    assert_eq!(parsed.headers()["x-fold"], "a b c");
+    assert_eq!(parsed.headers()["upgrade"], "websocket");
+    // What stands right behind the status line folds nothing.
+    let first = replace(&right, "Protocols\r\n", b"Protocols\r\n X: a\r\n");
+    assert_eq!(parse_response(&first).unwrap_err(), HeadError::Header);
+    // A fold is a line, and counts as one.
+    let folds = format!("X-Fold: a{}", "\r\n b".repeat(100));
+    let error = connect_error(&response(&[], &[&folds]));
+    assert!(matches!(
+        error,
+        HandshakeError::Head(HeadError::TooManyHeaders { headers_max: 100 })
+    ));
 }
 
 #[test]

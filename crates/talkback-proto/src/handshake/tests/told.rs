@@ -10,35 +10,6 @@ fn refused(status: u16, body: &'static str) -> HandshakeError {
 }
 
 #[test]
-fn c18_each_status_has_its_advice() {
-    for (statuses, advice) in [
-        (&[200, 299][..], "not WebSocket at this path"),
-        (&[300, 302, 399], "Location header"),
-        (&[400], "did not understand the request"),
-        (&[401, 407], "wants other credentials"),
-        (&[403], "forbids this"),
-        (&[404, 410], "nothing at this path"),
-        (&[426], "another version or protocol"),
-        (&[429, 503], "is busy"),
-        (&[500, 502, 504, 599], "is at fault"),
-        (
-            &[100, 402, 405, 418, 600, 999],
-            "read the body of its answer",
-        ),
-    ] {
-        for &status in statuses {
-            let text = refused(status, "").to_string();
-            let (happened, told) = text.split_once(';').expect("an advice follows");
-            let name = StatusCode::from_u16(status).unwrap().to_string();
-            assert!(happened.contains(&name), "{text}");
-            // That of 400 ends as the general one does.
-            let is_400 = told.contains("did not understand");
-            assert!(told.contains(advice) && is_400 == (status == 400), "{text}");
-        }
-    }
-}
-
-#[test]
 fn v12_the_body_of_a_refusal_is_shown_by_its_size_only() {
     let HandshakeError::Status(refused) = refused(403, "s3cret page") else {
         panic!("it is a refusal");

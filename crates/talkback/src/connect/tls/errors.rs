@@ -7,6 +7,7 @@ use std::sync::Arc;
 use talkback_proto::handshake::WsUrl;
 use tokio_rustls::rustls::{AlertDescription, CertificateError, Error};
 
+use crate::connect::tls_options::{TlsOptions, Trust};
 use crate::error::ConnectError;
 
 /// An option that cannot be used, and what to give in its place.
@@ -21,9 +22,47 @@ pub(super) fn option_error(
     }
 }
 
+/// Which options the program has given, so that none of them is advised.
+#[derive(Clone, Copy)]
+pub(crate) struct Given {
+    roots: Roots,
+    has_identity: bool,
+}
+
+/// What vouches for a server's certificate.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Roots {
+    /// The platform's, or those that are built in.
+    Platform,
+    /// Those of `tls_roots`.
+    Own,
+    /// Nothing has to.
+    None,
+    /// What the program's own configuration says.
+    #[cfg(feature = "rustls-0-23")]
+    Config,
+}
+
+impl Given {
+    pub(crate) fn of(options: &TlsOptions) -> Self {
+        let roots = match (options.trust, &options.roots_pem) {
+            (Trust::Anything, _) => Roots::None,
+            (Trust::Roots, Some(_)) => Roots::Own,
+            (Trust::Roots, None) => Roots::Platform,
+        };
+        #[cfg(feature = "rustls-0-23")]
+        let roots = options.config.as_ref().map_or(roots, |_| Roots::Config);
+        let has_identity = options.identity_pem.is_some();
+        Self {
+            roots,
+            has_identity,
+        }
+    }
+}
+
 /// An error of TLS as one that says which check failed and what would help.
-pub(crate) fn tls_error(url: &WsUrl, error: io::Error) -> ConnectError {
-    let advice = error_of(&error).map_or(NOT_TLS, advice);
+pub(crate) fn tls_error(url: &WsUrl, error: io::Error, given: Given) -> ConnectError {
+    let advice = error_of(&error).map_or(NOT_TLS, |error| advice(error, given));
     ConnectError::Tls {
         url: url.to_string(),
         error: Arc::new(error),
@@ -51,16 +90,20 @@ fn error_of(error: &io::Error) -> Option<&Error> {
 
 const NOT_TLS: &str = "Check that the server speaks TLS at this port, or use ws://";
 
-fn advice(error: &Error) -> &'static str {
+fn advice(error: &Error, given: Given) -> &'static str {
     match error {
-        Error::InvalidCertificate(error) => advice_on_certificate(error),
-        Error::AlertReceived(alert) => advice_on_alert(*alert),
+        Error::InvalidCertificate(error) => advice_on_certificate(error, given.roots),
+        Error::AlertReceived(alert) => advice_on_alert(*alert, given),
         Error::PeerIncompatible(_) => OTHER_VERSION,
+        Error::PeerMisbehaved(_) | Error::DecryptError | Error::PeerSentOversizedRecord => {
+            "The server, or something between, breaks the rules of TLS: have it updated"
+        }
+        Error::FailedToGetCurrentTime => "This machine's clock cannot be read: set it",
         _ => NOT_TLS,
     }
 }
 
-fn advice_on_certificate(error: &CertificateError) -> &'static str {
+fn advice_on_certificate(error: &CertificateError, roots: Roots) -> &'static str {
     use CertificateError as C;
     match error {
         C::Expired | C::ExpiredContext { .. } => {
@@ -75,14 +118,54 @@ fn advice_on_certificate(error: &CertificateError) -> &'static str {
         C::NotValidForName | C::NotValidForNameContext { .. } => {
             "The server's certificate is for another host: connect to the name that it was issued for"
         }
-        C::UnknownIssuer => {
+        C::Revoked => "The server's certificate was revoked: have it replaced",
+        C::InvalidPurpose | C::InvalidPurposeContext { .. } => {
+            "The server's certificate is not one for servers: have it replaced by one whose extendedKeyUsage has serverAuth"
+        }
+        C::UnknownIssuer => advice_on_issuer(roots),
+        C::BadSignature => advice_on_signature(roots),
+        _ => advice_on_form(roots),
+    }
+}
+
+fn advice_on_issuer(roots: Roots) -> &'static str {
+    match roots {
+        Roots::Platform => {
             "No trusted root vouches for the server's certificate: give its root with `tls_roots`; for a self-signed one in development there is `danger_accept_any_certificate`"
         }
-        C::BadSignature => {
+        Roots::Own => {
+            "None of the roots given with `tls_roots` vouches for the server's certificate: add that under which it was issued (itself, if it is self-signed), and have the server send the certificates between"
+        }
+        Roots::None => "No root vouches for the server's certificate: have it replaced",
+        #[cfg(feature = "rustls-0-23")]
+        Roots::Config => {
+            "No root of the configuration given with `rustls_0_23` vouches for the server's certificate: add that under which it was issued"
+        }
+    }
+}
+
+fn advice_on_signature(roots: Roots) -> &'static str {
+    match roots {
+        Roots::Platform => {
             "Either the server does not hold the key that its certificate names, and is not who it says, or what vouches for the certificate has another key than the root of that name: give its root with `tls_roots`"
         }
         _ => {
+            "Either the server does not hold the key that its certificate names, and is not who it says, or what vouches for the certificate has another key than the root of that name that was given: give the right one, which is the certificate itself if it is self-signed"
+        }
+    }
+}
+
+/// A certificate that cannot be read, or is not of a form that is taken.
+fn advice_on_form(roots: Roots) -> &'static str {
+    match roots {
+        Roots::Platform => {
             "The server's certificate is not one that a client can check: have it replaced by one of X.509 version 3 for this host; in development give that very certificate with `tls_roots`, or use `danger_accept_any_certificate`"
+        }
+        Roots::Own => {
+            "The server's certificate is not one that a client can check: have it replaced by one of X.509 version 3 for this host; in development add that very certificate to those given with `tls_roots`, or use `danger_accept_any_certificate`"
+        }
+        _ => {
+            "The server's certificate is not one that a client can check: have it replaced by one of X.509 version 3 for this host"
         }
     }
 }
@@ -90,7 +173,7 @@ fn advice_on_certificate(error: &CertificateError) -> &'static str {
 const OTHER_VERSION: &str =
     "The server's TLS has nothing in common with this client's, 1.2 and 1.3: have it updated";
 
-fn advice_on_alert(alert: AlertDescription) -> &'static str {
+fn advice_on_alert(alert: AlertDescription, given: Given) -> &'static str {
     use AlertDescription as A;
     match alert {
         A::CertificateRequired
@@ -102,14 +185,27 @@ fn advice_on_alert(alert: AlertDescription) -> &'static str {
         | A::UnknownCA
         | A::AccessDenied
         | A::DecryptError
-        | A::HandshakeFailure => {
-            "The server refuses this client: it may want a client certificate, given with `tls_client_certificate`"
-        }
+        | A::HandshakeFailure => advice_on_refusal(given),
         A::NoApplicationProtocol => {
             "The server does not speak HTTP/1.1 at this port, which a WebSocket is opened over: check host and port"
         }
         A::UnrecognisedName => "The server does not go by this name: check the host",
         A::ProtocolVersion | A::InsufficientSecurity => OTHER_VERSION,
         _ => NOT_TLS,
+    }
+}
+
+fn advice_on_refusal(given: Given) -> &'static str {
+    match given.roots {
+        #[cfg(feature = "rustls-0-23")]
+        Roots::Config => {
+            "The server refuses this client: it may want another client certificate than the configuration given with `rustls_0_23` has"
+        }
+        _ if given.has_identity => {
+            "The server refuses this client: check that its certificate is in date, and that an authority which the server trusts has issued it"
+        }
+        _ => {
+            "The server refuses this client: it may want a client certificate, given with `tls_client_certificate`"
+        }
     }
 }

@@ -1,0 +1,128 @@
+//! Where a redirect leads (RFC 9110 §10.2.2).
+
+use http::header::{AUTHORIZATION, COOKIE, HeaderMap, LOCATION};
+
+use super::asked::{Asked, without_secrets};
+use crate::handshake::url::WsUrl;
+
+/// What to do about a redirect, without the secrets that user name, query and fragment may be.
+pub(super) fn advice(headers: &HeaderMap, asked: Option<Asked<'_>>) -> String {
+    let Some(location) = headers.get(LOCATION) else {
+        return "it redirects, but does not say where: ask its operator for the address of the WebSocket".to_owned();
+    };
+    let location = std::str::from_utf8(location.as_bytes()).ok();
+    let base = asked.map(|asked| asked.url);
+    let Some(target) = location.and_then(|location| resolve(location.trim(), base)) else {
+        return "it redirects to what is no address of a WebSocket: ask its operator for that"
+            .to_owned();
+    };
+    let url = without_secrets(&target.to_string(), asked);
+    if base.is_some_and(|base| is_same(base, &target)) {
+        return "it redirects to this very URL: it may wait for a cookie or credentials that were not sent".to_owned();
+    }
+    if is_login(&target, base) {
+        // Nobody can connect to a page.
+        let page = url.replacen("ws", "http", 1);
+        let sent = |asked: Asked<'_>| asked.sent(&AUTHORIZATION) || asked.sent(&COOKIE);
+        let them = match asked.is_some_and(sent) {
+            true => "other credentials or a fresh cookie",
+            false => "credentials (a cookie, or the header Authorization)",
+        };
+        return format!("it redirects to the page {page} to log in: send {them} with the request");
+    }
+    if base.is_some_and(WsUrl::is_secure) && !target.is_secure() {
+        return format!(
+            "it redirects to {url}, which has no TLS: ask its operator for a wss:// address"
+        );
+    }
+    match target.request_target().contains('?') {
+        true => format!("it redirects: connect to {url} (the query is in its header Location)"),
+        false => format!("it redirects: connect to {url}"),
+    }
+}
+
+fn is_same(base: &WsUrl, target: &WsUrl) -> bool {
+    base.to_string() == target.to_string() && base.request_target() == target.request_target()
+}
+
+/// Whether this looks like the page that a server sends browsers to before they may have anything.
+fn is_login(target: &WsUrl, base: Option<&WsUrl>) -> bool {
+    // Another host, scheme, or slash at the end makes no other page.
+    if base.is_some_and(|base| path(base) == path(target)) {
+        return false;
+    }
+    let words = [
+        "login", "logon", "signin", "auth", "oauth", "oauth2", "sso", "saml",
+    ];
+    let path = path(target).to_ascii_lowercase().replace(['-', '_'], "");
+    path.split('/').any(|segment| words.contains(&segment))
+}
+
+fn path(url: &WsUrl) -> &str {
+    let path = url.request_target().split('?').next().unwrap_or_default();
+    path.trim_end_matches('/')
+}
+
+/// The WebSocket that a `Location` stands for: a URL of HTTP or WebSocket, or a reference that the
+/// request's URL completes (RFC 3986 §5.2).
+fn resolve(location: &str, base: Option<&WsUrl>) -> Option<WsUrl> {
+    let reference = location.split('#').next()?;
+    let text = match reference.split_once("://") {
+        Some((scheme, rest)) if is_scheme(scheme) => {
+            let scheme = match scheme.to_ascii_lowercase().as_str() {
+                "http" | "ws" => "ws",
+                "https" | "wss" => "wss",
+                _ => return None,
+            };
+            format!("{scheme}://{rest}")
+        }
+        _ => complete(reference, base?)?,
+    };
+    WsUrl::parse(&text).ok()
+}
+
+fn is_scheme(text: &str) -> bool {
+    let is_scheme_byte = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
+    !text.is_empty() && text.bytes().all(is_scheme_byte)
+}
+
+fn complete(reference: &str, base: &WsUrl) -> Option<String> {
+    let scheme = if base.is_secure() { "wss" } else { "ws" };
+    if reference.starts_with("//") {
+        return Some(format!("{scheme}:{reference}"));
+    }
+    let (path, query) = reference.split_at(reference.find('?').unwrap_or(reference.len()));
+    let base_path = base.request_target().split('?').next()?;
+    let path = match path {
+        "" => base_path.to_owned(),
+        path if path.starts_with('/') => without_dots(path),
+        // Another scheme: `mailto:`, `about:`.
+        path if path.split('/').next()?.contains(':') => return None,
+        path => {
+            let (folder, _) = base_path.rsplit_once('/')?;
+            without_dots(&format!("{folder}/{path}"))
+        }
+    };
+    Some(format!("{scheme}://{}{path}{query}", base.host_header()))
+}
+
+/// RFC 3986 §5.2.4.
+fn without_dots(path: &str) -> String {
+    let mut segments: Vec<&str> = Vec::new();
+    let mut rest = path.split('/').skip(1).peekable();
+    while let Some(segment) = rest.next() {
+        let is_last = rest.peek().is_none();
+        match segment {
+            "." | ".." => {
+                if segment == ".." {
+                    segments.pop();
+                }
+                if is_last {
+                    segments.push("");
+                }
+            }
+            segment => segments.push(segment),
+        }
+    }
+    format!("/{}", segments.join("/"))
+}

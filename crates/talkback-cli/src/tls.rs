@@ -138,7 +138,46 @@ mod tests {
     }
 
     #[test]
-    fn advice_names_options_of_the_command() {
+    fn advice_names_options_of_the_command_and_leaves_out_what_there_is_not() {
+        use talkback::http::HeaderName;
+        use talkback::{HandshakeError, HeadError, Stage};
+
+        let url = || "ws://a/".to_owned();
+        let failed = |error| ConnectError::Handshake { url: url(), error };
+        let reserved = |name| {
+            failed(HandshakeError::ReservedHeader {
+                name: HeaderName::from_static(name),
+            })
+        };
+        let late = ConnectError::Timeout {
+            url: url(),
+            after: std::time::Duration::from_secs(1),
+            stage: Stage::Tcp,
+        };
+        for (error, end) in [
+            (reserved("host"), "so put the name there"),
+            (reserved("origin"), "with the option `--origin`"),
+            (
+                reserved("sec-websocket-protocol"),
+                "with the option `--subprotocol`",
+            ),
+            (
+                failed(HeadError::TooLarge { size_max: 1 }.into()),
+                "have it send less (cookies, mostly)",
+            ),
+            (
+                failed(HeadError::TooManyHeaders { headers_max: 1 }.into()),
+                "have it send fewer",
+            ),
+            (late, "or raise `--timeout`"),
+        ] {
+            let text = with_options(&error, error.to_string());
+            assert!(text.ends_with(end), "{text}");
+        }
+    }
+
+    #[test]
+    fn advice_on_tls_names_options_of_the_command() {
         let error = ConnectError::Tls {
             url: "wss://a/".to_owned(),
             error: Arc::new(io::Error::other("alert")),

@@ -200,6 +200,15 @@ fn advice(error: &io::Error) -> &'static str {
 mod tests {
     use super::*;
 
+    #[cfg(unix)]
+    #[test]
+    fn a_process_that_may_open_no_more_files_is_told_so() {
+        let error = io::Error::from_raw_os_error;
+        assert!(advice(&error(24)).contains("`ulimit -n`"), "EMFILE");
+        assert!(advice(&error(23)).contains("`ulimit -n`"), "ENFILE");
+        assert_eq!(advice(&error(103)), "", "ECONNABORTED");
+    }
+
     #[test]
     fn the_url_of_every_interface_is_that_of_the_loopback() {
         let urls = ["127.0.0.1:80", "0.0.0.0:80", "[::]:80", "[fe80::1]:80"]

@@ -19,7 +19,7 @@ impl fmt::Display for CloseFrameError {
             ),
             Self::ReasonTooLong(size) => write!(
                 f,
-                "a close reason has at most 123 bytes of UTF-8, this one has {size}"
+                "a close reason has at most 123 bytes of UTF-8, this one has {size}: shorten it"
             ),
             Self::ReasonLineEnd => write!(f, "a close reason has no CR, LF or NUL: leave them out"),
         }

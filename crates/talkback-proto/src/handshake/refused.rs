@@ -21,8 +21,10 @@ use super::proxy_settings::{HTTP_1_1, UPGRADE_PASSED};
 use self::asked::Asked;
 
 impl HandshakeError {
-    /// Makes the error for a response that is not a 101, where the request is not known:
-    /// [`ClientHandshake::refused`](super::ClientHandshake::refused) says more.
+    /// Makes the error for a response that is not a 101, where the request is not known.
+    ///
+    /// It shows neither the body nor where a redirect leads, since they may repeat what was sent:
+    /// [`ClientHandshake::refused`](super::ClientHandshake::refused) knows what that was, and does.
     ///
     /// `body` is the beginning of the response's body, at most 4,096 bytes, as
     /// [`RefusedBody`](super::RefusedBody) collects it.
@@ -51,7 +53,7 @@ pub(super) fn refused<T>(
     asked: Option<Asked<'_>>,
 ) -> HandshakeError {
     let status = response.status();
-    let excerpt = excerpt::of(response.headers(), status, &body, asked);
+    let excerpt = asked.and_then(|asked| excerpt::of(response.headers(), status, &body, asked));
     let answer = Answer {
         status: status.as_u16(),
         version: response.version(),

@@ -188,7 +188,7 @@ fn the_words_of_an_error_show_what_it_holds() {
         (&HandshakeError::Version { version }, "101 is in HTTP/1.0,"),
         (
             &HandshakeError::ReservedHeader { name: UPGRADE },
-            "header upgrade belongs",
+            "header Upgrade belongs",
         ),
         (
             &HandshakeError::SubprotocolNotOffered { subprotocol },

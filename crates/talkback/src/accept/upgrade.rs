@@ -283,13 +283,13 @@ impl fmt::Debug for Upgrading {
 
 /// The connection ends with what the server sent in place of the 101.
 fn not_sent() -> AcceptError {
-    let what = "another response was sent than the one to return, or a layer wraps its body and does not pass `is_end_stream` on";
+    let what = "another response was sent than the one of `answer`, or a layer wraps its body and does not pass `is_end_stream` on: return that response as it is";
     AcceptError::Lost(Arc::new(io::Error::other(what)))
 }
 
 fn lost(error: hyper::Error) -> AcceptError {
     let what = if error.is_canceled() {
-        "the client went away, or the response was not returned"
+        "the client went away, or the response of `answer` was not returned: return it"
     } else {
         "the HTTP server does not hand it over: serve it `with_upgrades`"
     };

@@ -2,6 +2,8 @@
 
 use std::error::Error;
 use std::fmt;
+#[cfg(not(browser))]
+use std::io;
 
 use talkback_proto::CloseFrameError;
 #[cfg(not(browser))]
@@ -169,6 +171,11 @@ impl fmt::Display for AcceptError {
             Self::Answered(status) => {
                 write!(f, "an ordinary HTTP request was answered with {status}")
             }
+            // What is not the system's says itself what to do.
+            Self::Lost(error) if error.kind() == io::ErrorKind::Other => write!(
+                f,
+                "the connection was lost during the opening handshake: {error}"
+            ),
             Self::Lost(error) => write!(
                 f,
                 "the connection was lost during the opening handshake: {error}. It is the client's doing, or the network's: accept the next one"

@@ -9,6 +9,8 @@ mod refused;
 mod requests;
 #[cfg(feature = "tls")]
 mod tls;
+#[cfg(feature = "upgrade")]
+mod upgrade;
 
 use std::collections::BTreeSet;
 use std::fmt::{Debug, Write as _};
@@ -171,6 +173,26 @@ fn variant(of: &str, error: &dyn Debug) -> String {
     format!("{of}::{}", &shown[..end.unwrap_or(shown.len())])
 }
 
+/// Whose `Debug` may be the sentence.
+fn variant_of_handshake(error: &HandshakeError) -> String {
+    use HandshakeError as E;
+    let name = match error {
+        E::ReservedHeader { .. } => "ReservedHeader",
+        E::Head(_) => "Head",
+        E::Status(_) => "Status",
+        E::Version { .. } => "Version",
+        E::Upgrade => "Upgrade",
+        E::Connection => "Connection",
+        E::Accept => "Accept",
+        E::Repeated { .. } => "Repeated",
+        E::Malformed { .. } => "Malformed",
+        E::ExtensionNotOffered { .. } => "ExtensionNotOffered",
+        E::Deflate(_) => "Deflate",
+        other => panic!("not looked for: {other}"),
+    };
+    format!("HandshakeError::{name}")
+}
+
 fn variants(error: &ConnectError) -> Vec<String> {
     match error {
         ConnectError::Url(error) => vec!["ConnectError::Url".into(), variant("UrlError", error)],
@@ -184,7 +206,7 @@ fn variants(error: &ConnectError) -> Vec<String> {
             };
             let named = [
                 "ConnectError::Handshake".into(),
-                variant("HandshakeError", error),
+                variant_of_handshake(error),
             ];
             named.into_iter().chain(within).collect()
         }

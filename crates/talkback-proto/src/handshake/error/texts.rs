@@ -242,7 +242,10 @@ fn instead_of(name: &HeaderName) -> &'static str {
         "sec-websocket-protocol" => "offer subprotocols with the option `subprotocol`",
         "sec-websocket-extensions" => "set what is offered with the option `compression`",
         "content-length" | "transfer-encoding" => "leave it out, as there is no body",
-        _ => "leave it out, as it is sent anyway",
+        "upgrade" | "connection" | "sec-websocket-key" | "sec-websocket-version" => {
+            "leave it out, as it is sent anyway"
+        }
+        _ => "leave it out, as no client sends it",
     }
 }
 

@@ -26,17 +26,17 @@ impl Asked<'_> {
     pub(super) fn sent(&self, name: &HeaderName) -> bool {
         self.request.headers().contains_key(name)
     }
-}
 
-/// Puts "…" in the place of what the request held and may be secret.
-pub(super) fn without_secrets(text: &str, asked: Option<Asked<'_>>) -> String {
-    let mut secrets = asked.map(secrets).unwrap_or_default();
-    secrets.retain(|secret| secret.len() >= SECRET_MIN);
-    // One may be a part of another.
-    secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
-    secrets
-        .iter()
-        .fold(text.to_owned(), |text, secret| text.replace(secret, "…"))
+    /// Puts "…" in the place of what the request held and may be secret.
+    pub(super) fn without_secrets(&self, text: &str) -> String {
+        let mut secrets = secrets(*self);
+        secrets.retain(|secret| secret.len() >= SECRET_MIN);
+        // One may be a part of another.
+        secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+        secrets
+            .iter()
+            .fold(text.to_owned(), |text, secret| text.replace(secret, "…"))
+    }
 }
 
 /// What the request held: the query and its values, user name and password, and the values of all
@@ -84,11 +84,11 @@ fn secrets(asked: Asked<'_>) -> Vec<String> {
     secrets
 }
 
-/// As it is, and without percent-encoding.
+/// As it is, and without quotes and percent-encoding.
 fn push(secrets: &mut Vec<String>, secret: &str) {
     secrets.push(secret.to_owned());
-    let decoded = percent_decode_str(secret).decode_utf8_lossy();
-    if decoded != secret {
-        secrets.push(decoded.into_owned());
+    let bare = percent_decode_str(secret.trim_matches('"')).decode_utf8_lossy();
+    if bare != secret {
+        secrets.push(bare.into_owned());
     }
 }

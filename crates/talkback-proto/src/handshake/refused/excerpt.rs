@@ -3,7 +3,7 @@
 use http::StatusCode;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue};
 
-use super::asked::{Asked, without_secrets};
+use super::asked::Asked;
 
 /// How many characters are shown.
 const SHOWN_MAX: usize = 200;
@@ -16,7 +16,7 @@ pub(super) fn of(
     headers: &HeaderMap,
     status: StatusCode,
     body: &[u8],
-    asked: Option<Asked<'_>>,
+    asked: Asked<'_>,
 ) -> Option<String> {
     let is_identity = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"identity");
     if !headers.get_all(CONTENT_ENCODING).iter().all(is_identity) {
@@ -28,7 +28,7 @@ pub(super) fn of(
         false => text,
     };
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    let shown = without_secrets(&line, asked);
+    let shown = asked.without_secrets(&line);
     // "404 Not Found", or the one or the other.
     let is_status = status.to_string().contains(&shown);
     if shown.is_empty() || is_status || shown.contains('\0') {

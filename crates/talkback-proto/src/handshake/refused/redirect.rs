@@ -2,7 +2,7 @@
 
 use http::header::{AUTHORIZATION, COOKIE, HeaderMap, LOCATION};
 
-use super::asked::{Asked, without_secrets};
+use super::asked::Asked;
 use crate::handshake::url::WsUrl;
 
 /// What to do about a redirect, without the secrets that user name, query and fragment may be.
@@ -10,27 +10,28 @@ pub(super) fn advice(headers: &HeaderMap, asked: Option<Asked<'_>>) -> String {
     let Some(location) = headers.get(LOCATION) else {
         return "it redirects, but does not say where: ask its operator for the address of the WebSocket".to_owned();
     };
-    let location = std::str::from_utf8(location.as_bytes()).ok();
-    let base = asked.map(|asked| asked.url);
+    let Some(asked) = asked else {
+        return "it redirects: connect to the address in its header Location".to_owned();
+    };
+    let (location, base) = (std::str::from_utf8(location.as_bytes()).ok(), asked.url);
     let Some(target) = location.and_then(|location| resolve(location.trim(), base)) else {
         return "it redirects to what is no address of a WebSocket: ask its operator for that"
             .to_owned();
     };
-    let url = without_secrets(&target.to_string(), asked);
-    if base.is_some_and(|base| is_same(base, &target)) {
+    let url = asked.without_secrets(&target.to_string());
+    if is_same(base, &target) {
         return "it redirects to this very URL: it may wait for a cookie or credentials that were not sent".to_owned();
     }
     if is_login(&target, base) {
         // Nobody can connect to a page.
         let page = url.replacen("ws", "http", 1);
-        let sent = |asked: Asked<'_>| asked.sent(&AUTHORIZATION) || asked.sent(&COOKIE);
-        let them = match asked.is_some_and(sent) {
+        let them = match asked.sent(&AUTHORIZATION) || asked.sent(&COOKIE) {
             true => "other credentials or a fresh cookie",
             false => "credentials (a cookie, or the header Authorization)",
         };
         return format!("it redirects to the page {page} to log in: send {them} with the request");
     }
-    if base.is_some_and(WsUrl::is_secure) && !target.is_secure() {
+    if base.is_secure() && !target.is_secure() {
         return format!(
             "it redirects to {url}, which has no TLS: ask its operator for a wss:// address"
         );
@@ -46,9 +47,9 @@ fn is_same(base: &WsUrl, target: &WsUrl) -> bool {
 }
 
 /// Whether this looks like the page that a server sends browsers to before they may have anything.
-fn is_login(target: &WsUrl, base: Option<&WsUrl>) -> bool {
+fn is_login(target: &WsUrl, base: &WsUrl) -> bool {
     // Another host, scheme, or slash at the end makes no other page.
-    if base.is_some_and(|base| path(base) == path(target)) {
+    if path(base) == path(target) {
         return false;
     }
     let words = [
@@ -65,7 +66,7 @@ fn path(url: &WsUrl) -> &str {
 
 /// The WebSocket that a `Location` stands for: a URL of HTTP or WebSocket, or a reference that the
 /// request's URL completes (RFC 3986 §5.2).
-fn resolve(location: &str, base: Option<&WsUrl>) -> Option<WsUrl> {
+fn resolve(location: &str, base: &WsUrl) -> Option<WsUrl> {
     let reference = location.split('#').next()?;
     let text = match reference.split_once("://") {
         Some((scheme, rest)) if is_scheme(scheme) => {
@@ -76,7 +77,7 @@ fn resolve(location: &str, base: Option<&WsUrl>) -> Option<WsUrl> {
             };
             format!("{scheme}://{rest}")
         }
-        _ => complete(reference, base?)?,
+        _ => complete(reference, base)?,
     };
     WsUrl::parse(&text).ok()
 }

@@ -189,7 +189,20 @@ fn refuses_headers_that_are_the_handshakes_own() {
         "sec-websocket-unheard-of",
     ] {
         let error = client_with("ws://a", options_with_header(name, "x")).unwrap_err();
-        assert!(error.to_string().to_lowercase().contains(name), "{error}");
+        let text = error.to_string();
+        assert!(text.to_lowercase().contains(name), "{text}");
+        // What is not sent anyway is not said to be.
+        let is_sent = [
+            "upgrade",
+            "connection",
+            "sec-websocket-key",
+            "sec-websocket-version",
+        ];
+        assert_eq!(
+            text.contains("is sent anyway"),
+            is_sent.contains(&name),
+            "{text}"
+        );
         let name = HeaderName::from_static(name);
         assert_eq!(error, HandshakeError::ReservedHeader { name });
     }

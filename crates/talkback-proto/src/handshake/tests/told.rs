@@ -1,6 +1,7 @@
 //! What errors of the opening handshake tell a person: what happened, and what to do.
 
 use http::StatusCode;
+use http::header::HeaderName;
 
 use super::*;
 
@@ -80,4 +81,328 @@ fn a_refusal_says_its_status_and_its_reason() {
     let text = refusal.to_string();
     assert!(text.contains("404 Not Found") && text.contains(refusal.reason()));
     assert!(refusal.reason().contains("path"), "{text}");
+}
+
+/// What a client of this URL is told of a refusal with this status and these lines of headers.
+fn told(url: &str, options: ClientOptions, status: u16, lines: &[(&str, &[u8])]) -> String {
+    let client = client_with(url, options).unwrap();
+    let mut response = Response::builder().status(status);
+    for (name, value) in lines {
+        response = response.header(*name, *value);
+    }
+    let text = client.refused(&response.body(()).unwrap(), "".into());
+    let text = text.to_string();
+    assert!(!text.contains('\n'), "{text}");
+    text
+}
+
+fn redirected(url: &str, location: &str) -> String {
+    let lines: &[(&str, &[u8])] = &[("location", location.as_bytes())];
+    let text = told(url, ClientOptions::default(), 302, lines);
+    let (_, advice) = text.split_once("; it redirects").unwrap();
+    advice.to_owned()
+}
+
+#[test]
+fn l9_a_redirect_is_resolved_as_urls_are() {
+    let base = "wss://a.example:8443/b/c/d?q";
+    // The examples of RFC 3986 §5.4, as far as they have no parameters.
+    for (location, path) in [
+        ("g", "/b/c/g"),
+        ("./g", "/b/c/g"),
+        ("g/", "/b/c/g/"),
+        ("/g", "/g"),
+        ("?y", "/b/c/d?…"),
+        ("g?y", "/b/c/g?…"),
+        ("#s", "/b/c/d"),
+        ("g#s", "/b/c/g"),
+        ("", "/b/c/d"),
+        (".", "/b/c/"),
+        ("./", "/b/c/"),
+        ("..", "/b/"),
+        ("../g", "/b/g"),
+        ("../..", "/"),
+        ("../../g", "/g"),
+        ("../../../g", "/g"),
+        ("/./g", "/g"),
+        ("/../g", "/g"),
+        ("g.", "/b/c/g."),
+        ("..g", "/b/c/..g"),
+        ("./g/.", "/b/c/g/"),
+        ("g/../h", "/b/c/h"),
+        ("g?y/../x", "/b/c/g?…"),
+        ("/한", "/%ED%95%9C"),
+        (" /g ", "/g"),
+    ] {
+        let advice = redirected(base, location);
+        let url = format!(": connect to wss://a.example:8443{path}");
+        let expected = match path.contains('?') {
+            true => format!("{url} (the query is in its header Location)"),
+            false => url,
+        };
+        assert_eq!(advice, expected, "{location}");
+    }
+    for (location, url) in [
+        ("//b.example", "wss://b.example/"),
+        ("https://b.example", "wss://b.example/"),
+        ("HTTPS://B.example:443/x", "wss://b.example/x"),
+        ("wss://me:secret@b.example:1/x", "wss://b.example:1/x"),
+    ] {
+        assert_eq!(redirected(base, location), format!(": connect to {url}"));
+    }
+    for location in [
+        "mailto:a",
+        "ftp://a/",
+        "https://a b/",
+        "https://",
+        "https://a:x/",
+        "data:,x",
+    ] {
+        let advice = redirected(base, location);
+        assert!(advice.starts_with(" to what is no address"), "{location}");
+    }
+    for location in [&b"/\xff"[..], b"/\xed\x95"] {
+        let text = told(
+            base,
+            ClientOptions::default(),
+            307,
+            &[("location", location)],
+        );
+        assert!(text.contains("to what is no address"), "{text}");
+    }
+}
+
+#[test]
+fn l9_a_redirect_leads_to_no_worse() {
+    let leaves_tls = redirected("wss://a.example/x", "http://a.example/x");
+    assert_eq!(
+        leaves_tls,
+        " to ws://a.example/x, which has no TLS: ask its operator for a wss:// address"
+    );
+    let same = redirected("wss://a.example/x?y", "https://a.example:443/x?y");
+    assert!(same.starts_with(" to this very URL: "), "{same}");
+    // Neither a slash at the end nor another host makes a page of it.
+    for location in ["/login/", "//b.example/login", "/login?x"] {
+        let advice = redirected("wss://a.example/login", location);
+        assert!(advice.starts_with(": connect to "), "{location}: {advice}");
+    }
+    for location in [
+        "/login",
+        "/a/sign-in",
+        "/oauth2/start",
+        "/SSO/saml",
+        "/Sign_In/x",
+    ] {
+        let advice = redirected("wss://a.example/x", location);
+        assert!(
+            advice.starts_with(" to the page https://a.example/"),
+            "{location}: {advice}"
+        );
+    }
+    for location in ["/author", "/x/relogin", "/authors/sso-like"] {
+        let advice = redirected("wss://a.example/x", location);
+        assert!(advice.starts_with(": connect to "), "{location}: {advice}");
+    }
+}
+
+#[test]
+fn l9_challenges_are_read_as_a_list() {
+    for (lines, told_of) in [
+        (
+            &["Basic realm=\"a, b\", charset=\"UTF-8\""][..],
+            "(Basic \"a, b\")",
+        ),
+        (&["Basic"], "(Basic)"),
+        (&["Basic realm=a", "Bearer"], "(Basic \"a\", Bearer)"),
+        (
+            &["Basic realm=a, Bearer error=\"x\""],
+            "(Basic \"a\", Bearer \"x\")",
+        ),
+        (
+            &["Negotiate abc==, Basic realm=a"],
+            "(Negotiate, Basic \"a\")",
+        ),
+        (
+            &["Newauth realm=\"apps\", type=1, Basic"],
+            "(Newauth \"apps\", Basic)",
+        ),
+        (&["a, b, c, d, e, f"], "(a, b, c, d)"),
+        (&["Basic REALM=\"\""], "(Basic)"),
+        (&[", ,Basic"], "(Basic)"),
+    ] {
+        let lines: Vec<(&str, &[u8])> = lines
+            .iter()
+            .map(|line| ("www-authenticate", line.as_bytes()))
+            .collect();
+        let text = told("ws://a/", ClientOptions::default(), 401, &lines);
+        assert!(
+            text.contains(&format!("it wants credentials {told_of}: ")),
+            "{text}"
+        );
+    }
+    for line in [&b"\xff"[..], b"", b"\"", b"=", b"(,)"] {
+        let lines = [("www-authenticate", line)];
+        let text = told("ws://a/", ClientOptions::default(), 401, &lines);
+        assert!(text.contains("it wants credentials: send"), "{text}");
+    }
+    // What a server says is shown, however long and strange, in a few characters.
+    let long = format!("Basic realm=\"\u{202e}{}\"", "x".repeat(10_000));
+    let lines = [("www-authenticate", long.as_bytes())];
+    let text = told("ws://a/", ClientOptions::default(), 401, &lines);
+    assert!(text.len() < 300, "{text}");
+}
+
+#[test]
+fn l9_when_to_try_again_is_seconds_or_a_date() {
+    for (value, again) in [
+        ("30", "after 30 s"),
+        (" 0 ", "after 0 s"),
+        (
+            "Sun, 06 Nov 1994 08:49:37 GMT",
+            "after Sun, 06 Nov 1994 08:49:37 GMT",
+        ),
+        ("", "later"),
+        ("-1", "later"),
+        ("soon", "later"),
+        ("1994 GMT", "later"),
+        ("99999999999999999999999999999999999999", "later"),
+    ] {
+        for status in [408, 425, 429, 500, 502, 503, 504, 511] {
+            let lines = [("retry-after", value.as_bytes())];
+            let text = told("ws://a/", ClientOptions::default(), status, &lines);
+            assert!(text.ends_with(&format!("try again {again}")), "{text}");
+        }
+    }
+}
+
+/// Whoever makes the error without the request shows nothing that may repeat it.
+#[test]
+fn v12_without_the_request_neither_body_nor_location_is_shown() {
+    let response = Response::builder()
+        .status(302)
+        .header("location", "wss://a.example/s3cret")
+        .body(())
+        .unwrap();
+    let text = HandshakeError::refused(&response, "s3cret".into()).to_string();
+    assert!(
+        text.ends_with("connect to the address in its header Location"),
+        "{text}"
+    );
+}
+
+#[test]
+fn v12_what_the_request_held_is_not_shown_where_an_answer_repeats_it() {
+    let mut options = options_with_subprotocols(&["chat", "bearer.t0ken"]);
+    let headers = [
+        ("cookie", "a=c00kie1; b=\"c00kie2\""),
+        ("authorization", "Bearer aut4"),
+        ("proxy-authorization", "Basic cHIweHk6cHIweHlwYXNz"),
+        ("x-api-key", "k3y-1234"),
+    ];
+    for (name, value) in headers {
+        let name = HeaderName::from_static(name);
+        options.headers.insert(name, value.parse().unwrap());
+    }
+    let url = "ws://us3r:p%40ss@a.example/x?t=s3cr%20et&u=s3cr=et2";
+    let client = client_with(url, options).unwrap();
+    let request = client.request();
+    let mut repeated: Vec<String> = request
+        .headers()
+        .iter()
+        .filter(|(name, _)| !["host", "upgrade", "connection"].contains(&name.as_str()))
+        .map(|(_, value)| value.to_str().unwrap().to_owned())
+        .collect();
+    let parts = [
+        "c00kie1",
+        "c00kie2",
+        "aut4",
+        "pr0xy",
+        "pr0xypass",
+        "k3y-1234",
+        "bearer.t0ken",
+        "s3cr et",
+        "s3cr%20et",
+        "s3cr=et2",
+        "t=s3cr%20et&u=s3cr=et2",
+    ];
+    repeated.extend(parts.map(str::to_owned));
+    for part in &repeated {
+        let response = Response::builder().status(404).body(()).unwrap();
+        let body = format!("<<{part}>> is what came");
+        let text = client
+            .refused(&response, body.replace('<', "(").into())
+            .to_string();
+        // The key and the versions are everybody's.
+        let is_public = ["dGhl", "13"].iter().any(|public| part.starts_with(public));
+        assert!(is_public || !text.contains(part.as_str()), "{part}: {text}");
+        assert!(text.contains("is what came"), "{text}");
+    }
+}
+
+#[test]
+fn what_is_shown_of_an_answer_is_one_line_of_text_or_a_title() {
+    let shown = |kind: &str, body: &[u8]| {
+        let client = client_with("ws://a.example/x", ClientOptions::default()).unwrap();
+        let response = Response::builder().status(404).header("content-type", kind);
+        let body = body.to_vec().into();
+        let text = client
+            .refused(&response.body(()).unwrap(), body)
+            .to_string();
+        text.split_once("; its answer: ")
+            .map(|(_, answer)| answer.to_owned())
+    };
+    let text = |body: &[u8]| shown("text/plain", body);
+    assert_eq!(
+        text(b"\r\n no\n\n such\troom \r\n").as_deref(),
+        Some("no such room")
+    );
+    assert_eq!(
+        text(b"say \"it's\" \\o/").as_deref(),
+        Some(r#"say "it's" \\o/"#)
+    );
+    assert_eq!(
+        text("a\u{7}\u{9b}\u{202e}\u{2066}b".as_bytes()).as_deref(),
+        Some(r"a\u{7}\u{9b}\u{202e}\u{2066}b")
+    );
+    for nothing in [
+        &b""[..],
+        b" \n",
+        b"404 Not Found\n",
+        b"Not Found",
+        b"\x1f\x8b\xff",
+        b"a\0b",
+    ] {
+        assert_eq!(text(nothing), None, "{nothing:?}");
+    }
+    // The end may be cut within a character.
+    assert_eq!(text(b"ab \xed\x95").as_deref(), Some("ab"));
+    let long = "가".repeat(201);
+    assert_eq!(
+        text(long.as_bytes()),
+        Some(format!("{}…", "가".repeat(200)))
+    );
+    assert_eq!(text("가".repeat(200).as_bytes()), Some("가".repeat(200)));
+    let page = b"<!DOCTYPE html><HTML><head><Title lang=en>\nNo such\nroom</TITLE><body>...";
+    for kind in [
+        "text/html; charset=utf-8",
+        "Text/HTML",
+        "application/xhtml+xml",
+        "text/plain",
+        "",
+    ] {
+        assert_eq!(shown(kind, page).as_deref(), Some("No such room"), "{kind}");
+    }
+    for page in [
+        &b"<html><body>x"[..],
+        b"<title>x",
+        b"<title",
+        b"<html><title>404 Not Found</title>",
+    ] {
+        assert_eq!(shown("text/html", page), None);
+    }
+    assert_eq!(shown("text/html", b"no tags"), None);
+    assert_eq!(
+        shown("application/json", b"{\"a\": 1}").as_deref(),
+        Some("{\"a\": 1}")
+    );
 }

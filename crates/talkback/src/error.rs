@@ -233,3 +233,34 @@ pub enum AcceptError {
     /// The client did not finish the opening handshake in time.
     Timeout(Duration),
 }
+
+/// What a browser said, without the URL and the subprotocols that it was given, which it may repeat.
+#[cfg(any(browser, test))]
+pub(crate) fn said_by_browser(said: &str, url: &str, subprotocols: &[String]) -> String {
+    let said = said.replace(url, "…");
+    let names = subprotocols.iter().map(|name| format!("'{name}'"));
+    names.fold(said, |said, name| said.replace(&name, "'…'"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::said_by_browser;
+
+    #[test]
+    fn v12_l3_what_a_browser_said_repeats_neither_the_url_nor_a_subprotocol() {
+        let (url, names) = ("ws://a/?hunter2", ["hunter2".to_owned()]);
+        for (said, told) in [
+            (
+                "The URL 'ws://a/?hunter2' is invalid.",
+                "The URL '…' is invalid.",
+            ),
+            (
+                "The subprotocol 'hunter2' is invalid.",
+                "The subprotocol '…' is invalid.",
+            ),
+            ("The port 25 is not allowed.", "The port 25 is not allowed."),
+        ] {
+            assert_eq!(said_by_browser(said, url, &names), told);
+        }
+    }
+}

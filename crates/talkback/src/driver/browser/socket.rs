@@ -13,7 +13,7 @@ use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{BinaryType, CloseEvent, Event, EventTarget, MessageEvent, WebSocket};
 
 use crate::driver::browser::events::{Closed, Events, Page, Phase};
-use crate::error::ConnectError;
+use crate::error::{ConnectError, said_by_browser};
 
 /// What a browser forbids when it throws a `SecurityError`.
 const FORBIDDEN: &str = "A page that came over https may only use wss://";
@@ -53,7 +53,7 @@ impl BrowserSocket {
             };
             ConnectError::BrowserRefused {
                 url: server.to_string(),
-                error: without_secrets(&text_of(&error), (&url, server), subprotocols),
+                error: said_by_browser(&text_of(&error), &url, subprotocols),
                 advice,
             }
         })?;
@@ -221,12 +221,4 @@ fn text_of(error: &JsValue) -> String {
         Some(error) => String::from(error.message()),
         None => format!("{error:?}"),
     }
-}
-
-/// What a browser says may repeat the URL and a subprotocol that it was given.
-fn without_secrets(said: &str, (url, server): (&str, &WsUrl), subprotocols: &[String]) -> String {
-    let said = said.replace(url, &server.to_string());
-    subprotocols
-        .iter()
-        .fold(said, |said, name| said.replace(&format!("'{name}'"), "'…'"))
 }

@@ -13,6 +13,7 @@ mod fast_path;
 mod frame_size;
 mod framing;
 mod keepalive;
+mod linger;
 mod memory;
 mod payload;
 mod progress;

@@ -115,9 +115,8 @@ use crate::error::Error;
 ///
 /// The calls that block are for plain threads, `spawn_blocking` and `block_in_place`: `blocking_recv`,
 /// `blocking_send`, and `wait` of [`ready`](Self::ready), [`close`](Self::close) and
-/// [`closed`](Self::closed). On a thread that drives a
-/// tokio runtime they panic at once, as the driver might be a task that waits for this very thread: await
-/// there.
+/// [`closed`](Self::closed). On a thread that runs tasks of tokio, which is also what `block_on` does with a
+/// runtime of one thread, they panic at once, as the driver might wait for this very thread: await there.
 ///
 /// After a `fork` outside of a runtime, the channels that the child makes work. Those of its parent have no
 /// driver in it: a call that blocks ends them, in the child alone, and awaiting one waits for ever.

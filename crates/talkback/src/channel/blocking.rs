@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 
-use tokio::runtime::Handle;
+use tokio::runtime::{Handle, RuntimeFlavor};
 
 use crate::channel::state::Shared;
 use crate::channel::sync;
@@ -29,7 +29,7 @@ impl Wake for ThreadWaker {
 /// ends.
 ///
 /// # Panics
-/// On a thread that drives a runtime: what it waits for may be a task of this thread.
+/// On a thread that runs the tasks of a runtime: what it waits for may be one of them.
 #[track_caller]
 pub(crate) fn wait<F: Future>(shared: &sync::Arc<Shared>, future: F) -> F::Output {
     let runtime = Handle::try_current().ok();
@@ -38,8 +38,10 @@ pub(crate) fn wait<F: Future>(shared: &sync::Arc<Shared>, future: F) -> F::Outpu
             !runs_tasks(),
             "a thread that runs the tasks of a tokio runtime must not wait for a channel, whose driver may be one of them: use `.await`, or `spawn_blocking`"
         );
-        // It has the same to say of a thread that drives a runtime whose tasks others run.
-        runtime.block_on(async {});
+        if runtime.runtime_flavor() == RuntimeFlavor::CurrentThread {
+            // Of several threads that drive it one runs its tasks, but any may have to: tokio panics.
+            runtime.block_on(async {});
+        }
     }
     if shared.is_inherited() {
         // Its driver stayed in the parent at the fork.

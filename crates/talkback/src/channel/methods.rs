@@ -182,7 +182,7 @@ macro_rules! sending_methods {
         /// As [`send`](Self::send).
         ///
         /// # Panics
-        /// On a thread that drives a tokio runtime; see [Runtimes](crate::WebSocketChannel#runtimes).
+        /// On a thread that runs tasks of tokio; see [Runtimes](crate::WebSocketChannel#runtimes).
         #[cfg(not(browser))]
         #[track_caller]
         pub fn blocking_send<'a>(
@@ -258,7 +258,7 @@ macro_rules! receiving_methods {
         /// As [`recv`](Self::recv).
         ///
         /// # Panics
-        /// On a thread that drives a tokio runtime; see [Runtimes](crate::WebSocketChannel#runtimes).
+        /// On a thread that runs tasks of tokio; see [Runtimes](crate::WebSocketChannel#runtimes).
         #[cfg(not(browser))]
         #[track_caller]
         pub fn blocking_recv(

@@ -37,7 +37,7 @@ impl Ready {
     /// Why it could not be opened.
     ///
     /// # Panics
-    /// On a thread that drives a tokio runtime; see [Runtimes](crate::WebSocketChannel#runtimes).
+    /// On a thread that runs tasks of tokio; see [Runtimes](crate::WebSocketChannel#runtimes).
     #[track_caller]
     pub fn wait(self) -> Result<(), Error> {
         blocking::wait(&Arc::clone(&self.shared), self)
@@ -89,7 +89,7 @@ impl Closing {
     /// As when it is awaited.
     ///
     /// # Panics
-    /// On a thread that drives a tokio runtime; see [Runtimes](crate::WebSocketChannel#runtimes).
+    /// On a thread that runs tasks of tokio; see [Runtimes](crate::WebSocketChannel#runtimes).
     #[track_caller]
     pub fn wait(self) -> Result<CloseInfo, Error> {
         blocking::wait(&Arc::clone(&self.shared), self)

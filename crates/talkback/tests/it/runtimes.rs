@@ -2,12 +2,14 @@
 //! or it says so at once.
 
 use std::cell::RefCell;
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread;
 
 use talkback::{Role, WebSocket, WebSocketChannel};
 use tokio::runtime::{Builder, Handle, Runtime};
-use tokio::task::{LocalSet, block_in_place, spawn_blocking, spawn_local, unconstrained};
+use tokio::task::{
+    JoinError, LocalSet, block_in_place, spawn_blocking, spawn_local, unconstrained,
+};
 
 use crate::support::echo::{echo, echo_thread};
 use crate::support::watched::{bare_block_on, watched};
@@ -204,34 +206,80 @@ async fn block_in_task(block: Blocking) {
 /// Makes a future of a call that blocks, and drives it in a runtime.
 type InRuntime = fn(&Runtime, Blocking);
 
-const IN_RUNTIME: [(&str, InRuntime); 4] = [
+const IN_TASK: [(&str, InRuntime); 2] = [
+    ("spawn", |runtime, block| {
+        join(runtime.block_on(async { tokio::spawn(block_in_task(block)).await }));
+    }),
+    ("unconstrained", |runtime, block| {
+        let task = unconstrained(block_in_task(block));
+        join(runtime.block_on(async { tokio::spawn(task).await }));
+    }),
+];
+
+const IN_BLOCK_ON: [(&str, InRuntime); 4] = [
     ("block_on", |runtime, block| {
         runtime.block_on(block_in_task(block));
-    }),
-    ("spawn", |runtime, block| {
-        let joined = runtime.block_on(async { tokio::spawn(block_in_task(block)).await });
-        std::panic::resume_unwind(joined.unwrap_err().into_panic());
     }),
     ("unconstrained", |runtime, block| {
         runtime.block_on(unconstrained(block_in_task(block)));
     }),
     ("LocalSet", |runtime, block| {
         let local = LocalSet::new();
-        let joined = local.block_on(runtime, async { spawn_local(block_in_task(block)).await });
-        std::panic::resume_unwind(joined.unwrap_err().into_panic());
+        join(local.block_on(runtime, async { spawn_local(block_in_task(block)).await }));
+    }),
+    ("another's handle", |runtime, block| {
+        let other = multi_thread(1);
+        runtime.block_on(async {
+            let _guard = other.enter();
+            block(&mut WebSocketChannel::connect("ws://127.0.0.1:1/"));
+        });
     }),
 ];
+
+/// The task's end is that of the caller.
+fn join(joined: Result<(), JoinError>) {
+    if let Err(error) = joined {
+        std::panic::resume_unwind(error.into_panic());
+    }
+}
 
 #[test]
 fn l4_blocking_in_a_task_says_so_at_once() {
     for (call, block) in BLOCKING {
-        for (place, run) in IN_RUNTIME {
+        for (place, run) in IN_TASK {
             for runtime in runtimes() {
                 let panic = watched(move || run(&runtime, block)).unwrap_err();
                 assert!(panic.contains("`.await`"), "{call} in {place}: {panic}");
             }
         }
+        for (place, run) in IN_BLOCK_ON {
+            // There the thread runs the runtime's tasks,
+            let panic = watched(move || run(&current_thread(), block)).unwrap_err();
+            assert!(panic.contains("`.await`"), "{call} in {place}: {panic}");
+            // and here others do, so that it works.
+            watched(move || run(&multi_thread(1), block)).unwrap();
+        }
     }
+}
+
+#[test]
+fn l4_a_second_thread_that_drives_a_runtime_of_one_may_have_to_run_its_tasks() {
+    let panic = watched(|| {
+        let runtime = Arc::new(current_thread());
+        let (began, begun) = mpsc::channel();
+        let first = Arc::clone(&runtime);
+        thread::spawn(move || {
+            first.block_on(async {
+                began.send(()).unwrap();
+                std::future::pending::<()>().await;
+            });
+        });
+        begun.recv().unwrap();
+        runtime.block_on(block_in_task(|channel| {
+            let _ = channel.blocking_recv();
+        }));
+    });
+    assert!(panic.unwrap_err().contains("`.await`"));
 }
 
 #[test]

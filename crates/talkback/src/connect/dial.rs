@@ -1,18 +1,47 @@
-//! TCP to a host with several addresses: happy eyeballs (RFC 8305).
+//! TCP to a host, which may have several addresses: happy eyeballs (RFC 8305).
 
 use std::collections::VecDeque;
+use std::convert::Infallible;
 use std::future::pending;
 use std::io;
-use std::net::SocketAddr;
-use std::panic::resume_unwind;
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::panic::{catch_unwind, resume_unwind};
 use std::time::Duration;
 
 use tokio::net::TcpStream;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet, spawn_blocking};
 use tokio::time::{Instant, timeout_at};
 
 /// How long an address has before the next one is tried beside it (RFC 8305 §5).
 const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
+
+/// Asks the system's resolver for the addresses of a host.
+///
+/// # Errors
+/// Those of the resolver; and that there is no thread to wait for it.
+pub(super) async fn look_up(host: String, port: u16) -> io::Result<Vec<SocketAddr>> {
+    if let Ok(address) = host.parse::<IpAddr>() {
+        return Ok(vec![SocketAddr::new(address, port)]);
+    }
+    let look_up = move || (host, port).to_socket_addrs().map(Iterator::collect);
+    // Without a thread tokio panics, and in a driver nobody would see it who waits.
+    let looking = catch_unwind(|| spawn_blocking(look_up)).map_err(|_| {
+        io::Error::other("the operating system gave no thread to look it up (`ulimit -u`)")
+    })?;
+    match looking.await {
+        Ok(addresses) => addresses,
+        Err(error) => match follow(error).await {},
+    }
+}
+
+/// Ends as a task of ours has ended: by its panic, or with the runtime, which drops this task as well, and
+/// that says so.
+async fn follow(error: JoinError) -> Infallible {
+    match error.try_into_panic() {
+        Ok(panic) => resume_unwind(panic),
+        Err(_) => pending().await,
+    }
+}
 
 /// Connects to the first address that answers.
 ///
@@ -43,11 +72,7 @@ pub(crate) async fn dial(addresses: impl IntoIterator<Item = SocketAddr>) -> io:
                 first_error.get_or_insert(error);
                 next_attempt = Instant::now();
             }
-            Some(Err(error)) => match error.try_into_panic() {
-                Ok(panic) => resume_unwind(panic),
-                // The runtime shuts down: it drops this task as well, which says so.
-                Err(_) => return pending().await,
-            },
+            Some(Err(error)) => match follow(error).await {},
             None => {
                 // None is under way, or those that are have had their time.
                 if let Some(address) = waiting.pop_front() {

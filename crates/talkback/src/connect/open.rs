@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use crate::channel::state::Shared;
 use crate::connect::Connect;
 use crate::connect::attempt::Attempt;
-use crate::connect::dial::dial;
+use crate::connect::dial::{dial, look_up};
 use crate::connect::one_at_a_time;
 use crate::connect::transport::Transport;
 use crate::driver::native;
@@ -104,12 +104,11 @@ impl IntoFuture for Connect {
 }
 
 async fn resolve(url: &WsUrl) -> Result<Vec<SocketAddr>, ConnectError> {
-    let addresses = tokio::net::lookup_host((url.host(), url.port())).await;
-    let addresses = addresses.map_err(|error| ConnectError::Resolve {
+    let addresses = look_up(url.host().to_owned(), url.port()).await;
+    addresses.map_err(|error| ConnectError::Resolve {
         host: url.host().to_owned(),
         error: Arc::new(error),
-    })?;
-    Ok(addresses.collect())
+    })
 }
 
 /// Connects to the first of the host's addresses that answers.

@@ -61,6 +61,27 @@ fn no_thread_for_the_driver_is_told_as_that() {
 }
 
 #[test]
+fn no_thread_for_a_lookup_is_told_as_that() {
+    if let Ok(url) = std::env::var(CHILD_URL) {
+        let runtime = current_thread();
+        let connecting = runtime.block_on(async { talkback::connect(&url).await });
+        println!("\ntold: {}", connecting.unwrap_err());
+        let ready = runtime.block_on(async { WebSocketChannel::connect(&url).ready().await });
+        return println!("\ntold: {}", ready.unwrap_err());
+    }
+    let name = "runtimes_child::no_thread_for_a_lookup_is_told_as_that";
+    let prepare = format!("export RUST_MIN_STACK={}", isize::MAX);
+    let output = in_child(name, &prepare, "ws://localhost:1/");
+    let lines = output.lines().filter(|line| line.starts_with("told: "));
+    let told: Vec<_> = lines.collect();
+    assert_eq!(told.len(), 2, "{output}");
+    for told in told {
+        assert!(told.contains("the address of \"localhost\""), "{told}");
+        assert!(told.contains("gave no thread"), "{told}");
+    }
+}
+
+#[test]
 fn no_descriptor_for_the_driver_is_told_as_that() {
     let name = "runtimes_child::no_descriptor_for_the_driver_is_told_as_that";
     let Some(told) = told(name, "ulimit -n 4") else {

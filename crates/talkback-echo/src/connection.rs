@@ -9,7 +9,7 @@ use std::sync::{Arc, LazyLock};
 use std::thread::available_parallelism;
 use std::time::Duration;
 
-use talkback::{AcceptError, CloseCode, CloseInfo, Message, SendError, WebSocket};
+use talkback::{AcceptError, CloseCode, CloseInfo, Message, Refusal, SendError, WebSocket};
 use tokio::net::TcpStream;
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::{Semaphore, watch};
@@ -165,31 +165,102 @@ fn log_unopened(peer: SocketAddr, error: &OpenError) {
             debug!(%peer, status = status.as_u16(), "page served");
         }
         OpenError::Accept(AcceptError::Refused(refusal)) => {
-            info!(%peer, status = refusal.status().as_u16(), "{refusal}");
+            info!(%peer, status = refusal.status().as_u16(), "{}", told(refusal));
         }
         OpenError::Accept(error) => info!(%peer, %error, "not opened"),
     }
 }
 
+/// What a refusal says, with this server's options in place of the library's.
+fn told(refusal: &Refusal) -> String {
+    let head_limits = [
+        ". This server takes more if HeadLimits::size_max is raised with `head_limits`",
+        ". This server takes more if HeadLimits::headers_max is raised with `head_limits`",
+    ];
+    let text = refusal.to_string();
+    let text = text.replace("`origin_policy`", "`origins` (of the command: `--origin`)");
+    head_limits
+        .iter()
+        .fold(text, |text, hint| text.replace(hint, ""))
+}
+
 fn log_end(peer: SocketAddr, end: Option<&CloseInfo>) {
     match end {
-        Some(info) => info!(%peer, code = info.code.number(), "{}", without_reason(info)),
+        Some(info) => info!(%peer, code = info.code.number(), "{}", told_of_end(info)),
         None => info!(%peer, "cut"),
     }
 }
 
-/// An end without what the client says about it, which may be a secret, and is the client's to choose.
-fn without_reason(info: &CloseInfo) -> CloseInfo {
+/// How it ended, without what the client says about it, which may be a secret, and is the client's to
+/// choose; with this server's options in place of the library's.
+fn told_of_end(info: &CloseInfo) -> String {
     let mut info = info.clone();
     info.reason.clear();
-    info
+    let text = info.to_string();
+    let option = "raise `message_size_max` (of the command: `--max-message`), or ";
+    let text = text.replace("raise Limits::message_size_max, or ", option);
+    text.replace("raise Limits::fragments_max, or ", "")
 }
 
 #[cfg(test)]
 mod tests {
+    use talkback::{CloseCause, Initiator, ProtocolError};
     use tokio::net::TcpListener;
 
     use super::*;
+
+    /// What came of a request, by a server of the library.
+    async fn refused(request: &str) -> Refusal {
+        let (mut client, server) = tokio::io::duplex(64 * 1024);
+        tokio::io::AsyncWriteExt::write_all(&mut client, request.as_bytes())
+            .await
+            .unwrap();
+        drop(client);
+        match talkback::accept(server).await.map(drop).unwrap_err() {
+            AcceptError::Refused(refusal) => refusal,
+            other => panic!("{other}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_logged_of_a_refusal_names_options_that_there_are() {
+        let origin = "GET / HTTP/1.1\r\nHost: a\r\nOrigin: https://b\r\nUpgrade: websocket\r\n\
+            Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+            Sec-WebSocket-Version: 13\r\n\r\n";
+        let large = format!("GET /{} HTTP/1.1\r\n\r\n", "x".repeat(20_000));
+        let many = format!("GET / HTTP/1.1\r\n{}\r\n", "X: a\r\n".repeat(101));
+        for (request, end) in [
+            (
+                origin,
+                "else allow the origin with `origins` (of the command: `--origin`)",
+            ),
+            (&large, "send fewer or shorter headers (cookies, mostly)"),
+            (&many, "more than 100 header lines: send fewer"),
+        ] {
+            let text = told(&refused(request).await);
+            assert!(text.ends_with(end), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_logged_of_an_end_names_options_that_there_are() {
+        let (size, size_max) = (7, 6);
+        for (error, advice) in [
+            (
+                ProtocolError::MessageTooBig { size, size_max },
+                ": raise `message_size_max` (of the command: `--max-message`), or have the peer",
+            ),
+            (
+                ProtocolError::TooManyFragments(5),
+                "this end's limit: have the peer send fewer",
+            ),
+        ] {
+            let cause = CloseCause::Protocol(error);
+            let info = CloseInfo::abnormal(CloseCode::ABNORMAL, Initiator::Local, cause);
+            let text = told_of_end(&info);
+            assert!(text.contains(advice), "{text}");
+        }
+    }
 
     #[tokio::test]
     async fn an_open_connection_holds_a_small_future() {

@@ -32,7 +32,11 @@ fn is_of_this_machine(url: &str) -> bool {
 
 /// How a connection ended: who closed it, the code and the reason.
 pub fn end(info: &CloseInfo) -> String {
-    escaped(&without_numbers(&info.to_string()))
+    let text = info.to_string();
+    // Whoever types cannot raise what the library's methods can.
+    let text = text.replace("raise Limits::message_size_max, or ", "");
+    let text = text.replace("raise Limits::fragments_max, or ", "");
+    escaped(&without_numbers(&text))
 }
 
 /// Takes out the ` (os error 111)` that the standard library puts behind what it says in words.
@@ -56,7 +60,29 @@ pub fn without_numbers(text: &str) -> String {
 mod tests {
     use std::sync::Arc;
 
+    use talkback::{CloseCause, CloseCode, Initiator, ProtocolError};
+
     use super::*;
+
+    #[test]
+    fn a_limit_that_nobody_can_raise_is_not_to_be_raised() {
+        let (size, size_max) = (7, 6);
+        for (error, advice) in [
+            (
+                ProtocolError::MessageTooBig { size, size_max },
+                "limit of 6 bytes: have the peer send less, code 1006",
+            ),
+            (
+                ProtocolError::TooManyFragments(5),
+                "this end's limit: have the peer send fewer, code 1006",
+            ),
+        ] {
+            let cause = CloseCause::Protocol(error);
+            let info = CloseInfo::abnormal(CloseCode::ABNORMAL, Initiator::Local, cause);
+            let text = end(&info);
+            assert!(text.contains(advice), "{text}");
+        }
+    }
 
     fn refused(url: &str) -> String {
         connect_error(&ConnectError::Tcp {

@@ -69,7 +69,12 @@ impl fmt::Display for CloseInfo {
         if !self.reason.is_empty() {
             write!(f, ", reason {:?}", self.reason)?;
         }
-        Ok(())
+        match (self.code, self.initiator) {
+            (CloseCode::MESSAGE_TOO_BIG, Initiator::Remote) => {
+                f.write_str(": a message from this end is over the peer's limit")
+            }
+            _ => Ok(()),
+        }
     }
 }
 

@@ -36,6 +36,15 @@ fn the_words_of_an_end_say_who_how_and_why() {
              Limits::fragments_max, or have the peer send fewer, code 1006 (abnormal)",
         ),
         (
+            end(
+                CloseCode::MESSAGE_TOO_BIG,
+                remote,
+                CloseCause::ClosingHandshake,
+            ),
+            "closed by the peer, code 1009 (message too big): a message from this end is over the \
+             peer's limit",
+        ),
+        (
             end(CloseCode::ABNORMAL, remote, transport()),
             "connection lost without a close frame: connection reset, code 1006 (abnormal)",
         ),

@@ -16,7 +16,7 @@ use std::collections::BTreeSet;
 use std::fmt::{Debug, Write as _};
 use std::path::Path;
 
-use talkback::{Connect, ConnectError, HandshakeError, connect};
+use talkback::{Connect, ConnectError, HandshakeError, Limits, accept, connect};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 
 use self::caller::{HEADS, MINE, SWITCHING};
@@ -125,6 +125,25 @@ async fn a_subprotocol_that_cannot_be_agreed_on_is_told() {
         let text = connecting.await.map(drop).unwrap_err().to_string();
         assert!(text.contains(words), "{text}");
     }
+}
+
+#[tokio::test]
+async fn l18_a_message_over_the_limit_names_the_limit_and_whose_it_is() {
+    let (near, far) = duplex(1024);
+    let limits = Limits::default().message_size_max(10);
+    let connecting = connect("ws://a.example/").limits(limits).over(near);
+    let (client, server) = tokio::join!(connecting, async { accept(far).await });
+    let (mut client, mut server) = (client.unwrap(), server.unwrap());
+    server.send("eleven byte").await.unwrap();
+    let (here, there) = tokio::join!(client.recv(), server.recv());
+    assert_eq!(
+        here.unwrap_err().to_string(),
+        "failed: the peer's message of at least 11 bytes is over this end's limit of 10 bytes: raise Limits::message_size_max, or have the peer send less, code 1006 (abnormal)"
+    );
+    assert_eq!(
+        there.unwrap_err().to_string(),
+        "closed by the peer, code 1009 (message too big): a message from this end is over the peer's limit"
+    );
 }
 
 #[test]

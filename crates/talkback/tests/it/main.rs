@@ -52,6 +52,8 @@ mod over;
 #[cfg(not(shuttle))]
 mod receive_path;
 #[cfg(not(shuttle))]
+mod relay;
+#[cfg(not(shuttle))]
 mod runtimes;
 #[cfg(all(unix, not(shuttle)))]
 mod runtimes_child;

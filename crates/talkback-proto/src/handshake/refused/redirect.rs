@@ -5,6 +5,9 @@ use http::header::{AUTHORIZATION, COOKIE, HeaderMap, LOCATION};
 use super::asked::Asked;
 use crate::handshake::url::WsUrl;
 
+/// How many characters of a URL are shown.
+const SHOWN_MAX: usize = 200;
+
 /// What to do about a redirect, without the secrets that user name, query and fragment may be.
 pub(super) fn advice(headers: &HeaderMap, asked: Option<Asked<'_>>) -> String {
     let Some(location) = headers.get(LOCATION) else {
@@ -18,7 +21,7 @@ pub(super) fn advice(headers: &HeaderMap, asked: Option<Asked<'_>>) -> String {
         return "it redirects to what is no address of a WebSocket: ask its operator for that"
             .to_owned();
     };
-    let url = asked.without_secrets(&target.to_string());
+    let (url, is_cut) = cut(asked.without_secrets(&target.to_string()));
     if is_same(base, &target) {
         return "it redirects to this very URL: it may wait for a cookie or credentials that were not sent".to_owned();
     }
@@ -36,10 +39,23 @@ pub(super) fn advice(headers: &HeaderMap, asked: Option<Asked<'_>>) -> String {
             "it redirects to {url}, which has no TLS: ask its operator for a wss:// address"
         );
     }
-    match target.request_target().contains('?') {
-        true => format!("it redirects: connect to {url} (the query is in its header Location)"),
-        false => format!("it redirects: connect to {url}"),
+    let has_query = target.request_target().contains('?');
+    let rest = match (is_cut, has_query) {
+        (true, _) => " (all of it is in its header Location)",
+        (false, true) => " (the query is in its header Location)",
+        (false, false) => "",
+    };
+    format!("it redirects: connect to {url}{rest}")
+}
+
+/// A URL of a length that a person reads, and whether it was longer. It is ASCII, but for what is left out.
+fn cut(mut url: String) -> (String, bool) {
+    let end = url.char_indices().nth(SHOWN_MAX).map(|(end, _)| end);
+    if let Some(end) = end {
+        url.truncate(end);
+        url.push('…');
     }
+    (url, end.is_some())
 }
 
 fn is_same(base: &WsUrl, target: &WsUrl) -> bool {

@@ -46,6 +46,37 @@ proptest! {
     }
 
     #[test]
+    fn what_a_refusal_tells_is_one_short_line_whatever_comes(
+        status in 200_u16..600,
+        location in "(\\PC{0,20}|https?://\\PC{0,20}|[./?#a-z]{0,20}|/x{0,300})",
+        challenge in "[A-Za-z=,\" ]{0,400}",
+        again in "\\PC{0,40}",
+        kind in "(text/html|text/plain|)",
+        body in prop_oneof![
+            vec(any::<u8>(), 0..300),
+            "\\PC{0,300}".prop_map(String::into_bytes),
+            "(<title>|</title>|<|>|\u{202e}|[ \na-z]){0,60}".prop_map(String::into_bytes),
+        ],
+    ) {
+        let response = Response::builder()
+            .status(status)
+            .header("location", location.as_bytes())
+            .header("www-authenticate", challenge.as_bytes())
+            .header("sec-websocket-version", challenge.as_bytes())
+            .header("upgrade", challenge.as_bytes())
+            .header("retry-after", again.as_bytes())
+            .header("content-type", kind);
+        let url = "wss://me:s3cret@a.example/b/c?s3cret";
+        let client = client_with(url, ClientOptions::default()).unwrap();
+        let error = client.refused(&response.body(()).unwrap(), body.into());
+        let text = error.to_string();
+        let is_shown = |letter: char| !letter.is_control() && letter != '\u{202e}';
+        prop_assert!(text.chars().all(is_shown), "{text:?}");
+        prop_assert!(text.chars().count() < 2_600, "{text:?}");
+        prop_assert!(!text.contains("s3cret"), "{text}");
+    }
+
+    #[test]
     fn arbitrary_urls_never_panic_and_those_accepted_can_be_sent(text in "(ws|wss)://\\PC{0,30}|\\PC{0,30}") {
         if let Ok(url) = WsUrl::parse(&text) {
             prop_assert!(url.request_target().starts_with('/'));

@@ -142,6 +142,13 @@ fn l9_a_redirect_is_resolved_as_urls_are() {
         };
         assert_eq!(advice, expected, "{location}");
     }
+    let long = format!("/{}", "x".repeat(10_000));
+    let advice = redirected(base, &long);
+    let url = format!("wss://a.example:8443/{}", "x".repeat(200 - 21));
+    assert_eq!(
+        advice,
+        format!(": connect to {url}… (all of it is in its header Location)")
+    );
     for (location, url) in [
         ("//b.example", "wss://b.example/"),
         ("https://b.example", "wss://b.example/"),

@@ -142,6 +142,11 @@ fn l9_a_redirect_is_resolved_as_urls_are() {
         };
         assert_eq!(advice, expected, "{location}");
     }
+}
+
+#[test]
+fn l9_a_redirect_elsewhere_is_told_without_what_may_be_secret() {
+    let base = "wss://a.example:8443/b/c/d?q";
     let long = format!("/{}", "x".repeat(10_000));
     let advice = redirected(base, &long);
     let url = format!("wss://a.example:8443/{}", "x".repeat(200 - 21));

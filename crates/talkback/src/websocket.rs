@@ -66,7 +66,7 @@ pub struct WebSocket<T> {
     keepalive: Option<Keepalive>,
     timer: Option<Pin<Box<Sleep>>>,
     wakers: Wakers,
-    /// Set while a channel's peer has to wait, and once its end was seen meanwhile.
+    /// Set once a channel's peer had to wait.
     unread: Option<Box<Unread>>,
     subprotocol: Option<Box<str>>,
     /// What the opening handshake said.

@@ -18,17 +18,6 @@ const STEP_SIZE: usize = 64;
 const LEFT_UNREAD: &str = "the peer ended the connection, and messages were left unread";
 
 impl<T: AsyncRead + AsyncWrite + Unpin + 'static> WebSocket<T> {
-    /// The queue has capacity: nobody has to look for the peer's end, which reading finds.
-    #[inline]
-    pub(super) fn stop_looking(&mut self) {
-        if let Some(unread) = &mut self.unread {
-            unread.note_reading();
-            if unread.is_looking() {
-                self.unread = None;
-            }
-        }
-    }
-
     /// Whether nothing can be sent any more, as the peer has ended the connection.
     #[inline]
     pub(super) fn is_refusing(&self) -> bool {

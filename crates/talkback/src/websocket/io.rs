@@ -444,7 +444,6 @@ impl<T: AsyncRead + AsyncWrite + Unpin + 'static> Socket for WebSocket<T> {
     }
 
     fn poll_received(&mut self, cx: &mut Context<'_>) -> Poll<Result<Received, CloseInfo>> {
-        self.stop_looking();
         self.connection.set_delivery(Delivery::Whole);
         loop {
             match self.poll_incoming(cx, Half::Receiver) {

@@ -205,14 +205,19 @@ async fn l7_an_unread_channel_is_told_of_an_end_long_after_the_messages() {
     until(|| channel.state() == ChannelState::Closed).await;
 }
 
-/// What the kernel is told to do on the socket of a channel that is pushed so many messages: how long it
-/// waits before it probes the peer, between two probes, and how many it sends; in seconds.
+/// When the kernel probes the peer of a channel, how long it waits between two probes, and how many it
+/// sends; in seconds.
 #[cfg(unix)]
-async fn probes(
+type Probes = Option<(u64, u64, u32)>;
+
+/// Pushes so many messages to a channel, and holds the kernel to be told this.
+#[cfg(unix)]
+async fn expect_probes(
     count: usize,
     keepalive: impl Into<Option<Keepalive>>,
     prepare: impl FnOnce(&SockRef<'_>),
-) -> Option<(u64, u64, u32)> {
+    expected: Probes,
+) {
     use std::os::fd::AsFd;
 
     let (near, mut far) = tcp().await;
@@ -230,15 +235,19 @@ async fn probes(
         end: End::Fin,
     };
     push.write(&mut far).await;
+    // Where it is to stay as it is, that is long enough for the driver to have had its turn.
     sleep(Duration::from_millis(200)).await;
+    let is_on = || socket.keepalive().unwrap();
+    until(|| expected.is_none() || is_on()).await;
     assert_eq!(channel.state(), ChannelState::Open);
-    socket.keepalive().unwrap().then(|| {
+    let found = is_on().then(|| {
         (
             socket.tcp_keepalive_time().unwrap().as_secs(),
             socket.tcp_keepalive_interval().unwrap().as_secs(),
             socket.tcp_keepalive_retries().unwrap(),
         )
-    })
+    });
+    assert_eq!(found, expected);
 }
 
 #[cfg(unix)]
@@ -246,19 +255,16 @@ async fn probes(
 async fn l7_the_host_of_a_peer_that_has_to_wait_is_probed_by_the_kernel() {
     let untouched = |_: &SockRef<'_>| {};
     // 40 s in all, as by the keepalive.
-    assert_eq!(probes(4000, None, untouched).await, Some((20, 5, 4)));
+    expect_probes(4000, None, untouched, Some((20, 5, 4))).await;
     let quick = Keepalive::from(Duration::from_millis(2500));
-    assert_eq!(probes(4000, quick, untouched).await, Some((2, 1, 4)));
+    expect_probes(4000, quick, untouched, Some((2, 1, 4))).await;
     let slow = Keepalive::from(Duration::from_secs(1_000_000));
-    assert_eq!(
-        probes(4000, slow, untouched).await,
-        Some((32_767, 32_767, 4))
-    );
+    expect_probes(4000, slow, untouched, Some((32_767, 32_767, 4))).await;
     // While it is read, the channel asks itself.
-    assert_eq!(probes(200, None, untouched).await, None);
+    expect_probes(200, None, untouched, None).await;
     let endless = Keepalive::default().timeout(Duration::MAX);
     for keepalive in [Keepalive::OFF, endless] {
-        assert_eq!(probes(4000, keepalive, untouched).await, None);
+        expect_probes(4000, keepalive, untouched, None).await;
     }
     // What the program has set stays.
     let own = |socket: &SockRef<'_>| {
@@ -266,7 +272,7 @@ async fn l7_the_host_of_a_peer_that_has_to_wait_is_probed_by_the_kernel() {
         let own = own.with_interval(Duration::from_secs(3)).with_retries(2);
         socket.set_tcp_keepalive(&own).unwrap();
     };
-    assert_eq!(probes(4000, None, own).await, Some((7, 3, 2)));
+    expect_probes(4000, None, own, Some((7, 3, 2))).await;
 }
 
 /// A server as one is written, which does not wait for the client for long.

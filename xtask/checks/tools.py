@@ -42,7 +42,8 @@ def quietly(*command, env=None):
 @once
 def apt(line):
     command = f"apt-get --quiet --yes --option=DPkg::Lock::Timeout=300 {line}"
-    quietly(*command.split(), env={"DEBIAN_FRONTEND": "noninteractive"})
+    # Servers are started by the tests, and not by being installed.
+    quietly(*command.split(), env={"DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1", "SYSTEMD_OFFLINE": "1"})
 
 
 def install(what, packages):

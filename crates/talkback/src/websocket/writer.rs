@@ -53,6 +53,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
 
     /// As [`send_stream`](Self::send_stream), and says whether the message may be compressed.
     ///
+    /// Some peers lose the rest of a compressed message that a ping or a pong interrupts, as the protocol
+    /// allows (RFC 6455 §5.4): Tornado 6.6, and wsproto 1.3, thus hypercorn and one of uvicorn's engines. A
+    /// stream to one of them wants [`Compression::Skip`].
+    ///
     /// # Errors
     /// As [`send_stream`](Self::send_stream).
     pub fn send_stream_with(

@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::time::Duration;
 
-use talkback::{CloseCause, Initiator};
+use talkback::{CloseCause, CloseCode, Initiator};
 
 use crate::as_server::{Server, policies};
 use crate::program::{Program, beside, node, python};
@@ -31,6 +31,11 @@ fn check(mut command: Command, checks: usize) {
     );
     assert_eq!(ended, (4002, "done", Initiator::Remote, true));
     assert_eq!(info.cause, CloseCause::ClosingHandshake);
+    // At last it went while it was connected.
+    let info = servers[0].told();
+    let ended = (info.code, info.initiator, info.clean);
+    assert_eq!(ended, (CloseCode::ABNORMAL, Initiator::Remote, false));
+    assert!(matches!(info.cause, CloseCause::Transport(_)), "{info:?}");
 }
 
 /// The script for clients of a language, told which of them.

@@ -167,6 +167,8 @@ class Client implements WebSocket.Listener {
                 equal(((WebSocketHandshakeException) error.getCause()).getResponse().statusCode(), 404);
             }
         });
+        // It goes without a close frame.
+        new Client("told");
         System.exit(0);
     }
 }

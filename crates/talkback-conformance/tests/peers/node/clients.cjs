@@ -149,6 +149,8 @@ async function main() {
     }
     clearTimeout(timer);
   }
+  // It goes without a close frame.
+  await connect(`${url}told`);
   process.exit();
 }
 

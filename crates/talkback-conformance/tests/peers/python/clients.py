@@ -227,6 +227,10 @@ async def main():
             print(f"ok {name}", flush=True)
         except Exception as error:
             print(f"not ok {name}: {type(error).__name__}: {error}", flush=True)
+    if URLS[1:]:
+        # It goes without a close frame.
+        gone = await opened(f"{URL}told")
+        os._exit(0 if gone.subprotocol is None else 1)
 
 
 asyncio.run(main())

@@ -9,7 +9,7 @@ use crate::as_server::{Server, policies};
 use crate::program::{Program, beside, node, python};
 
 /// How long a client may take for all of its checks.
-const LIMIT: Duration = Duration::from_secs(120);
+const LIMIT: Duration = Duration::from_secs(300);
 
 /// Runs a client, which prints a line for each of its checks, with the URLs of servers of each policy.
 fn check(mut command: Command, checks: usize) {

@@ -77,6 +77,9 @@ fn ws() {
 #[test]
 fn java() {
     let mut command = Command::new("java");
-    command.arg(beside("java/Client.java"));
+    // Before JDK 18 it reads a source as the locale says.
+    command
+        .arg("-Dfile.encoding=UTF-8")
+        .arg(beside("java/Client.java"));
     check(command, 12);
 }

@@ -49,7 +49,8 @@ impl Default for DeflatePolicy {
 pub struct DeflateAnswer {
     /// The element of the `Sec-WebSocket-Extensions` header of the 101.
     pub value: HeaderValue,
-    /// What is agreed on once the 101 is sent.
+    /// What this end keeps to once the 101 is sent; it may keep a context that the client promised to do
+    /// without.
     pub parameters: DeflateParameters,
 }
 
@@ -66,9 +67,10 @@ impl DeflatePolicy {
     /// default it must.
     ///
     /// Some clients agree to that and do not keep to it (Mojolicious, Tornado), and fail at their
-    /// second compressed message. With `false` nothing of the sort is asked, nor answered to a client
-    /// that offers it, as a server may pass the offer over: this end keeps its context for what a
-    /// client sends, 48 KiB for each client from its first compressed message on.
+    /// second compressed message. With `false` nothing of the sort is asked, and this end keeps its
+    /// context for what a client sends, 48 KiB for each client from its first compressed message on,
+    /// whatever the client offers. One that offers it is told yes all the same, as some insist on that
+    /// (gorilla/websocket, NATS).
     #[must_use]
     pub const fn client_no_context_takeover(mut self, is_asked: bool) -> Self {
         self.client_no_context_takeover = is_asked;
@@ -150,11 +152,10 @@ impl DeflatePolicy {
         };
         let hinted_bits = offer.client_max_window_bits.flatten();
         let hinted_bits = hinted_bits.map(|bits| WindowBits::new(bits).unwrap_or(WindowBits::MIN));
-        let parameters = DeflateParameters {
+        let mut parameters = DeflateParameters {
             // "MUST" be in the response if it was in the accepted offer (§7.1.1.1).
             server_no_context_takeover: offer.server_no_context_takeover
                 || self.server_no_context_takeover,
-            // In an offer it is a hint, which a server may pass over (§7.1.1.2).
             client_no_context_takeover: self.client_no_context_takeover,
             server_max_window_bits: server_bits,
             client_max_window_bits: client_bits.or(hinted_bits).unwrap_or(WindowBits::MAX),
@@ -162,9 +163,13 @@ impl DeflatePolicy {
         };
         let is_server_bound = wished_bits.is_some() || server_bits < WindowBits::MAX;
         let server_bits = is_server_bound.then_some(server_bits);
+        let kept = parameters;
+        // In an offer it is a hint, which a server may pass over (§7.1.1.2). Some clients do not take that
+        // for an answer, and a context that is kept in vain does no harm.
+        parameters.client_no_context_takeover |= offer.client_no_context_takeover;
         Some(DeflateAnswer {
             value: answer_value(&parameters, server_bits, client_bits),
-            parameters,
+            parameters: kept,
         })
     }
 }

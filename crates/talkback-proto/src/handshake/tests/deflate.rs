@@ -313,17 +313,27 @@ fn d14_client_no_context_takeover_binds_whoever_says_it() {
 }
 
 #[test]
-fn l29_a_server_that_keeps_the_clients_context_agrees_to_nothing_else() {
+fn l29_a_server_that_keeps_the_clients_context_asks_for_nothing_else() {
     let policy = DeflatePolicy::default().client_no_context_takeover(false);
-    for hint in ["", "; client_no_context_takeover"] {
-        let offer = format!("permessage-deflate{hint}; client_max_window_bits");
-        let answer = answer_by(&policy, &offer).unwrap();
-        assert_eq!(
-            answer.value,
-            "permessage-deflate; server_no_context_takeover"
-        );
+    let answer = answer_by(&policy, "permessage-deflate; client_max_window_bits").unwrap();
+    assert_eq!(
+        answer.value,
+        "permessage-deflate; server_no_context_takeover"
+    );
+    assert!(answer.parameters.has_context_takeover(Role::Client));
+}
+
+#[test]
+fn a_client_without_context_is_told_so_though_the_server_keeps_one() {
+    // What Go's gorilla/websocket and NATS offer, and insist on in the answer.
+    let both = "permessage-deflate; server_no_context_takeover; client_no_context_takeover";
+    for policy in [DeflatePolicy::default(), willing()] {
+        let answer = answer_by(&policy.client_no_context_takeover(false), both).unwrap();
+        assert_eq!(answer.value, both);
         assert!(answer.parameters.has_context_takeover(Role::Client));
     }
+    let alone = "permessage-deflate; client_no_context_takeover";
+    assert_eq!(answered(alone).as_deref(), Some(alone));
 }
 
 #[test]
@@ -380,7 +390,7 @@ fn client_and_server_always_agree() {
         let response = handshake.accept(None, Some(answer.value)).unwrap();
         let negotiated = client.validate(&response).unwrap();
         let mut parameters = answer.parameters;
-        // A client keeps to its own hint, even if the server passes that over.
+        // A client keeps to its own hint, even if the server keeps a context in vain.
         parameters.client_no_context_takeover |= offer.write().contains("; client_no_");
         assert_eq!(negotiated.deflate, Some(parameters), "{offer:?} {policy:?}");
         count += 1;

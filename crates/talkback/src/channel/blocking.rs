@@ -3,9 +3,8 @@
 use std::future::Future;
 use std::mem;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
-use std::thread::{self, Thread};
 
 use tokio::runtime::{Handle, RuntimeFlavor};
 
@@ -14,12 +13,32 @@ use crate::channel::sync;
 use crate::driver::port::Port;
 use crate::runtime::{runs_tasks, shuts_down};
 
-/// Wakes a thread that is parked.
-struct ThreadWaker(Thread);
+/// What a call sleeps on.
+///
+/// It is not the thread's own `park`: an executor that called from one of its futures may wait by that
+/// itself, and would lose a wake that is meant for it.
+#[derive(Default)]
+struct Alarm {
+    rings: Mutex<bool>,
+    rang: Condvar,
+}
 
-impl Wake for ThreadWaker {
+impl Alarm {
+    fn sleep(&self) {
+        let rings = self.rings.lock().unwrap_or_else(PoisonError::into_inner);
+        let rings = self.rang.wait_while(rings, |rings| !*rings);
+        *rings.unwrap_or_else(PoisonError::into_inner) = false;
+    }
+}
+
+impl Wake for Alarm {
     fn wake(self: Arc<Self>) {
-        self.0.unpark();
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        *self.rings.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.rang.notify_one();
     }
 }
 
@@ -48,7 +67,8 @@ pub(crate) fn wait<F: Future>(shared: &sync::Arc<Shared>, future: F) -> F::Outpu
         end(shared);
     }
     let mut future = pin!(future);
-    let waker = Waker::from(Arc::new(ThreadWaker(thread::current())));
+    let alarm = Arc::new(Alarm::default());
+    let waker = Waker::from(Arc::clone(&alarm));
     let mut cx = Context::from_waker(&waker);
     // This thread may be about to drop the driver, after what blocks here.
     let shuts_driver_down =
@@ -62,8 +82,7 @@ pub(crate) fn wait<F: Future>(shared: &sync::Arc<Shared>, future: F) -> F::Outpu
             {
                 end(shared);
             }
-            // Another's unpark only costs one more poll.
-            Poll::Pending => thread::park(),
+            Poll::Pending => alarm.sleep(),
         }
     }
 }

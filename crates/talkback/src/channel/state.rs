@@ -8,8 +8,10 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::PoisonError;
 use std::task::{Context, Waker};
+use std::thread::panicking;
 
 use talkback_proto::{CloseCause, CloseFrame, CloseInfo};
 #[cfg(not(browser))]
@@ -94,8 +96,17 @@ impl DerefMut for Locked<'_> {
 impl Drop for Locked<'_> {
     fn drop(&mut self) {
         self.state = None;
+        let mut panic = None;
         for waker in self.wake.drain(..).chain(self.calls.drain(..)) {
-            waker.wake();
+            // A waker or a callback that panics leaves nobody else asleep.
+            let woken = catch_unwind(AssertUnwindSafe(|| waker.wake()));
+            panic = panic.or(woken.err());
+        }
+        // What unwinds already, as when a program's panic drops its channel, would abort.
+        if let Some(panic) = panic
+            && !panicking()
+        {
+            resume_unwind(panic);
         }
     }
 }

@@ -89,3 +89,5 @@ mod unread_tcp;
 mod upgrade;
 #[cfg(all(feature = "upgrade", not(shuttle)))]
 mod upgrade_unsent;
+#[cfg(not(shuttle))]
+mod wakers;

@@ -37,7 +37,7 @@ fn runtimes() -> [Runtime; 4] {
 }
 
 /// Talks to the echo server with every call that blocks.
-fn converse_blocking(url: &str) {
+pub(crate) fn converse_blocking(url: &str) {
     let mut channel = WebSocketChannel::connect(url);
     channel.ready().wait().unwrap();
     channel.blocking_send("Hello!").unwrap();
@@ -48,7 +48,7 @@ fn converse_blocking(url: &str) {
 }
 
 /// Talks to the echo server without blocking.
-async fn converse(url: String) {
+pub(crate) async fn converse(url: String) {
     let mut channel = WebSocketChannel::connect(url);
     channel.ready().await.unwrap();
     channel.send("Hello!").await.unwrap();

@@ -118,8 +118,13 @@ use crate::error::Error;
 /// [`closed`](Self::closed). On a thread that runs tasks of tokio, which is also what `block_on` does with a
 /// runtime of one thread, they panic at once, as the driver might wait for this very thread: await there.
 ///
+/// Other executors have to let their tasks be woken from that thread, as monoio does with its feature `sync`.
+/// In a tokio runtime a host's name is looked up on one of its threads for blocking calls: where calls in
+/// `spawn_blocking` hold them all, a channel that is opened by a name waits for one.
+///
 /// After a `fork` outside of a runtime, the channels that the child makes work. Those of its parent have no
-/// driver in it: a call that blocks ends them, in the child alone, and awaiting one waits for ever.
+/// driver in it: drop them, which does nothing there. A call that blocks ends them, in the child alone,
+/// unless another thread was just using them at the fork; then it waits for ever, as awaiting one does.
 pub struct WebSocketChannel {
     /// `None` once the channel was split or turned into something else.
     halves: Option<(Sender, Receiver)>,
@@ -203,8 +208,10 @@ impl fmt::Debug for WebSocketChannel {
 
 impl Drop for WebSocketChannel {
     fn drop(&mut self) {
-        if self.halves.is_some() {
-            self.handle().lock().close(None);
+        if self.halves.is_some()
+            && let Some(mut state) = self.handle().lock_to_leave()
+        {
+            state.close(None);
         }
     }
 }

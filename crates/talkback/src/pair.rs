@@ -12,7 +12,8 @@ const BUFFER_SIZE: usize = 64 * 1024;
 /// Two channels that are connected to each other in memory: the client's end and the server's.
 ///
 /// Everything but the network is real: frames, masking, close frames. What a program does over a
-/// [`WebSocketChannel`] can be tested with it, without a server.
+/// [`WebSocketChannel`] can be tested with it, without a server, and with tokio's paused clock: over a network
+/// that clock jumps to the next timeout while an answer is still on its way.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]

@@ -83,6 +83,8 @@ struct CloseOnDrop(Arc<Shared>);
 
 impl Drop for CloseOnDrop {
     fn drop(&mut self) {
-        self.0.lock().close(None);
+        if let Some(mut state) = self.0.lock_to_leave() {
+            state.close(None);
+        }
     }
 }

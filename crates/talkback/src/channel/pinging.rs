@@ -29,7 +29,11 @@ mod native {
 
     impl Drop for Waiter<'_> {
         fn drop(&mut self) {
-            let payload = self.shared.lock().pings.remove(self.key);
+            let Some(mut state) = self.shared.lock_to_leave() else {
+                return;
+            };
+            let payload = state.pings.remove(self.key);
+            drop(state);
             // Its memory may belong to foreign code, which does not run under the lock.
             drop(payload);
         }

@@ -82,7 +82,9 @@ impl Stream for Receiver {
 
 impl Drop for Receiver {
     fn drop(&mut self) {
-        self.set_reading(Reading::Discard);
+        if let Some(mut state) = self.handle.lock_to_leave() {
+            state.set_reading(Reading::Discard);
+        }
     }
 }
 

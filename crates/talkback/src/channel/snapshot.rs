@@ -157,7 +157,11 @@ impl Snapshots {
 
 impl Drop for Snapshots {
     fn drop(&mut self) {
-        let callback = self.shared.lock().inbox.remove_watcher(self.watcher);
+        let Some(mut state) = self.shared.lock_to_leave() else {
+            return;
+        };
+        let callback = state.inbox.remove_watcher(self.watcher);
+        drop(state);
         // What it holds is foreign code, too, and not dropped under the lock.
         drop(callback);
     }

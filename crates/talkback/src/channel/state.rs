@@ -137,6 +137,17 @@ impl Shared {
         self.process != std::process::id()
     }
 
+    /// Locks the state for what is dropped. In a process that was forked from the one that has the driver
+    /// nothing is left to be told, and another thread of that one may have held the lock at the fork: it
+    /// is never released there.
+    pub(crate) fn lock_to_leave(&self) -> Option<Locked<'_>> {
+        #[cfg(not(browser))]
+        if self.is_inherited() {
+            return None;
+        }
+        Some(self.lock())
+    }
+
     /// Locks the state. No code of others runs under the lock, so a poisoned one is whole.
     pub(crate) fn lock(&self) -> Locked<'_> {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
@@ -307,8 +318,11 @@ impl WaitKey {
 
 impl Drop for WaitKey {
     fn drop(&mut self) {
-        if let Some(key) = self.key {
-            let wakers = self.shared.lock().waits.remove(key);
+        if let Some(key) = self.key
+            && let Some(mut state) = self.shared.lock_to_leave()
+        {
+            let wakers = state.waits.remove(key);
+            drop(state);
             // Not under the lock.
             drop(wakers);
         }
@@ -324,6 +338,7 @@ mod tests {
     use talkback_proto::Message;
 
     use super::*;
+    use crate::channel::WebSocketChannel;
     use crate::channel::handle::Handle;
     use crate::channel::receiver::Receiver;
     use crate::channel::waiting::Closing;
@@ -381,5 +396,34 @@ mod tests {
             let payload = shared.lock().pings.remove(key);
             drop(payload);
         }
+    }
+
+    #[cfg(not(browser))]
+    #[test]
+    fn l5_what_a_forked_process_drops_waits_for_no_lock() {
+        use std::sync::mpsc;
+        use std::time::Duration;
+
+        let mut shared = Shared::with_defaults();
+        let in_child = Arc::get_mut(&mut shared).expect("there is no handle yet");
+        in_child.process = in_child.process.wrapping_add(1);
+        let channel = WebSocketChannel::new(&shared);
+        let mut closing = channel.closed();
+        let sender = channel.sender();
+        let mut ping = Box::pin(async move { sender.ping("there?").await });
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(std::pin::Pin::new(&mut closing).poll(&mut cx).is_pending());
+        assert!(ping.as_mut().poll(&mut cx).is_pending());
+        let snapshots = channel.snapshots();
+        // As by a thread that stayed in the parent.
+        std::mem::forget(shared.lock());
+        let (dropped, drops) = mpsc::channel();
+        std::thread::spawn(move || {
+            drop((closing, ping, snapshots));
+            drop(channel);
+            let _ = dropped.send(());
+        });
+        let in_time = drops.recv_timeout(Duration::from_secs(20));
+        assert!(in_time.is_ok(), "it hangs");
     }
 }

@@ -12,6 +12,8 @@ use crate::role::Role;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ProtocolError {
+    /// What begins as a request or a response of HTTP does, where a frame belongs (§5.2).
+    Http,
     /// A reserved bit was set that no negotiated extension gives a meaning (§5.2).
     ReservedBits,
     /// The opcode is one of the reserved ones (§5.2).
@@ -77,6 +79,10 @@ impl ProtocolError {
 impl fmt::Display for ProtocolError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Http => write!(
+                f,
+                "the peer sent what begins as HTTP does in place of a frame (RFC 6455 §5.2): something there takes the connection for HTTP still, such as a framework that answers once its handler returns, a second handler of the same request, or a proxy"
+            ),
             Self::ReservedBits => write!(
                 f,
                 "the peer set a reserved bit that no extension was negotiated for (RFC 6455 §5.2)"
@@ -121,10 +127,7 @@ impl fmt::Display for ProtocolError {
                 f,
                 "the peer sent a close frame with a body of one byte (RFC 6455 §5.5.1)"
             ),
-            Self::InvalidCloseCode(code) => write!(
-                f,
-                "the peer closed with the code {code}, which must not be sent (RFC 6455 §7.4)"
-            ),
+            Self::InvalidCloseCode(code) => on_close_code(*code, f),
             Self::InvalidCloseReason => write!(
                 f,
                 "the peer closed with a reason that is not valid UTF-8 (RFC 6455 §5.5.1)"
@@ -154,6 +157,29 @@ fn context_taken_over(sender: Role) -> &'static str {
         Role::Server => {
             "the server's compressed message does not decompress, though an earlier one did (RFC 7692 §7.2): it may look back at that, against the server_no_context_takeover that was agreed on; connect without compression"
         }
+    }
+}
+
+/// A close code that must not be sent, with what it comes of where that shows.
+fn on_close_code(code: u16, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    write!(
+        f,
+        "the peer closed with the code {code}, which must not be sent (RFC 6455 §7.4)"
+    )?;
+    let bytes = code.to_be_bytes();
+    if code == CloseCode::NO_CODE.number() {
+        write!(
+            f,
+            "; some peers answer a close without a code so: close with one, such as 1000"
+        )
+    } else if bytes.iter().all(u8::is_ascii_graphic) {
+        let text = bytes.map(char::from).iter().collect::<String>();
+        write!(
+            f,
+            ": its bytes are the text {text:?}, where a number of two bytes belongs"
+        )
+    } else {
+        Ok(())
     }
 }
 

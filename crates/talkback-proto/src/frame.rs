@@ -111,7 +111,7 @@ impl Header {
     /// order, so the outcome does not depend on how they were cut.
     ///
     /// # Errors
-    /// A reserved bit or opcode, a fragmented or overlong control frame, a length that is not
+    /// HTTP in place of a frame, a reserved bit or opcode, a fragmented or overlong control frame, a length that is not
     /// minimal or has its top bit set (RFC 6455 §5.2, §5.5).
     #[inline]
     pub fn decode(bytes: &[u8]) -> Result<Option<(Self, usize)>, ProtocolError> {
@@ -120,13 +120,13 @@ impl Header {
         };
         // MUST be 0 unless an extension is negotiated that defines meanings for non-zero values (§5.2).
         if first & RSV2_RSV3 != 0 {
-            return Err(ProtocolError::ReservedBits);
+            return Err(unless_http(first, ProtocolError::ReservedBits));
         }
-        let opcode = Opcode::decode(first & 0x0F)?;
+        let opcode = Opcode::decode(first & 0x0F).map_err(|error| unless_http(first, error))?;
         let fin = first & FIN != 0;
         // Control frames MUST NOT be fragmented (§5.5).
         if opcode.is_control() && !fin {
-            return Err(ProtocolError::FragmentedControl);
+            return Err(unless_http(first, ProtocolError::FragmentedControl));
         }
         let Some(&second) = bytes.get(1) else {
             return Ok(None);
@@ -215,6 +215,16 @@ impl EncodedHeader {
 impl AsRef<[u8]> for EncodedHeader {
     fn as_ref(&self) -> &[u8] {
         &self.bytes[..usize::from(self.size)]
+    }
+}
+
+/// The error of a frame that cannot be one after its first byte: `HTTP` and `HEAD`, `GET`, `POST` and
+/// `PUT` are known by that.
+#[cold]
+fn unless_http(first: u8, error: ProtocolError) -> ProtocolError {
+    match first {
+        b'H' | b'G' | b'P' => ProtocolError::Http,
+        _ => error,
     }
 }
 

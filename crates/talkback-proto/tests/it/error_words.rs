@@ -11,10 +11,11 @@ use talkback_proto::handshake::{DeflateError, HandshakeError, HeadError, UrlErro
 use talkback_proto::{CloseFrameError, ProtocolError, Role, SendError};
 
 /// What the peer does against the protocol of an open connection.
-fn protocol_errors() -> [ProtocolError; 19] {
+fn protocol_errors() -> [ProtocolError; 22] {
     use {ProtocolError as E, Role::*};
     let (size, size_max) = (7, 6);
     [
+        E::Http,
         E::ReservedBits,
         E::ReservedOpcode(11),
         E::FragmentedControl,
@@ -28,6 +29,8 @@ fn protocol_errors() -> [ProtocolError; 19] {
         E::InvalidUtf8,
         E::CloseBodyTooShort,
         E::InvalidCloseCode(1005),
+        E::InvalidCloseCode(1006),
+        E::InvalidCloseCode(0x3130),
         E::InvalidCloseReason,
         E::MalformedDeflate,
         E::ContextTakenOver { sender: Client },
@@ -205,6 +208,42 @@ fn the_words_of_an_error_show_what_it_holds() {
     ];
     for (error, words) in errors {
         assert!(error.to_string().contains(words), "{error}");
+    }
+}
+
+#[test]
+fn a_close_code_that_must_not_be_sent_is_told_with_what_it_comes_of() {
+    const RULE: &str = "which must not be sent (RFC 6455 §7.4)";
+    for code in [
+        0,
+        999,
+        1004,
+        1006,
+        1015,
+        2999,
+        5000,
+        0x2031,
+        0x3120,
+        0x7f31,
+        u16::MAX,
+    ] {
+        let words = ProtocolError::InvalidCloseCode(code).to_string();
+        assert!(words.ends_with(RULE), "{words}");
+    }
+    // NATS and ws4py answer so.
+    let words = ProtocolError::InvalidCloseCode(1005).to_string();
+    let advice = "some peers answer a close without a code so: close with one, such as 1000";
+    assert!(words.ends_with(&format!("{RULE}; {advice}")), "{words}");
+    // The codes that lighttpd's mod_wstunnel and gevent-websocket send.
+    for (code, digits) in [
+        (0x3130, "\"10\""),
+        (0x6227, "\"b'\""),
+        (0x2122, "\"!\\\"\""),
+    ] {
+        let words = ProtocolError::InvalidCloseCode(code).to_string();
+        let end =
+            format!("{RULE}: its bytes are the text {digits}, where a number of two bytes belongs");
+        assert!(words.ends_with(&end), "{words}");
     }
 }
 

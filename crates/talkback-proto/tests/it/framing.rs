@@ -269,6 +269,31 @@ fn f9_rejects_reserved_bits_on_every_frame() {
 }
 
 #[test]
+fn http_in_place_of_a_frame_is_told_from_a_broken_frame() {
+    for role in ROLES {
+        // A framework that answers once its handler returns, a second handler, a proxy that goes on.
+        for head in [
+            "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+            "HTTP/1.0 400 Bad Request\r\n\r\n",
+            "HEAD / HTTP/1.1\r\nHost: a\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+            "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n",
+        ] {
+            assert_fails(role, head.as_bytes(), ProtocolError::Http);
+            let begun = peer_frame(role, TEXT, b"begun");
+            let inside = [&*begun, head.as_bytes()].concat();
+            assert_fails(role, &inside, ProtocolError::Http);
+        }
+        // Where a payload says so, it is one.
+        let echoed = peer_frame(role, FIN | TEXT, b"HTTP/1.1 200 OK");
+        assert_brings(role, &echoed, &[text("HTTP/1.1 200 OK")]);
+    }
+    let words = ProtocolError::Http.to_string();
+    assert!(words.contains("what begins as HTTP does"), "{words}");
+    assert_eq!(ProtocolError::Http.close_code(), CloseCode::PROTOCOL_ERROR);
+}
+
+#[test]
 fn f10_messages_leave_one_behind_the_other() {
     for role in ROLES {
         let mut sender = connection(role, &Limits::default());

@@ -92,8 +92,8 @@ impl fmt::Display for ConnectError {
             }
             Self::Lost { url, error } => write!(
                 f,
-                "the connection to {url} was lost during the opening handshake: {error}. {}",
-                advice_on_loss(url)
+                "the connection to {url} was lost during the opening handshake: {error}. Check that the port is that of a WebSocket server, which may hang up on a path or a subprotocol that it does not know{}",
+                or_tls(url)
             ),
             Self::Handshake {
                 url,
@@ -134,11 +134,11 @@ fn advice_on_timeout(stage: Stage) -> &'static str {
     }
 }
 
-/// What to do about a connection that was lost before the answer.
-fn advice_on_loss(url: &str) -> &'static str {
+/// What else to do about a connection that was lost before the answer.
+fn or_tls(url: &str) -> &'static str {
     match url.starts_with("wss:") {
-        true => "Check that the port is that of a WebSocket server",
-        false => "Check that the port is that of a WebSocket server; if it speaks TLS, use wss://",
+        true => "",
+        false => "; if it speaks TLS, use wss://",
     }
 }
 

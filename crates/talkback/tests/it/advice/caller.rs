@@ -74,14 +74,14 @@ pub(super) const HEADS: &[Case] = &[
         url: "ws://a.example/room",
         change: |it| it,
         answer: "",
-        text: "the connection to ws://a.example/room was lost during the opening handshake: the peer ended the connection. Check that the port is that of a WebSocket server; if it speaks TLS, use wss://",
+        text: "the connection to ws://a.example/room was lost during the opening handshake: the peer ended the connection. Check that the port is that of a WebSocket server, which may hang up on a path or a subprotocol that it does not know; if it speaks TLS, use wss://",
     },
     Case {
         cause: "an end within the answer",
         url: "ws://a.example/room",
         change: |it| it,
         answer: "HTTP/1.1 101 Switch",
-        text: "the connection to ws://a.example/room was lost during the opening handshake: the peer ended the connection. Check that the port is that of a WebSocket server; if it speaks TLS, use wss://",
+        text: "the connection to ws://a.example/room was lost during the opening handshake: the peer ended the connection. Check that the port is that of a WebSocket server, which may hang up on a path or a subprotocol that it does not know; if it speaks TLS, use wss://",
     },
 ];
 

@@ -203,7 +203,8 @@ async fn a_reset_in_place_of_an_answer() {
     assert!(
         text.contains("was lost during the opening handshake: ")
             && text.ends_with(
-                ". Check that the port is that of a WebSocket server; if it speaks TLS, use wss://"
+                ". Check that the port is that of a WebSocket server, which may hang up on a path or a \
+                 subprotocol that it does not know; if it speaks TLS, use wss://"
             ),
         "{text}"
     );

@@ -26,7 +26,8 @@ pub(super) async fn look_up(host: String, port: u16) -> io::Result<Vec<SocketAdd
     let look_up = move || (host, port).to_socket_addrs().map(Iterator::collect);
     // Without a thread tokio panics, and in a driver nobody would see it who waits.
     let looking = catch_unwind(|| spawn_blocking(look_up)).map_err(|_| {
-        io::Error::other("the operating system gave no thread to look it up (`ulimit -u`)")
+        let said = "the operating system gave no thread to look it up";
+        io::Error::new(io::ErrorKind::WouldBlock, said)
     })?;
     match looking.await {
         Ok(addresses) => addresses,

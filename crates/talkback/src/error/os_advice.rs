@@ -29,7 +29,11 @@ pub(super) fn on_tcp(error: &io::Error) -> &'static str {
 
 /// What to do about a name that has no address.
 pub(super) fn on_lookup(error: &io::Error) -> &'static str {
-    on_limits(error).unwrap_or("Check the name and the network")
+    on_limits(error).unwrap_or(match error.kind() {
+        // Its own words say that there was no thread.
+        io::ErrorKind::WouldBlock => "Start fewer threads, or raise their limit (`ulimit -u`)",
+        _ => "Check the name and the network",
+    })
 }
 
 /// What to do where the machine has no more to give.

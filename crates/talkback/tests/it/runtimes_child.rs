@@ -78,6 +78,8 @@ fn no_thread_for_a_lookup_is_told_as_that() {
     for told in told {
         assert!(told.contains("the address of \"localhost\""), "{told}");
         assert!(told.contains("gave no thread"), "{told}");
+        assert!(told.contains("`ulimit -u`"), "{told}");
+        assert!(!told.contains("Check the name"), "{told}");
     }
 }
 

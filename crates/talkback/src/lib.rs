@@ -143,6 +143,8 @@ pub use talkback_proto::{
     DeflateParameters, DeflateTuning, Initiator, Keepalive, Limits, MemoryLevel, Message,
     MessageKind, Outgoing, ProtocolError, Role, Text, WindowBits,
 };
+#[cfg(not(browser))]
+pub use talkback_proto::{Incoming, Piece};
 
 /// The examples of README.md are compiled as tests.
 #[cfg(doctest)]

@@ -26,8 +26,8 @@ use bytes::BytesMut;
 use futures_core::Stream;
 use futures_sink::Sink;
 use talkback_proto::{
-    CloseCode, CloseFrame, CloseFrameError, CloseInfo, Compression, Connection, Keepalive, Limits,
-    Message, Role,
+    CloseCode, CloseFrame, CloseFrameError, CloseInfo, Compression, Connection, Incoming,
+    Keepalive, Limits, Message, Role,
 };
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Sleep;
@@ -208,6 +208,19 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
     /// A dropped call loses nothing: the next one goes on where it stood.
     pub async fn recv(&mut self) -> Result<Option<Message>, Error> {
         poll_fn(|cx| self.poll_recv(cx)).await
+    }
+
+    /// Waits for the next message, ping or pong, for a relay that passes them on; else as
+    /// [`recv`](Self::recv). A ping is answered already (RFC 6455 §5.5.2), and no
+    /// [`Piece`](Incoming::Piece) comes.
+    ///
+    /// # Errors
+    /// As [`recv`](Self::recv).
+    ///
+    /// # Cancel safety
+    /// As [`recv`](Self::recv).
+    pub async fn recv_incoming(&mut self) -> Result<Option<Incoming>, Error> {
+        poll_fn(|cx| self.poll_recv_incoming(cx)).await
     }
 
     /// Closes with an empty close frame and waits until the connection has ended (RFC 6455 §7).

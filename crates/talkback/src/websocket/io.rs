@@ -53,6 +53,21 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
         }
     }
 
+    pub(super) fn poll_recv_incoming(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Option<Incoming>, Error>> {
+        self.connection.set_delivery(Delivery::Whole);
+        loop {
+            match ready!(self.poll_incoming(cx, Half::Receiver)) {
+                // The rest of a message that was begun as a stream, and given up.
+                Some(Incoming::Piece(_)) => {}
+                None => return Poll::Ready(self.report_end().map_or(Ok(None), Err)),
+                incoming => return Poll::Ready(Ok(incoming)),
+            }
+        }
+    }
+
     /// The one error of an abnormal end, the first time only.
     pub(super) fn report_end(&mut self) -> Option<Error> {
         let info = self.connection.close_info()?;

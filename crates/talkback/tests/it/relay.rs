@@ -1,6 +1,6 @@
 //! A relay that is built on the library: what its client asks for, it asks its upstream for first.
 
-use talkback::{Approval, Refusal, WebSocketChannel, accept, connect};
+use talkback::{Approval, Incoming, Refusal, Role, WebSocket, WebSocketChannel, accept, connect};
 use tokio::io::duplex;
 use tokio::sync::oneshot;
 
@@ -76,4 +76,51 @@ async fn l30_a_relay_asks_its_upstream_before_it_answers() {
     assert!(client.close().await.clean);
     relay.await.unwrap();
     assert_eq!(upstream.await.unwrap(), "https://app.example");
+}
+
+/// A relay sees pings and pongs, though the library has answered the pings, and may pass them on.
+#[tokio::test]
+async fn l30_a_relay_passes_pings_and_pongs_on() {
+    let pair = || {
+        let (client, server) = duplex(64 * 1024);
+        (
+            WebSocket::from_upgraded(client, Role::Client),
+            WebSocket::from_upgraded(server, Role::Server),
+        )
+    };
+    let (mut client, mut inside) = pair();
+    let (mut outside, mut server) = pair();
+    let relay = tokio::spawn(async move {
+        while let Some(incoming) = inside.recv_incoming().await.unwrap() {
+            match incoming {
+                Incoming::Message(message) => outside.send(message).await.unwrap(),
+                Incoming::Ping(payload) => outside.ping(payload).await.unwrap(),
+                other => panic!("{other:?}"),
+            }
+        }
+        // What the server's end has answered to the ping comes first.
+        let pong = outside.recv_incoming().await.unwrap();
+        outside.close().await;
+        pong
+    });
+    let serving = tokio::spawn(async move {
+        let ping = server.recv_incoming().await.unwrap();
+        let message = server.recv_incoming().await.unwrap();
+        assert_eq!(server.recv_incoming().await.unwrap(), None);
+        (ping, message)
+    });
+    client.ping("are you there?").await.unwrap();
+    client.send("안녕하세요").await.unwrap();
+    let answered = client.recv_incoming().await.unwrap();
+    assert_eq!(answered, Some(Incoming::Pong("are you there?".into())));
+    client.close().await;
+    let (ping, message) = (
+        Incoming::Ping("are you there?".into()),
+        Incoming::Message("안녕하세요".into()),
+    );
+    assert_eq!(serving.await.unwrap(), (Some(ping), Some(message)));
+    assert_eq!(
+        relay.await.unwrap(),
+        Some(Incoming::Pong("are you there?".into()))
+    );
 }

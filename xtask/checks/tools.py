@@ -17,6 +17,8 @@ NODE_PACKAGES = "axe-core@4.14.1 playwright-core@1.60.0 ws@8.23.0"
 # What the tests of this folder run: programs with Debian's packages that bring them, and packages of Python and Node.
 PEERS = ROOT / "crates/talkback-conformance/tests/peers"
 PROGRAMS = dict(javac="default-jdk-headless", nginx="nginx", haproxy="haproxy", caddy="caddy", squid="squid")
+# The tests without those programs.
+ELSEWHERE = "--skip clients::java --skip proxies::"
 PYTHON_PEERS = f"aiohttp==3.14.5 hypercorn==0.18.0 tornado==6.6.1 uvicorn==0.54.0 {WEBSOCKETS} wsproto==1.3.2"
 NODE_PEERS = "engine.io@6.6.13 engine.io-client@6.6.8 faye-websocket@0.11.4 permessage-deflate@0.1.7 websocket@1.0.35"
 # What of cargo's programs is in Python's index, where Astral keeps them built: that spares minutes of compiling.
@@ -97,7 +99,7 @@ def keep(folder, recipe, make):
 def node():
     """The environment of a Node with its packages."""
     need("node", "nodejs npm")
-    install = f"install --no-save --no-package-lock --ignore-scripts --no-audit --no-fund "
+    install = "install --no-save --no-package-lock --ignore-scripts --no-audit --no-fund "
     folder, packages = scratch("node"), f"{NODE_PACKAGES} {NODE_PEERS}"
     keep(folder, packages, lambda: must(need("npm"), *(install + packages).split(), "--prefix", folder))
     return {"NODE_PATH": str(folder / "node_modules")}
@@ -105,11 +107,16 @@ def node():
 
 @once
 def peers():
-    """The environment of the tests against programs of others, and those programs."""
+    """The environment of the tests against programs of others."""
+    return {**node(), "TALKBACK_PYTHON": str(python(*PYTHON_PEERS.split()))}
+
+
+@once
+def programs():
+    """Makes sure that the programs of others are there that no package of Python or Node brings."""
     missing = [program for program in PROGRAMS if not shutil.which(program)]
     if missing:
         install(", ".join(missing), " ".join(map(PROGRAMS.get, missing)))
-    return {**node(), "TALKBACK_PYTHON": str(python(*PYTHON_PEERS.split()))}
 
 
 def chromium():
@@ -191,7 +198,7 @@ def install_all():
             except Exception:
                 pass
 
-    scripts = [(peers,), *((cargo_tool, name) for name in CARGO_TOOLS)]
+    scripts = [(peers,), (programs,), *((cargo_tool, name) for name in CARGO_TOOLS)]
     debian = [(need, "c++", "g++"), (need, "strace"), (chromium,), (need, "chromedriver", "chromium-driver"), (screen,)]
     for installs in (scripts + debian + [(compiler_for, WASM), (bindgen,)], [(suite,)]):
         threading.Thread(target=work, args=installs, daemon=True).start()

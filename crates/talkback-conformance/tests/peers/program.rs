@@ -1,5 +1,6 @@
 //! Programs of others, started and stopped.
 
+use std::fmt::Display;
 use std::fs::File;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -102,9 +103,8 @@ impl Program {
 
     /// Asks it to end, with SIGTERM.
     pub(crate) fn terminate(&self) {
-        let id = self.id().to_string();
-        let is_told = Command::new("kill").args(["-TERM", &id]).status();
-        assert!(is_told.expect("kill is there").success(), "it runs");
+        let is_told = signal("TERM", self.id()).status();
+        assert!(is_told.expect("a shell is there").success(), "it runs");
     }
 
     /// Waits until a program has ended by itself.
@@ -135,6 +135,13 @@ impl Drop for Program {
             let _ = std::fs::remove_file(log);
         }
     }
+}
+
+/// What sends a signal to a process. The shell does, as a bare machine has no program of that name.
+pub(crate) fn signal(name: &str, process: impl Display) -> Command {
+    let mut command = Command::new("sh");
+    command.args(["-c", &format!("kill -{name} {process}")]);
+    command
 }
 
 /// Our scripts in Python, run by the Python that has their packages: `TALKBACK_PYTHON` says which.

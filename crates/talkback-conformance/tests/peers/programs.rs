@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use rcgen::generate_simple_self_signed;
 
-use crate::program::{Program, folder, free_port, node, python};
+use crate::program::{Program, folder, free_port, node, python, signal};
 
 const GREETINGS: &str = "Hello!\n안녕하세요\n";
 /// How long a program may take that ends by itself.
@@ -237,9 +237,7 @@ fn run(command: &mut Command, input: Option<&str>) -> (Output, String, String) {
     let (ended, end) = mpsc::channel();
     thread::spawn(move || ended.send(child.wait_with_output()));
     let output = end.recv_timeout(LIMIT).unwrap_or_else(|_| {
-        let killed = Command::new("kill")
-            .args(["-KILL", &id.to_string()])
-            .status();
+        let killed = signal("KILL", id).status();
         panic!("{command:?} does not end: {killed:?}");
     });
     drop(open_stdin);

@@ -43,7 +43,9 @@ async fn squid_leads_to_the_site() {
     let config = folder.join("config");
     std::fs::write(&config, format!("http_port 127.0.0.1:{port}\n{CONFIG}")).unwrap();
     let mut command = Command::new("squid");
-    command.args(["-N", "-f"]).arg(config).current_dir(folder);
+    // Its shared memory has a name of its own, beside that of a squid which the machine runs.
+    command.args(["-N", "-n", "talkback", "-f"]);
+    command.arg(config).current_dir(folder);
     // It tells of its start.
     let _squid = Program::serve(command.stderr(Stdio::null()), port);
 

@@ -20,7 +20,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 use super::page::block;
-use crate::program::{Program, folder, free_port};
+use crate::program::{Program, folder, free_port, signal};
 
 /// Where the clients come from: not where the proxy connects from.
 pub(super) const CLIENT: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
@@ -319,19 +319,13 @@ impl Drop for Site {
         let Some(program) = self.programs.last() else {
             return;
         };
-        if self.kind == Kind::Nginx && signal("TERM", &program.id().to_string()).status().is_ok() {
+        if self.kind == Kind::Nginx && signal("TERM", program.id()).status().is_ok() {
             let begin = Instant::now();
             while self.folder.join("pid").exists() && begin.elapsed() < Duration::from_secs(10) {
                 std::thread::sleep(Duration::from_millis(10));
             }
         }
     }
-}
-
-fn signal(name: &str, process: &str) -> Command {
-    let mut command = Command::new("kill");
-    command.args([&format!("-{name}"), process]);
-    command
 }
 
 fn write(folder: &Path, name: &str, content: &str) {

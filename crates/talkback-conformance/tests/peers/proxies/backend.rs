@@ -2,7 +2,6 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::time::Duration;
 
 use http::header::{HeaderValue, SET_COOKIE};
 use http::{Request, Response};
@@ -40,8 +39,8 @@ impl Backend {
         Self::with(Keepalive::OFF, Told::ByHeader).await
     }
 
-    pub(super) async fn with_keepalive(time: Duration) -> Self {
-        Self::with(Keepalive::from(time), Told::ByHeader).await
+    pub(super) async fn with_keepalive(keepalive: Keepalive) -> Self {
+        Self::with(keepalive, Told::ByHeader).await
     }
 
     /// One that wants the PROXY protocol, and answers `address` with what that said.

@@ -8,8 +8,10 @@ use super::backend::Backend;
 use super::page::symptom;
 use super::site::{Change, Kind, Site};
 
-/// Well below the proxy's time of 3 s.
-const KEEPALIVE: Duration = Duration::from_millis(250);
+/// A ping well below the proxy's time of 3 s, and all the time that a busy machine takes to answer it.
+const KEEPALIVE: Keepalive = Keepalive::OFF
+    .interval(Duration::from_millis(250))
+    .timeout(Duration::from_secs(60));
 
 async fn is_open(channel: &mut WebSocketChannel) {
     channel.send("still there").await.unwrap();

@@ -11,6 +11,9 @@ use bytes::Bytes;
 /// reads 64 KiB a second has come to the ping. That is not granted while the transport is full and takes
 /// nothing: then the peer is given up after the timeout.
 ///
+/// Some clients that only receive are given up though they are there: libcurl queues its pong until the
+/// program sends. A server for those has no keepalive, or they send something before the timeout.
+///
 /// ```
 /// use std::time::Duration;
 /// # use talkback_proto as talkback;

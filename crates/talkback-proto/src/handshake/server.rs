@@ -352,7 +352,7 @@ fn read_subprotocols(headers: &HeaderMap) -> Result<Vec<String>, Refusal> {
     }
     let malformed = |Malformed| {
         Refusal::bad_request(
-            "the Sec-WebSocket-Protocol header is not a list of unique tokens: divide names by commas",
+            "the Sec-WebSocket-Protocol header is not a list of unique tokens: divide names by commas, and leave the header out where there are none",
         )
     };
     let subprotocols = token_list(headers, &SEC_WEBSOCKET_PROTOCOL).map_err(malformed)?;
@@ -372,7 +372,7 @@ fn read_extensions(headers: &HeaderMap) -> Result<Vec<ExtensionOffer>, Refusal> 
         return Ok(Vec::new());
     }
     extension_list(headers.get_all(SEC_WEBSOCKET_EXTENSIONS)).map_err(|Malformed| {
-        Refusal::bad_request("the Sec-WebSocket-Extensions header is malformed: send `name; parameter=value` with commas between")
+        Refusal::bad_request("the Sec-WebSocket-Extensions header is malformed: send `name; parameter=value` with commas between, and leave the header out where there are none")
     })
 }
 

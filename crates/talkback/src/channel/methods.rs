@@ -196,8 +196,9 @@ macro_rules! sending_methods {
         /// pong (RFC 6455 §5.5.2): how long that took.
         ///
         /// The pong of a later ping answers it as well (§5.5.3). Pongs are told apart by their payloads:
-        /// callers that wait at the same time had better each take their own. Keep them short: a peer that
-        /// reads into ten bytes may answer in pieces of ten, which is no answer. A pong behind more
+        /// callers that wait at the same time had better each take their own. An empty one is what every
+        /// peer gives back: uWSGI answers with nothing else, and libwebsockets cuts a long one into pieces of
+        /// its receive buffer, so that they never answer, and the call waits for the end. A pong behind more
         /// [unread messages](crate::WebSocketChannel) than are read ahead is not heard.
         ///
         /// # Errors

@@ -115,8 +115,7 @@ fn s16_chooses_one_of_the_clients_subprotocols_or_none() {
         opens(&url, &request(&[], &[&line]), &[]);
     }
     opens(&url, &request(&[], &[]), &[]);
-    let malformed =
-        "the Sec-WebSocket-Protocol header is not a list of unique tokens: divide names by commas";
+    let malformed = "the Sec-WebSocket-Protocol header is not a list of unique tokens: divide names by commas, and leave the header out where there are none";
     for offer in ["", ",", "chat chat", "\"chat\"", "chat, chat", "ch\u{e4}t"] {
         let line = format!("Sec-WebSocket-Protocol: {offer}");
         refuses(&url, &request(&[], &[&line]), &bad_request(malformed));
@@ -134,8 +133,7 @@ fn s17_joins_a_subprotocol_list_over_several_lines() {
     let chosen = ["Sec-WebSocket-Protocol: superchat"];
     opens(&url, &request(&[], &lines), &chosen);
     let twice = request(&[], &[lines[1], "Sec-WebSocket-Protocol: superchat"]);
-    let malformed =
-        "the Sec-WebSocket-Protocol header is not a list of unique tokens: divide names by commas";
+    let malformed = "the Sec-WebSocket-Protocol header is not a list of unique tokens: divide names by commas, and leave the header out where there are none";
     refuses(&url, &twice, &bad_request(malformed));
 }
 
@@ -178,7 +176,7 @@ fn s19_joins_extension_lists_and_refuses_malformed_ones() {
     ];
     opens(&url, &request(&[], &joined), &[]);
     let malformed = bad_request(
-        "the Sec-WebSocket-Extensions header is malformed: send `name; parameter=value` with commas between",
+        "the Sec-WebSocket-Extensions header is malformed: send `name; parameter=value` with commas between, and leave the header out where there are none",
     );
     for value in [
         "",

@@ -125,6 +125,9 @@ use crate::error::Error;
 /// After a `fork` outside of a runtime, the channels that the child makes work. Those of its parent have no
 /// driver in it: drop them, which does nothing there. A call that blocks ends them, in the child alone,
 /// unless another thread was just using them at the fork; then it waits for ever, as awaiting one does.
+///
+/// Where the signal SIGPIPE has its default action, as in a program of C or in a command that has turned it
+/// on again, a large message to a peer that has gone ends the program: have the signal ignored.
 pub struct WebSocketChannel {
     /// `None` once the channel was split or turned into something else.
     halves: Option<(Sender, Receiver)>,

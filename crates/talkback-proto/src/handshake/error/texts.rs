@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt;
 
 use http::HeaderName;
+use http::header::SEC_WEBSOCKET_PROTOCOL;
 
 use crate::handshake::deflate_error::DeflateError;
 use crate::handshake::error::{HandshakeError, HeadError, Refused, UrlError};
@@ -186,6 +187,10 @@ impl fmt::Display for HandshakeError {
                 f,
                 "the server's 101 has the header {} more than once: the server, or a proxy between, adds one too many",
                 conventional_case(name)
+            ),
+            Self::Malformed { name } if name == SEC_WEBSOCKET_PROTOCOL => write!(
+                f,
+                "the header Sec-WebSocket-Protocol in the server's 101 does not name one subprotocol: offer a single one that the server knows, or none; the server, or a proxy between, is at fault"
             ),
             Self::Malformed { name } => write!(
                 f,

@@ -148,7 +148,21 @@ pub(super) const SWITCHING: &[Case] = &[
         url: "ws://a.example/room",
         change: |it| it.subprotocol("chat"),
         answer: "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\nSec-WebSocket-Protocol: a b\r\n\r\n",
-        text: "the value of the header Sec-WebSocket-Protocol in the server's 101 is malformed: the server, or a proxy between, is at fault",
+        text: "the header Sec-WebSocket-Protocol in the server's 101 does not name one subprotocol: offer a single one that the server knows, or none; the server, or a proxy between, is at fault",
+    },
+    Case {
+        cause: "all subprotocols that were offered",
+        url: "ws://a.example/room",
+        change: |it| it.subprotocol("chat").subprotocol("soap"),
+        answer: "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\nSec-WebSocket-Protocol: chat, soap\r\n\r\n",
+        text: "the header Sec-WebSocket-Protocol in the server's 101 does not name one subprotocol: offer a single one that the server knows, or none; the server, or a proxy between, is at fault",
+    },
+    Case {
+        cause: "no subprotocol in the header, as nchan answers",
+        url: "ws://a.example/room",
+        change: |it| it.subprotocol("chat").subprotocol("soap"),
+        answer: "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\nSec-WebSocket-Protocol: \r\n\r\n",
+        text: "the header Sec-WebSocket-Protocol in the server's 101 does not name one subprotocol: offer a single one that the server knows, or none; the server, or a proxy between, is at fault",
     },
     Case {
         cause: "an extension that was not offered",

@@ -67,14 +67,13 @@ pub(crate) async fn serve<T: Transport>(
         opened = Box::pin(open(securing, &options)) => opened,
         _ = stopped.changed() => return,
     };
-    let mut socket = match opened {
-        Ok(socket) => socket,
-        Err(error) => return log_unopened(peer, &error),
+    // An error is larger than all that is kept.
+    let Some(mut socket) = opened.map_err(|error| log_unopened(peer, &error)).ok() else {
+        return;
     };
     // Nobody looks at it any more, and it would be the largest part of an idle connection.
     drop(socket.take_request());
-    let subprotocol = socket.subprotocol().is_some();
-    info!(%peer, subprotocol, "open");
+    info!(%peer, subprotocol = socket.subprotocol().is_some(), "open");
     tokio::select! {
         () = echo(&mut socket) => {}
         _ = stopped.changed() => Box::pin(drain(&mut socket, &options)).await,

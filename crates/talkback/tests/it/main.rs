@@ -6,6 +6,7 @@
 mod accept_check;
 #[cfg(not(shuttle))]
 mod accept_io;
+#[cfg(not(shuttle))]
 mod advice;
 #[cfg(not(shuttle))]
 mod broadcast;

@@ -35,7 +35,8 @@ use self::upgraded::Upgraded;
 /// `request` is that of hyper 1 or of a framework on it, such as `axum::extract::Request`; its body
 /// is left alone. The result is a builder: [`answer`](Upgrade::answer) gives the response to return
 /// and the future of the [`WebSocket`]. By default it allows pages of the same origin only and
-/// speaks no subprotocol.
+/// speaks no subprotocol. Whom else the server does not want, as for a token, its handler refuses with a
+/// response of its own, in place of calling this.
 ///
 /// The server must let connections be upgraded: axum's does, hyper's does `with_upgrades`. How
 /// long a client may take over its request is the server's to bound.

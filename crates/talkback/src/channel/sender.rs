@@ -15,7 +15,11 @@ use crate::channel::wait_list::WaitFor;
 use crate::channel::waiting::{poll_send_capacity, poll_written};
 use crate::error::Error;
 
-/// The sending half of a channel; cheap to clone. Dropping the last of all halves closes.
+/// The sending half of a channel; cheap to clone.
+///
+/// It does not keep a [`WebSocketChannel`](crate::WebSocketChannel) open: dropping that closes. After
+/// [`split`](crate::WebSocketChannel::split) or
+/// [`into_snapshots`](crate::WebSocketChannel::into_snapshots), dropping the last of all halves closes.
 ///
 /// It is a [`Sink`] too, so that `receiver.forward(sender)` works; closing that closes the channel.
 pub struct Sender {

@@ -39,7 +39,8 @@ async fn it_does_not_pass_as_the_servers_own_where_it_was_not_given() {
         params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
     });
     let message = refusal(&authority.pem, issued.server()).await;
-    assert_says(&message, ["CaUsedAsEndEntity", "that very certificate"]);
+    assert_says(&message, ["CaUsedAsEndEntity", "an authority's"]);
+    assert_says(&message, ["that very certificate", "`tls_roots`"]);
 }
 
 #[tokio::test]

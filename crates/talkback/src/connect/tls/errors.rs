@@ -159,13 +159,13 @@ fn advice_on_signature(roots: Roots) -> &'static str {
 fn advice_on_form(roots: Roots) -> &'static str {
     match roots {
         Roots::Platform => {
-            "The server's certificate is not one that a client can check: have it replaced by one of X.509 version 3 for this host; in development give that very certificate with `tls_roots`, or use `danger_accept_any_certificate`"
+            "The server's certificate is not one that a client takes: it may be an authority's, as `openssl req -x509` makes it, or none of X.509 version 3. Have it replaced by one that an authority has issued for this host; in development give that very certificate with `tls_roots`, or use `danger_accept_any_certificate`"
         }
         Roots::Own => {
-            "The server's certificate is not one that a client can check: have it replaced by one of X.509 version 3 for this host; in development add that very certificate to those given with `tls_roots`, or use `danger_accept_any_certificate`"
+            "The server's certificate is not one that a client takes: it may be an authority's, as `openssl req -x509` makes it, or none of X.509 version 3. Have it replaced by one that an authority has issued for this host; in development add that very certificate to those given with `tls_roots`, or use `danger_accept_any_certificate`"
         }
         _ => {
-            "The server's certificate is not one that a client can check: have it replaced by one of X.509 version 3 for this host"
+            "The server's certificate is not one that a client takes: it may be an authority's, as `openssl req -x509` makes it, or none of X.509 version 3. Have it replaced by one that an authority has issued for this host"
         }
     }
 }

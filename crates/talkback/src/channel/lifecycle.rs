@@ -123,7 +123,7 @@ impl Lifecycle {
             Some(error) => (error.initiator(), error.to_string()),
             None => (
                 Initiator::Local,
-                "it was closed before it was open".to_owned(),
+                "this end closed or dropped it before it was open".to_owned(),
             ),
         };
         let cause = CloseCause::NotOpened(what.into());

@@ -195,6 +195,12 @@ async fn dropping_the_channel_delivers_what_is_queued_and_closes() {
     drop(channel);
     let refused = sender.try_send("late").unwrap_err();
     assert_eq!(refused.kind(), TrySendErrorKind::Closed);
+    // Whoever dropped the channel did not call `close`.
+    let text = refused.to_string();
+    assert!(
+        text.ends_with("before you close or drop the channel"),
+        "{text}"
+    );
     let mut count = 0;
     while let Some(message) = server.recv().await.unwrap() {
         assert_eq!(message.as_text(), Some(count.to_string().as_str()));
@@ -283,6 +289,11 @@ async fn closing_while_connecting_with_messages_queued_ends_within_the_close_tim
     };
     let info = lost.close_info().unwrap();
     assert!(matches!(info.cause, CloseCause::NotOpened(_)), "{info:?}");
+    let text = info.to_string();
+    assert_eq!(
+        text,
+        "never open: this end closed or dropped it before it was open"
+    );
     assert!(
         start.elapsed() <= Duration::from_secs(11),
         "{:?}",

@@ -68,7 +68,7 @@ impl fmt::Display for Why {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Closing => {
-                f.write_str("this end is closing. Send before you close or drop the channel")?
+                f.write_str("this end is closing. Send before you close or drop the channel")?;
             }
             Self::PeerCloses(CloseCode::ABNORMAL, _) => {
                 f.write_str("the peer has ended the connection. Connect anew to send")?;

@@ -96,13 +96,13 @@ impl Answer<'_> {
             }
             300..=399 => return redirect::advice(self.headers, self.asked).into(),
             400 => return self.advice_on_a_bad_request(),
-            401 => return challenge::advice("it", self.headers, &WWW_AUTHENTICATE, self.credentials(&AUTHORIZATION)).into(),
+            401 => return challenge::advice("it", self.headers, &WWW_AUTHENTICATE, self.credentials(&AUTHORIZATION), self.asked).into(),
             403 => return self.advice_on_forbidden().into(),
             404 | 410 => "it has nothing at this path: check the path",
             405 => "it takes no GET at this path, which opens a WebSocket: check the path",
             407 => {
                 let credentials = self.credentials(&PROXY_AUTHORIZATION);
-                let challenge = challenge::advice("a proxy before it", self.headers, &PROXY_AUTHENTICATE, credentials);
+                let challenge = challenge::advice("a proxy before it", self.headers, &PROXY_AUTHENTICATE, credentials, self.asked);
                 return challenge.into();
             }
             408 => return format!("the request came too slowly for it: {again}").into(),
@@ -155,6 +155,12 @@ impl Answer<'_> {
         }
     }
 
+    /// Words of the server, without what the request held and may be secret, if that is known.
+    fn shown(&self, words: &str) -> String {
+        let asked = self.asked;
+        asked.map_or_else(|| words.to_owned(), |asked| asked.without_secrets(words))
+    }
+
     fn says(&self, words: &str) -> bool {
         self.body.to_ascii_lowercase().contains(words)
     }
@@ -201,7 +207,7 @@ impl Answer<'_> {
     fn advice_on_upgrade_required(&self) -> String {
         let versions = list(self.headers, &SEC_WEBSOCKET_VERSION);
         if !versions.is_empty() && !versions.iter().any(|version| version == "13") {
-            let versions = versions.join(", ");
+            let versions = self.shown(&versions.join(", "));
             return format!(
                 "it speaks the version {versions:?} of the protocol, not 13: have the server updated"
             );
@@ -211,7 +217,7 @@ impl Answer<'_> {
         if protocols.is_empty() || protocols.iter().any(is_websocket) {
             return advice_on_upgrade();
         }
-        let protocols = protocols.join(", ");
+        let protocols = self.shown(&protocols.join(", "));
         format!(
             "it wants the protocol {protocols:?}: check that the URL is that of a WebSocket server"
         )

@@ -15,6 +15,9 @@ use crate::handshake::url::WsUrl;
 /// stands everywhere.
 const SECRET_MIN: usize = 4;
 
+/// How many characters of a longer one are enough to know it by.
+const BEGINNING_SIZE: usize = 8;
+
 /// What was asked for.
 #[derive(Clone, Copy)]
 pub(in crate::handshake) struct Asked<'a> {
@@ -35,8 +38,30 @@ impl Asked<'_> {
         secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
         secrets
             .iter()
-            .fold(text.to_owned(), |text, secret| text.replace(secret, "…"))
+            .fold(text.to_owned(), |text, secret| without(&text, secret))
     }
+}
+
+/// Puts "…" in the place of a secret, in whatever case its letters are, and of as much of it as stands
+/// there: an answer may be cut within it.
+fn without(text: &str, secret: &str) -> String {
+    // ASCII alone changes, so that the places are the same.
+    let (lower, secret) = (text.to_ascii_lowercase(), secret.to_ascii_lowercase());
+    let beginning = secret.char_indices().nth(BEGINNING_SIZE);
+    let beginning = &secret[..beginning.map_or(secret.len(), |(end, _)| end)];
+    let (mut shown, mut at) = (String::new(), 0);
+    while let Some(before) = lower[at..].find(beginning) {
+        let start = at + before;
+        shown += &text[at..start];
+        shown.push('…');
+        let pairs = lower[start..].chars().zip(secret.chars());
+        let same = pairs.take_while(|(shown, secret)| shown == secret);
+        at = start
+            + same
+                .map(|(character, _)| character.len_utf8())
+                .sum::<usize>();
+    }
+    shown + &text[at..]
 }
 
 /// What the request held: the query and its values, user name and password, and the values of all
@@ -69,26 +94,36 @@ fn secrets(asked: Asked<'_>) -> Vec<String> {
         push(&mut secrets, &value);
         if name == COOKIE {
             let cookies = value.split(';').filter_map(|cookie| cookie.split_once('='));
-            cookies.for_each(|(_, value)| push(&mut secrets, value.trim()));
+            cookies.for_each(|(_, value)| push(&mut secrets, value));
         } else if name == AUTHORIZATION || name == PROXY_AUTHORIZATION {
             let (_, credentials) = value.split_once(' ').unwrap_or(("", &value));
             push(&mut secrets, credentials);
-            let decoded = STANDARD.decode(credentials).unwrap_or_default();
+            let decoded = STANDARD.decode(credentials.trim()).unwrap_or_default();
             let decoded = String::from_utf8_lossy(&decoded);
-            decoded.split(':').for_each(|part| push(&mut secrets, part));
+            // A password may have colons.
+            let parts = decoded.splitn(2, ':');
+            parts.for_each(|part| push(&mut secrets, part));
         } else {
             // Among the subprotocols, tokens travel.
-            value.split(", ").for_each(|part| push(&mut secrets, part));
+            value.split(',').for_each(|part| push(&mut secrets, part));
         }
     }
     secrets
 }
 
-/// As it is, and without quotes and percent-encoding.
+/// In the spellings in which servers repeat it, each with one space for white space, as a line is shown:
+/// as it is; without quotes and percent-encoding, also that of forms; and as JSON has it.
 fn push(secrets: &mut Vec<String>, secret: &str) {
-    secrets.push(secret.to_owned());
-    let bare = percent_decode_str(secret.trim_matches('"')).decode_utf8_lossy();
-    if bare != secret {
-        secrets.push(bare.into_owned());
-    }
+    let secret = secret.split_whitespace().collect::<Vec<_>>().join(" ");
+    let bare = secret.trim_matches('"');
+    let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
+    let json = bare.replace('\\', r"\\").replace('"', "\\\"");
+    let spellings = [
+        decoded(bare),
+        decoded(&bare.replace('+', " ")),
+        json.replace('/', r"\/"),
+        json,
+    ];
+    secrets.extend(spellings.into_iter().filter(|it| *it != secret));
+    secrets.push(secret);
 }

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use http::header::{HeaderMap, HeaderName};
 
+use super::asked::Asked;
 use crate::handshake::grammar::is_token;
 
 /// What went with the request.
@@ -40,6 +41,7 @@ pub(super) fn advice(
     headers: &HeaderMap,
     name: &HeaderName,
     credentials: Credentials,
+    asked: Option<Asked<'_>>,
 ) -> String {
     let challenges = challenges(headers, name);
     let mut text = format!("{who} wants ");
@@ -48,12 +50,17 @@ pub(super) fn advice(
         Credentials::OnlyCookies => "other credentials than cookies",
         Credentials::Sent => "other credentials than those that were sent",
     };
+    let mut said = String::new();
     for (number, challenge) in challenges.iter().enumerate() {
-        let _ = write!(text, "{}{}", [" (", ", "][number.min(1)], challenge.scheme);
-        for said in [&challenge.realm, &challenge.error].into_iter().flatten() {
-            let _ = write!(text, " {said:?}");
+        let _ = write!(said, "{}{}", [" (", ", "][number.min(1)], challenge.scheme);
+        for word in [&challenge.realm, &challenge.error].into_iter().flatten() {
+            let _ = write!(said, " {word:?}");
         }
     }
+    text += &match asked {
+        Some(asked) => asked.without_secrets(&said),
+        None => said,
+    };
     text += if challenges.is_empty() { ": " } else { "): " };
     text + next_step(who, &challenges, credentials == Credentials::Sent)
 }

@@ -351,6 +351,137 @@ fn v12_what_the_request_held_is_not_shown_where_an_answer_repeats_it() {
     }
 }
 
+/// Servers repeat what came in their own spelling, and as much of it as they like.
+#[test]
+fn v12_l9_what_the_request_held_is_not_shown_in_another_spelling() {
+    let token: String = (0..1000).map(|n| format!("{n:05}.")).collect();
+    let padding = " ".repeat(4000);
+    for (url, name, value, repeated, secret) in [
+        // Longer than what is kept of a body, or cut by the server.
+        (
+            "ws://a/",
+            "authorization",
+            format!("Bearer {token}"),
+            format!("no: {token}"),
+            "00001.",
+        ),
+        (
+            "ws://a/",
+            "x-key",
+            "0123456789abcdef".into(),
+            "no: 0123456789a...".into(),
+            "01234567",
+        ),
+        (
+            "ws://a/",
+            "x-key",
+            "k3y-".repeat(40),
+            format!("no:{padding}{}", "k3y-".repeat(40)),
+            "k3y-",
+        ),
+        // Form-decoded, with digits of percent-encoding in another case, as JSON.
+        (
+            "ws://a/?p=horse+battery+staple",
+            "x-a",
+            String::new(),
+            "no: horse battery staple".into(),
+            "staple",
+        ),
+        (
+            "ws://a/?p=s3cr%2fet",
+            "x-a",
+            String::new(),
+            "no: s3cr%2Fet".into(),
+            "s3cr",
+        ),
+        (
+            "ws://a/",
+            "x-key",
+            "AbCdEf01".into(),
+            "no: abcdef01".into(),
+            "abcdef",
+        ),
+        (
+            "ws://a/",
+            "x-key",
+            "s3c/ret\"x".into(),
+            r#"{"no": "s3c\/ret\"x"}"#.into(),
+            "ret",
+        ),
+        (
+            "ws://a/",
+            "x-key",
+            "s3c/ret\"x".into(),
+            r#"{"no": "s3c/ret\"x"}"#.into(),
+            "ret",
+        ),
+        // White space, which is shown as one space.
+        (
+            "ws://a/",
+            "x-key",
+            "s3cr  et \t one".into(),
+            "no: s3cr  et \t one".into(),
+            "s3cr",
+        ),
+        (
+            "ws://a/",
+            "authorization",
+            "Bearer  s3cret".into(),
+            "no: s3cret".into(),
+            "s3cret",
+        ),
+        (
+            "ws://a/",
+            "x-key",
+            "s3cret,t0ken".into(),
+            "no: t0ken".into(),
+            "t0ken",
+        ),
+        // A password with colons: of the user name it is apart from, only.
+        (
+            "ws://me:s3:cr:et@a/",
+            "x-a",
+            String::new(),
+            "no: s3:cr:et".into(),
+            "cr:et",
+        ),
+    ] {
+        let mut options = ClientOptions::default();
+        let header = (HeaderName::from_static(name), value.parse().unwrap());
+        options.headers.insert(header.0, header.1);
+        let client = client_with(url, options).unwrap();
+        let response = Response::builder().status(404).body(()).unwrap();
+        let mut body = RefusedBody::new(&response);
+        body.handle(repeated.as_bytes());
+        let text = client.refused(&response, body.finish()).to_string();
+        assert!(text.contains("no"), "{text}");
+        assert!(
+            text.contains('…') && !text.contains(secret),
+            "{secret}: {text}"
+        );
+    }
+}
+
+/// Nor in what a server says beside the body.
+#[test]
+fn v12_l9_what_the_request_held_is_not_shown_in_words_of_headers() {
+    let url = "ws://a.example/?t=s3cr-et";
+    for (status, name, value) in [
+        (401, "www-authenticate", "Bearer realm=\"/?t=s3cr-et\""),
+        (401, "www-authenticate", "Bearer error=\"no s3cr-et\""),
+        (407, "proxy-authenticate", "s3cr-et"),
+        (426, "upgrade", "s3cr-et"),
+        (426, "sec-websocket-version", "s3cr-et"),
+    ] {
+        let lines = [(name, value.as_bytes())];
+        let text = told(url, ClientOptions::default(), status, &lines);
+        assert!(
+            text.contains('…') && !text.contains("s3cr"),
+            "{name}: {text}"
+        );
+    }
+}
+
 #[test]
 fn what_is_shown_of_an_answer_is_one_line_of_text_or_a_title() {
     let shown = |kind: &str, body: &[u8]| {

@@ -263,7 +263,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
                 Ok(0) => return Poll::Ready(self.fail_write(io::ErrorKind::WriteZero.into())),
                 Ok(_) => {
                     self.needs_flush = true;
-                    self.connection.handle_written(now);
+                    if self.connection.is_open() {
+                        self.connection.handle_written(now);
+                    }
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {
                     cx.waker().wake_by_ref();
@@ -274,7 +276,14 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
         }
         if self.needs_flush {
             match ready!(Pin::new(io).poll_flush(cx)) {
-                Ok(()) => self.needs_flush = false,
+                Ok(()) => {
+                    self.needs_flush = false;
+                    // A peer that this end has closed has its time from when all has left the
+                    // transport's own buffer, such as that of TLS.
+                    if !self.connection.is_open() {
+                        self.connection.handle_written(now);
+                    }
+                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {
                     cx.waker().wake_by_ref();
                     return Poll::Pending;

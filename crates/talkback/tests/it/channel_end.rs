@@ -7,7 +7,7 @@ use talkback::{
     ChannelState, Error, Limits, Role, SnapshotState, WebSocket, WebSocketChannel, accept, connect,
 };
 use talkback_proto::Opcode;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, DuplexStream, duplex};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, BufStream, DuplexStream, duplex};
 use tokio::net::TcpListener;
 use tokio::runtime::Builder;
 use tokio::time::{Instant, sleep};
@@ -127,6 +127,24 @@ async fn l25_a_server_that_ends_tcp_in_time_does_so_first() {
     far.shutdown().await.unwrap();
     settle().await;
     far.write_all(b"later").await.unwrap_err();
+}
+
+/// What a transport holds back in a buffer of its own, as TLS does, is not written yet.
+#[tokio::test(start_paused = true)]
+async fn l25_a_client_waits_for_its_buffer_to_leave_before_that_second() {
+    let (near, mut far) = duplex(64);
+    let near = BufStream::with_capacity(1024, 64 * 1024, near);
+    let channel = WebSocketChannel::from(WebSocket::from_upgraded(near, Role::Client));
+    channel.send(vec![7; 10_000]).await.unwrap();
+    settle().await;
+    far.write_all(b"\x88\x02\x03\xe8").await.unwrap();
+    sleep(Duration::from_secs(3)).await;
+    assert_eq!(channel.state(), ChannelState::Closing);
+    let mut socket = WebSocket::from_upgraded(far, Role::Server);
+    let message = socket.recv().await.unwrap().unwrap();
+    assert_eq!(message.len(), 10_000);
+    assert_eq!(socket.recv().await.unwrap(), None);
+    assert!(channel.closed().await.unwrap().clean);
 }
 
 /// A server over a transport that never ends, polled in a task of its own.

@@ -456,10 +456,13 @@ impl<T: AsyncRead + AsyncWrite + Unpin + 'static> Socket for WebSocket<T> {
     }
 
     fn send_progress(&self) -> SendProgress {
+        let buffered = self.connection.buffered();
+        // The last message is not written while its end may stand in a buffer of the transport's own.
+        let is_kept = self.needs_flush && buffered == 0;
         SendProgress {
             end: self.connection.bytes_queued(),
-            written: self.connection.bytes_written(),
-            buffered: self.connection.buffered(),
+            written: self.connection.bytes_written() - u64::from(is_kept),
+            buffered,
         }
     }
 

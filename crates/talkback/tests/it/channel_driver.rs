@@ -7,7 +7,7 @@ use talkback::{
     ChannelState, CloseCause, CloseCode, Error, Initiator, Keepalive, Message, QueueLimits, Role,
     SendErrorKind, TrySendErrorKind, WebSocket, WebSocketChannel,
 };
-use tokio::io::{AsyncReadExt, DuplexStream, duplex};
+use tokio::io::{AsyncReadExt, BufStream, DuplexStream, duplex};
 use tokio::time::{Instant, sleep, timeout};
 
 const MIB: usize = 1024 * 1024;
@@ -338,6 +338,33 @@ async fn flush_waits_until_everything_is_written() {
     let (flushed, received) = tokio::join!(channel.flush(), server.recv());
     flushed.unwrap();
     assert_eq!(received.unwrap().unwrap().len(), 100_000);
+}
+
+/// As TLS does, which leaves the rest to a flush.
+#[tokio::test(start_paused = true)]
+async fn flush_waits_for_what_the_transport_keeps_in_a_buffer_of_its_own() {
+    let (near, mut far) = duplex(64);
+    let near = BufStream::with_capacity(1024, 64 * 1024, near);
+    let channel = WebSocketChannel::from(WebSocket::from_upgraded(near, Role::Client));
+    channel.try_send(vec![1; 10_000]).unwrap();
+    settle().await;
+    assert!(channel.flush().now_or_never().is_none());
+    far.read_exact(&mut [0; 9_900]).await.unwrap();
+    settle().await;
+    assert!(channel.flush().now_or_never().is_none());
+    far.read_exact(&mut [0; 100]).await.unwrap();
+    settle().await;
+    channel.flush().now_or_never().unwrap().unwrap();
+
+    // What never left is not said to be written.
+    channel.try_send(vec![1; 10_000]).unwrap();
+    settle().await;
+    drop(far);
+    let lost = channel.closed().await.unwrap_err().to_string();
+    assert!(
+        lost.starts_with("a message that was queued was not written"),
+        "{lost}"
+    );
 }
 
 #[tokio::test(start_paused = true)]

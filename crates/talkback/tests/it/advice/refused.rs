@@ -251,7 +251,7 @@ pub(super) const REFUSED: &[Case] = &[
                 .subprotocol("bearer.t0ken")
         },
         answer: "HTTP/1.1 404 Not Found\r\n\r\nno /room?a=s3cret&amp;b=한글 for pa ss, c00kie, k3y-123, bearer.t0ken",
-        text: "the server answered 404 Not Found instead of 101 Switching Protocols; it has nothing at this path: check the path; its answer: no /room?a=…&amp;b=… for …, …, …, …",
+        text: "the server answered 404 Not Found instead of 101 Switching Protocols; it has nothing at this path: check the path; its answer: no /room?…amp;b=… for …, …, …, …",
     },
     Case {
         cause: "a path that is gone",

@@ -115,10 +115,10 @@ impl Answer<'_> {
             429 | 503 => return format!("it is busy: {again}").into(),
             501 => "it, or a proxy before it, cannot switch protocols: check that a WebSocket server is behind the URL",
             502 => {
-                return format!("a proxy before it did not get through to it: check that the server behind the proxy runs, or {again}").into();
+                return format!("a proxy before it did not get through to it: check that the server behind the proxy runs, and that the proxy speaks its protocol to it, or {again}").into();
             }
             504 => {
-                return format!("a proxy before it got no answer from it in time: check that the server behind the proxy runs, or {again}").into();
+                return format!("a proxy before it got no answer from it in time: check that the server behind the proxy does not hang, and how long the proxy waits (nginx: `proxy_read_timeout`, HAProxy: `timeout server`), or {again}").into();
             }
             505 => return advice_on_version().into(),
             511 => return format!("the network wants a login first: open a web page in a browser, then {again}").into(),

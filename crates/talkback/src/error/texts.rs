@@ -130,7 +130,9 @@ fn advice_on_timeout(stage: Stage) -> &'static str {
         Stage::Resolve => "Check the network and its name servers, or raise `timeout`",
         Stage::Tcp => "Check the host, the port and firewalls between, or raise `timeout`",
         Stage::Tls => "Check that the server speaks TLS at this port, or raise `timeout`",
-        Stage::Handshake => "Check that the port is that of a WebSocket server, or raise `timeout`",
+        Stage::Handshake => {
+            "Check that the server does not hang and the port is that of a WebSocket server, or raise `timeout`"
+        }
     }
 }
 

@@ -37,7 +37,7 @@ impl fmt::Display for UrlError {
             ),
             Self::Host => write!(
                 f,
-                "the URL's host is not a name, an IPv4 address in four decimal numbers, or an IPv6 address in brackets (without a zone): correct it"
+                "the URL's host is missing, or not a name, an IPv4 address in four decimal numbers, or an IPv6 address in brackets (without a zone): correct it"
             ),
             Self::HostNotAscii => write!(
                 f,

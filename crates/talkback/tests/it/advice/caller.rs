@@ -259,7 +259,7 @@ pub(super) const MINE: &[Case] = &[
         url: "ws://1.2.3/",
         change: |it| it,
         answer: "",
-        text: "the URL's host is not a name, an IPv4 address in four decimal numbers, or an IPv6 address in brackets (without a zone): correct it",
+        text: "the URL's host is missing, or not a name, an IPv4 address in four decimal numbers, or an IPv6 address in brackets (without a zone): correct it",
     },
     Case {
         cause: "a host beyond ASCII",

@@ -177,7 +177,7 @@ fn each_stage_that_is_too_slow_has_its_advice() {
         ),
         (
             Stage::Handshake,
-            "waiting for the answer to the opening handshake. Check that the port is that of a WebSocket server, or raise `timeout`",
+            "waiting for the answer to the opening handshake. Check that the server does not hang and the port is that of a WebSocket server, or raise `timeout`",
         ),
     ] {
         let (url, after) = (URL.to_owned(), Duration::from_secs(3));

@@ -356,14 +356,14 @@ pub(super) const REFUSED: &[Case] = &[
         url: "ws://a.example/room",
         change: |it| it,
         answer: "HTTP/1.1 502 Bad Gateway\r\nContent-Type: text/html\r\n\r\n<html>\r\n<head><title>502 Bad Gateway</title></head>",
-        text: "the server answered 502 Bad Gateway instead of 101 Switching Protocols; a proxy before it did not get through to it: check that the server behind the proxy runs, or try again later",
+        text: "the server answered 502 Bad Gateway instead of 101 Switching Protocols; a proxy before it did not get through to it: check that the server behind the proxy runs, and that the proxy speaks its protocol to it, or try again later",
     },
     Case {
         cause: "silence behind a proxy",
         url: "ws://a.example/room",
         change: |it| it,
         answer: "HTTP/1.1 504 Gateway Timeout\r\n\r\n",
-        text: "the server answered 504 Gateway Timeout instead of 101 Switching Protocols; a proxy before it got no answer from it in time: check that the server behind the proxy runs, or try again later",
+        text: "the server answered 504 Gateway Timeout instead of 101 Switching Protocols; a proxy before it got no answer from it in time: check that the server behind the proxy does not hang, and how long the proxy waits (nginx: `proxy_read_timeout`, HAProxy: `timeout server`), or try again later",
     },
     Case {
         cause: "a proxy that speaks HTTP/1.0 to the server",

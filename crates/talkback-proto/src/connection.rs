@@ -98,6 +98,8 @@ pub struct Connection {
     /// How many pongs were queued since none was waiting.
     pongs_queued: u8,
     close_sent: bool,
+    /// Where in the output's bytes our close frame ends, if it is among them.
+    close_end: Option<u64>,
     /// Whether the writing side was shut down.
     is_shut_down: bool,
     /// The peer's close frame, which may be empty.
@@ -142,6 +144,7 @@ impl Connection {
             pong_end: 0,
             pongs_queued: 0,
             close_sent: false,
+            close_end: None,
             is_shut_down: false,
             close_received: None,
             initiator: None,

@@ -55,6 +55,7 @@ impl Connection {
     fn send_close(&mut self, body: Bytes, now: Instant) {
         self.push(Opcode::Close, body);
         self.close_sent = true;
+        self.close_end = self.write_error.is_none().then(|| self.output.end());
         self.start_close_timeout(now);
     }
 
@@ -81,12 +82,16 @@ impl Connection {
         }
     }
 
-    /// Whether close frames went both ways, and all is written.
+    /// Whether close frames went both ways, and all is written. Behind ours a pong may wait, which a peer
+    /// that has closed since need not take.
     fn is_closing_complete(&self) -> bool {
-        self.close_received.is_some()
-            && self.close_sent
-            && self.failure.is_none()
-            && self.is_all_written()
+        let is_ours_written = match self.initiator {
+            Some(Initiator::Local) => self
+                .close_end
+                .is_some_and(|end| end <= self.output.written()),
+            _ => self.close_sent && self.is_all_written(),
+        };
+        self.close_received.is_some() && self.failure.is_none() && is_ours_written
     }
 
     fn is_all_written(&self) -> bool {

@@ -2,9 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use bytes::Buf as _;
 use talkback_proto::{CloseCode, Initiator, Limits, Role};
 
-use crate::support::wire::{CLOSE, FIN, RSV1, TEXT, peer_close, peer_frame};
+use crate::support::wire::{CLOSE, FIN, PING, RSV1, TEXT, peer_close, peer_frame};
 use crate::support::{ROLES, connection, drain, receive};
 
 #[test]
@@ -91,5 +92,31 @@ fn l25_how_it_ends_is_known_once_all_is_written_and_stays() {
         receive(&mut lost, &peer_close(role, 1000, ""), now);
         lost.handle_write_error("broken pipe", now);
         assert_eq!(lost.final_close_info(), None, "it may be read, or not");
+    }
+}
+
+/// A pong is due for a ping that came between the two close frames (§5.5.2), to a peer that may have gone.
+#[test]
+fn l25_a_pong_that_is_lost_behind_both_close_frames_makes_no_end_unclean() {
+    let now = Instant::now();
+    for role in ROLES {
+        let mut ending = connection(role, &Limits::default());
+        ending.close(None, now);
+        drain(&mut ending);
+        receive(&mut ending, &peer_frame(role, FIN | PING, b"?"), now);
+        receive(&mut ending, &peer_close(role, 1000, ""), now);
+        let known = ending.final_close_info().expect("it is certain");
+        assert!(ending.output().has_remaining(), "the pong is due");
+        ending.handle_write_error("broken pipe", now);
+        ending.handle_end("broken pipe");
+        assert!(known.clean);
+        assert_eq!(ending.close_info(), Some(&known));
+
+        // But one that is lost before our close frame does.
+        let mut lost = connection(role, &Limits::default());
+        lost.handle_write_error("broken pipe", now);
+        receive(&mut lost, &peer_close(role, 1000, ""), now);
+        lost.handle_end("broken pipe");
+        assert!(!lost.close_info().unwrap().clean);
     }
 }

@@ -27,7 +27,8 @@ const EXCEPTIONS: &[Exception] = &[
     },
     Exception {
         scenario: "queue::tells_of_a_close_behind_unread_messages",
-        reason: "what comes waits with the browser's socket, and the end waits behind it",
+        reason: "a browser tells the code when TCP has ended; until then a send is refused without \
+                 it. `hostile::an_end_is_told_to_one_who_does_not_read` holds the rest",
     },
 ];
 

@@ -39,7 +39,7 @@ use crate::driver::browser::socket::BrowserSocket;
 use crate::driver::port::Port;
 use crate::driver::pump;
 use crate::error::{ConnectError, Stage};
-use crate::socket::{Backlog, Lost, Received, SendProgress, Socket};
+use crate::socket::{Backlog, Lost, PeerClose, Received, SendProgress, Socket};
 use crate::timer::{Timer, timer};
 
 /// How long after the last look `bufferedAmount` is looked at again: twice as long each time that
@@ -205,6 +205,23 @@ impl Socket for Connection {
 
     fn can_send(&self) -> bool {
         matches!(self.closing, Closing::No) && !self.socket.is_ending()
+    }
+
+    /// A browser tells a code at the end only: before, it is known that the connection ends, and 1006
+    /// stands for that.
+    fn peer_close(&self) -> Option<PeerClose> {
+        if !matches!(self.closing, Closing::No) {
+            return None;
+        }
+        match self.socket.closed() {
+            Some(closed) if closed.was_clean => {
+                Some((CloseCode::new(closed.code), closed.reason.into()))
+            }
+            _ => self
+                .socket
+                .is_ending()
+                .then(|| (CloseCode::ABNORMAL, Box::default())),
+        }
     }
 
     fn send_progress(&self) -> SendProgress {

@@ -53,15 +53,15 @@ impl Runtime {
     /// On a runtime without time or I/O. Where there is no socket that touches nothing, its driver does.
     #[track_caller]
     pub(crate) fn with_io() -> Result<Self, String> {
-        let runtime = Self::current();
+        let runtime = Self::current()?;
         #[cfg(unix)]
-        if running().is_some()
+        if Handle::try_current().is_ok_and(|own| own.id() == runtime.0.id())
             && let Ok(socket) = UnixDatagram::unbound()
             && socket.set_nonblocking(true).is_ok()
         {
             let _ = tokio::net::UnixDatagram::from_std(socket);
         }
-        runtime
+        Ok(runtime)
     }
 
     /// Which one it is.

@@ -227,8 +227,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
     ///
     /// What is queued leaves first; messages that still arrive are discarded: receive those that you
     /// wait for before. It ends within the close timeout, whatever the peer does, and the [`CloseInfo`]
-    /// says how. A client that has the server's close frame waits for a second at most until that ends TCP. Calling it again, or
-    /// after the peer has closed, returns the same.
+    /// says how. A client that has the server's close frame waits for a second at most until that ends
+    /// TCP. Calling it again, or after the peer has closed, returns the same.
     ///
     /// # Cancel safety
     /// The close frame is queued at the first poll. A dropped call can be made again.

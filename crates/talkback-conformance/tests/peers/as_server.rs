@@ -6,8 +6,8 @@ use std::time::Duration;
 use futures_util::future::ready;
 use talkback::bytes::Bytes;
 use talkback::{
-    CloseInfo, DeflatePolicy, Message, OriginPolicy, Refusal, WebSocket, WebSocketChannel,
-    WindowBits, accept,
+    CloseCause, CloseInfo, DeflatePolicy, Initiator, Message, OriginPolicy, Refusal, WebSocket,
+    WebSocketChannel, WindowBits, accept,
 };
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Runtime};
@@ -122,4 +122,16 @@ async fn answered(socket: WebSocket<TcpStream>) {
         let _ = channel.send("answered").await;
     }
     while let Ok(Some(_)) = channel.recv().await {}
+}
+
+/// Holds that the client closed with 4002 "done", and that both ends kept to the closing handshake.
+pub(crate) fn is_done(info: &CloseInfo) {
+    let ended = (
+        info.code.number(),
+        &*info.reason,
+        info.initiator,
+        info.clean,
+    );
+    assert_eq!(ended, (4002, "done", Initiator::Remote, true));
+    assert_eq!(info.cause, CloseCause::ClosingHandshake);
 }

@@ -3,6 +3,7 @@
 mod assembly;
 mod closing;
 mod control;
+mod ending;
 mod fast_path;
 mod fragmenting;
 mod inflating;
@@ -17,26 +18,23 @@ mod unfinished;
 mod test_frames;
 
 use std::fmt;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::{Buf, Bytes};
 
-use crate::close::{CloseFrame, CloseInfo, Initiator};
+use crate::close::CloseInfo;
 use crate::connection::assembly::Assembly;
+use crate::connection::control::Pongs;
+use crate::connection::ending::Ending;
 use crate::connection::keepalive::{Keepalive, Watch};
 use crate::connection::parse_state::FrameReader;
 use crate::connection::unfinished::Unfinished;
 use crate::deflate::Deflate;
 use crate::deflate::parameters::DeflateParameters;
-use crate::error::ProtocolError;
 use crate::frame::{Header, Opcode};
 use crate::limits::Limits;
 use crate::output::{COPIED_SIZE_MAX, MaskingKeys, Output};
 use crate::role::Role;
-
-/// How many pongs may wait to be written; of further pings only the latest is answered.
-const PONGS_MAX: u8 = 12;
 
 /// Where a connection stands.
 ///
@@ -76,42 +74,29 @@ enum State {
 /// - At [`poll_timeout`](Self::poll_timeout), [`handle_timeout`](Self::handle_timeout) is called.
 /// - Once [`close_info`](Self::close_info) is known, the transport is dropped. What it will say is known
 ///   before, by [`final_close_info`](Self::final_close_info).
+///
+/// What only some connections need, or only at their end, is boxed: there may be many idle ones.
 pub struct Connection {
     role: Role,
-    limits: Limits,
     state: State,
+    /// Whether the transport takes bytes, as far as is known.
+    can_write: bool,
+    /// Up to this size in bytes a message is one frame that is copied into the output.
+    copied_size_max: u16,
     frames: FrameReader,
     assembly: Assembly,
-    keys: Option<Box<dyn MaskingKeys>>,
+    limits: Limits,
     output: Output,
-    /// Up to this size in bytes a message is one frame that is copied into the output.
-    copied_size_max: usize,
+    keys: Option<Box<dyn MaskingKeys>>,
     /// What was negotiated and its contexts, as long as messages pass.
     deflate: Option<Box<Deflate>>,
     /// The message that is sent in fragments.
     unfinished: Option<Box<Unfinished>>,
-    /// The latest ping's payload, if too many pongs wait for its own to be queued. Earlier ones
-    /// need no answer (§5.5.3).
-    pong: Option<Bytes>,
-    /// Where in the output's bytes the last pong ends; it has left once that many are written.
-    pong_end: u64,
-    /// How many pongs were queued since none was waiting.
-    pongs_queued: u8,
-    close_sent: bool,
-    /// Where in the output's bytes our close frame ends, if it is among them.
-    close_end: Option<u64>,
-    /// Whether the writing side was shut down.
-    is_shut_down: bool,
-    /// The peer's close frame, which may be empty.
-    close_received: Option<Option<CloseFrame>>,
-    initiator: Option<Initiator>,
-    failure: Option<ProtocolError>,
-    is_output_lost: bool,
-    /// What the transport said when it took no more bytes.
-    write_error: Option<Arc<str>>,
-    deadline: Option<Instant>,
+    /// The answers to pings, once one came.
+    pongs: Option<Box<Pongs>>,
     keepalive: Option<Box<Watch>>,
-    info: Option<CloseInfo>,
+    /// How it ends, once it does.
+    ending: Option<Box<Ending>>,
 }
 
 impl Connection {
@@ -131,29 +116,19 @@ impl Connection {
     fn new(role: Role, limits: Limits, keys: Option<Box<dyn MaskingKeys>>) -> Self {
         Self {
             role,
-            frames: FrameReader::new(role, limits.clone()),
-            assembly: Assembly::default(),
-            copied_size_max: copied_size_max(&limits),
-            limits,
             state: State::Open,
-            keys,
+            can_write: true,
+            copied_size_max: copied_size_max(&limits),
+            frames: FrameReader::default(),
+            assembly: Assembly::default(),
+            limits,
             output: Output::default(),
+            keys,
             deflate: None,
             unfinished: None,
-            pong: None,
-            pong_end: 0,
-            pongs_queued: 0,
-            close_sent: false,
-            close_end: None,
-            is_shut_down: false,
-            close_received: None,
-            initiator: None,
-            failure: None,
-            is_output_lost: false,
-            write_error: None,
-            deadline: None,
+            pongs: None,
             keepalive: None,
-            info: None,
+            ending: None,
         }
     }
 
@@ -175,7 +150,6 @@ impl Connection {
 
     /// Sets the bounds, before anything has come or gone.
     pub fn set_limits(&mut self, limits: Limits) {
-        self.frames.limits = limits.clone();
         self.copied_size_max = copied_size_max(&limits);
         self.limits = limits;
     }
@@ -197,19 +171,22 @@ impl Connection {
 
     /// Whether messages can be sent: no close frame has been sent or received yet, and the
     /// transport takes bytes.
+    #[inline]
     pub fn is_open(&self) -> bool {
-        self.state == State::Open && self.write_error.is_none()
+        (self.state == State::Open) & self.can_write
     }
 
     /// How the connection ended, once the transport can be dropped.
     pub fn close_info(&self) -> Option<&CloseInfo> {
-        self.info.as_ref()
+        self.ending.as_ref()?.info.as_ref()
     }
 
     /// The bytes to be written, in order; advance it by what was taken.
     #[inline]
     pub fn output(&mut self) -> &mut Output {
-        self.push_pong();
+        if self.pongs.is_some() {
+            self.push_pong();
+        }
         &mut self.output
     }
 
@@ -253,7 +230,7 @@ impl Connection {
 
     /// Whether bytes were queued that will never be written.
     pub fn is_output_lost(&self) -> bool {
-        self.is_output_lost
+        self.ending.as_ref().is_some_and(|e| e.is_output_lost)
     }
 
     /// How many bytes wait to be written.
@@ -261,32 +238,9 @@ impl Connection {
         self.output.remaining()
     }
 
-    /// Queues the pending pong, unless too many wait to be written: a peer that never reads costs
-    /// so many, not one for each ping.
-    #[inline]
-    fn push_pong(&mut self) {
-        if self.pong.is_some() {
-            self.push_pong_if_few_wait();
-        }
-    }
-
-    #[inline(never)]
-    fn push_pong_if_few_wait(&mut self) {
-        if self.output.written() >= self.pong_end {
-            self.pongs_queued = 0;
-        }
-        if self.pongs_queued < PONGS_MAX
-            && let Some(payload) = self.pong.take()
-        {
-            self.push(Opcode::Pong, payload);
-            self.pong_end = self.output.end();
-            self.pongs_queued += 1;
-        }
-    }
-
     /// Queues a control frame, which MUST NOT be fragmented (§5.5).
     fn push(&mut self, opcode: Opcode, payload: Bytes) {
-        if self.write_error.is_none() {
+        if self.can_write {
             self.push_copied(opcode, &payload);
         }
     }
@@ -338,6 +292,11 @@ impl Connection {
         watch.start(options, now);
     }
 
+    /// What keepalive there is.
+    pub fn keepalive(&self) -> Option<Keepalive> {
+        self.keepalive.as_ref().map(|watch| watch.options())
+    }
+
     /// Suspends the keepalive while nothing is read.
     pub fn pause_keepalive(&mut self) {
         if let Some(keepalive) = &mut self.keepalive {
@@ -360,8 +319,8 @@ impl Connection {
 }
 
 /// Up to which size in bytes a message is one frame that is copied.
-fn copied_size_max(limits: &Limits) -> usize {
-    COPIED_SIZE_MAX.min(limits.frame_size_max)
+fn copied_size_max(limits: &Limits) -> u16 {
+    COPIED_SIZE_MAX.min(limits.frame_size_max) as u16
 }
 
 impl fmt::Debug for Connection {
@@ -371,7 +330,7 @@ impl fmt::Debug for Connection {
             .field("state", &self.state)
             .field("in_message", &self.frames.is_in_message())
             .field("buffered", &self.buffered())
-            .field("close_info", &self.info)
+            .field("close_info", &self.close_info())
             .finish_non_exhaustive()
     }
 }

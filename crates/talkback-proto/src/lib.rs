@@ -26,6 +26,7 @@
 //! # Ok::<(), talkback_proto::SendError>(())
 //! ```
 
+mod binary;
 mod close;
 mod close_code;
 mod connection;
@@ -34,20 +35,23 @@ mod error;
 mod frame;
 pub mod handshake;
 mod incoming;
+mod large_buffers;
 mod limits;
 mod mask;
 mod message;
 mod outgoing;
 mod output;
 mod role;
+mod small_bytes;
 mod text;
 mod utf8;
 
+pub use binary::Binary;
 pub use close::{CloseCause, CloseFrame, CloseFrameError, CloseInfo, Initiator};
 pub use close_code::CloseCode;
 pub use connection::Connection;
 pub use connection::keepalive::Keepalive;
-pub use connection::read_buffer::READ_SIZE;
+pub use connection::read_buffer::{READ_SIZE, SMALL_BUFFER_SIZE};
 pub use deflate::parameters::{
     Compression, CompressionLevel, DeflateParameters, DeflateTuning, MemoryLevel, WindowBits,
 };

@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use crate::binary::Binary;
+use crate::small_bytes::SmallBytes;
 use crate::text::Text;
 use crate::utf8::{Utf8Error, Utf8Validator};
 
@@ -40,15 +42,16 @@ pub enum Message {
     /// Text in UTF-8.
     Text(Text),
     /// Any bytes.
-    Binary(Bytes),
+    Binary(Binary),
 }
 
 impl Message {
-    /// A message whose text was validated piece by piece as it arrived.
-    pub(crate) fn from_validated(kind: MessageKind, bytes: Bytes) -> Self {
+    /// A message whose text is known to be UTF-8.
+    #[inline]
+    pub(crate) fn from_validated(kind: MessageKind, bytes: SmallBytes) -> Self {
         match kind {
             MessageKind::Text => Self::Text(Text::from_validated(bytes)),
-            MessageKind::Binary => Self::Binary(bytes),
+            MessageKind::Binary => Self::Binary(Binary::new(bytes)),
         }
     }
 
@@ -58,11 +61,12 @@ impl Message {
     }
 
     /// A binary message.
-    pub fn binary(bytes: impl Into<Bytes>) -> Self {
+    pub fn binary(bytes: impl Into<Binary>) -> Self {
         Self::Binary(bytes.into())
     }
 
     /// The payload, text or not.
+    #[inline]
     pub fn as_bytes(&self) -> &[u8] {
         match self {
             Self::Text(text) => text.as_bytes(),
@@ -70,11 +74,11 @@ impl Message {
         }
     }
 
-    /// The payload, text or not, without a copy.
+    /// The payload, text or not, without a copy if it has more than 23 bytes.
     pub fn into_bytes(self) -> Bytes {
         match self {
             Self::Text(text) => text.into_bytes(),
-            Self::Binary(bytes) => bytes,
+            Self::Binary(bytes) => bytes.into_bytes(),
         }
     }
 
@@ -147,10 +151,10 @@ macro_rules! from_text {
 
 /// Makes a message of what is bytes.
 macro_rules! from_bytes {
-    ($($type:ty: $bytes:ident => $owned:expr),* $(,)?) => {$(
+    ($($type:ty),*) => {$(
         impl From<$type> for Message {
-            fn from($bytes: $type) -> Self {
-                Self::Binary($owned)
+            fn from(bytes: $type) -> Self {
+                Self::Binary(bytes.into())
             }
         }
     )*};
@@ -166,13 +170,7 @@ from_text!(
     Arc<str>
 );
 
-from_bytes! {
-    Bytes: bytes => bytes,
-    Vec<u8>: bytes => bytes.into(),
-    Box<[u8]>: bytes => bytes.into(),
-    &[u8]: bytes => Bytes::copy_from_slice(bytes),
-    Cow<'_, [u8]>: bytes => bytes.into_owned().into(),
-}
+from_bytes!(Binary, &[u8], Bytes, Vec<u8>, Box<[u8]>, Cow<'_, [u8]>);
 
 impl<const N: usize> From<&[u8; N]> for Message {
     fn from(bytes: &[u8; N]) -> Self {

@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use crate::binary::Binary;
 use crate::message::{Message, MessageKind};
+use crate::small_bytes::SmallBytes;
 use crate::text::Text;
 
 /// What is to be sent: a message, or text or bytes that somebody else holds.
@@ -26,52 +28,58 @@ use crate::text::Text;
 /// assert!(binary.iter().all(|bytes| bytes.kind() == MessageKind::Binary));
 /// ```
 #[derive(Clone)]
-pub struct Outgoing<'a>(pub(crate) Payload<'a>);
+pub struct Outgoing<'a> {
+    /// Of text, the payload is known to be UTF-8: it was a `str` or a [`Text`].
+    kind: MessageKind,
+    pub(crate) payload: Payload<'a>,
+}
 
 /// Whose the payload is.
 #[derive(Clone)]
 pub(crate) enum Payload<'a> {
     /// Its own.
-    Owned(Message),
+    Owned(SmallBytes),
     /// Somebody else's, and can be kept by counting one more of its holders.
-    Shared(MessageKind, &'a Bytes),
-    /// Borrowed text.
-    Text(&'a str),
-    /// Borrowed bytes.
-    Binary(&'a [u8]),
+    Shared(&'a Bytes),
+    /// Borrowed.
+    Borrowed(&'a [u8]),
 }
 
-impl Outgoing<'_> {
+impl<'a> Outgoing<'a> {
     /// What the message is made of.
     #[inline]
     pub fn kind(&self) -> MessageKind {
-        match &self.0 {
-            Payload::Owned(message) => message.kind(),
-            Payload::Shared(kind, _) => *kind,
-            Payload::Text(_) => MessageKind::Text,
-            Payload::Binary(_) => MessageKind::Binary,
-        }
+        self.kind
     }
 
     /// The payload, text or not.
     #[inline]
     pub fn as_bytes(&self) -> &[u8] {
-        match &self.0 {
-            Payload::Owned(message) => message.as_bytes(),
-            Payload::Shared(_, bytes) => bytes,
-            Payload::Text(text) => text.as_bytes(),
-            Payload::Binary(bytes) => bytes,
+        match &self.payload {
+            Payload::Owned(bytes) => bytes,
+            Payload::Shared(bytes) => bytes,
+            Payload::Borrowed(bytes) => bytes,
         }
     }
 
     /// The message, with a copy of what is borrowed.
     pub fn into_message(self) -> Message {
-        match self.0 {
-            Payload::Owned(message) => message,
-            Payload::Shared(kind, bytes) => Message::from_validated(kind, bytes.clone()),
-            Payload::Text(text) => text.into(),
-            Payload::Binary(bytes) => bytes.into(),
-        }
+        let bytes = match self.payload {
+            Payload::Owned(bytes) => bytes,
+            Payload::Shared(bytes) => SmallBytes::Shared(bytes.clone()),
+            Payload::Borrowed(bytes) => SmallBytes::copy(bytes),
+        };
+        Message::from_validated(self.kind, bytes)
+    }
+
+    fn text(payload: Payload<'a>) -> Self {
+        let kind = MessageKind::Text;
+        Self { kind, payload }
+    }
+
+    fn binary(payload: Payload<'a>) -> Self {
+        let kind = MessageKind::Binary;
+        Self { kind, payload }
     }
 }
 
@@ -82,12 +90,36 @@ impl fmt::Debug for Outgoing<'_> {
     }
 }
 
+impl From<Message> for Outgoing<'_> {
+    #[inline]
+    fn from(message: Message) -> Self {
+        match message {
+            Message::Text(text) => text.into(),
+            Message::Binary(bytes) => bytes.into(),
+        }
+    }
+}
+
+impl From<Text> for Outgoing<'_> {
+    #[inline]
+    fn from(text: Text) -> Self {
+        Self::text(Payload::Owned(text.into_small_bytes()))
+    }
+}
+
+impl From<Binary> for Outgoing<'_> {
+    #[inline]
+    fn from(bytes: Binary) -> Self {
+        Self::binary(Payload::Owned(bytes.into_small_bytes()))
+    }
+}
+
 /// Sends what belongs to the caller no more.
 macro_rules! from_owned {
-    ($($type:ty),*) => {$(
+    ($whole:ty: $($type:ty),*) => {$(
         impl From<$type> for Outgoing<'_> {
             fn from(payload: $type) -> Self {
-                Self(Payload::Owned(payload.into()))
+                <$whole>::from(payload).into()
             }
         }
     )*};
@@ -98,39 +130,43 @@ macro_rules! from_borrowed {
     ($($type:ty: $payload:ident => $outgoing:expr),* $(,)?) => {$(
         impl<'a> From<&'a $type> for Outgoing<'a> {
             fn from($payload: &'a $type) -> Self {
-                Self($outgoing)
+                $outgoing
             }
         }
     )*};
 }
 
-from_owned!(
-    Message,
-    Text,
-    String,
-    Box<str>,
-    Arc<str>,
-    Bytes,
-    Vec<u8>,
-    Box<[u8]>
-);
+from_owned!(Text: String, Box<str>, Arc<str>);
+from_owned!(Binary: Bytes, Vec<u8>, Box<[u8]>);
 
 from_borrowed! {
-    str: text => Payload::Text(text),
-    String: text => Payload::Text(text),
-    [u8]: bytes => Payload::Binary(bytes),
-    Vec<u8>: bytes => Payload::Binary(bytes),
-    Bytes: bytes => Payload::Shared(MessageKind::Binary, bytes),
-    Text: text => Payload::Shared(MessageKind::Text, text.bytes()),
-    Message: message => match message {
-        Message::Text(text) => Payload::Shared(MessageKind::Text, text.bytes()),
-        Message::Binary(bytes) => Payload::Shared(MessageKind::Binary, bytes),
-    },
+    str: text => Self::text(Payload::Borrowed(text.as_bytes())),
+    String: text => text.as_str().into(),
+    [u8]: bytes => Self::binary(Payload::Borrowed(bytes)),
+    Vec<u8>: bytes => bytes.as_slice().into(),
+    Bytes: bytes => Self::binary(Payload::Shared(bytes)),
+    Binary: bytes => Self::binary(match bytes.shared() {
+        Some(bytes) => Payload::Shared(bytes),
+        None => Payload::Borrowed(bytes),
+    }),
+    Text: text => Self::text(match text.shared() {
+        Some(bytes) => Payload::Shared(bytes),
+        None => Payload::Borrowed(text.as_bytes()),
+    }),
+}
+
+impl<'a> From<&'a Message> for Outgoing<'a> {
+    fn from(message: &'a Message) -> Self {
+        match message {
+            Message::Text(text) => text.into(),
+            Message::Binary(bytes) => bytes.into(),
+        }
+    }
 }
 
 impl<'a, const N: usize> From<&'a [u8; N]> for Outgoing<'a> {
     fn from(bytes: &'a [u8; N]) -> Self {
-        Self(Payload::Binary(bytes))
+        bytes.as_slice().into()
     }
 }
 

@@ -9,6 +9,7 @@ use bytes::{Buf, Bytes, BytesMut};
 
 use crate::deflate::compress::Compressed;
 use crate::frame::{EncodedHeader, HEADER_SIZE_MAX, Header};
+use crate::large_buffers;
 use crate::mask::mask;
 use crate::outgoing::{Outgoing, Payload};
 
@@ -93,6 +94,21 @@ impl Output {
         }
     }
 
+    /// Queues one frame with a copy of its payload, which is at most [`COPIED_SIZE_MAX`] long; `first` is
+    /// the first byte of its header.
+    #[inline(always)]
+    pub(crate) fn push_small(&mut self, first: u8, key: Option<[u8; 4]>, payload: &[u8]) {
+        let (header, size) = small_header(first, key, payload.len());
+        let header = header.to_le_bytes();
+        let queue = self.queue();
+        queue.reserve(header.len() + payload.len());
+        // All bytes at once are cheaper than only those that count.
+        let start = queue.tail.len() + size;
+        queue.tail.extend_from_slice(&header);
+        queue.tail.truncate(start);
+        queue.push_payload(payload, key);
+    }
+
     /// Queues one frame with a copy of its payload; as [`push_plain`](Self::push_plain).
     #[inline]
     pub(crate) fn push_copied(&mut self, header: Header, payload: &[u8]) {
@@ -102,21 +118,24 @@ impl Output {
 
     fn push_large(&mut self, header: Header, message: Outgoing<'_>) {
         let (encoded, key) = (encode(header, message.as_bytes().len()), header.mask);
-        let payload = match (message.0, key) {
-            (Payload::Owned(message), Some(key)) => masked(message.into_bytes(), key),
-            (Payload::Owned(message), None) => message.into_bytes(),
-            (Payload::Shared(_, bytes), None) => bytes.clone(),
-            // It is copied anyway: if the thread's buffer is made for it, then into that.
-            (borrowed, _) => {
-                let payload = Outgoing(borrowed);
-                let payload = payload.as_bytes();
-                if payload.len() <= SPARE_SIZE_MAX / 2 {
-                    return self.queue().push_copied(encoded, payload, key);
-                }
-                masked_copy(payload, key)
-            }
+        let payload = match (message.payload, key) {
+            (Payload::Owned(bytes), Some(key)) => masked(bytes.into_bytes(), key),
+            (Payload::Owned(bytes), None) => bytes.into_bytes(),
+            (Payload::Shared(bytes), None) => bytes.clone(),
+            (Payload::Shared(bytes), key) => return self.push_large_copy(encoded, bytes, key),
+            (Payload::Borrowed(bytes), key) => return self.push_large_copy(encoded, bytes, key),
         };
         self.queue().push_uncopied(encoded, payload);
+    }
+
+    /// Queues a payload that is copied anyway: if the thread's buffer is made for it, into that.
+    fn push_large_copy(&mut self, header: EncodedHeader, payload: &[u8], key: Option<[u8; 4]>) {
+        if payload.len() <= SPARE_SIZE_MAX / 2 {
+            self.queue().push_copied(header, payload, key);
+        } else {
+            self.queue()
+                .push_uncopied(header, masked_copy(payload, key));
+        }
     }
 
     /// Queues one frame whose payload nobody else holds; as [`push_plain`](Self::push_plain).
@@ -167,15 +186,24 @@ impl Output {
 impl Queue {
     #[inline]
     fn push_copied(&mut self, header: EncodedHeader, payload: &[u8], key: Option<[u8; 4]>) {
-        let size_max = HEADER_SIZE_MAX + payload.len();
-        if self.tail.capacity() - self.tail.len() < size_max {
-            self.reserve_tail(size_max);
-        }
+        self.reserve(HEADER_SIZE_MAX + payload.len());
         header.append_to(&mut self.tail);
+        self.push_payload(payload, key);
+    }
+
+    #[inline(always)]
+    fn push_payload(&mut self, payload: &[u8], key: Option<[u8; 4]>) {
         let start = self.tail.len();
         self.tail.extend_from_slice(payload);
         if let Some(key) = key {
             let _ = mask(&mut self.tail[start..], key);
+        }
+    }
+
+    #[inline]
+    fn reserve(&mut self, size: usize) {
+        if self.tail.capacity() - self.tail.len() < size {
+            self.reserve_tail(size);
         }
     }
 
@@ -328,6 +356,25 @@ impl Buf for Output {
     }
 }
 
+/// The header of a frame with a payload below 64 KiB, its bytes from the lowest on, and its size in bytes.
+#[inline(always)]
+fn small_header(first: u8, key: Option<[u8; 4]>, payload_size: usize) -> (u64, usize) {
+    let first = u64::from(first);
+    // The minimal number of bytes MUST be used to encode the length (§5.2).
+    let (lengths, size) = match payload_size {
+        0..126 => (payload_size as u64, 2),
+        _ => (126 | u64::from((payload_size as u16).swap_bytes()) << 8, 4),
+    };
+    let header = first | lengths << 8;
+    match key {
+        None => (header, size),
+        Some(key) => {
+            let key = u64::from(u32::from_le_bytes(key)) << (8 * size);
+            (header | 0x8000 | key, size + 4)
+        }
+    }
+}
+
 #[inline]
 fn encode(mut header: Header, payload_size: usize) -> EncodedHeader {
     header.payload_size = payload_size as u64;
@@ -346,11 +393,12 @@ fn masked(payload: Bytes, key: [u8; 4]) -> Bytes {
 }
 
 fn masked_copy(payload: &[u8], key: Option<[u8; 4]>) -> Bytes {
-    let mut copy = payload.to_vec();
+    let mut copy = large_buffers::take(payload.len(), payload.len());
+    copy.extend_from_slice(payload);
     if let Some(key) = key {
         let _ = mask(&mut copy, key);
     }
-    copy.into()
+    large_buffers::freeze(copy)
 }
 
 #[cfg(test)]

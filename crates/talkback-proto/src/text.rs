@@ -9,15 +9,16 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::utf8::Utf8Error;
+use crate::small_bytes::SmallBytes;
 
 /// Bytes that are known to be UTF-8; cheap to clone.
 ///
-/// It is a `str` in constant time, however it came: what arrives is validated once, on arrival.
+/// It is a `str` in constant time, however it came: what arrives is validated once, on arrival. Up to 23
+/// bytes lie in place, without memory of their own.
 #[derive(Clone, Default)]
 pub struct Text(
     /// Valid UTF-8: each constructor has a `str`, or has validated the bytes.
-    Bytes,
+    SmallBytes,
 );
 
 impl Text {
@@ -27,30 +28,17 @@ impl Text {
     /// The standard library's error if the bytes are not UTF-8.
     pub fn from_utf8(bytes: Bytes) -> Result<Self, std::str::Utf8Error> {
         std::str::from_utf8(&bytes)?;
-        Ok(Self(bytes))
+        Ok(Self(SmallBytes::Shared(bytes)))
     }
 
     /// Text that is part of the program, which costs no copy.
     pub const fn from_static(text: &'static str) -> Self {
-        Self(Bytes::from_static(text.as_bytes()))
+        Self(SmallBytes::Shared(Bytes::from_static(text.as_bytes())))
     }
 
-    /// Text out of bytes that arrived at once, as [`from_utf8`](Self::from_utf8).
-    pub(crate) fn from_arrived(bytes: Bytes) -> Result<Self, Utf8Error> {
-        match simdutf8::basic::from_utf8(&bytes) {
-            Ok(_) => Ok(Self(bytes)),
-            Err(_) => Err(Utf8Error),
-        }
-    }
-
-    /// A copy of bytes that arrived at once, as [`from_utf8`](Self::from_utf8).
-    pub(crate) fn copy_arrived(bytes: &[u8]) -> Result<Self, Utf8Error> {
-        let text = simdutf8::basic::from_utf8(bytes);
-        text.map(Self::from).map_err(|_| Utf8Error)
-    }
-
-    /// Text that was validated piece by piece as it arrived.
-    pub(crate) fn from_validated(bytes: Bytes) -> Self {
+    /// Text that was validated as it arrived, at once or piece by piece, or is a `str`.
+    #[inline]
+    pub(crate) fn from_validated(bytes: SmallBytes) -> Self {
         debug_assert!(std::str::from_utf8(&bytes).is_ok());
         Self(bytes)
     }
@@ -60,9 +48,9 @@ impl Text {
     pub fn as_str(&self) -> &str {
         // SAFETY: the bytes are valid UTF-8, which every way to make a `Text` has seen to. The
         // constructors take a `str` (`From`, `from_static`) or validate all of the bytes
-        // (`from_utf8`, `from_arrived`, `copy_arrived`); the bytes of `from_validated` have passed
+        // (`from_utf8`); the bytes of `from_validated` have passed `utf8::validate`, or
         // `Utf8Validator` up to `finish`, which the property tests hold against the standard
-        // library. `Bytes` cannot be changed, and the field is private to this file.
+        // library, or were a `str` or a `Text` (`Outgoing`). The bytes cannot be changed, and the field is private to this file.
         #[expect(
             unsafe_code,
             reason = "validating again costs as much as reading the text"
@@ -87,20 +75,25 @@ impl Text {
         &self.0
     }
 
-    /// The text's bytes, to be shared.
-    pub(crate) fn bytes(&self) -> &Bytes {
-        &self.0
+    /// The text's bytes, to be shared, if they do not lie in place.
+    pub(crate) fn shared(&self) -> Option<&Bytes> {
+        self.0.shared()
     }
 
-    /// The text's bytes, without a copy.
-    pub fn into_bytes(self) -> Bytes {
+    #[inline]
+    pub(crate) fn into_small_bytes(self) -> SmallBytes {
         self.0
+    }
+
+    /// The text's bytes, without a copy if there are more than 23.
+    pub fn into_bytes(self) -> Bytes {
+        self.0.into_bytes()
     }
 }
 
 impl PartialEq for Text {
     fn eq(&self, other: &Self) -> bool {
-        self.0 == other.0
+        self.as_bytes() == other.as_bytes()
     }
 }
 
@@ -114,7 +107,7 @@ impl PartialOrd for Text {
 
 impl Ord for Text {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.0.cmp(&other.0)
+        self.as_bytes().cmp(other.as_bytes())
     }
 }
 
@@ -178,7 +171,7 @@ impl PartialEq<&str> for Text {
 
 impl From<&str> for Text {
     fn from(text: &str) -> Self {
-        Self(Bytes::copy_from_slice(text.as_bytes()))
+        Self(SmallBytes::copy(text.as_bytes()))
     }
 }
 
@@ -190,13 +183,13 @@ impl From<&String> for Text {
 
 impl From<String> for Text {
     fn from(text: String) -> Self {
-        Self(text.into())
+        Self(SmallBytes::Shared(text.into()))
     }
 }
 
 impl From<Box<str>> for Text {
     fn from(text: Box<str>) -> Self {
-        Self(text.into_boxed_bytes().into())
+        Self(SmallBytes::Shared(text.into_boxed_bytes().into()))
     }
 }
 
@@ -221,19 +214,19 @@ impl From<Arc<str>> for Text {
             }
         }
 
-        Self(Bytes::from_owner(Shared(text)))
+        Self(SmallBytes::Shared(Bytes::from_owner(Shared(text))))
     }
 }
 
 impl From<Text> for String {
     fn from(text: Text) -> Self {
-        Self::from_utf8(text.0.into()).expect("a Text is made of valid UTF-8 only")
+        Self::from_utf8(text.into_bytes().into()).expect("a Text is made of valid UTF-8 only")
     }
 }
 
 impl From<Text> for Bytes {
     fn from(text: Text) -> Self {
-        text.0
+        text.into_bytes()
     }
 }
 
@@ -242,7 +235,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::utf8::Utf8Validator;
+    use crate::utf8::{Utf8Validator, validate};
 
     #[test]
     fn f12_text_is_only_made_of_utf8() {
@@ -264,9 +257,8 @@ mod tests {
             Text::from(Cow::Owned(String::from("안녕"))),
             Text::from(Arc::<str>::from("안녕")),
             Text::from_utf8(bytes()).unwrap(),
-            Text::from_arrived(bytes()).unwrap(),
-            Text::copy_arrived(&bytes()).unwrap(),
-            Text::from_validated(bytes()),
+            Text::from_validated(SmallBytes::copy(&bytes())),
+            Text::from_validated(SmallBytes::Shared(bytes())),
         ];
         let (less, more) = (Text::default(), Text::from("안녕!"));
         assert!(less.is_empty() && !more.is_empty());
@@ -279,7 +271,6 @@ mod tests {
         }
         let set = std::collections::HashSet::from(texts);
         assert!(set.len() == 1 && set.contains("안녕"));
-        assert!(Text::from_arrived(Bytes::from_static(b"\xff")).is_err());
     }
 
     /// What each way in takes, as a `str` by the unchecked line and by its safe twin.
@@ -297,8 +288,7 @@ mod tests {
             let shared = Bytes::from(bytes.clone());
             let ways = [
                 Text::from_utf8(shared.clone()).ok(),
-                Text::from_arrived(shared.clone()).ok(),
-                Text::copy_arrived(&bytes).ok(),
+                validate(&bytes).ok().map(|()| Text::from_validated(SmallBytes::copy(&bytes))),
             ];
             for way in ways {
                 prop_assert_eq!(way.is_some(), is_text);
@@ -310,7 +300,7 @@ mod tests {
             let validated = utf8.feed(first).and_then(|()| utf8.feed(rest)).and_then(|()| utf8.finish());
             prop_assert_eq!(validated.is_ok(), is_text);
             if validated.is_ok() {
-                holds(&Text::from_validated(shared));
+                holds(&Text::from_validated(SmallBytes::Shared(shared)));
             }
         }
 
@@ -320,7 +310,7 @@ mod tests {
             let (first, rest) = bytes.split_at(cut.index(bytes.len() + 1));
             let mut utf8 = Utf8Validator::default();
             prop_assert!(utf8.feed(first).and_then(|()| utf8.feed(rest)).and_then(|()| utf8.finish()).is_ok());
-            for made in [Text::from(&text), Text::from_validated(bytes.clone()), text.clone().into()] {
+            for made in [Text::from(&text), Text::from_validated(SmallBytes::copy(&bytes)), text.clone().into()] {
                 holds(&made);
                 prop_assert_eq!(made.as_str(), &text);
             }

@@ -6,13 +6,40 @@ use simdutf8::compat::from_utf8;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Utf8Error;
 
+/// Up to this size in bytes, to see that a text is ASCII costs less than to ask what the processor can do.
+const SHORT_SIZE_MAX: usize = 128;
+
+/// Validates a text that is here at once.
+///
+/// # Errors
+/// [`Utf8Error`] if it is no UTF-8.
+#[inline]
+pub(crate) fn validate(text: &[u8]) -> Result<(), Utf8Error> {
+    if text.len() <= SHORT_SIZE_MAX && is_ascii(text) {
+        return Ok(());
+    }
+    let validated = simdutf8::basic::from_utf8(text);
+    validated.map(drop).map_err(|_| Utf8Error)
+}
+
+#[inline]
+fn is_ascii(text: &[u8]) -> bool {
+    const NOT_ASCII: u64 = u64::from_ne_bytes([0x80; 8]);
+    let (words, rest) = text.as_chunks();
+    let words = words
+        .iter()
+        .fold(0, |seen, word| seen | u64::from_ne_bytes(*word));
+    let rest = rest.iter().fold(0, |seen, byte| seen | byte);
+    words & NOT_ASCII == 0 && rest.is_ascii()
+}
+
 /// A validator that takes text in pieces cut anywhere, inside a code point too.
 ///
 /// It holds at most the three bytes of a code point that is not complete yet.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Utf8Validator {
     carried: [u8; 4],
-    carried_len: usize,
+    carried_len: u8,
 }
 
 impl Utf8Validator {
@@ -28,7 +55,7 @@ impl Utf8Validator {
             Err(error) if error.error_len().is_none() => {
                 let begun = &rest[error.valid_up_to()..];
                 self.carried[..begun.len()].copy_from_slice(begun);
-                self.carried_len = begun.len();
+                self.carried_len = begun.len() as u8;
                 Ok(())
             }
             Err(_) => Err(Utf8Error),
@@ -52,10 +79,10 @@ impl Utf8Validator {
             let Some((&byte, rest)) = chunk.split_first() else {
                 break;
             };
-            self.carried[self.carried_len] = byte;
+            self.carried[usize::from(self.carried_len)] = byte;
             self.carried_len += 1;
             chunk = rest;
-            match std::str::from_utf8(&self.carried[..self.carried_len]) {
+            match std::str::from_utf8(&self.carried[..usize::from(self.carried_len)]) {
                 Ok(_) => self.carried_len = 0,
                 // A prefix of a code point is at most three bytes, so one more fits.
                 Err(error) if error.error_len().is_none() => {}
@@ -71,7 +98,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn validate(pieces: &[&[u8]]) -> Result<(), Utf8Error> {
+    fn validate_pieces(pieces: &[&[u8]]) -> Result<(), Utf8Error> {
         let mut validator = Utf8Validator::default();
         for piece in pieces {
             validator.feed(piece)?;
@@ -84,13 +111,13 @@ mod tests {
         let text = "κόσμε 안녕하세요 😀".as_bytes();
         for cut in 0..=text.len() {
             assert_eq!(
-                validate(&[&text[..cut], &text[cut..]]),
+                validate_pieces(&[&text[..cut], &text[cut..]]),
                 Ok(()),
                 "cut at {cut}"
             );
         }
         let single: Vec<&[u8]> = text.chunks(1).collect();
-        assert_eq!(validate(&single), Ok(()));
+        assert_eq!(validate_pieces(&single), Ok(()));
     }
 
     #[test]
@@ -103,7 +130,7 @@ mod tests {
 
     #[test]
     fn fails_at_an_end_inside_a_code_point() {
-        assert_eq!(validate(&[b"\xed\x95"]), Err(Utf8Error));
+        assert_eq!(validate_pieces(&[b"\xed\x95"]), Err(Utf8Error));
     }
 
     /// Bytes that are mostly pieces of valid text, so that errors come late.
@@ -124,7 +151,9 @@ mod tests {
             cuts.extend([0, bytes.len()]);
             cuts.sort_unstable();
             let pieces: Vec<&[u8]> = cuts.windows(2).map(|w| &bytes[w[0]..w[1]]).collect();
-            prop_assert_eq!(validate(&pieces).is_ok(), std::str::from_utf8(&bytes).is_ok());
+            let is_text = std::str::from_utf8(&bytes).is_ok();
+            prop_assert_eq!(validate_pieces(&pieces).is_ok(), is_text);
+            prop_assert_eq!(validate(&bytes).is_ok(), is_text);
         }
     }
 }

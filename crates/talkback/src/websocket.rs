@@ -16,7 +16,6 @@ pub(crate) mod writer;
 
 use std::fmt;
 use std::future::poll_fn;
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -62,16 +61,14 @@ pub struct WebSocket<T> {
     /// What the transport said when it took no more bytes.
     write_error: Option<Arc<std::io::Error>>,
     is_end_reported: bool,
-    /// What keepalive there is, if that was said.
-    keepalive: Option<Keepalive>,
+    /// Whether the program has said what keepalive there is.
+    has_own_keepalive: bool,
     timer: Option<Pin<Box<Sleep>>>,
     wakers: Wakers,
     /// Set once a channel's peer had to wait.
     unread: Option<Box<Unread>>,
-    subprotocol: Option<Box<str>>,
-    /// What the opening handshake said.
+    /// What is kept of the opening handshake, if anything.
     opening: Option<Box<Opening>>,
-    peer: Option<SocketAddr>,
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
@@ -115,13 +112,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
             needs_flush: false,
             write_error: None,
             is_end_reported: false,
-            keepalive: None,
+            has_own_keepalive: false,
             timer: None,
             wakers: Wakers::default(),
             unread: None,
-            subprotocol: None,
             opening: None,
-            peer: None,
         }
     }
 
@@ -143,14 +138,16 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
     /// [`subprotocol`](Self::subprotocol).
     #[must_use]
     pub fn with_subprotocol<'a>(mut self, name: impl Into<Option<&'a str>>) -> Self {
-        self.subprotocol = name.into().map(Into::into);
+        if let Some(name) = name.into() {
+            self.opening_mut().subprotocol = Some(name.into());
+        }
         self
     }
 
     /// The subprotocol that both ends agreed on, if any (RFC 6455 §1.9).
     #[doc(alias = "protocol")]
     pub fn subprotocol(&self) -> Option<&str> {
-        self.subprotocol.as_deref()
+        self.opening.as_ref()?.subprotocol.as_deref()
     }
 
     /// How the connection ended, once it has.
@@ -174,14 +171,13 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
     /// A peer that does not answer in time ends the connection with
     /// [`CloseCause::KeepaliveTimeout`](crate::CloseCause::KeepaliveTimeout).
     pub fn set_keepalive(&mut self, keepalive: impl Into<Keepalive>) {
-        let keepalive = keepalive.into();
-        self.keepalive = Some(keepalive);
+        self.has_own_keepalive = true;
         self.connection.set_keepalive(keepalive, now());
     }
 
     /// Sets the keepalive that it has where the program has said nothing.
     pub(crate) fn set_default_keepalive(&mut self, keepalive: Keepalive) {
-        if self.keepalive.is_none() {
+        if !self.has_own_keepalive {
             self.set_keepalive(keepalive);
         }
     }
@@ -206,8 +202,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
     ///
     /// # Cancel safety
     /// A dropped call loses nothing: the next one goes on where it stood.
-    pub async fn recv(&mut self) -> Result<Option<Message>, Error> {
-        poll_fn(|cx| self.poll_recv(cx)).await
+    pub fn recv(&mut self) -> impl Future<Output = Result<Option<Message>, Error>> {
+        poll_fn(|cx| self.poll_recv(cx))
     }
 
     /// Waits for the next message, ping or pong, for a relay that passes them on; else as
@@ -300,7 +296,7 @@ impl<T> fmt::Debug for WebSocket<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WebSocket")
             .field("connection", &self.connection)
-            .field("has_subprotocol", &self.subprotocol.is_some())
+            .field("has_subprotocol", &self.has_subprotocol())
             .finish_non_exhaustive()
     }
 }

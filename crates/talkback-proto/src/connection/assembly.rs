@@ -5,8 +5,11 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 
 use crate::connection::parse_state::{DataFrame, Payload};
 use crate::connection::read_buffer::{READ_SIZE, take_bytes};
+use crate::frame::HEADER_SIZE_MAX;
 use crate::incoming::{Delivery, Incoming, Piece};
+use crate::large_buffers;
 use crate::message::{Message, MessageKind};
+use crate::small_bytes::SmallBytes;
 
 /// A message's buffer is reserved at most this many times what has arrived of the message, so
 /// that a header that declares much costs little (a lie costs its sender more than us).
@@ -111,7 +114,8 @@ impl Assembly {
         input.advance(range.start);
         let size = range.len();
         if *first && *last {
-            let message = Message::from_validated(*kind, take_bytes(input, size));
+            let message =
+                Message::from_validated(*kind, SmallBytes::Shared(take_bytes(input, size)));
             return Some(Incoming::Message(message));
         }
         debug_assert!(
@@ -183,13 +187,16 @@ impl Assembly {
         if arrived < self.buffer.capacity() {
             return;
         }
-        let limit = (arrived as u64 + frame.header_size as u64).saturating_mul(RESERVE);
+        let limit = ((arrived + HEADER_SIZE_MAX) as u64).saturating_mul(RESERVE);
         let mut capacity = (arrived as u64).saturating_add(frame.remaining);
         while capacity > limit {
             capacity = capacity.div_ceil(RESERVE);
         }
-        let ahead = usize::try_from(capacity).map_or(size, |c| c - self.buffer.len());
-        self.buffer.reserve(ahead);
+        let size = usize::try_from(capacity).unwrap_or(arrived);
+        let whole = (arrived as u64).saturating_add(frame.remaining);
+        let larger = large_buffers::take(size, usize::try_from(whole).unwrap_or(size));
+        let smaller = std::mem::replace(&mut self.buffer, larger);
+        self.buffer.extend_from_slice(&smaller);
     }
 
     fn gather(&mut self, input: &mut BytesMut, size: usize) {
@@ -200,12 +207,15 @@ impl Assembly {
 
     fn take_gathered(&mut self) -> Bytes {
         self.gathered = 0;
-        std::mem::take(&mut self.buffer).freeze()
+        large_buffers::freeze(std::mem::take(&mut self.buffer))
     }
 
     /// The message, whose buffer is at most about twice its size.
     fn finish(&mut self, kind: MessageKind) -> Incoming {
-        Incoming::Message(Message::from_validated(kind, self.take_gathered()))
+        Incoming::Message(Message::from_validated(
+            kind,
+            SmallBytes::Shared(self.take_gathered()),
+        ))
     }
 }
 

@@ -6,6 +6,7 @@ use bytes::{Buf, Bytes};
 
 use crate::close::{CloseCause, CloseFrame, CloseInfo, Initiator};
 use crate::close_code::CloseCode;
+use crate::connection::ending::Ending;
 use crate::connection::keepalive::Due;
 use crate::connection::{Connection, State};
 use crate::error::ProtocolError;
@@ -27,7 +28,7 @@ impl Connection {
         }
         // A ping that came before is answered before.
         self.push_pong();
-        self.initiator = Some(Initiator::Local);
+        self.ending().initiator = Some(Initiator::Local);
         let body = frame.map_or_else(Bytes::new, |frame| frame.encode().into());
         self.send_close(body, now);
         self.state = State::Closing;
@@ -44,28 +45,36 @@ impl Connection {
 
     /// Ends the connection at `deadline` if it has not ended by then; the first such call counts.
     pub fn set_close_deadline(&mut self, deadline: Instant) {
-        self.deadline.get_or_insert(deadline);
+        self.ending().deadline.get_or_insert(deadline);
     }
 
     /// Whether the close timeout runs.
+    #[inline]
     pub fn has_close_deadline(&self) -> bool {
-        self.deadline.is_some()
+        self.close_deadline().is_some()
+    }
+
+    #[inline]
+    fn close_deadline(&self) -> Option<Instant> {
+        self.ending.as_ref()?.deadline
     }
 
     fn send_close(&mut self, body: Bytes, now: Instant) {
         self.push(Opcode::Close, body);
-        self.close_sent = true;
-        self.close_end = self.write_error.is_none().then(|| self.output.end());
+        let end = self.can_write.then(|| self.output.end());
+        let ending = self.ending();
+        (ending.close_sent, ending.close_end) = (true, end);
         self.start_close_timeout(now);
     }
 
     /// The peer's close frame. If ours is not out yet, it is answered with the same body (§5.5.1).
     pub(super) fn handle_close(&mut self, frame: Option<CloseFrame>, body: Bytes, now: Instant) {
-        self.close_received = Some(frame);
         // No pong is due after a close frame (§5.5.2).
-        self.pong = None;
-        if !self.close_sent {
-            self.initiator = Some(Initiator::Remote);
+        self.forget_pong();
+        let ending = self.ending();
+        ending.close_received = Some(frame);
+        if !ending.close_sent {
+            ending.initiator = Some(Initiator::Remote);
             self.send_close(body, now);
         }
         self.state = State::Draining;
@@ -78,35 +87,40 @@ impl Connection {
     pub(super) fn bound_linger(&mut self, now: Instant) {
         if self.role == Role::Client && self.is_closing_complete() {
             let linger = now.checked_add(LINGER);
-            self.deadline = self.deadline.into_iter().chain(linger).min();
+            let ending = self.ending();
+            ending.deadline = ending.deadline.into_iter().chain(linger).min();
         }
     }
 
     /// Whether close frames went both ways, and all is written. Behind ours a pong may wait, which a peer
     /// that has closed since need not take.
     fn is_closing_complete(&self) -> bool {
-        let is_ours_written = match self.initiator {
-            Some(Initiator::Local) => self
+        let Some(ending) = &self.ending else {
+            return false;
+        };
+        let is_ours_written = match ending.initiator {
+            Some(Initiator::Local) => ending
                 .close_end
                 .is_some_and(|end| end <= self.output.written()),
-            _ => self.close_sent && self.is_all_written(),
+            _ => ending.close_sent && self.is_all_written(),
         };
-        self.close_received.is_some() && self.failure.is_none() && is_ours_written
+        ending.close_received.is_some() && ending.failure.is_none() && is_ours_written
     }
 
     fn is_all_written(&self) -> bool {
-        !self.output.has_remaining() && self.write_error.is_none()
+        !self.output.has_remaining() && self.can_write
     }
 
     /// Fails the connection (§7.1.7): the one way to do so.
     pub(super) fn fail(&mut self, error: ProtocolError, now: Instant) {
-        self.pong = None;
-        self.initiator.get_or_insert(Initiator::Local);
-        if !self.close_sent {
+        self.forget_pong();
+        let ending = self.ending();
+        ending.initiator.get_or_insert(Initiator::Local);
+        if !ending.close_sent {
             let frame = CloseFrame::without_reason(error.close_code());
             self.send_close(frame.encode().into(), now);
         }
-        self.failure = Some(error);
+        self.ending().failure = Some(error);
         self.state = State::Draining;
         self.end_messages();
     }
@@ -114,7 +128,7 @@ impl Connection {
     /// The code and the reason of the peer's close frame once it came, and until the end, which tells
     /// more: 1005 if it had no code (RFC 6455 §7.1.5).
     pub fn received_close(&self) -> Option<(CloseCode, &str)> {
-        Some(match self.close_received.as_ref()? {
+        Some(match self.ending.as_ref()?.close_received.as_ref()? {
             Some(frame) => (frame.code(), frame.reason()),
             None => (CloseCode::NO_CODE, ""),
         })
@@ -137,7 +151,7 @@ impl Connection {
             State::Open | State::Closing => true,
             // The client waits for the server to end TCP (§7.1.1); after a failure the peer's
             // bytes are read away, so that a reset does not overtake our close frame.
-            State::Draining => self.role == Role::Client || self.failure.is_some(),
+            State::Draining => self.role == Role::Client || self.has_failed(),
             State::Ended => false,
         }
     }
@@ -145,14 +159,14 @@ impl Connection {
     /// Whether the writing side is to be shut down once the output is written.
     pub fn wants_shutdown(&self) -> bool {
         self.state == State::Draining
-            && !self.is_shut_down
-            && (self.role == Role::Server || self.failure.is_some())
+            && self.ending.as_ref().is_some_and(|e| !e.is_shut_down)
+            && (self.role == Role::Server || self.has_failed())
     }
 
     /// The writing side was shut down after all output had been written. A server ends here.
     pub fn handle_shutdown(&mut self) {
-        self.is_shut_down = true;
-        if self.state == State::Draining && self.role == Role::Server && self.failure.is_none() {
+        self.ending().is_shut_down = true;
+        if self.state == State::Draining && self.role == Role::Server && !self.has_failed() {
             self.end(CloseCause::ClosingHandshake);
         }
     }
@@ -162,9 +176,11 @@ impl Connection {
     /// The peer may have said why it went, so what it sent is still read, for at most the close
     /// timeout.
     pub fn handle_write_error(&mut self, what: &str, now: Instant) {
-        self.write_error.get_or_insert_with(|| what.into());
-        self.pong = None;
-        self.is_output_lost = true;
+        self.can_write = false;
+        self.forget_pong();
+        let ending = self.ending();
+        ending.write_error.get_or_insert_with(|| what.into());
+        ending.is_output_lost = true;
         self.output.clear();
         self.start_close_timeout(now);
     }
@@ -178,19 +194,22 @@ impl Connection {
     /// When [`handle_timeout`](Self::handle_timeout) is to be called. It may change with every
     /// other call.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        if self.info.is_some() {
+        if self.state == State::Ended {
             return None;
         }
         let keepalive = self.keepalive.as_ref().filter(|_| self.is_open());
         let keepalive = keepalive.and_then(|keepalive| keepalive.deadline());
-        self.deadline.into_iter().chain(keepalive).min()
+        self.close_deadline().into_iter().chain(keepalive).min()
     }
 
     /// Time has come to `now`. Past the close timeout the connection ends (RFC 6455 §7.1.1); after
     /// silence a ping is queued, and after more silence the connection ends.
     pub fn handle_timeout(&mut self, now: Instant) {
-        if self.deadline.is_some_and(|deadline| deadline <= now) {
-            self.initiator.get_or_insert(Initiator::Local);
+        if self
+            .close_deadline()
+            .is_some_and(|deadline| deadline <= now)
+        {
+            self.ending().initiator.get_or_insert(Initiator::Local);
             self.end(CloseCause::CloseTimeout);
         }
         if !self.is_open() {
@@ -205,7 +224,7 @@ impl Connection {
                 }
             }
             Some(Due::Dead) => {
-                self.initiator.get_or_insert(Initiator::Local);
+                self.ending().initiator.get_or_insert(Initiator::Local);
                 self.end(CloseCause::KeepaliveTimeout);
             }
             _ => {}
@@ -218,11 +237,12 @@ impl Connection {
     /// What is left is the end of the transport, for which nobody but the driver need wait;
     /// [`close_info`](Self::close_info) tells the same then.
     pub fn final_close_info(&self) -> Option<CloseInfo> {
-        if self.info.is_some() {
-            return self.info.clone();
+        let ending = self.ending.as_ref()?;
+        if ending.info.is_some() {
+            return ending.info.clone();
         }
         let clean = self.is_closing_complete();
-        let cause = match &self.failure {
+        let cause = match &ending.failure {
             Some(error) if self.is_all_written() => CloseCause::Protocol(error.clone()),
             None if clean => CloseCause::ClosingHandshake,
             _ => return None,
@@ -232,10 +252,11 @@ impl Connection {
 
     fn info_of(&self, clean: bool, cause: CloseCause) -> CloseInfo {
         let (code, reason) = self.received_close().unwrap_or((CloseCode::ABNORMAL, ""));
+        let initiator = self.ending.as_ref().and_then(|ending| ending.initiator);
         CloseInfo {
             code,
             reason: reason.to_owned(),
-            initiator: self.initiator.unwrap_or(Initiator::Remote),
+            initiator: initiator.unwrap_or(Initiator::Remote),
             clean,
             cause,
         }
@@ -243,22 +264,34 @@ impl Connection {
 
     /// Ends the connection; `lost` is the cause unless the protocol gave one before.
     fn end(&mut self, lost: CloseCause) {
-        if self.info.is_some() {
+        if self.state == State::Ended {
             return;
         }
-        self.is_output_lost |= !self.is_all_written();
-        self.info = self.final_close_info().or_else(|| {
-            let cause = match (&self.failure, &self.write_error) {
-                (Some(error), _) => CloseCause::Protocol(error.clone()),
-                (None, Some(what)) => CloseCause::Transport(what.clone()),
-                (None, None) => lost,
-            };
-            Some(self.info_of(false, cause))
-        });
-        self.close_received = None;
+        let is_lost = !self.is_all_written();
+        let info = self.final_close_info();
+        let info = info.unwrap_or_else(|| self.info_of(false, self.cause_or(lost)));
+        let ending = self.ending();
+        ending.is_output_lost |= is_lost;
+        ending.info = Some(info);
+        ending.close_received = None;
         self.state = State::Ended;
         self.end_messages();
-        self.pong = None;
+        self.forget_pong();
         self.output.clear();
+    }
+
+    /// What the protocol or a failed write gave as the cause, else `lost`.
+    fn cause_or(&self, lost: CloseCause) -> CloseCause {
+        match self.ending.as_deref() {
+            Some(Ending {
+                failure: Some(error),
+                ..
+            }) => CloseCause::Protocol(error.clone()),
+            Some(Ending {
+                write_error: Some(what),
+                ..
+            }) => CloseCause::Transport(what.clone()),
+            _ => lost,
+        }
     }
 }

@@ -10,71 +10,55 @@
 
 use std::ops::Range;
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Buf, BytesMut};
 
-use crate::connection::read_buffer::{is_split_off, use_up};
+use crate::connection::read_buffer::take_bytes;
 use crate::frame::Header;
 use crate::limits::Limits;
 use crate::mask::mask;
 use crate::message::{Message, MessageKind};
 use crate::role::Role;
-use crate::text::Text;
-use crate::utf8::Utf8Error;
+use crate::small_bytes::SmallBytes;
+use crate::utf8::validate;
 
-/// A message whose only frame lies at the beginning of the bytes at hand, unmasked.
-#[derive(Debug)]
-pub(super) struct WholeFrame {
-    kind: MessageKind,
-    /// Where its payload lies.
-    range: Range<usize>,
-}
-
-impl WholeFrame {
-    /// Unmasks the message at the beginning of `bytes`, which come between two messages; `None`
-    /// and the bytes as they were if there is none such.
-    #[inline]
-    pub(super) fn take(bytes: &mut [u8], role: Role, limits: &Limits) -> Option<Self> {
-        let (kind, key, range) = decode(bytes, role)?;
-        if (range.len() as u64 > limits.size_max()) | (limits.fragments_limit() == 0) {
+/// Takes the message whose only frame lies at the beginning of `input`, which comes between two messages;
+/// `None` and the bytes as they were if there is none such, or it breaks a rule.
+#[inline(always)]
+pub(super) fn take_message(input: &mut BytesMut, role: Role, limits: &Limits) -> Option<Message> {
+    let (kind, key, range) = decode(input, role)?;
+    if (range.len() as u64 > limits.size_max()) | (limits.fragments_limit() == 0) {
+        return None;
+    }
+    if let Some(bytes) = SmallBytes::unmasked_in_place(input, range.clone(), key) {
+        if kind == MessageKind::Text && validate(&bytes).is_err() {
             return None;
         }
-        if let Some(key) = key {
-            let _ = mask(&mut bytes[range.clone()], key);
-        }
-        Some(Self { kind, range })
+        input.advance(range.end);
+        return Some(Message::from_validated(kind, bytes));
     }
-
-    /// The message, taken out of the read buffer; its text is validated here.
-    #[inline(always)]
-    pub(super) fn into_message(self, input: &mut BytesMut) -> Result<Message, Utf8Error> {
-        let Self { kind, range } = self;
-        if (kind == MessageKind::Text) | is_split_off(range.len()) {
-            return take_text_or_large(input, kind, range);
-        }
-        let bytes = Bytes::copy_from_slice(&input[range.clone()]);
-        use_up(input, range.end);
-        Ok(Message::Binary(bytes))
-    }
+    take_larger(input, kind, key, range)
 }
 
-/// A message that is text, or is split off the read buffer.
+/// As [`take_message`], for a payload that does not lie in place.
 #[inline(never)]
-fn take_text_or_large(
+fn take_larger(
     input: &mut BytesMut,
     kind: MessageKind,
+    key: Option<[u8; 4]>,
     range: Range<usize>,
-) -> Result<Message, Utf8Error> {
-    if !is_split_off(range.len()) {
-        let text = Text::copy_arrived(&input[range.clone()]).map(Message::Text);
-        use_up(input, range.end);
-        return text;
+) -> Option<Message> {
+    let payload = &mut input[range.clone()];
+    if let Some(key) = key {
+        let _ = mask(payload, key);
+    }
+    if kind == MessageKind::Text && validate(payload).is_err() {
+        // As it came.
+        let _ = key.map(|key| mask(payload, key));
+        return None;
     }
     input.advance(range.start);
-    let bytes = input.split_to(range.len()).freeze();
-    match kind {
-        MessageKind::Text => Text::from_arrived(bytes).map(Message::Text),
-        MessageKind::Binary => Ok(Message::Binary(bytes)),
-    }
+    let bytes = SmallBytes::Shared(take_bytes(input, range.len()));
+    Some(Message::from_validated(kind, bytes))
 }
 
 /// The kind, key and payload's range of an uncompressed message whose frame is complete.
@@ -127,7 +111,8 @@ mod tests {
             (Role::Client, None, Some(KEY)),
         ] {
             let whole = frame(0x81, peers, b"whole");
-            assert!(WholeFrame::take(&mut whole.clone(), role, &limits).is_some());
+            let taken = take_message(&mut BytesMut::from(&whole[..]), role, &limits);
+            assert_eq!(taken, Some("whole".into()));
             let mut vectors = vec![
                 frame(0x01, peers, b"a fragment"),
                 frame(0x80, peers, b"a continuation"),
@@ -136,6 +121,7 @@ mod tests {
                 frame(0xC1, peers, b"RSV1"),
                 frame(0xA1, peers, b"RSV2"),
                 frame(0x83, peers, b"a reserved opcode"),
+                frame(0x81, peers, b"no UTF-8: \xff"),
                 frame(0x81, own, b"masked otherwise"),
                 frame(0x82, peers, &[7; 1001]),
                 [&[0x82, whole[1] & 0x80 | 126, 0, 125][..], &[0; 200]].concat(),
@@ -143,8 +129,8 @@ mod tests {
             ];
             vectors.extend((0..whole.len()).map(|cut| whole[..cut].to_vec()));
             for vector in vectors {
-                let mut bytes = vector.clone();
-                let taken = WholeFrame::take(&mut bytes, role, &limits);
+                let mut bytes = BytesMut::from(&vector[..]);
+                let taken = take_message(&mut bytes, role, &limits);
                 assert!(taken.is_none(), "{role:?}: {vector:?}");
                 assert_eq!(bytes, vector);
             }

@@ -7,6 +7,7 @@ use crate::connection::parse_state::Payload;
 use crate::error::ProtocolError;
 use crate::incoming::{Delivery, Incoming, Piece};
 use crate::message::Message;
+use crate::small_bytes::SmallBytes;
 
 impl Connection {
     /// Decompresses a piece of a message, which is given out when it is whole, or in pieces.
@@ -24,7 +25,9 @@ impl Connection {
             return self.pass_or_fail(piece, now);
         }
         match inflater.take(piece, kind, last, size_max) {
-            Ok(bytes) => bytes.map(|bytes| Incoming::Message(Message::from_validated(kind, bytes))),
+            Ok(bytes) => bytes.map(|bytes| {
+                Incoming::Message(Message::from_validated(kind, SmallBytes::Shared(bytes)))
+            }),
             Err(error) => {
                 self.fail(error, now);
                 None

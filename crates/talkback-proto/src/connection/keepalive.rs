@@ -161,6 +161,10 @@ impl Watch {
         self.ask_anew(now);
     }
 
+    pub(crate) fn options(&self) -> Keepalive {
+        self.options
+    }
+
     /// Bytes came, or reading begins again.
     pub(crate) fn hear(&mut self, now: Instant) {
         self.heard = Some(now);

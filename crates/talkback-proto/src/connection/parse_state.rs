@@ -2,19 +2,28 @@
 
 use std::ops::Range;
 
-use crate::frame::{HEADER_SIZE_MAX, Header};
+use crate::frame::{CONTROL_SIZE_MAX, HEADER_SIZE_MAX, Opcode};
 use crate::limits::Limits;
 use crate::message::MessageKind;
 use crate::role::Role;
 use crate::utf8::Utf8Validator;
 
-/// The frame whose payload is arriving.
+/// What the peer's bytes are held against.
+#[derive(Clone, Copy)]
+pub(super) struct Rules<'a> {
+    pub(super) role: Role,
+    pub(super) limits: &'a Limits,
+}
+
+/// The frame whose payload is arriving; sizes in bytes.
 #[derive(Debug)]
 pub(super) struct Frame {
-    pub(super) header: Header,
-    pub(super) remaining: u64,
+    pub(super) opcode: Opcode,
+    pub(super) fin: bool,
     /// Rotated, so that it fits the next byte.
     pub(super) key: Option<[u8; 4]>,
+    pub(super) payload_size: u64,
+    pub(super) remaining: u64,
 }
 
 /// The message whose fragments are arriving.
@@ -29,37 +38,47 @@ pub(super) struct Fragments {
 }
 
 /// The parse state of one direction. Nothing of it lives on a caller's stack.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct FrameReader {
-    pub(super) role: Role,
-    pub(super) limits: Limits,
+    pub(super) frame: Option<Frame>,
+    pub(super) message: Option<Fragments>,
+    /// A control frame's payload so far, if not all of it has come.
+    pub(super) control: Option<Box<ControlPayload>>,
+    pub(super) utf8: Utf8Validator,
     /// Whether permessage-deflate was negotiated.
     pub(super) has_deflate: bool,
     /// A header of which a part has arrived.
     pub(super) header: [u8; HEADER_SIZE_MAX],
-    pub(super) header_size: usize,
-    pub(super) frame: Option<Frame>,
-    pub(super) message: Option<Fragments>,
-    pub(super) utf8: Utf8Validator,
-    /// A control frame's payload so far, at most 125 bytes.
-    pub(super) control: Vec<u8>,
+    pub(super) header_size: u8,
+}
+
+/// A control frame's payload, as far as it has come.
+#[derive(Debug)]
+pub(super) struct ControlPayload {
+    bytes: [u8; CONTROL_SIZE_MAX],
+    size: usize,
+}
+
+impl ControlPayload {
+    /// The payload with a further piece of it.
+    pub(super) fn push(&mut self, piece: &[u8]) -> &[u8] {
+        let end = self.size + piece.len();
+        self.bytes[self.size..end].copy_from_slice(piece);
+        self.size = end;
+        &self.bytes[..end]
+    }
+}
+
+impl Default for ControlPayload {
+    fn default() -> Self {
+        Self {
+            bytes: [0; CONTROL_SIZE_MAX],
+            size: 0,
+        }
+    }
 }
 
 impl FrameReader {
-    pub(super) fn new(role: Role, limits: Limits) -> Self {
-        Self {
-            role,
-            limits,
-            has_deflate: false,
-            header: [0; HEADER_SIZE_MAX],
-            header_size: 0,
-            frame: None,
-            message: None,
-            utf8: Utf8Validator::default(),
-            control: Vec::new(),
-        }
-    }
-
     /// Permessage-deflate was negotiated: RSV1 means that a message is compressed.
     pub(super) fn enable_deflate(&mut self) {
         self.has_deflate = true;
@@ -83,7 +102,6 @@ pub(super) struct Payload {
 /// A data frame whose payload is arriving; sizes in bytes.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct DataFrame {
-    pub(super) header_size: usize,
     /// The size of its whole payload.
     pub(super) payload_size: u64,
     /// How much of the payload is still to come.

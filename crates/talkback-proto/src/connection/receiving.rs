@@ -8,14 +8,15 @@ use bytes::buf::Limit;
 use bytes::{Buf, Bytes, BytesMut};
 
 use crate::connection::assembly::Assembly;
-use crate::connection::fast_path::WholeFrame;
-use crate::connection::parse_state::{DataFrame, Fragments, Frame, FrameReader, Payload};
+use crate::connection::fast_path::take_message;
+use crate::connection::parse_state::{DataFrame, Fragments, Frame, FrameReader, Payload, Rules};
 use crate::connection::{Connection, State};
 use crate::error::ProtocolError;
 use crate::frame::{HEADER_SIZE_MAX, Header, Opcode};
 use crate::incoming::{Delivery, Incoming};
+use crate::limits::Limits;
 use crate::mask::mask;
-use crate::message::MessageKind;
+use crate::message::{Message, MessageKind};
 use crate::role::Role;
 
 impl Connection {
@@ -31,13 +32,28 @@ impl Connection {
     /// and lies whole in `input`, as most do, needs no clock without a keepalive.
     #[inline]
     pub fn receive(&mut self, input: &mut BytesMut, now: impl Fn() -> Instant) -> Option<Incoming> {
-        if let Some(incoming) = self.receive_whole_frame(input, &now) {
-            return Some(incoming);
+        match self.receive_message(input, &now) {
+            Some(message) => Some(Incoming::Message(message)),
+            None if input.is_empty() && !self.has_more() => None,
+            None => self.receive_next(input, now()),
         }
-        if input.is_empty() && !self.has_more() {
-            return None;
+    }
+
+    /// As [`receive`](Self::receive), for a message that is one frame and lies whole in `input`, as most do;
+    /// `None`, and nothing has happened, for whatever else there is.
+    #[doc(hidden)]
+    #[inline(always)]
+    pub fn receive_message(
+        &mut self,
+        input: &mut BytesMut,
+        now: impl FnOnce() -> Instant,
+    ) -> Option<Message> {
+        let message = self.receive_whole_frame(input)?;
+        // Once for all that came in one read.
+        if self.keepalive.is_some() & input.is_empty() {
+            self.hear(now());
         }
-        self.receive_next(input, now())
+        Some(message)
     }
 
     /// Whether more may come out of bytes that were handed in already: further pieces of what was
@@ -89,33 +105,22 @@ impl Connection {
         declared.max(inflated)
     }
 
-    /// The fast path: a message that is one frame and lies whole at the beginning of `input`.
-    /// `None`, and nothing has happened, for whatever else there is.
-    #[inline(always)]
-    fn receive_whole_frame(
-        &mut self,
-        input: &mut BytesMut,
-        now: impl Fn() -> Instant,
-    ) -> Option<Incoming> {
+    /// The fast path. It stands apart, so that the compiler has all registers for it.
+    #[inline(never)]
+    fn receive_whole_frame(&mut self, input: &mut BytesMut) -> Option<Message> {
         // Who has pieces left is not gathering: the message is given out in pieces, or discarded.
-        if !(self.is_receiving() & self.assembly.is_gathering()) {
+        if !(self.is_receiving() & self.assembly.is_gathering()) | self.frames.is_in_message() {
             return None;
         }
         debug_assert!(!self.has_pieces());
-        let frame = self.frames.take_whole_frame(input)?;
-        if let Some(keepalive) = &mut self.keepalive {
-            keepalive.hear(now());
-        }
-        match frame.into_message(input) {
-            Ok(message) => Some(Incoming::Message(message)),
-            Err(_) => self.fail_text(now()),
-        }
+        take_message(input, self.role, &self.limits)
     }
 
-    #[cold]
-    fn fail_text(&mut self, now: Instant) -> Option<Incoming> {
-        self.fail(ProtocolError::InvalidUtf8, now);
-        None
+    #[inline(never)]
+    fn hear(&mut self, now: Instant) {
+        if let Some(keepalive) = &mut self.keepalive {
+            keepalive.hear(now);
+        }
     }
 
     /// The path that knows every rule; apart, so that it costs the fast path nothing.
@@ -142,7 +147,8 @@ impl Connection {
 
     /// Takes the next item out of the read buffer.
     fn receive_input(&mut self, input: &mut BytesMut, now: Instant) -> Option<Incoming> {
-        let Progress { consumed, item } = self.parse(now, |frames, _| frames.next(input))?;
+        let Progress { consumed, item } =
+            self.parse(now, |frames, _, rules| frames.next(input, rules))?;
         let payload = match item {
             Some(Item::Payload(payload)) if self.is_receiving() => payload,
             Some(Item::Control(opcode, payload)) => {
@@ -166,7 +172,9 @@ impl Connection {
 
     /// Takes what was read into the message itself.
     fn receive_unread(&mut self, now: Instant) -> Option<Incoming> {
-        let progress = self.parse(now, |frames, assembly| frames.next(assembly.unread()))?;
+        let progress = self.parse(now, |frames, assembly, rules| {
+            frames.next(assembly.unread(), rules)
+        })?;
         match progress.item {
             Some(Item::Payload(payload)) if self.is_receiving() => {
                 self.assembly.take_unread(&payload)
@@ -183,12 +191,16 @@ impl Connection {
     fn parse(
         &mut self,
         now: Instant,
-        take: impl FnOnce(&mut FrameReader, &mut Assembly) -> Result<Progress, ProtocolError>,
+        take: impl FnOnce(&mut FrameReader, &mut Assembly, Rules<'_>) -> Result<Progress, ProtocolError>,
     ) -> Option<Progress> {
         if let Some(keepalive) = &mut self.keepalive {
             keepalive.hear(now);
         }
-        let progress = take(&mut self.frames, &mut self.assembly);
+        let rules = Rules {
+            role: self.role,
+            limits: &self.limits,
+        };
+        let progress = take(&mut self.frames, &mut self.assembly, rules);
         progress.map_err(|error| self.fail(error, now)).ok()
     }
 
@@ -220,14 +232,11 @@ pub(super) struct Progress {
 impl FrameReader {
     /// The data frame whose payload is arriving, if one is and it is not compressed.
     pub(super) fn data_frame(&self) -> Option<DataFrame> {
-        let Frame {
-            header, remaining, ..
-        } = self.frame.as_ref()?;
+        let frame = self.frame.as_ref()?;
         let is_compressed = self.message.as_ref().is_some_and(|m| m.is_compressed);
-        (!header.opcode.is_control() && !is_compressed).then(|| DataFrame {
-            header_size: header.encode().as_ref().len(),
-            payload_size: header.payload_size,
-            remaining: *remaining,
+        (!frame.opcode.is_control() && !is_compressed).then_some(DataFrame {
+            payload_size: frame.payload_size,
+            remaining: frame.remaining,
         })
     }
 
@@ -236,18 +245,12 @@ impl FrameReader {
         self.message.is_some() | self.frame.is_some() | (self.header_size > 0)
     }
 
-    /// The fast path for a message that is one frame and lies at the beginning of `bytes`; `None`,
-    /// and nothing has happened, for whatever else [`next`](Self::next) is to take.
-    #[inline]
-    pub(super) fn take_whole_frame(&mut self, bytes: &mut [u8]) -> Option<WholeFrame> {
-        if self.is_in_message() {
-            return None;
-        }
-        WholeFrame::take(bytes, self.role, &self.limits)
-    }
-
     /// Takes bytes up to the next item, unmasking payload where it lies.
-    pub(super) fn next(&mut self, bytes: &mut [u8]) -> Result<Progress, ProtocolError> {
+    pub(super) fn next(
+        &mut self,
+        bytes: &mut [u8],
+        rules: Rules<'_>,
+    ) -> Result<Progress, ProtocolError> {
         let mut at = 0;
         loop {
             if self.frame.is_none() {
@@ -258,7 +261,7 @@ impl FrameReader {
                     });
                 };
                 at += used;
-                self.begin_frame(header)?;
+                self.begin_frame(header, rules)?;
             }
             let Some(frame) = &mut self.frame else {
                 continue;
@@ -276,7 +279,7 @@ impl FrameReader {
                 *key = mask(&mut bytes[range.clone()], *key);
             }
             frame.remaining -= size as u64;
-            let (opcode, ended) = (frame.header.opcode, frame.remaining == 0);
+            let (opcode, ended) = (frame.opcode, frame.remaining == 0);
             at += size;
             let item = if opcode.is_control() {
                 self.take_control(opcode, &bytes[range], ended)
@@ -296,11 +299,11 @@ impl FrameReader {
             let decoded = Header::decode(bytes)?;
             if decoded.is_none() {
                 self.header[..bytes.len()].copy_from_slice(bytes);
-                self.header_size = bytes.len();
+                self.header_size = bytes.len() as u8;
             }
             return Ok(decoded);
         }
-        let kept = self.header_size;
+        let kept = usize::from(self.header_size);
         let added = bytes.len().min(HEADER_SIZE_MAX - kept);
         self.header[kept..kept + added].copy_from_slice(&bytes[..added]);
         match Header::decode(&self.header[..kept + added])? {
@@ -309,14 +312,14 @@ impl FrameReader {
                 Ok(Some((header, size - kept)))
             }
             None => {
-                self.header_size += added;
+                self.header_size += added as u8;
                 Ok(None)
             }
         }
     }
 
     /// Holds a header against role, message in progress and limits.
-    fn begin_frame(&mut self, header: Header) -> Result<(), ProtocolError> {
+    fn begin_frame(&mut self, header: Header, rules: Rules<'_>) -> Result<(), ProtocolError> {
         // RSV1 is for extensions (§5.2). With permessage-deflate it stands on the first frame of a
         // message and MUST NOT be set on the others, nor on control frames (RFC 7692 §6.1).
         if header.rsv1 {
@@ -325,7 +328,7 @@ impl FrameReader {
                 return Err(ProtocolError::ReservedBits);
             }
         }
-        match (self.role, header.mask) {
+        match (rules.role, header.mask) {
             // A server MUST close the connection upon a frame that is not masked (§5.1).
             (Role::Server, None) => return Err(ProtocolError::NotMasked),
             // A client MUST close a connection if it detects a masked frame (§5.1).
@@ -338,12 +341,14 @@ impl FrameReader {
             _ => {}
         }
         if !header.opcode.is_control() {
-            self.count_fragment(header.payload_size)?;
+            self.count_fragment(header.payload_size, rules.limits)?;
         }
         self.frame = Some(Frame {
-            header,
-            remaining: header.payload_size,
+            opcode: header.opcode,
+            fin: header.fin,
             key: header.mask,
+            payload_size: header.payload_size,
+            remaining: header.payload_size,
         });
         Ok(())
     }
@@ -368,19 +373,17 @@ impl FrameReader {
     }
 
     /// Counts a frame into the message in progress, before any of its payload is taken (§10.4).
-    fn count_fragment(&mut self, payload_size: u64) -> Result<(), ProtocolError> {
+    fn count_fragment(&mut self, payload_size: u64, limits: &Limits) -> Result<(), ProtocolError> {
         let Some(message) = &mut self.message else {
             return Err(ProtocolError::UnexpectedContinuation);
         };
         message.count = message.count.saturating_add(1);
-        if message.count > self.limits.fragments_limit() {
-            return Err(ProtocolError::TooManyFragments(
-                self.limits.fragments_limit(),
-            ));
+        if message.count > limits.fragments_limit() {
+            return Err(ProtocolError::TooManyFragments(limits.fragments_limit()));
         }
         let size = message.size.saturating_add(payload_size);
-        let size_max = self.limits.size_max();
-        if size > size_max && size > self.limits.wire_size_max(message.is_compressed) {
+        let size_max = limits.size_max();
+        if size > size_max && size > limits.wire_size_max(message.is_compressed) {
             return Err(ProtocolError::MessageTooBig { size, size_max });
         }
         message.size = size;
@@ -389,15 +392,13 @@ impl FrameReader {
 
     fn take_control(&mut self, opcode: Opcode, bytes: &[u8], ended: bool) -> Option<Item> {
         if !ended {
-            self.control.extend_from_slice(bytes);
+            self.control.get_or_insert_default().push(bytes);
             return None;
         }
         self.frame = None;
-        let payload = if self.control.is_empty() {
-            Bytes::copy_from_slice(bytes)
-        } else {
-            self.control.extend_from_slice(bytes);
-            Bytes::from(std::mem::take(&mut self.control))
+        let payload = match self.control.take() {
+            Some(mut begun) => Bytes::copy_from_slice(begun.push(bytes)),
+            None => Bytes::copy_from_slice(bytes),
         };
         Some(Item::Control(opcode, payload))
     }
@@ -414,7 +415,7 @@ impl FrameReader {
             .as_mut()
             .expect("a data frame is part of a message");
         let frame = self.frame.as_ref().expect("payload is part of a frame");
-        let (kind, last) = (message.kind, ended && frame.header.fin);
+        let (kind, last) = (message.kind, ended && frame.fin);
         let is_compressed = message.is_compressed;
         let first = !message.begun;
         if ended {
@@ -450,8 +451,6 @@ mod tests {
     use crate::close::CloseInfo;
     use crate::connection::test_frames::{KEY, frame};
     use crate::deflate::parameters::DeflateParameters;
-    use crate::limits::Limits;
-    use crate::message::Message;
 
     fn any_frame() -> impl Strategy<Value = (u8, Vec<u8>)> {
         let first = prop_oneof![

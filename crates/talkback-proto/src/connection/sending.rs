@@ -9,6 +9,7 @@ use crate::error::SendError;
 use crate::frame::{CONTROL_SIZE_MAX, Fin, Header, Opcode};
 use crate::message::{Message, MessageKind};
 use crate::outgoing::Outgoing;
+use crate::small_bytes::SmallBytes;
 use crate::utf8::Utf8Validator;
 
 /// How many bytes [`Connection::gather`] makes a fragment of: enough that its header and the end of
@@ -108,7 +109,7 @@ impl Connection {
             }
             Fin::Last if message.is_begun => self.push_fragment(&mut message, payload, Fin::Last),
             Fin::Last => {
-                let whole = Message::from_validated(message.kind, payload);
+                let whole = Message::from_validated(message.kind, SmallBytes::Shared(payload));
                 self.push_message(whole.into(), message.compression);
             }
         }
@@ -181,21 +182,33 @@ impl Connection {
         Ok(())
     }
 
-    #[inline]
+    /// The fast path is a small message that is not compressed: one frame, copied. It stands apart, so that
+    /// the compiler has all registers for it.
+    #[inline(never)]
     fn push_message(&mut self, message: Outgoing<'_>, compression: Compression) {
+        let payload = message.as_bytes();
+        let is_small = payload.len() <= usize::from(self.copied_size_max);
+        if !(self.deflate.is_none() & is_small) {
+            return self.push_large_or_compressed(message, compression);
+        }
+        let key = self.keys.as_mut().map(|keys| keys.next_key());
+        let first = match message.kind() {
+            MessageKind::Text => Header::WHOLE_TEXT,
+            MessageKind::Binary => Header::WHOLE_BINARY,
+        };
+        self.output.push_small(first, key, payload);
+    }
+
+    #[inline(never)]
+    fn push_large_or_compressed(&mut self, message: Outgoing<'_>, compression: Compression) {
         let opcode = match message.kind() {
             MessageKind::Text => Opcode::Text,
             MessageKind::Binary => Opcode::Binary,
         };
         let may_compress = self.deflate.is_some() && compression == Compression::Auto;
         if !may_compress || !self.push_compressed(opcode, message.as_bytes()) {
-            // Most messages are small: one comparison says that they are, and within the bound.
-            let payload = message.as_bytes();
-            if payload.len() <= self.copied_size_max {
-                self.push_copied(opcode, payload);
-            } else {
-                self.push_large(opcode, message);
-            }
+            let (mut fragmenter, _) = self.fragmenter();
+            fragmenter.push(Header::whole(opcode, None), message);
         }
     }
 
@@ -211,12 +224,6 @@ impl Connection {
                 fragmenter.push_compressed(header, payload);
             })
         })
-    }
-
-    #[inline(never)]
-    fn push_large(&mut self, opcode: Opcode, message: Outgoing<'_>) {
-        let (mut fragmenter, _) = self.fragmenter();
-        fragmenter.push(Header::whole(opcode, None), message);
     }
 
     fn push_gathered(&mut self, message: &mut Unfinished) {

@@ -259,7 +259,10 @@ fn v29_one_fragment_more_than_the_default_fails_with_1008() {
                     driver.read(read, |_, _| panic!("nothing is whole"));
                 }
             });
-            assert!(heap.left < CONSTANT as isize, "what was gathered is freed");
+            assert!(
+                heap.left < CONSTANT as isize,
+                "what was gathered is freed: {heap:?}"
+            );
             assert_eq!(driver.close_code(), 1008);
         }
     }

@@ -10,7 +10,7 @@ fn text_and_bytes_become_the_message_of_their_kind() {
     assert_eq!(Message::from("안녕"), text);
     assert_eq!(Message::from("안녕".to_owned()), text);
     assert_eq!(Message::from(Text::from("안녕".to_owned())), text);
-    let binary = Message::Binary(Bytes::from_static(b"\x00\x01"));
+    let binary = Message::Binary(Bytes::from_static(b"\x00\x01").into());
     assert_eq!(Message::from(Bytes::from_static(b"\x00\x01")), binary);
     assert_eq!(Message::from(vec![0, 1]), binary);
     assert_eq!(Message::from(&[0u8, 1][..]), binary);

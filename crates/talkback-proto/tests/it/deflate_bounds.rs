@@ -3,6 +3,7 @@
 use bytes::BytesMut;
 use talkback_proto::{
     Connection, DeflateParameters, Delivery, Incoming, Limits, ProtocolError, READ_SIZE, Role,
+    SMALL_BUFFER_SIZE,
 };
 use talkback_testing::heap;
 
@@ -269,7 +270,7 @@ fn a_small_message_that_is_sent_costs_no_allocation_but_the_output_s() {
 fn idle_heap(role: Role, parameters: DeflateParameters) -> isize {
     let message = prose(20_000);
     let frame = peer_frame(role, FIN | RSV1 | TEXT, &deflated(message.as_bytes()));
-    let mut input = BytesMut::with_capacity(READ_SIZE);
+    let mut input = BytesMut::with_capacity(READ_SIZE + SMALL_BUFFER_SIZE);
     let mut exchange = |connection: &mut Connection| {
         input.extend_from_slice(&frame);
         let now = std::time::Instant::now();

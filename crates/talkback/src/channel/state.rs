@@ -387,7 +387,7 @@ mod tests {
         let shared = Shared::with_defaults();
         let handle = Handle::new(Arc::clone(&shared));
         let lost = || Bytes::from_owner(Foreign(Arc::clone(&shared)));
-        handle.try_send(Message::Binary(lost())).unwrap();
+        handle.try_send(Message::from(lost())).unwrap();
         let port = Port::new(Arc::clone(&shared));
         drop(port);
         #[cfg(not(browser))]

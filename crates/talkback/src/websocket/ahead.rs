@@ -90,7 +90,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin + 'static> WebSocket<T> {
         }
         let io = &mut self.io;
         let unread = self.unread.get_or_insert_with(|| {
-            if let (Some(io), Some(keepalive)) = (io.as_ref(), self.keepalive) {
+            if let (Some(io), Some(keepalive)) = (io.as_ref(), self.connection.keepalive()) {
                 peer_end::probe(io, keepalive);
             }
             Unread::new()

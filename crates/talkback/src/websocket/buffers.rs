@@ -1,68 +1,134 @@
-//! A pool of read buffers for each thread: an idle connection owns none.
+//! The read buffers of a thread: an idle connection owns none.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::io;
+use std::mem;
 use std::pin::pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
-use bytes::BytesMut;
-use talkback_proto::READ_SIZE;
+use bytes::{BufMut, BytesMut};
+use talkback_proto::{READ_SIZE, SMALL_BUFFER_SIZE};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-/// A connection holds a buffer only from a read to the last message out of it, so a thread rarely
-/// needs a second one.
-const POOL_SIZE: usize = 2;
+/// What is left free behind a read, by which the core knows that the buffer is a large one.
+const CAPACITY: usize = READ_SIZE + SMALL_BUFFER_SIZE;
+
+/// How many buffers wait at most for the messages that were split off them: 2 MiB.
+const WAITING_MAX: usize = 32;
 
 /// A leftover this many times smaller than its buffer moves to one of its own size.
 const SLACK: usize = 4;
 
-thread_local! {
-    static POOL: RefCell<Vec<BytesMut>> = const { RefCell::new(Vec::new()) };
+/// What a thread reads into. A buffer is used again once all messages that share it are gone.
+#[derive(Default)]
+struct Pool {
+    /// The large buffer that was used last. A connection holds one only from a read to the last message
+    /// out of it, so a thread rarely needs a second one.
+    large: Cell<BytesMut>,
+    /// Others, which messages may hold.
+    waiting: RefCell<Vec<BytesMut>>,
+    /// The small buffer, behind what was moved there.
+    small: Cell<BytesMut>,
 }
 
-/// Reads once into a pooled buffer; an empty one means the end of the stream.
+thread_local! {
+    static POOL: Pool = Pool::default();
+}
+
+/// Reads once; an empty buffer means the end of the stream.
 ///
-/// On `Pending` and errors the buffer is back in the pool.
+/// What is little is moved to a small buffer, so that small messages can share that. On `Pending` and
+/// errors the buffer is back in the pool.
 pub(crate) fn poll_read<T: AsyncRead + Unpin>(
     io: &mut T,
     cx: &mut Context<'_>,
 ) -> Poll<io::Result<BytesMut>> {
     let mut buffer = take();
-    let outcome = pin!(io.read_buf(&mut buffer)).poll(cx);
-    if !matches!(outcome, Poll::Ready(Ok(1..))) {
-        give_back(std::mem::take(&mut buffer));
-    }
-    ready!(outcome)?;
-    Poll::Ready(Ok(buffer))
+    let outcome = pin!(io.read_buf(&mut (&mut buffer).limit(READ_SIZE))).poll(cx);
+    let read = match outcome {
+        Poll::Ready(Ok(SMALL_BUFFER_SIZE..)) => return Poll::Ready(Ok(buffer)),
+        Poll::Ready(Ok(1..)) => Poll::Ready(Ok(move_to_small(&buffer))),
+        other => other.map_ok(|_| BytesMut::new()),
+    };
+    give_back(buffer);
+    read
 }
 
 /// Gives a buffer back whose bytes are all used.
-pub(crate) fn give_back(mut buffer: BytesMut) {
-    if buffer.capacity() == 0 {
-        return;
+#[inline]
+pub(crate) fn give_back(buffer: BytesMut) {
+    // What is left of a small one is dropped.
+    if buffer.capacity() >= SMALL_BUFFER_SIZE {
+        keep(buffer);
     }
-    buffer.clear();
-    // A thread that is ending has no pool any more.
-    let _ = POOL.try_with(|pool| {
-        let mut pool = pool.borrow_mut();
-        if pool.len() < POOL_SIZE {
-            pool.push(buffer);
-        }
-    });
 }
 
 /// Moves a leftover to a buffer of its own size, before its owner waits.
 pub(crate) fn park(buffer: &mut BytesMut) {
-    if buffer.capacity() > buffer.len() * SLACK {
+    let held = buffer.capacity().max(SMALL_BUFFER_SIZE);
+    if !buffer.is_empty() && held > buffer.len() * SLACK {
         let leftover = BytesMut::from(&buffer[..]);
-        give_back(std::mem::replace(buffer, leftover));
+        give_back(mem::replace(buffer, leftover));
     }
 }
 
+fn keep(mut buffer: BytesMut) {
+    buffer.clear();
+    // A thread that is ending has no pool any more.
+    let _ = POOL.try_with(|pool| {
+        let other = pool.large.replace(buffer);
+        if other.capacity() > 0 {
+            pool.wait(other);
+        }
+    });
+}
+
 fn take() -> BytesMut {
-    let pooled = POOL.try_with(|pool| pool.borrow_mut().pop()).ok().flatten();
-    let mut buffer = pooled.unwrap_or_default();
-    // Reclaims what was used of the buffer, or takes a new one if messages still hold it.
-    buffer.reserve(READ_SIZE);
-    buffer
+    let kept = POOL.try_with(|pool| {
+        let mut buffer = pool.large.take();
+        if buffer.try_reclaim(CAPACITY) {
+            return Some(buffer);
+        }
+        pool.take_waiting(buffer)
+    });
+    let kept = kept.ok().flatten();
+    kept.unwrap_or_else(|| BytesMut::with_capacity(CAPACITY))
+}
+
+fn move_to_small(bytes: &[u8]) -> BytesMut {
+    let moved = POOL.try_with(|pool| {
+        let mut small = pool.small.take();
+        if small.capacity() < bytes.len() && !small.try_reclaim(SMALL_BUFFER_SIZE) {
+            small = BytesMut::with_capacity(SMALL_BUFFER_SIZE);
+        }
+        small.extend_from_slice(bytes);
+        let moved = small.split();
+        pool.small.set(small);
+        moved
+    });
+    moved.unwrap_or_else(|_| bytes.into())
+}
+
+impl Pool {
+    /// Keeps a buffer that messages may hold; of too many, that which waits longest goes.
+    fn wait(&self, buffer: BytesMut) {
+        let mut waiting = self.waiting.borrow_mut();
+        if waiting.len() == WAITING_MAX {
+            waiting.remove(0);
+        }
+        waiting.push(buffer);
+    }
+
+    /// Exchanges a buffer that messages hold for one that no message holds any more.
+    #[cold]
+    fn take_waiting(&self, held: BytesMut) -> Option<BytesMut> {
+        let mut waiting = self.waiting.borrow_mut();
+        let free = waiting.iter_mut().rposition(|b| b.try_reclaim(CAPACITY));
+        let free = free.map(|place| waiting.swap_remove(place));
+        drop(waiting);
+        if held.capacity() > 0 {
+            self.wait(held);
+        }
+        free
+    }
 }

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use http::{Request, Response};
 
 use crate::websocket::WebSocket;
-use crate::websocket::opening::Opening;
+use crate::websocket::opening::Head;
 
 /// What sockets have that have no request or no response.
 static NO_REQUEST: LazyLock<Request<()>> = LazyLock::new(Request::default);
@@ -15,17 +15,19 @@ static NO_RESPONSE: LazyLock<Response<()>> = LazyLock::new(Response::default);
 
 impl<T> WebSocket<T> {
     pub(crate) fn with_request(mut self, request: Request<()>) -> Self {
-        self.opening = Some(Box::new(Opening::Request(request)));
+        self.opening_mut().head = Some(Box::new(Head::Request(request)));
         self
     }
 
     pub(crate) fn with_response(mut self, response: Response<()>) -> Self {
-        self.opening = Some(Box::new(Opening::Response(response)));
+        self.opening_mut().head = Some(Box::new(Head::Response(response)));
         self
     }
 
     pub(crate) fn with_peer(mut self, peer: Option<SocketAddr>) -> Self {
-        self.peer = peer;
+        if peer.is_some() {
+            self.opening_mut().peer = peer;
+        }
         self
     }
 
@@ -43,8 +45,8 @@ impl<T> WebSocket<T> {
     /// # }
     /// ```
     pub fn request(&self) -> &Request<()> {
-        match self.opening.as_deref() {
-            Some(Opening::Request(request)) => request,
+        match self.head() {
+            Some(Head::Request(request)) => request,
             _ => &NO_REQUEST,
         }
     }
@@ -52,10 +54,10 @@ impl<T> WebSocket<T> {
     /// Takes the [`request`](Self::request) out, with its memory: some 1 KiB, which an idle connection
     /// can do without.
     pub fn take_request(&mut self) -> Request<()> {
-        match self.opening.as_deref_mut() {
-            Some(Opening::Request(request)) => {
+        match self.head_mut() {
+            Some(Head::Request(request)) => {
                 let request = mem::take(request);
-                self.opening = None;
+                self.forget_head();
                 request
             }
             _ => Request::default(),
@@ -67,18 +69,18 @@ impl<T> WebSocket<T> {
     /// A server's end has none, nor has one whose handshake somebody else has done, nor one after
     /// [`take_response`](Self::take_response): there it is an empty response.
     pub fn response(&self) -> &Response<()> {
-        match self.opening.as_deref() {
-            Some(Opening::Response(response)) => response,
+        match self.head() {
+            Some(Head::Response(response)) => response,
             _ => &NO_RESPONSE,
         }
     }
 
     /// Takes the [`response`](Self::response) out, with its memory.
     pub fn take_response(&mut self) -> Response<()> {
-        match self.opening.as_deref_mut() {
-            Some(Opening::Response(response)) => {
+        match self.head_mut() {
+            Some(Head::Response(response)) => {
                 let response = mem::take(response);
-                self.opening = None;
+                self.forget_head();
                 response
             }
             _ => Response::default(),
@@ -89,6 +91,6 @@ impl<T> WebSocket<T> {
     /// the server or of a proxy before it, after `upgrade` that of a TCP connection, after
     /// [`accept`](crate::accept()) what [`Accept::peer`](crate::Accept::peer) was told.
     pub fn peer(&self) -> Option<SocketAddr> {
-        self.peer
+        self.opening.as_ref()?.peer
     }
 }

@@ -17,7 +17,7 @@ use crate::error::Error;
 use crate::socket::{Backlog, Lost, PeerClose, Received, SendProgress, Socket};
 use crate::timer::{Timer, timer_at};
 use crate::websocket::buffers;
-use crate::websocket::opening::Opening;
+use crate::websocket::opening::Head;
 use crate::websocket::wakers::Half;
 use crate::websocket::{WebSocket, now};
 
@@ -35,22 +35,34 @@ pub(super) enum Progress {
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
+    #[inline]
     pub(crate) fn poll_recv(
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Option<Message>, Error>> {
         self.connection.set_delivery(Delivery::Whole);
         loop {
-            while let Some(incoming) = self.next_buffered() {
-                if let Incoming::Message(message) = incoming {
-                    return Poll::Ready(Ok(Some(message)));
-                }
+            if let Some(message) = self.next_message() {
+                return Poll::Ready(Ok(Some(message)));
             }
-            match ready!(self.poll_transport(cx, Half::Receiver)) {
-                Progress::Input => {}
-                Progress::End => return Poll::Ready(self.report_end().map_or(Ok(None), Err)),
+            match ready!(self.poll_more(cx)) {
+                Some(Incoming::Message(message)) => return Poll::Ready(Ok(Some(message))),
+                Some(_) => {}
+                None if self.input.is_empty() && self.connection.close_info().is_some() => {
+                    return Poll::Ready(self.report_end().map_or(Ok(None), Err));
+                }
+                None => {}
             }
         }
+    }
+
+    /// What else is buffered; if nothing is, `None` once more was read or the connection has ended.
+    #[inline(never)]
+    fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<Option<Incoming>> {
+        if let Some(incoming) = self.next_buffered() {
+            return Poll::Ready(Some(incoming));
+        }
+        self.poll_transport(cx, Half::Receiver).map(|_| None)
     }
 
     pub(super) fn poll_recv_incoming(
@@ -127,22 +139,34 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
         }
     }
 
-    /// The next thing out of what was read, without touching the transport.
+    /// The next message out of what was read, if it lies there in one frame.
     #[inline(always)]
+    fn next_message(&mut self) -> Option<Message> {
+        if self.input.is_empty() {
+            return None;
+        }
+        let message = self.connection.receive_message(&mut self.input, now)?;
+        if self.input.is_empty() {
+            self.release_used_input();
+        }
+        Some(message)
+    }
+
+    /// The next thing out of what was read, without touching the transport.
     pub(super) fn next_buffered(&mut self) -> Option<Incoming> {
         if self.input.is_empty() && !self.connection.has_more() {
             return None;
         }
         let incoming = self.connection.receive(&mut self.input, now);
-        self.release_used_input();
+        if self.input.is_empty() {
+            self.release_used_input();
+        }
         incoming
     }
 
-    #[inline]
+    #[inline(never)]
     fn release_used_input(&mut self) {
-        if self.input.is_empty() {
-            buffers::give_back(std::mem::take(&mut self.input));
-        }
+        buffers::give_back(std::mem::take(&mut self.input));
     }
 
     /// Writes everything that is queued. While the transport takes nothing, the timeouts go on.
@@ -400,14 +424,14 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
 /// What a driver needs of it.
 impl<T: AsyncRead + AsyncWrite + Unpin + 'static> Socket for WebSocket<T> {
     fn subprotocol(&self) -> Option<Box<str>> {
-        self.subprotocol.clone()
+        WebSocket::subprotocol(self).map(Into::into)
     }
 
     fn take_response(&mut self) -> Option<Box<Response<()>>> {
         // A request would not be seen again.
-        match *self.opening.take()? {
-            Opening::Response(response) => Some(Box::new(response)),
-            Opening::Request(_) => None,
+        match *self.opening.as_mut()?.head.take()? {
+            Head::Response(response) => Some(Box::new(response)),
+            Head::Request(_) => None,
         }
     }
 

@@ -1,6 +1,7 @@
 //! Sending messages over a socket.
 
 use std::future::poll_fn;
+use std::task::{Poll, ready};
 
 use bytes::Bytes;
 use talkback_proto::{Compression, Outgoing};
@@ -59,10 +60,18 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
     ///
     /// # Cancel safety
     /// A dropped call has queued the whole message or nothing.
-    pub async fn feed<'a>(&mut self, message: impl Into<Outgoing<'a>>) -> Result<(), SendError> {
-        let ready = poll_fn(|cx| self.poll_send_ready(cx)).await;
-        self.queue_if(ready, message.into(), Compression::Auto)?;
-        Ok(())
+    pub fn feed<'a>(
+        &mut self,
+        message: impl Into<Outgoing<'a>>,
+    ) -> impl Future<Output = Result<(), SendError>> {
+        let mut message = Some(message.into());
+        poll_fn(move |cx| {
+            let ready = ready!(self.poll_send_ready(cx));
+            let message = message
+                .take()
+                .expect("a future is not polled after its end");
+            Poll::Ready(self.queue_if(ready, message, Compression::Auto).map(drop))
+        })
     }
 
     /// Queues a message as [`feed`](Self::feed) does, and says whether it may be compressed, as

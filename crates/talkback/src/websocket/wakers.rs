@@ -49,7 +49,7 @@ impl Wake for Tasks {
 pub(crate) struct Wakers {
     /// The task that has polled so far.
     sole: Option<Waker>,
-    shared: Option<Shared>,
+    shared: Option<Box<Shared>>,
 }
 
 #[derive(Debug)]
@@ -76,7 +76,7 @@ impl Wakers {
             self.sole = Some(cx.waker().clone());
             return None;
         }
-        let shared = self.shared.get_or_insert_with(Shared::new);
+        let shared = self.shared.get_or_insert_with(|| Box::new(Shared::new()));
         if let Some(first) = self.sole.take() {
             // The task that has polled so far may wait for the other half.
             let other = match half {

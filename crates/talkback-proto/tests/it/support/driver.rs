@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::time::Instant;
 
 use bytes::{Buf, BufMut, BytesMut};
-use talkback_proto::{Connection, Incoming, Limits, Message, READ_SIZE, Role};
+use talkback_proto::{Connection, Incoming, Limits, Message, READ_SIZE, Role, SMALL_BUFFER_SIZE};
 
 use super::wire::{CLOSE, FIN, parse};
 use super::{connection, drain};
@@ -28,7 +28,7 @@ impl Driver {
     pub(crate) fn on(connection: Connection) -> Self {
         Self {
             connection,
-            input: BytesMut::with_capacity(READ_SIZE),
+            input: BytesMut::with_capacity(READ_SIZE + SMALL_BUFFER_SIZE),
             now: Instant::now(),
             calls: 0,
         }

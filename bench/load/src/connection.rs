@@ -2,7 +2,6 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -22,12 +21,19 @@ pub(crate) fn request(address: SocketAddr, offer: Option<&str>) -> String {
     )
 }
 
-/// Connects, and returns the socket, which no longer blocks, with the extensions that the server took.
-pub(crate) fn connect(address: SocketAddr, request: &str) -> Result<(OwnedFd, String)> {
-    let mut stream = TcpStream::connect(address).context("connecting")?;
+pub(crate) fn dial(address: SocketAddr) -> Result<TcpStream> {
+    let stream = TcpStream::connect(address).context("connecting")?;
     stream.set_nodelay(true)?;
+    // It ends by a reset, which leaves no port waiting.
+    set_socket_linger(&stream, Some(Duration::ZERO))?;
+    Ok(stream)
+}
+
+/// Connects, and returns the connection with the extension that the server took.
+pub(crate) fn connect(address: SocketAddr, offer: Option<&str>) -> Result<(TcpStream, String)> {
+    let mut stream = dial(address)?;
     stream.set_read_timeout(Some(Duration::from_secs(20)))?;
-    stream.write_all(request.as_bytes())?;
+    stream.write_all(request(address, offer).as_bytes())?;
     let (mut head, mut buffer) = (Vec::new(), [0; 1024]);
     while !head.ends_with(b"\r\n\r\n") {
         let read = stream.read(&mut buffer).context("the opening handshake")?;
@@ -37,11 +43,7 @@ pub(crate) fn connect(address: SocketAddr, request: &str) -> Result<(OwnedFd, St
         head.extend_from_slice(&buffer[..read]);
     }
     let extensions = extensions(&head)?;
-    stream.set_nonblocking(true)?;
-    let socket = OwnedFd::from(stream);
-    // It ends by a reset, which leaves no port waiting.
-    set_socket_linger(&socket, Some(Duration::ZERO))?;
-    Ok((socket, extensions))
+    Ok((stream, extensions))
 }
 
 /// The extensions that a server's answer takes; an error unless it is the right one.

@@ -1,20 +1,22 @@
 //! Each connection sends its next round of messages once all of the last were echoed.
 
+use std::net::TcpStream;
 use std::os::fd::OwnedFd;
 
 use anyhow::{Context, Result, bail};
 use rustix::buffer::spare_capacity;
 use rustix::event::Timespec;
-use rustix::event::epoll::{self, EventData, EventFlags};
+use rustix::event::epoll::{self, Event, EventData, EventFlags};
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, recv, send};
 
-use crate::connection::{connect, request};
-use crate::frames::{Round, ping_or_pong, rounds};
+use crate::check::{Check, Exact};
+use crate::connection::connect;
+use crate::frames::rounds;
 use crate::options::{Options, Until};
 use crate::report::Report;
 use crate::rows::Content;
-use crate::server::Spent;
+use crate::server::{Spending, Spent};
 
 /// Large, as a large message is to come in few reads.
 const READ_BUFFER: usize = 512 << 10;
@@ -24,99 +26,172 @@ const PATIENCE: Timespec = Timespec {
     tv_nsec: 0,
 };
 
-struct Connection {
-    socket: OwnedFd,
-    /// Which of the rounds is under way.
+pub(crate) struct Connection {
+    pub(crate) stream: TcpStream,
+    /// Which of the rounds is under way, and how much of it was written.
     round: usize,
-    /// How much of it was written, and how much of the echoes has come.
     written: usize,
-    echoed: usize,
+}
+
+impl Connection {
+    pub(crate) fn new(stream: TcpStream, round: usize) -> Self {
+        Self {
+            stream,
+            round,
+            written: 0,
+        }
+    }
+}
+
+/// What happens on the connections.
+pub(crate) struct Events {
+    pub(crate) epoll: OwnedFd,
+    events: Vec<Event>,
+}
+
+impl Events {
+    pub(crate) fn new() -> Result<Self> {
+        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+        let events = Vec::with_capacity(1024);
+        Ok(Self { epoll, events })
+    }
+
+    pub(crate) fn add(&self, stream: &TcpStream, index: usize) -> Result<()> {
+        // Edges: whoever could not write all is told when there is room, with no call to ask for it.
+        let flags = EventFlags::IN | EventFlags::OUT | EventFlags::ET;
+        let data = EventData::new_u64(index as u64);
+        Ok(epoll::add(&self.epoll, stream, data, flags)?)
+    }
+
+    /// Waits for what happens: how many events there are.
+    pub(crate) fn wait(&mut self) -> Result<usize> {
+        let number = self.within(PATIENCE)?;
+        if number == 0 {
+            bail!("nothing was echoed for {} s", PATIENCE.tv_sec);
+        }
+        Ok(number)
+    }
+
+    pub(crate) fn within(&mut self, time: Timespec) -> Result<usize> {
+        self.events.clear();
+        epoll::wait(&self.epoll, spare_capacity(&mut self.events), Some(&time)).context("epoll")
+    }
+
+    /// The connection that an event is of, and the event.
+    pub(crate) fn get(&self, at: usize) -> (usize, EventFlags) {
+        let event = self.events[at];
+        (event.data.u64() as usize, event.flags)
+    }
+}
+
+/// Reads what has come; false if nothing has.
+pub(crate) fn receive(stream: &TcpStream, buffer: &mut Vec<u8>) -> Result<bool> {
+    buffer.clear();
+    match recv(stream, spare_capacity(buffer), RecvFlags::DONTWAIT) {
+        Ok(_) if buffer.is_empty() => bail!("the server ended the connection"),
+        Ok(_) => Ok(true),
+        Err(Errno::AGAIN) => Ok(false),
+        Err(error) => Err(error).context("receiving"),
+    }
 }
 
 pub(crate) fn run(options: &Options, content: Content) -> Result<String> {
     let rounds = rounds(options.row, content);
-    let request = request(options.address, None);
-    let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+    let writes: Vec<&[u8]> = rounds.iter().map(|round| &round.write[..]).collect();
     let mut connections = Vec::with_capacity(options.connections);
     for index in 0..options.connections {
-        let (socket, _) = connect(options.address, &request)?;
-        // Edges: whoever could not write all is told when there is room, with no call to ask for it.
-        let flags = EventFlags::IN | EventFlags::OUT | EventFlags::ET;
-        epoll::add(&epoll, &socket, EventData::new_u64(index as u64), flags)?;
-        let round = index % rounds.len();
-        connections.push(Connection {
-            socket,
-            round,
-            written: 0,
-            echoed: 0,
-        });
+        let (stream, _) = connect(options.address, options.offer.as_deref())?;
+        connections.push(Connection::new(stream, index % rounds.len()));
     }
-    let (messages, before, now) = Pump::new(options, &rounds, connections).run(&epoll)?;
+    let mut check = Exact::new(&rounds, connections.len());
+    let spent = measure(options, &writes, connections, &mut check)?;
     let mut report = Report::new(options);
-    report.add_spent(options, messages, before, now);
+    report.add_spent(options, &spent);
     Ok(report.end())
 }
 
-struct Pump<'a> {
-    options: &'a Options,
-    rounds: &'a [Round],
+/// Runs the warm-up, then the measured part.
+pub(crate) fn measure(
+    options: &Options,
+    writes: &[&[u8]],
     connections: Vec<Connection>,
+    check: &mut impl Check,
+) -> Result<Spending> {
+    let events = Events::new()?;
+    for (index, connection) in connections.iter().enumerate() {
+        events.add(&connection.stream, index)?;
+    }
+    let buffer = Vec::with_capacity(READ_BUFFER);
+    let frames = options.row.frames as u64;
+    let mut pump = Pump {
+        writes,
+        connections,
+        check,
+        events,
+        buffer,
+        frames,
+        begun: 0,
+        echoed: 0,
+        most: 0,
+    };
+    pump.until(options.warmup, || false)?;
+    // Between the two, the server has nothing to do.
+    let before = Spent::of(options.pid)?;
+    let warmup = pump.echoed;
+    match options.until {
+        Until::Messages(number) => pump.until(warmup + number, || false)?,
+        Until::Time(time) => pump.until(u64::MAX, || before.at.elapsed() >= time)?,
+    }
+    let messages = pump.echoed - warmup;
+    Ok(Spending {
+        messages,
+        before,
+        now: Spent::of(options.pid)?,
+    })
+}
+
+struct Pump<'a, C> {
+    writes: &'a [&'a [u8]],
+    connections: Vec<Connection>,
+    check: &'a mut C,
+    events: Events,
     buffer: Vec<u8>,
+    /// How many messages are in a round.
+    frames: u64,
     /// How many messages have been begun, how many were echoed, and how many may be begun.
     begun: u64,
     echoed: u64,
     most: u64,
 }
 
-impl<'a> Pump<'a> {
-    fn new(options: &'a Options, rounds: &'a [Round], connections: Vec<Connection>) -> Self {
-        Self {
-            options,
-            rounds,
-            connections,
-            buffer: Vec::with_capacity(READ_BUFFER),
-            begun: 0,
-            echoed: 0,
-            most: options.warmup,
-        }
-    }
-
-    /// Runs the warm-up, then the measured part: how many messages that had, and what was spent before and after it.
-    fn run(mut self, epoll: &OwnedFd) -> Result<(u64, Spent, Spent)> {
-        let options = self.options;
+impl<C: Check> Pump<'_, C> {
+    /// Goes on until so many messages were echoed in all, or time is up.
+    fn until(&mut self, most: u64, is_over: impl Fn() -> bool) -> Result<()> {
+        self.most = most;
         for index in 0..self.connections.len() {
             self.begin(index)?;
         }
-        let mut events = Vec::with_capacity(1024);
-        while self.echoed < options.warmup {
-            self.turn(epoll, &mut events)?;
+        while self.echoed < most && !is_over() {
+            for at in 0..self.events.wait()? {
+                let (index, flags) = self.events.get(at);
+                if flags.contains(EventFlags::OUT) {
+                    self.write(index)?;
+                }
+                if flags.contains(EventFlags::IN) {
+                    self.read(index)?;
+                }
+            }
         }
-        // Between the two, the server has nothing to do.
-        let before = Spent::of(options.pid)?;
-        let warmup = self.echoed;
-        self.most = match options.until {
-            Until::Messages(number) => self.begun + number,
-            Until::Time(_) => u64::MAX,
-        };
-        for index in 0..self.connections.len() {
-            self.begin(index)?;
-        }
-        while match options.until {
-            Until::Messages(_) => self.echoed < self.most,
-            Until::Time(time) => before.at.elapsed() < time,
-        } {
-            self.turn(epoll, &mut events)?;
-        }
-        Ok((self.echoed - warmup, before, Spent::of(options.pid)?))
+        Ok(())
     }
 
     /// Begins a connection's next round, unless enough were begun.
     fn begin(&mut self, index: usize) -> Result<()> {
         if self.begun < self.most {
             let connection = &mut self.connections[index];
-            connection.round = (connection.round + 1) % self.rounds.len();
-            (connection.written, connection.echoed) = (0, 0);
-            self.begun += self.options.row.frames as u64;
+            connection.round = (connection.round + 1) % self.writes.len();
+            connection.written = 0;
+            self.begun += self.frames;
             self.write(index)?;
         }
         Ok(())
@@ -124,9 +199,13 @@ impl<'a> Pump<'a> {
 
     fn write(&mut self, index: usize) -> Result<()> {
         let connection = &mut self.connections[index];
-        let rest = &self.rounds[connection.round].write[connection.written..];
+        let rest = &self.writes[connection.round][connection.written..];
         if !rest.is_empty() {
-            match send(&connection.socket, rest, SendFlags::NOSIGNAL) {
+            match send(
+                &connection.stream,
+                rest,
+                SendFlags::NOSIGNAL | SendFlags::DONTWAIT,
+            ) {
                 Ok(written) => connection.written += written,
                 Err(Errno::AGAIN) => {}
                 Err(error) => return Err(error).context("sending"),
@@ -135,76 +214,25 @@ impl<'a> Pump<'a> {
         Ok(())
     }
 
-    fn turn(&mut self, epoll: &OwnedFd, events: &mut Vec<epoll::Event>) -> Result<()> {
-        events.clear();
-        if epoll::wait(epoll, spare_capacity(events), Some(&PATIENCE))? == 0 {
-            bail!("nothing was echoed for {} s", PATIENCE.tv_sec);
-        }
-        for event in events.iter() {
-            // Its fields are packed, and cannot be borrowed.
-            let (index, flags) = (event.data.u64() as usize, event.flags);
-            if flags.contains(EventFlags::OUT) {
-                self.write(index)?;
+    fn read(&mut self, index: usize) -> Result<()> {
+        let mut buffer = std::mem::take(&mut self.buffer);
+        while receive(&self.connections[index].stream, &mut buffer)? {
+            let mut came = &buffer[..];
+            while !came.is_empty() {
+                let (rest, is_whole) =
+                    self.check
+                        .take(index, self.connections[index].round, came)?;
+                came = rest;
+                if is_whole {
+                    self.echoed += self.frames;
+                    self.begin(index)?;
+                }
             }
-            if flags.contains(EventFlags::IN) {
-                self.read(index)?;
+            if buffer.len() < READ_BUFFER {
+                break;
             }
         }
+        self.buffer = buffer;
         Ok(())
     }
-
-    fn read(&mut self, index: usize) -> Result<()> {
-        loop {
-            self.buffer.clear();
-            let socket = &self.connections[index].socket;
-            match recv(socket, spare_capacity(&mut self.buffer), RecvFlags::empty()) {
-                Ok(_) => {}
-                Err(Errno::AGAIN) => return Ok(()),
-                Err(error) => return Err(error).context("receiving"),
-            }
-            if self.buffer.is_empty() {
-                bail!("the server ended the connection");
-            }
-            let connection = &mut self.connections[index];
-            let round = &self.rounds[connection.round];
-            verify(round, &mut connection.echoed, &self.buffer)?;
-            if connection.echoed == round.echoes.len() {
-                self.echoed += self.options.row.frames as u64;
-                self.begin(index)?;
-            }
-            if self.buffer.len() < READ_BUFFER {
-                return Ok(());
-            }
-        }
-    }
-}
-
-/// Holds what came against what is to come, between the frames of which a ping may stand, or a pong. Nobody answers
-/// the ping: a server that minds is patient enough for a run.
-fn verify(round: &Round, echoed: &mut usize, mut came: &[u8]) -> Result<()> {
-    while !came.is_empty() {
-        let expected = &round.echoes[*echoed..];
-        let len = came.len().min(expected.len());
-        if len > 0 && came[..len] == expected[..len] {
-            *echoed += len;
-            came = &came[len..];
-            continue;
-        }
-        let same = came
-            .iter()
-            .zip(expected)
-            .take_while(|(a, b)| a == b)
-            .count();
-        *echoed += same;
-        match ping_or_pong(&came[same..]) {
-            Some(len) if *echoed % round.echo_len == 0 => came = &came[same + len..],
-            _ => bail!(
-                "the echo differs at byte {} of {}: {:02x?}",
-                *echoed,
-                round.echoes.len(),
-                &came[same..came.len().min(same + 16)]
-            ),
-        }
-    }
-    Ok(())
 }

@@ -1,5 +1,7 @@
 //! Frames as bytes, made before the clock starts.
 
+use std::ops::Range;
+
 use crate::rows::{Content, Row};
 
 pub(crate) const TEXT: u8 = 1;
@@ -80,6 +82,23 @@ fn push_header(bytes: &mut Vec<u8>, first: u8, mask: u8, len: usize) {
             bytes.extend_from_slice(&(len as u64).to_be_bytes());
         }
     }
+}
+
+/// The first byte of a frame and where its payload lies, once its header is whole.
+pub(crate) fn header(bytes: &[u8]) -> Option<(u8, Range<usize>)> {
+    let (&first, rest) = bytes.split_first()?;
+    let (start, len) = match *rest.first()? {
+        126 => (
+            4,
+            usize::from(u16::from_be_bytes(*bytes.get(2..)?.first_chunk()?)),
+        ),
+        127 => (
+            10,
+            u64::from_be_bytes(*bytes.get(2..)?.first_chunk()?) as usize,
+        ),
+        len => (2, usize::from(len)),
+    };
+    Some((first, start..start.saturating_add(len)))
 }
 
 /// The length of a control frame that is not a close frame and lies whole at the beginning of the bytes.

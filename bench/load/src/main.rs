@@ -3,9 +3,14 @@
 //!
 //! `load list` prints the rows; `load ROW --url ws://127.0.0.1:PORT/ --pid PID` runs one.
 
+mod check;
+mod compressed;
 mod connection;
 mod echoes;
 mod frames;
+mod handshakes;
+mod idle;
+mod latency;
 mod options;
 mod report;
 mod rows;
@@ -35,7 +40,13 @@ fn run() -> Result<String> {
         return Ok(names.join("\n"));
     };
     options.prepare_process()?;
+    // Every run sends the same.
+    fastrand::seed(7);
     match options.row.shape {
         Shape::Echo(content) => echoes::run(&options, content),
+        Shape::Compressed => compressed::run(&options),
+        Shape::Handshake => handshakes::run(&options),
+        Shape::Idle => idle::run(&options),
+        Shape::Latency => latency::run(&options),
     }
 }

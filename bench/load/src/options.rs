@@ -28,6 +28,10 @@ pub(crate) struct Options {
     /// Messages that are echoed before the measured part.
     pub(crate) warmup: u64,
     pub(crate) connections: usize,
+    /// The extension that is offered.
+    pub(crate) offer: Option<String>,
+    /// How many messages are due each second, where the row is one of latency.
+    pub(crate) rate: f64,
     core: Option<usize>,
 }
 
@@ -36,7 +40,8 @@ impl Options {
     pub(crate) fn from_arguments() -> Result<Option<Self>> {
         let mut parser = lexopt::Parser::from_env();
         let (mut row, mut address, mut warmup, mut connections) = (None, None, None, None);
-        let (mut pid, mut core, mut until) = (None, None, Until::Time(Duration::from_secs(2)));
+        let (mut pid, mut core, mut offer, mut rate) = (None, None, None, 20_000.0);
+        let mut until = Until::Time(Duration::from_secs(2));
         while let Some(argument) = parser.next()? {
             match argument {
                 Value(name) if name == "list" => return Ok(None),
@@ -49,6 +54,8 @@ impl Options {
                 Long("messages") => until = Until::Messages(parser.value()?.parse()?),
                 Long("warmup") => warmup = Some(parser.value()?.parse()?),
                 Long("connections") => connections = Some(parser.value()?.parse()?),
+                Long("offer") => offer = Some(parser.value()?.string()?),
+                Long("rate") => rate = parser.value()?.parse()?,
                 Long("core") => core = Some(parser.value()?.parse()?),
                 _ => return Err(argument.unexpected().into()),
             }
@@ -62,6 +69,8 @@ impl Options {
             until,
             warmup: warmup.unwrap_or(20 * connections as u64 * row.frames as u64),
             connections,
+            offer,
+            rate,
             core,
         }))
     }

@@ -3,7 +3,7 @@
 use std::fmt::{Display, Write as _};
 
 use crate::options::Options;
-use crate::server::Spent;
+use crate::server::Spending;
 
 pub(crate) struct Report(String);
 
@@ -19,13 +19,12 @@ impl Report {
     }
 
     /// Adds what so many messages took, and what the server spent on them.
-    pub(crate) fn add_spent(
-        &mut self,
-        options: &Options,
-        messages: u64,
-        before: Spent,
-        now: Spent,
-    ) {
+    pub(crate) fn add_spent(&mut self, options: &Options, spending: &Spending) {
+        let &Spending {
+            messages,
+            before,
+            now,
+        } = spending;
         self.add("messages", messages);
         self.add("wall_ns", (now.at - before.at).as_nanos());
         self.add("generator_cpu_ns", now.own_cpu_ns - before.own_cpu_ns);

@@ -12,6 +12,14 @@ pub(crate) enum Content {
 pub(crate) enum Shape {
     /// Each connection sends its next message, or burst of messages, once the last was echoed.
     Echo(Content),
+    /// The same with permessage-deflate.
+    Compressed,
+    /// Connect, open, reset.
+    Handshake,
+    /// Connections that nothing passes over, and what they hold.
+    Idle,
+    /// An open loop: messages that are due at a fixed rate.
+    Latency,
 }
 
 pub(crate) struct Row {
@@ -24,29 +32,37 @@ pub(crate) struct Row {
     pub(crate) size: usize,
 }
 
-const fn echo(
+const fn row(
     name: &'static str,
     connections: usize,
     frames: usize,
     size: usize,
-    content: Content,
+    shape: Shape,
 ) -> Row {
     Row {
         name,
-        shape: Shape::Echo(content),
+        shape,
         connections,
         frames,
         size,
     }
 }
 
+const BINARY: Shape = Shape::Echo(Content::Binary);
+const ASCII: Shape = Shape::Echo(Content::Ascii);
+
 pub(crate) const ROWS: &[Row] = &[
-    echo("64x100", 100, 1, 64, Content::Binary),
-    echo("64-text", 100, 1, 64, Content::Ascii),
-    echo("1kx500", 500, 1, 1 << 10, Content::Binary),
-    echo("16kx200", 200, 1, 16 << 10, Content::Binary),
-    echo("16k-korean", 200, 1, 16 << 10, Content::Korean),
-    echo("1mx10", 10, 1, 1 << 20, Content::Binary),
-    echo("burst", 32, 64, 20, Content::Binary),
-    echo("burst-text", 32, 64, 20, Content::Ascii),
+    row("64x100", 100, 1, 64, BINARY),
+    row("64-text", 100, 1, 64, ASCII),
+    row("1kx500", 500, 1, 1 << 10, BINARY),
+    row("16kx200", 200, 1, 16 << 10, BINARY),
+    row("16k-korean", 200, 1, 16 << 10, Shape::Echo(Content::Korean)),
+    row("1mx10", 10, 1, 1 << 20, BINARY),
+    row("burst", 32, 64, 20, BINARY),
+    row("burst-text", 32, 64, 20, ASCII),
+    row("compressed-1k", 100, 1, 1 << 10, Shape::Compressed),
+    row("compressed-16k", 100, 1, 16 << 10, Shape::Compressed),
+    row("handshake", 16, 1, 0, Shape::Handshake),
+    row("idle", 4000, 1, 64, Shape::Idle),
+    row("latency", 100, 1, 64, Shape::Latency),
 ];

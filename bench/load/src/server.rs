@@ -16,6 +16,13 @@ pub(crate) struct Spent {
     pub(crate) own_cpu_ns: u64,
 }
 
+/// What was spent on so many messages.
+pub(crate) struct Spending {
+    pub(crate) messages: u64,
+    pub(crate) before: Spent,
+    pub(crate) now: Spent,
+}
+
 impl Spent {
     pub(crate) fn of(pid: Option<u32>) -> Result<Self> {
         let mut spent = Self {
@@ -37,7 +44,7 @@ impl Spent {
     }
 }
 
-fn cpu_ns(pid: &str) -> Result<u64> {
+pub(crate) fn cpu_ns(pid: &str) -> Result<u64> {
     let mut sum = 0;
     for task in fs::read_dir(format!("/proc/{pid}/task")).context("the server is not there")? {
         // A thread that has just ended is not there.

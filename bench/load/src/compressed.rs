@@ -1,0 +1,199 @@
+//! permessage-deflate: messages that were compressed before the clock starts, and echoes that nobody can foresee.
+
+use anyhow::{Context, Result, bail};
+use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress};
+
+use crate::check::Check;
+use crate::connection::connect;
+use crate::echoes::{Connection, measure};
+use crate::frames::{TEXT, header, push_masked};
+use crate::options::Options;
+use crate::report::Report;
+
+const RSV1: u8 = 0x40;
+/// What ends a flush, and is not sent (RFC 7692, §7.2.1).
+const TAIL: [u8; 4] = [0, 0, 0xff, 0xff];
+
+pub(crate) fn run(options: &Options) -> Result<String> {
+    let offer = options.offer.as_deref().unwrap_or("permessage-deflate");
+    let streams = (0..options.connections).map(|_| connect(options.address, Some(offer)));
+    let (streams, mut extensions): (Vec<_>, Vec<_>) =
+        streams.collect::<Result<Vec<_>>>()?.into_iter().unzip();
+    let extension = extensions.swap_remove(0);
+    if !extension.starts_with("permessage-deflate") {
+        bail!("the server does not compress");
+    }
+    let messages = messages(options.row.size);
+    let (writes, sent) = compress(&messages, !extension.contains("client_no_context_takeover"));
+    // All start at the first, as nothing before it is needed to inflate it.
+    let start = |stream| Connection::new(stream, messages.len() - 1);
+    let connections = streams.into_iter().map(start).collect();
+    let mut check = Inflating {
+        has_takeover: !extension.contains("server_no_context_takeover"),
+        known: vec![Vec::new(); messages.len()],
+        messages,
+        peers: (0..options.connections).map(|_| Peer::new()).collect(),
+        inflated: Vec::new(),
+        echoes: 0,
+        bytes: 0,
+    };
+    let frames: Vec<&[u8]> = writes.iter().map(Vec::as_slice).collect();
+    let spent = measure(options, &frames, connections, &mut check)?;
+    let mut report = Report::new(options);
+    report.add("extension", format_args!("{extension:?}"));
+    report.add("bytes_in_each", sent / writes.len());
+    report.add("bytes_out_each", check.bytes / check.echoes.max(1));
+    report.add_spent(options, &spent);
+    Ok(report.end())
+}
+
+/// A feed of changing messages in JSON, each of about so many bytes.
+fn messages(size: usize) -> Vec<Vec<u8>> {
+    let count = ((1 << 19) / size).clamp(32, 64);
+    let symbols = [
+        "BTC-USD", "ETH-EUR", "SOL-USD", "XRP-KRW", "ADA-GBP", "DOGE-USD",
+    ];
+    let message = |number: usize| {
+        let mut text = format!(
+            "{{\"channel\":\"ticker\",\"sequence\":{},\"events\":[",
+            88_120_431 + number
+        );
+        loop {
+            let (price, volume) = (
+                fastrand::u32(100_000..6_000_000),
+                fastrand::u32(1..90_000_000),
+            );
+            let symbol = symbols[fastrand::usize(..symbols.len())];
+            let side = if fastrand::bool() { "buy" } else { "sell" };
+            text += &format!(
+                "{{\"symbol\":\"{symbol}\",\"side\":\"{side}\",\"price\":\"{}.{:02}\",\"volume\":{}.{:04},\"time\":\"2026-11-{:02}T{:02}:{:02}:{:02}.{:03}Z\",\"id\":{}}}",
+                price / 100,
+                price % 100,
+                volume / 10_000,
+                volume % 10_000,
+                fastrand::u8(1..31),
+                fastrand::u8(..24),
+                fastrand::u8(..60),
+                fastrand::u8(..60),
+                fastrand::u16(..1000),
+                fastrand::u32(..),
+            );
+            if text.len() + 100 > size {
+                return (text + "]}").into_bytes();
+            }
+            text.push(',');
+        }
+    };
+    (0..count).map(message).collect()
+}
+
+/// The frame of each message, and how long their payloads are together.
+fn compress(messages: &[Vec<u8>], has_takeover: bool) -> (Vec<Vec<u8>>, usize) {
+    let (mut compress, mut sent) = (Compress::new(Compression::default(), false), 0);
+    let frame = |message: &Vec<u8>| {
+        let mut payload = Vec::with_capacity(message.len() + 64);
+        // In memory, and there is room: it cannot fail.
+        let _ = compress.compress_vec(message, &mut payload, FlushCompress::Sync);
+        payload.truncate(payload.len() - TAIL.len());
+        if !has_takeover {
+            compress.reset();
+        }
+        sent += payload.len();
+        let mut frame = Vec::new();
+        push_masked(&mut frame, RSV1 | TEXT, &payload);
+        frame
+    };
+    (messages.iter().map(frame).collect(), sent)
+}
+
+struct Peer {
+    /// The beginning of a frame, the rest of which has not come.
+    begun: Vec<u8>,
+    inflate: Decompress,
+}
+
+impl Peer {
+    fn new() -> Self {
+        Self {
+            begun: Vec::new(),
+            inflate: Decompress::new(false),
+        }
+    }
+}
+
+struct Inflating {
+    messages: Vec<Vec<u8>>,
+    has_takeover: bool,
+    /// The last payload of each message that was inflated and found right: without takeover, a server that compresses
+    /// it again makes the same of it, and comparing costs less.
+    known: Vec<Vec<u8>>,
+    peers: Vec<Peer>,
+    inflated: Vec<u8>,
+    echoes: usize,
+    bytes: usize,
+}
+
+impl Check for Inflating {
+    fn take<'a>(
+        &mut self,
+        connection: usize,
+        round: usize,
+        came: &'a [u8],
+    ) -> Result<(&'a [u8], bool)> {
+        let begun = std::mem::take(&mut self.peers[connection].begun);
+        let before = begun.len();
+        let mut joined = begun;
+        let bytes = if before == 0 {
+            came
+        } else {
+            joined.extend_from_slice(came);
+            &joined
+        };
+        let Some((first, payload)) =
+            header(bytes).filter(|(_, payload)| payload.end <= bytes.len())
+        else {
+            self.peers[connection].begun = bytes.to_vec();
+            return Ok((&[], false));
+        };
+        let rest = &came[payload.end - before..];
+        // Pings and pongs.
+        if matches!(first, 0x89 | 0x8a) {
+            return Ok((rest, false));
+        }
+        self.echoes += 1;
+        self.bytes += payload.len();
+        self.verify(connection, round, first, &bytes[payload])?;
+        Ok((rest, true))
+    }
+}
+
+impl Inflating {
+    fn verify(&mut self, connection: usize, round: usize, first: u8, payload: &[u8]) -> Result<()> {
+        let message = &self.messages[round];
+        let is_right = match first {
+            0x81 => payload == message,
+            0xc1 if !self.has_takeover && payload == self.known[round] => true,
+            0xc1 => {
+                let inflate = &mut self.peers[connection].inflate;
+                self.inflated.clear();
+                // A byte more, lest it stop before what ends the message.
+                self.inflated.reserve(message.len() + 1);
+                for piece in [payload, &TAIL] {
+                    inflate
+                        .decompress_vec(piece, &mut self.inflated, FlushDecompress::Sync)
+                        .context("inflating")?;
+                }
+                if !self.has_takeover {
+                    inflate.reset(false);
+                    self.known[round] = payload.to_vec();
+                }
+                self.inflated == *message
+            }
+            _ => bail!("a frame that begins with {first:02x}"),
+        };
+        if !is_right {
+            bail!("the echo of message {round} differs");
+        }
+        Ok(())
+    }
+}

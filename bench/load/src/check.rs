@@ -64,3 +64,56 @@ impl Check for Exact<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The echoes of "ab" and "cd".
+    fn round() -> [Round; 1] {
+        let echoes = b"\x82\x02ab\x82\x02cd".to_vec();
+        [Round {
+            write: Vec::new(),
+            echoes,
+            echo_len: 4,
+        }]
+    }
+
+    /// Whether the round is complete behind all pieces.
+    fn take(pieces: &[&[u8]]) -> Result<bool> {
+        let rounds = round();
+        let (mut check, mut is_whole) = (Exact::new(&rounds, 1), false);
+        for mut came in pieces.iter().copied() {
+            while !came.is_empty() {
+                (came, is_whole) = check.take(0, 0, came)?;
+            }
+        }
+        Ok(is_whole)
+    }
+
+    #[test]
+    fn echoes_may_be_cut_anywhere() {
+        let [round] = round();
+        for at in 0..round.echoes.len() {
+            let (begin, end) = round.echoes.split_at(at);
+            assert!(!take(&[begin]).unwrap());
+            assert!(take(&[begin, end]).unwrap());
+        }
+    }
+
+    #[test]
+    fn a_byte_that_differs_is_an_error() {
+        let [round] = round();
+        for at in 0..round.echoes.len() {
+            let mut came = round.echoes.clone();
+            came[at] ^= 1;
+            assert!(take(&[&came]).is_err(), "byte {at}");
+        }
+    }
+
+    #[test]
+    fn a_ping_may_stand_between_frames_and_nowhere_else() {
+        assert!(take(&[b"\x82\x02ab\x89\x01p\x82\x02cd"]).unwrap());
+        assert!(take(&[b"\x82\x02a\x89\x01pb\x82\x02cd"]).is_err());
+    }
+}

@@ -197,3 +197,59 @@ impl Inflating {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whether echoes that were compressed with or without takeover are taken as such.
+    fn take(is_sent_with: bool, is_agreed: bool, damage: impl Fn(&mut Vec<u8>)) -> Result<()> {
+        let messages = messages(1 << 10);
+        let mut compress = Compress::new(Compression::default(), false);
+        let mut check = Inflating {
+            known: vec![Vec::new(); messages.len()],
+            messages,
+            has_takeover: is_agreed,
+            peers: vec![Peer::new()],
+            inflated: Vec::new(),
+            echoes: 0,
+            bytes: 0,
+        };
+        // Twice, as the second time it is only compared.
+        for round in (0..check.messages.len()).chain(0..check.messages.len()) {
+            let mut frame = echo(&mut compress, &check.messages[round]);
+            if !is_sent_with {
+                compress.reset();
+            }
+            damage(&mut frame);
+            let (begin, end) = frame.split_at(3);
+            assert_eq!(check.take(0, round, begin)?, (&[][..], false));
+            assert_eq!(check.take(0, round, end)?, (&[][..], true));
+        }
+        Ok(())
+    }
+
+    /// A server's frame.
+    fn echo(compress: &mut Compress, message: &[u8]) -> Vec<u8> {
+        let mut payload = Vec::with_capacity(message.len() + 64);
+        compress
+            .compress_vec(message, &mut payload, FlushCompress::Sync)
+            .unwrap();
+        payload.truncate(payload.len() - TAIL.len());
+        let len = u16::try_from(payload.len()).unwrap().to_be_bytes();
+        [&[0xc1, 126, len[0], len[1]], &payload[..]].concat()
+    }
+
+    #[test]
+    fn echoes_are_inflated_as_agreed() {
+        take(true, true, |_| ()).unwrap();
+        take(false, true, |_| ()).unwrap();
+        take(false, false, |_| ()).unwrap();
+        take(true, false, |_| ()).unwrap_err();
+    }
+
+    #[test]
+    fn another_payload_is_an_error() {
+        take(false, false, |frame| frame[40] ^= 1).unwrap_err();
+    }
+}

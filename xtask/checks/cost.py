@@ -1,29 +1,57 @@
-"""What an echoed message costs, in system calls of the server.
+"""What an echoed message costs our servers, in what can be counted: time differs from run to run, counts hardly do.
 
-Its other descriptors do not count: its threads wake each other by writing, as the scheduler likes, and its log is
-written too. Nor does the second line, `<... call resumed>`, of a call during which another thread ran.
+`library` and `channel` are the least servers on one and the other (bench/load/examples/echo.rs), `command` is
+`talkback echo`, built as people get it. The client is the generator of bench/load, which verifies every echo.
 """
 
+import json
 import re
 import tempfile
 
-from run import Program, built, must
-from tools import WEBSOCKETS, python
+from run import ROOT, TARGET, Program, cargo, check, must, scratch
+from tools import LINTS
 
-# Waits for each echo before it sends the next message.
-CLIENT = """
-import sys, websockets.sync.client
-with websockets.sync.client.connect(sys.argv[1], compression=None) as socket:
-    for _ in range(1_000):
-        socket.send(b"x" * 64)
-        assert socket.recv() == b"x" * 64
-"""
-# Those of the handshakes, and of the first wait.
-EXTRA_CALLS = 8
+BENCH = TARGET / "bench/release"
+SERVERS = {
+    "library": (BENCH / "examples/echo", "library"),
+    "command": (TARGET / "release/talkback", "echo", "--listen", "127.0.0.1:0"),
+    "channel": (BENCH / "examples/echo", "channel"),
+}
+CALLGRIND = ("valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"), r"Collected : ([\d,]+)"
+MEMCHECK = ("valgrind", "--leak-check=no", "--undef-value-errors=no"), r"total heap usage: ([\d,]+)"
+# The generator waits for each echo, or for those of a burst, before it sends the next.
+ONE = "--connections 1 --warmup 0 --messages"
+STRACE = "strace -f -I1 --seccomp-bpf --trace=accept4,read,readv,recvfrom,recvmsg,write,writev,sendto,sendmsg -o"
+
+
+def run(server, under, row, options):
+    """Runs a server under a program: what the generator has counted of it, and what it has printed."""
+    # On one core, as threads of `command` would wake each other, now more and now less. `rep movsb` counts as an
+    # instruction a byte, so memcpy is to do without it.
+    env = {"GLIBC_TUNABLES": "glibc.cpu.hwcaps=-ERMS"}
+    with Program("taskset", "--cpu-list", "0", *under, *SERVERS[server], env=env) as program:
+        told = must(BENCH / "load", row, "--url", program.url(), "--pid", program.pid, *options.split())
+        program.process.terminate()
+        program.process.wait(20)
+        return json.loads(told), program.output()
+
+
+def each(valgrind, row, number):
+    """The difference between two runs, of so many messages and of twice as many: what is done once cancels out."""
+
+    def count(server):
+        few, many = (run(server, valgrind[0], row, f"{ONE} {messages}")[1] for messages in (number, 2 * number))
+        figure = lambda output: int(re.search(valgrind[1], output)[1].replace(",", ""))
+        return (figure(many) - figure(few)) / number
+
+    return count
 
 
 def calls_on_connection(log):
     r"""How often strace's log has receives and sends on the connection that was accepted.
+
+    Its other descriptors do not count: its threads wake each other by writing, as the scheduler likes, and its log is
+    written too. Nor does the second line, `<... call resumed>`, of a call during which another thread ran.
 
     >>> calls_on_connection("1 <... accept4 resumed>{}) = 9\n2 write(5, 8) = 8\n 1 read(9, 70) = 70\n1 writev(9, [] <unfi")
     (1, 1)
@@ -33,14 +61,52 @@ def calls_on_connection(log):
     return number("read|readv|recvfrom|recvmsg"), number("write|writev|sendto|sendmsg")
 
 
-def count():
-    calls = "--trace=accept4,read,readv,recvfrom,recvmsg,write,writev,sendto,sendmsg"
-    with tempfile.NamedTemporaryFile() as log:
-        strace = ["strace", "-f", "--seccomp-bpf", calls, "-o", log.name]
-        with Program(*strace, built("talkback"), "echo", "--listen", "127.0.0.1:0") as server:
-            must(python(WEBSOCKETS), "-c", CLIENT, server.url())
-            lines = open(log.name, errors="replace").read()
-    receives, sends = calls_on_connection(lines)
-    print(f"  1,000 echoes of 64 bytes: {receives} receives, {sends} sends", flush=True)
-    if not all(1_000 <= calls <= 1_000 + EXTRA_CALLS for calls in (receives, sends)):
-        raise AssertionError(f"between 1,000 and {1_000 + EXTRA_CALLS} of each were expected")
+def calls(row, size):
+    """System calls on the connection for each of 1,000 rounds, which are so many messages."""
+
+    def count(server):
+        with tempfile.NamedTemporaryFile() as log:
+            run(server, (*STRACE.split(), log.name), row, f"{ONE} {1_000 * size}")
+            each = calls_on_connection(open(log.name, errors="replace").read())
+        if min(each) < 1_000:
+            raise AssertionError(f"{each} receives and sends of 1,000 rounds were seen")
+        return sum(each) / 1_000
+
+    return count
+
+
+def faults(server):
+    return run(server, (), "1mx10", "--messages 1000")[0]["minor_faults"] / 1_000
+
+
+def memory(server):
+    return run(server, ("prlimit", "--nofile=8192"), "idle", "--connections 4000 --seconds 0")[0]["rss_each"]
+
+
+# What is counted; the most that it may be, as it is today; and what it is to become, where that is less.
+COUNTS = [
+    ("instructions: 20 B in bursts", each(CALLGRIND, "burst", 6_400), (680, 850, 3_700), (None, 350, None)),
+    ("instructions: 64 B alone", each(CALLGRIND, "64x100", 1_000), (2_950, 4_900, 12_000), ()),
+    ("allocations: 64 B alone", each(MEMCHECK, "64x100", 1_000), (1.02, 1.02, 5.1), (0.02, 0.02, 0.02)),
+    ("system calls: 64 B alone", calls("64x100", 1), (2.02, 2.02, 2.02), ()),
+    ("system calls: 64 in a burst", calls("burst", 64), (2.02, 2.02, 2.02), ()),
+    ("page faults: 1 MiB", faults, (25, 25, 260), (10, 10, 10)),
+    ("bytes: an idle connection", memory, (1_690, 2_100, 3_750), (1_024, 1_300, 3_072)),
+]
+
+
+def hold(what, count, server, most, goal):
+    figure = count(server)
+    told = f"  {what:<30}{server:<9}{figure:>10,.2f}, at most {most:,}"
+    print(told + (f"; the goal is {goal:,}" if goal and goal < most else ""), flush=True)
+    if figure > most:
+        raise AssertionError(f"{figure:,.2f} is more than {most:,}")
+
+
+def counts():
+    must(*cargo("build --release --package talkback-cli --bin talkback"))
+    generator = cargo("build --release --locked --package load --bins --examples")
+    must(*generator, cwd=ROOT / "bench", env={**LINTS, "CARGO_TARGET_DIR": str(scratch("bench"))})
+    for what, count, bounds, goals in COUNTS:
+        for server, most, goal in zip(SERVERS, bounds, goals or [None] * 3):
+            check(f"{what}, {server}", hold, what, count, server, most, goal)

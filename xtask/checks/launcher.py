@@ -29,6 +29,7 @@ Builds, tests and starts everything in this repository:
   cargo xtask claims [WORD]      run what docs/claims.md says (of lines with a word), and write its figures anew
   cargo xtask api                write the public names of each crate into docs/api
   cargo xtask bench codec        count what a message costs, beside other libraries (valgrind)
+  cargo xtask bench counts       count what an echoed message costs our servers: the step `cost`
 """
 
 
@@ -107,8 +108,10 @@ def soak_one(name="list", *arguments):
 
 
 def bench(what="nothing"):
+    if what == "counts":
+        run_steps([steps.cost])
     if what != "codec":
-        usage(f"no bench is named {what}; there is codec")
+        usage(f"no bench is named {what}; there is codec, counts")
     tools.need("valgrind")
     os.execv(sys.executable, [sys.executable, str(ROOT / f"bench/{what}.py"), str(scratch("bench"))])
 

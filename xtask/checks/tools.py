@@ -199,6 +199,6 @@ def install_all():
                 pass
 
     scripts = [(peers,), (programs,), *((cargo_tool, name) for name in CARGO_TOOLS)]
-    debian = [(need, "c++", "g++"), (need, "strace"), (chromium,), (need, "chromedriver", "chromium-driver"), (screen,)]
+    debian = [(need, "c++", "g++"), (need, "strace"), (need, "valgrind"), (chromium,), (need, "chromedriver", "chromium-driver"), (screen,)]
     for installs in (scripts + debian + [(compiler_for, WASM), (bindgen,)], [(suite,)]):
         threading.Thread(target=work, args=installs, daemon=True).start()

@@ -29,7 +29,7 @@ COVERAGE_MIN = 97
 
 def format():
     """the code is formatted (cargo fmt)"""
-    for workspace in (".", "fuzz", "docs/frameworks"):
+    for workspace in (".", "bench", "fuzz", "docs/frameworks"):
         checked(*cargo("fmt --all --check"), cwd=ROOT / workspace)
 
 

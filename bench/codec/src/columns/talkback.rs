@@ -44,8 +44,7 @@ pub(super) fn encode(case: &Case, count: usize) -> usize {
 
 fn socket(case: &Case, memory: Memory, role: Role) -> WebSocket<Memory> {
     let deflate = deflate(case);
-    WebSocket::from_upgraded(memory, role)
-        .with_deflate(deflate.as_ref())
+    WebSocket::from_upgraded(memory, role).with_deflate(deflate.as_ref())
 }
 
 async fn receive(socket: &mut WebSocket<Memory>) -> Message {

@@ -5,6 +5,7 @@
 """
 
 import json
+import os
 import re
 import tempfile
 
@@ -29,7 +30,8 @@ def run(server, under, row, options):
     # On one core, as threads of `command` would wake each other, now more and now less. `rep movsb` counts as an
     # instruction a byte, so memcpy is to do without it.
     env = {"GLIBC_TUNABLES": "glibc.cpu.hwcaps=-ERMS"}
-    with Program("taskset", "--cpu-list", "0", *under, *SERVERS[server], env=env) as program:
+    core = str(min(os.sched_getaffinity(0)))
+    with Program("taskset", "--cpu-list", core, *under, *SERVERS[server], env=env) as program:
         told = must(BENCH / "load", row, "--url", program.url(), "--pid", program.pid, *options.split())
         program.process.terminate()
         program.process.wait(20)

@@ -1,22 +1,26 @@
 //! One connection of the echo server.
 
-use std::future::{Future, poll_fn, ready};
+use std::future::{self, Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
 use std::num::NonZero;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, LazyLock};
+use std::task::{Context, Poll, ready};
 use std::thread::available_parallelism;
 use std::time::Duration;
 
-use talkback::{AcceptError, CloseCode, CloseInfo, Message, Refusal, SendError, WebSocket};
+use futures_core::Stream as _;
+use futures_sink::Sink as _;
+use talkback::{AcceptError, CloseCause, CloseCode, CloseInfo, Message, Refusal, WebSocket};
 use tokio::net::TcpStream;
 use tokio::runtime::{Handle, RuntimeFlavor};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::Semaphore;
 use tokio::task::block_in_place;
 use tokio::time::{Instant, timeout, timeout_at};
 use tracing::{debug, info};
 
+use crate::connections::Place;
 use crate::http;
 use crate::options::EchoOptions;
 use crate::transport::Transport;
@@ -34,22 +38,17 @@ static COMPRESSING: LazyLock<Semaphore> =
 const DRAIN_REASON: &str = "the server stops";
 
 /// Serves a client in a task of its own, so that one that stalls holds up nobody else.
-pub(crate) fn spawn(
-    stream: TcpStream,
-    peer: SocketAddr,
-    options: Arc<EchoOptions>,
-    stopped: watch::Receiver<()>,
-) {
+pub(crate) fn spawn(stream: TcpStream, peer: SocketAddr, place: Place) {
     // An answer must not wait for the acknowledgement of the one before. A socket that cannot be
     // told so is slow, not broken.
     let _ = stream.set_nodelay(true);
     #[cfg(feature = "tls")]
-    if let Some(identity) = &options.tls {
+    if let Some(identity) = &place.options().tls {
         let securing = Box::pin(identity.accept(stream));
-        tokio::spawn(serve(securing, peer, options, stopped));
+        tokio::spawn(serve(securing, peer, place));
         return;
     }
-    tokio::spawn(serve(ready(Ok(stream)), peer, options, stopped));
+    tokio::spawn(serve(future::ready(Ok(stream)), peer, place));
 }
 
 /// Serves a client until it goes or the server stops; `securing` is the TLS handshake, if there is
@@ -57,51 +56,89 @@ pub(crate) fn spawn(
 ///
 /// There is one such future for each open connection, so it stays small: what is only needed at
 /// its beginning and its end is boxed.
-pub(crate) async fn serve<T: Transport>(
+pub(crate) fn serve<T: Transport>(
+    securing: impl Future<Output = io::Result<T>> + Send,
+    peer: SocketAddr,
+    place: Place,
+) -> impl Future<Output = ()> + Send {
+    let options = Arc::clone(place.options());
+    serve_opening(Box::pin(open(securing, peer, options)), place)
+}
+
+async fn serve_opening<T: Transport>(
+    mut opening: Pin<Box<impl Future<Output = Option<Box<WebSocket<T>>>> + Send>>,
+    place: Place,
+) {
+    let mut stop = pin!(place.stop());
+    // Once is enough: a task has one waker.
+    poll_fn(|cx| Poll::Ready(stop.as_mut().poll(cx).is_ready())).await;
+    let opened = poll_fn(|cx| place.unless_stopping(opening.as_mut().poll(cx))).await;
+    drop(opening);
+    let Some(Some(mut socket)) = opened else {
+        return;
+    };
+    let mut unsent = None;
+    loop {
+        let echoed = poll_fn(|cx| place.unless_stopping(poll_echo(&mut socket, &mut unsent, cx)));
+        let is_stopping = match echoed.await {
+            Some(Echoed::Large(message)) => {
+                let mut feeding = Box::pin(feed_large(&mut socket, message));
+                let fed = poll_fn(|cx| place.unless_stopping(feeding.as_mut().poll(cx)));
+                fed.await.is_none()
+            }
+            Some(Echoed::All) => break,
+            None => true,
+        };
+        if is_stopping {
+            Box::pin(drain(&mut socket, place.options())).await;
+            break;
+        }
+    }
+    log_end(socket.peer(), socket.close_info());
+}
+
+/// A client's WebSocket, if it becomes one; it knows the client's address.
+async fn open<T: Transport>(
     securing: impl Future<Output = io::Result<T>>,
     peer: SocketAddr,
     options: Arc<EchoOptions>,
-    mut stopped: watch::Receiver<()>,
-) {
-    let opened = tokio::select! {
-        opened = Box::pin(open(securing, &options)) => opened,
-        _ = stopped.changed() => return,
-    };
-    // An error is larger than all that is kept.
-    let Some(mut socket) = opened.map_err(|error| log_unopened(peer, &error)).ok() else {
-        return;
-    };
-    // Nobody looks at it any more, and it would be the largest part of an idle connection.
-    drop(socket.take_request());
-    info!(%peer, subprotocol = socket.subprotocol().is_some(), "open");
-    tokio::select! {
-        () = echo(&mut socket) => {}
-        _ = stopped.changed() => Box::pin(drain(&mut socket, &options)).await,
+) -> Option<Box<WebSocket<T>>> {
+    match handshake(securing, peer, &options).await {
+        Ok(mut socket) => {
+            // Nobody looks at it any more, and it would be the largest part of an idle connection.
+            drop(socket.take_request());
+            info!(%peer, subprotocol = socket.subprotocol().is_some(), "open");
+            Some(Box::new(socket))
+        }
+        Err(error) => {
+            log_unopened(peer, &error);
+            None
+        }
     }
-    log_end(peer, socket.close_info());
 }
 
 /// Both handshakes, within one timeout.
-async fn open<T: Transport>(
+async fn handshake<T: Transport>(
     securing: impl Future<Output = io::Result<T>>,
+    peer: SocketAddr,
     options: &EchoOptions,
-) -> Result<Box<WebSocket<T>>, OpenError> {
+) -> Result<WebSocket<T>, OpenError> {
     let deadline = Instant::now() + HANDSHAKE_TIMEOUT;
     let late = || OpenError::Accept(AcceptError::Timeout(HANDSHAKE_TIMEOUT));
     let secured = timeout_at(deadline, securing).await.map_err(|_| late())?;
     let web = options.web.clone();
     let accepting = talkback::accept(secured.map_err(OpenError::Tls)?)
+        .peer(peer)
         .subprotocols(options.subprotocols.iter().cloned())
         .origin_policy(options.origin_policy.clone())
         .limits(options.limits.clone())
         .compression(options.compression)
         .timeout(deadline - Instant::now())
         .otherwise(move |request| http::answer(request, web.as_ref()));
-    match accepting.await {
-        Ok(socket) => Ok(Box::new(socket)),
-        Err(AcceptError::Timeout(_)) => Err(late()),
-        Err(error) => Err(OpenError::Accept(error)),
-    }
+    accepting.await.map_err(|error| match error {
+        AcceptError::Timeout(_) => late(),
+        error => OpenError::Accept(error),
+    })
 }
 
 /// Why a connection has not become a WebSocket.
@@ -110,45 +147,60 @@ enum OpenError {
     Accept(AcceptError),
 }
 
-/// Sends back what comes. `recv` writes what was fed before it waits, so that the answers to one
-/// read leave in one write.
-async fn echo<T: Transport>(socket: &mut WebSocket<T>) {
-    while let Ok(Some(message)) = socket.recv().await {
-        // Nothing is borrowed from what is moved on: that would cost each connection its size.
-        let (message, is_large) = weighed(message);
-        // What cannot be sent shows at the next `recv` as the end of the connection.
-        if is_large && socket.has_deflate() {
-            let _ = feed_large(socket, message).await;
-        } else {
-            let _ = socket.feed(message).await;
+/// How far the echo has come.
+enum Echoed {
+    /// To this message, which would hold up others while it is compressed.
+    Large(Message),
+    /// To the end of the connection.
+    All,
+}
+
+/// Sends back what comes; `unsent` is a message that waits for what is queued before it to leave.
+///
+/// What is queued is written before the socket waits for more, so that the answers to one read leave in
+/// one write.
+fn poll_echo<T: Transport>(
+    socket: &mut WebSocket<T>,
+    unsent: &mut Option<Message>,
+    cx: &mut Context<'_>,
+) -> Poll<Echoed> {
+    let mut socket = Pin::new(socket);
+    loop {
+        let message = match unsent.take() {
+            Some(message) => message,
+            None => match ready!(socket.as_mut().poll_next(cx)) {
+                Some(Ok(message)) if message.len() >= LARGE_SIZE && socket.has_deflate() => {
+                    return Poll::Ready(Echoed::Large(message));
+                }
+                Some(Ok(message)) => message,
+                _ => return Poll::Ready(Echoed::All),
+            },
+        };
+        // What cannot be sent shows as the end of the connection when the next message is waited for.
+        if socket.as_mut().poll_ready(cx).is_pending() {
+            *unsent = Some(message);
+            return Poll::Pending;
         }
+        let _ = socket.as_mut().start_send(message);
     }
 }
 
-/// A message, and whether to compress it would hold up others.
-fn weighed(message: Message) -> (Message, bool) {
-    let is_large = message.len() >= LARGE_SIZE;
-    (message, is_large)
-}
-
 /// Compresses and queues a message, which may take a second, while others are served: a client that
-/// sends 130 KB may choose 16 MiB that are dear to compress.
-fn feed_large<'a, T: Transport>(
-    socket: &'a mut WebSocket<T>,
-    message: Message,
-) -> Pin<Box<dyn Future<Output = Result<(), SendError>> + Send + 'a>> {
-    Box::pin(async move {
-        // While the peer holds back what is queued, nothing is compressed, and nobody is held up.
-        socket.flush().await?;
-        let _permit = COMPRESSING.acquire().await;
-        let mut feeding = pin!(socket.feed(message));
-        poll_fn(|cx| match Handle::current().runtime_flavor() {
-            RuntimeFlavor::CurrentThread => feeding.as_mut().poll(cx),
-            // Another thread takes over the tasks of this one.
-            _ => block_in_place(|| feeding.as_mut().poll(cx)),
-        })
-        .await
+/// sends 130 KB may choose 16 MiB that are dear to compress. What cannot be sent shows as the end of the
+/// connection, as above.
+async fn feed_large<T: Transport>(socket: &mut WebSocket<T>, message: Message) {
+    // While the peer holds back what is queued, nothing is compressed, and nobody is held up.
+    if socket.flush().await.is_err() {
+        return;
+    }
+    let _permit = COMPRESSING.acquire().await;
+    let mut feeding = pin!(socket.feed(message));
+    let _ = poll_fn(|cx| match Handle::current().runtime_flavor() {
+        RuntimeFlavor::CurrentThread => feeding.as_mut().poll(cx),
+        // Another thread takes over the tasks of this one.
+        _ => block_in_place(|| feeding.as_mut().poll(cx)),
     })
+    .await;
 }
 
 async fn drain<T: Transport>(socket: &mut WebSocket<T>, options: &EchoOptions) {
@@ -183,7 +235,8 @@ fn told(refusal: &Refusal) -> String {
         .fold(text, |text, hint| text.replace(hint, ""))
 }
 
-fn log_end(peer: SocketAddr, end: Option<&CloseInfo>) {
+fn log_end(peer: Option<SocketAddr>, end: Option<&CloseInfo>) {
+    let peer = peer.expect("it was told when the connection was accepted");
     match end {
         Some(info) => info!(%peer, code = info.code.number(), "{}", told_of_end(info)),
         None => info!(%peer, "cut"),
@@ -196,6 +249,9 @@ fn told_of_end(info: &CloseInfo) -> String {
     let mut info = info.clone();
     info.reason.clear();
     let text = info.to_string();
+    if !matches!(info.cause, CloseCause::Protocol(_)) {
+        return text;
+    }
     let option = "raise `message_size_max` (of the command: `--max-message`), or ";
     let text = text.replace("raise Limits::message_size_max, or ", option);
     text.replace("raise Limits::fragments_max, or ", "")
@@ -203,10 +259,11 @@ fn told_of_end(info: &CloseInfo) -> String {
 
 #[cfg(test)]
 mod tests {
-    use talkback::{CloseCause, Initiator, ProtocolError};
+    use talkback::{Initiator, ProtocolError};
     use tokio::net::TcpListener;
 
     use super::*;
+    use crate::connections::Connections;
 
     /// What came of a request, by a server of the library.
     async fn refused(request: &str) -> Refusal {
@@ -268,10 +325,9 @@ mod tests {
             .await
             .unwrap();
         let peer = stream.peer_addr().unwrap();
-        let options = Arc::new(EchoOptions::default());
-        let (_stopping, stopped) = watch::channel(());
-        let future = serve(ready(Ok(stream)), peer, options, stopped);
-        let size = size_of_val(&future) + size_of::<WebSocket<TcpStream>>();
-        assert!(size <= 2048, "{size} bytes");
+        let connections = Connections::new(EchoOptions::default());
+        let future = serve(future::ready(Ok(stream)), peer, connections.add());
+        let size = size_of_val(&future);
+        assert!(size <= 256, "{size} bytes");
     }
 }

@@ -39,6 +39,7 @@
 mod background;
 mod backoff;
 mod connection;
+mod connections;
 mod http;
 #[cfg(feature = "tls")]
 mod identity_error;
@@ -50,10 +51,11 @@ mod transport;
 mod web;
 
 pub use self::background::{Echo, start};
+pub use self::connections::ConnectionCount;
 #[cfg(feature = "tls")]
 pub use self::identity_error::IdentityError;
 pub use self::options::EchoOptions;
-pub use self::server::{ConnectionCount, EchoServer};
+pub use self::server::EchoServer;
 #[cfg(feature = "tls")]
 pub use self::tls::Identity;
 pub use self::web::WebFiles;

@@ -2,16 +2,14 @@
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpSocket};
-use tokio::sync::watch;
 use tokio::time::timeout;
 use tracing::{debug, warn};
 
 use crate::backoff::Backoff;
 use crate::connection;
+use crate::connections::{ConnectionCount, Connections};
 use crate::options::EchoOptions;
 
 /// How many clients may wait to be accepted; the operating system may allow fewer.
@@ -25,35 +23,7 @@ const BACKLOG: u32 = 4096;
 pub struct EchoServer {
     listener: TcpListener,
     local_addr: SocketAddr,
-    options: Arc<EchoOptions>,
-    stopping: Stopping,
-}
-
-/// Each connection holds a receiver: it learns from it that the server stops, and the last one to be
-/// dropped tells the server that all are gone.
-///
-/// Whoever counts the connections keeps them from learning by themselves that nobody serves them any
-/// more, so dropping this tells them.
-#[derive(Debug)]
-struct Stopping(watch::Sender<()>);
-
-impl Drop for Stopping {
-    fn drop(&mut self) {
-        self.0.send_replace(());
-    }
-}
-
-/// How many connections a server has, also while it runs.
-#[derive(Clone, Debug)]
-pub struct ConnectionCount {
-    stopping: watch::Sender<()>,
-}
-
-impl ConnectionCount {
-    /// The connections that are open now, those that are no WebSocket yet among them.
-    pub fn now(&self) -> usize {
-        self.stopping.receiver_count()
-    }
+    connections: Connections,
 }
 
 impl EchoServer {
@@ -69,15 +39,13 @@ impl EchoServer {
         Ok(Self {
             local_addr: listener.local_addr()?,
             listener,
-            options: Arc::new(options),
-            stopping: Stopping(watch::Sender::new(())),
+            connections: Connections::new(options),
         })
     }
 
     /// Counts its connections; for as long as the caller wants.
     pub fn connection_count(&self) -> ConnectionCount {
-        let stopping = self.stopping.0.clone();
-        ConnectionCount { stopping }
+        self.connections.count()
     }
 
     /// The address that it listens on, with the port that it really got.
@@ -87,7 +55,7 @@ impl EchoServer {
 
     /// The URL for clients on this machine.
     pub fn url(&self) -> String {
-        url(self.options.scheme(), self.local_addr)
+        url(self.connections.options().scheme(), self.local_addr)
     }
 
     /// Serves until `shutdown` is ready, and then drains: it stops accepting and closes each
@@ -101,36 +69,29 @@ impl EchoServer {
 
     /// Serves until `shutdown` is ready, and stops listening.
     pub(crate) async fn accept_until(self, shutdown: impl Future<Output = ()>) -> Draining {
-        let stopping = self.stopping;
         tokio::select! {
             biased;
             () = shutdown => {}
-            () = accept_all(&self.listener, &self.options, &stopping.0) => {}
+            () = accept_all(&self.listener, &self.connections) => {}
         }
-        Draining {
-            stopping,
-            timeout: self.options.drain_timeout,
-        }
+        Draining(self.connections)
     }
 }
 
 /// An echo server that does not listen any more, and has connections.
-pub(crate) struct Draining {
-    stopping: Stopping,
-    timeout: Duration,
-}
+pub(crate) struct Draining(Connections);
 
 impl Draining {
     /// Closes the connections, and waits until they have ended or the drain timeout is over.
     pub(crate) async fn finish(self) {
-        let stopping = &self.stopping.0;
-        debug!(connections = stopping.receiver_count(), "draining");
-        stopping.send_replace(());
-        let drained = timeout(self.timeout, stopping.closed()).await;
+        let Self(connections) = self;
+        let count = connections.count();
+        debug!(connections = count.now(), "draining");
+        connections.stop();
+        let drained = timeout(connections.options().drain_timeout, connections.gone()).await;
         if drained.is_err() {
-            let connections = stopping.receiver_count();
             warn!(
-                connections,
+                connections = count.now(),
                 "the drain timeout is over: cutting what is left"
             );
         }
@@ -152,17 +113,13 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 }
 
 /// Accepts as long as it is polled.
-async fn accept_all(
-    listener: &TcpListener,
-    options: &Arc<EchoOptions>,
-    stopping: &watch::Sender<()>,
-) {
+async fn accept_all(listener: &TcpListener, connections: &Connections) {
     let mut backoff = Backoff::default();
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => {
                 backoff.reset();
-                connection::spawn(stream, peer, Arc::clone(options), stopping.subscribe());
+                connection::spawn(stream, peer, connections.add());
             }
             Err(error) => {
                 let pause = backoff.after(&error);

@@ -152,7 +152,6 @@ fn fingerprint(certificate: &CertificateDer<'_>) -> String {
 mod tests {
     use rustls_pki_types::ServerName;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
-    use tokio::sync::watch;
     use tokio::task::JoinHandle;
     use tokio::time::{Instant, sleep};
     use tokio_rustls::TlsConnector;
@@ -160,6 +159,7 @@ mod tests {
 
     use super::*;
     use crate::connection;
+    use crate::connections::Connections;
     use crate::options::EchoOptions;
 
     fn identity() -> Identity {
@@ -170,11 +170,10 @@ mod tests {
     fn serve(identity: &Identity) -> (DuplexStream, JoinHandle<()>) {
         let (near, far) = duplex(64 * 1024);
         let securing = Box::pin(identity.accept(far));
-        let options = Arc::new(EchoOptions::default());
+        let connections = Connections::new(EchoOptions::default());
         let peer = "127.0.0.1:1".parse().unwrap();
         let task = tokio::spawn(async move {
-            let (_stopping, stopped) = watch::channel(());
-            connection::serve(securing, peer, options, stopped).await;
+            connection::serve(securing, peer, connections.add()).await;
         });
         (near, task)
     }
@@ -302,11 +301,10 @@ mod tests {
     fn the_future_of_a_connection_stays_small_with_tls() {
         let (_near, far) = duplex(1);
         let securing = Box::pin(identity().accept(far));
-        let options = Arc::new(EchoOptions::default());
-        let (_stopping, stopped) = watch::channel(());
+        let connections = Connections::new(EchoOptions::default());
         let peer = "127.0.0.1:1".parse().unwrap();
-        let future = connection::serve(securing, peer, options, stopped);
+        let future = connection::serve(securing, peer, connections.add());
         let size = size_of_val(&future);
-        assert!(size <= 528, "{size} bytes");
+        assert!(size <= 256, "{size} bytes");
     }
 }

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
+use std::panic;
 use std::pin::pin;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -37,9 +38,12 @@ pub(crate) fn run(args: EchoArgs) -> Result<ExitCode, Failure> {
     let runtime = runtime.map_err(|error| {
         Failure::new(exit::OTHER, format!("could not start the server: {error}"))
     })?;
-    let outcome = runtime.block_on(serve(args));
+    // A task among those of the connections: what accepts them on a thread of its own would wake
+    // another for each.
+    let serving = runtime.spawn(serve(args));
+    let outcome = runtime.block_on(serving);
     runtime.shutdown_background();
-    outcome
+    outcome.unwrap_or_else(|error| panic::resume_unwind(error.into_panic()))
 }
 
 async fn serve(args: EchoArgs) -> Result<ExitCode, Failure> {

@@ -1,6 +1,8 @@
 //! The log, on standard error.
 
-use std::io::{self, IsTerminal as _};
+use std::io::{self, BufWriter, IsTerminal as _, Stderr, Write};
+use std::thread;
+use std::time::Duration;
 
 use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
@@ -8,6 +10,29 @@ use tracing_subscriber::EnvFilter;
 /// How many lines may wait to be written. Beyond that lines are lost: a log that nobody reads must
 /// not hold up a connection.
 const LINES_AHEAD: usize = 4096;
+
+/// How long lines gather before they are written: a server that many clients come to would wake the
+/// log's thread, and write, for each line else.
+const GATHERING: Duration = Duration::from_millis(10);
+
+/// Standard error, which takes the lines that have gathered in one write.
+struct Gathered(BufWriter<Stderr>);
+
+impl Write for Gathered {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    /// Comes when no line is left; the first of the next ones wakes nobody until this returns.
+    fn flush(&mut self) -> io::Result<()> {
+        if self.0.buffer().is_empty() {
+            return Ok(());
+        }
+        self.0.flush()?;
+        thread::sleep(GATHERING);
+        Ok(())
+    }
+}
 
 /// Starts the log at `level`, or at "debug" if verbose; `RUST_LOG` has the last word.
 ///
@@ -17,7 +42,7 @@ pub(crate) fn start(level: &str, verbose: bool) -> WorkerGuard {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
     let (writer, guard) = NonBlockingBuilder::default()
         .buffered_lines_limit(LINES_AHEAD)
-        .finish(io::stderr());
+        .finish(Gathered(BufWriter::new(io::stderr())));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(writer)

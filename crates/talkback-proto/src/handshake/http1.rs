@@ -12,11 +12,14 @@ use httparse::{EMPTY_HEADER, ParserConfig, Status};
 
 use super::error::HeadError;
 use super::grammar::{is_tchar, trim_ows};
-use super::header_case::conventional_case;
+use super::header_case::push_conventional_case;
 use super::refusal::Refusal;
 
 /// How a request with the method HEAD begins.
 const HEAD_METHOD: &[u8] = b"HEAD ";
+
+/// What a head seldom exceeds, in bytes.
+const HEAD_SIZE: usize = 512;
 
 /// Headers whose values are secrets, and not shown where a head is printed.
 const SECRETS: [HeaderName; 5] = [
@@ -165,12 +168,17 @@ impl HeadReader {
             State::Complete => return Ok(Some(0)),
             State::Failed(error) => return Err(error),
         }
-        for (index, &byte) in bytes.iter().enumerate() {
-            match self.step(byte) {
-                Ok(State::Reading) => {}
+        if self.head.is_empty() {
+            // A head mostly comes whole; what follows it may be long.
+            self.head.reserve(bytes.len().min(HEAD_SIZE));
+        }
+        let mut rest = bytes;
+        while let [byte, behind @ ..] = rest {
+            match self.step(*byte) {
+                Ok(State::Reading) => rest = self.take_text(behind),
                 Ok(_) => {
                     self.state = State::Complete;
-                    return Ok(Some(index + 1));
+                    return Ok(Some(bytes.len() - behind.len()));
                 }
                 Err(error) => {
                     self.state = State::Failed(error);
@@ -255,7 +263,7 @@ impl HeadReader {
 
     /// Takes one byte, and says where that leads.
     fn step(&mut self, byte: u8) -> Result<State, HeadError> {
-        self.count_work();
+        self.count_work(1);
         if self.head.len() >= self.limits.size_max {
             let size_max = self.limits.size_max;
             return Err(HeadError::TooLarge { size_max });
@@ -273,6 +281,22 @@ impl HeadReader {
             (false, _) => self.line_size += 1,
         }
         Ok(State::Reading)
+    }
+
+    /// Takes what may follow within a line at once, as [`step`](Self::step) would byte by byte; returns
+    /// the rest.
+    fn take_text<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
+        if self.is_after_cr {
+            return bytes;
+        }
+        let size_max = self.limits.size_max - self.head.len();
+        let is_text = |byte: &u8| *byte == b'\t' || !byte.is_ascii_control();
+        let size = bytes.iter().take(size_max).take_while(|byte| is_text(byte));
+        let (text, rest) = bytes.split_at(size.count());
+        self.count_work(text.len());
+        self.head.extend_from_slice(text);
+        self.line_size += text.len();
+        rest
     }
 
     fn end_line(&mut self) -> Result<State, HeadError> {
@@ -302,12 +326,12 @@ impl HeadReader {
     }
 
     #[cfg(test)]
-    fn count_work(&mut self) {
-        self.work += 1;
+    fn count_work(&mut self, bytes: usize) {
+        self.work += bytes;
     }
 
     #[cfg(not(test))]
-    fn count_work(&self) {}
+    fn count_work(&self, _bytes: usize) {}
 }
 
 /// Writes the head of a request, with its path and query as the target.
@@ -319,14 +343,14 @@ pub fn encode_request(request: &Request<()>) -> Vec<u8> {
         .uri()
         .path_and_query()
         .map_or("/", |target| target.as_str());
-    let first_line = format!("{} {target} HTTP/1.1", request.method());
+    let first_line = [request.method().as_str(), " ", target, " HTTP/1.1"];
     encode_head(&first_line, request.headers())
 }
 
 /// Writes the head of a response without a body, such as the 101.
 #[must_use]
 pub fn encode_response(response: &Response<()>) -> Vec<u8> {
-    encode_head(&status_line(response.status()), response.headers())
+    encode_head(&status_line(&response.status()), response.headers())
 }
 
 /// Writes a refusal as a whole response: the head and, but for HEAD, the body, after which the server
@@ -344,7 +368,7 @@ pub fn encode_refusal(refusal: &Refusal) -> Vec<u8> {
         "close"
     };
     headers.insert(CONNECTION, HeaderValue::from_static(options));
-    let mut bytes = encode_head(&status_line(head.status), &headers);
+    let mut bytes = encode_head(&status_line(&head.status), &headers);
     if !refusal.is_to_head() {
         bytes.extend_from_slice(body.as_bytes());
     }
@@ -399,7 +423,7 @@ fn http_version(minor: Option<u8>) -> Result<Version, HeadError> {
 }
 
 fn header_map(parsed: &[httparse::Header<'_>]) -> Result<HeaderMap, HeadError> {
-    let mut headers = HeaderMap::new();
+    let mut headers = HeaderMap::try_with_capacity(parsed.len()).map_err(|_| HeadError::Header)?;
     for header in parsed {
         let name = HeaderName::from_bytes(header.name.as_bytes()).map_err(|_| HeadError::Header)?;
         let value = HeaderValue::from_bytes(&unfolded(header.value));
@@ -429,17 +453,20 @@ fn marked(name: &HeaderName, mut value: HeaderValue) -> HeaderValue {
     value
 }
 
-fn status_line(status: StatusCode) -> String {
+/// The first line of a response, in pieces.
+fn status_line(status: &StatusCode) -> [&str; 4] {
     let reason = status.canonical_reason().unwrap_or("");
-    format!("HTTP/1.1 {} {reason}", status.as_str())
+    ["HTTP/1.1 ", status.as_str(), " ", reason]
 }
 
-fn encode_head(first_line: &str, headers: &HeaderMap) -> Vec<u8> {
-    let mut head = Vec::with_capacity(512);
-    head.extend_from_slice(first_line.as_bytes());
+fn encode_head(first_line: &[&str], headers: &HeaderMap) -> Vec<u8> {
+    let mut head = Vec::with_capacity(HEAD_SIZE);
+    for piece in first_line {
+        head.extend_from_slice(piece.as_bytes());
+    }
     head.extend_from_slice(b"\r\n");
     for (name, value) in headers {
-        head.extend_from_slice(conventional_case(name).as_bytes());
+        push_conventional_case(&mut head, name);
         head.extend_from_slice(b": ");
         head.extend_from_slice(value.as_bytes());
         head.extend_from_slice(b"\r\n");

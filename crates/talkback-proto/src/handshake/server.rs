@@ -336,7 +336,7 @@ fn read_key(headers: &HeaderMap) -> Result<String, Refusal> {
     };
     let key = std::str::from_utf8(key)
         .ok()
-        .filter(|key| KEY_DECODER.decode(key).is_ok_and(|nonce| nonce.len() == 16));
+        .filter(|key| KEY_DECODER.decode_slice(key, &mut [0; 18]) == Ok(16));
     match key {
         Some(key) => Ok(key.to_owned()),
         None => Err(Refusal::bad_request(

@@ -7,23 +7,32 @@
 //!                                    ├─ Inflater   payload in, one message out, or its pieces
 //!                                    └─ Deflater   one message in, or its fragments; payload out
 //!                                         │
-//!                                       pool.rs    contexts and a buffer, by thread
+//!                                       context.rs  own.rs ─▶ block, huffman, bits; or zlib.rs
+//!                                         │
+//!                                       pool.rs     contexts and buffers, by thread
 //! ```
 //!
 //! With context takeover a connection owns a context for that direction from the first compressed
 //! message on. Without, it borrows one from its thread for as long as a message takes.
 
+mod bits;
+mod block;
 pub(crate) mod compress;
+mod context;
+mod huffman;
 pub(crate) mod inflate;
+mod own;
 pub(crate) mod parameters;
 mod pieces;
 mod pool;
 mod settings;
 mod takeover;
+mod zlib;
 
 use crate::deflate::compress::Deflater;
 use crate::deflate::inflate::Inflater;
 use crate::deflate::parameters::DeflateParameters;
+use crate::deflate::settings::Settings;
 use crate::deflate::takeover::Takeover;
 use crate::role::Role;
 
@@ -36,10 +45,17 @@ pub(crate) struct Deflate {
 impl Deflate {
     pub(crate) fn new(role: Role, parameters: &DeflateParameters) -> Self {
         let takeover = |role| Takeover::if_agreed(parameters.has_context_takeover(role));
-        let window_bits = parameters.window_bits(role);
+        let tuning = &parameters.tuning;
+        let settings = Settings {
+            window_bits: parameters.window_bits(role),
+            level: tuning.level_of(role),
+            memory_level: tuning.memory_level,
+            takeover: takeover(role),
+        };
+        let threshold = tuning.threshold_with(settings.takeover);
         Self {
             inflater: Inflater::new(role.peer(), takeover(role.peer())),
-            deflater: Deflater::new(takeover(role), window_bits, parameters.tuning),
+            deflater: Deflater::new(settings, threshold),
         }
     }
 }

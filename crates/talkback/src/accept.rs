@@ -90,7 +90,8 @@ impl<T> Accept<T> {
     }
 
     /// Sets how compression is agreed on (RFC 7692), or with `None` declines it. By default an offer
-    /// is accepted so that neither end keeps a context between messages.
+    /// is accepted so that neither end keeps a context between messages. How this end compresses is
+    /// [`DeflatePolicy::tuning`].
     pub fn compression(mut self, policy: impl Into<Option<DeflatePolicy>>) -> Self {
         self.options.compression = policy.into();
         self

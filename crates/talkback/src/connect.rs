@@ -205,7 +205,8 @@ impl Connect {
     }
 
     /// Sets the compression to offer (RFC 7692), or with `None` offers none. By default
-    /// permessage-deflate is offered, and the server chooses.
+    /// permessage-deflate is offered, and the server chooses. How this end compresses is
+    /// [`DeflateOffer::tuning`].
     pub fn compression(mut self, offer: impl Into<Option<DeflateOffer>>) -> Self {
         self.compression = Some(offer.into());
         self

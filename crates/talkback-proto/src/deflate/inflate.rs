@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use zlib_rs::{Inflate, InflateFlush, Status};
 
-use crate::deflate::compress::TAIL;
 use crate::deflate::pool::{SCRATCH_SIZE, give_back_inflater, take_inflater, with_scratch};
+use crate::deflate::settings::TAIL;
 use crate::deflate::takeover::Takeover;
 use crate::error::ProtocolError;
 use crate::message::MessageKind;

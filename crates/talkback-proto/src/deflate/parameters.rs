@@ -1,5 +1,6 @@
 //! What the two ends of permessage-deflate agree on, and what each chooses for itself.
 
+use crate::deflate::takeover::Takeover;
 use crate::role::Role;
 
 /// Defines a number that is within its bounds.
@@ -40,11 +41,14 @@ bounded! {
 
 bounded! {
     /// How much work compressing is: from 0, which only stores, over 1, the fastest, to 9, the best.
+    ///
+    /// Levels 1 and 2 are made for messages: at 1 KiB, level 6 takes four times the time of level 1 to
+    /// save a tenth more.
     CompressionLevel, 0, 9
 }
 
 bounded! {
-    /// How much memory compressing takes: from 1, the least, to 9, the fastest and best.
+    /// How much memory zlib takes for compressing: from 1, the least, to 9, the fastest and best.
     MemoryLevel, 1, 9
 }
 
@@ -58,42 +62,74 @@ bounded! {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DeflateTuning {
-    pub(crate) level: CompressionLevel,
+    pub(crate) level: Option<CompressionLevel>,
     pub(crate) memory_level: MemoryLevel,
-    pub(crate) threshold: usize,
+    pub(crate) threshold: Option<usize>,
 }
 
 impl DeflateTuning {
-    /// Sets how much work it is; 6 by default.
+    /// Sets how much work it is; by default 1 for a server, which compresses for many, and 2 for a
+    /// client.
+    ///
+    /// Without context takeover, level 1 is a compressor of our own, which begins a message at no
+    /// cost, and which spends a message of up to 500 compressed bytes no codes of its own. Level 2 always
+    /// considers them, and is of our own with takeover, too: its context is a third of zlib's. The
+    /// other levels are zlib's, and so is level 1 with takeover.
+    ///
+    /// | messages of 1 KiB, the mean of eight kinds | bytes | µs | with takeover: bytes | µs |
+    /// | --- | ---: | ---: | ---: | ---: |
+    /// | level 1 | 449 | 4.9 | 333 | 1.8 |
+    /// | level 2 | 413 | 6.4 | 275 | 5.8 |
+    /// | level 6 | 406 | 21 | 231 | 27 |
+    ///
+    /// A server that keeps contexts and saves bytes rather than time takes level 2.
     #[must_use]
     pub const fn level(mut self, level: CompressionLevel) -> Self {
-        self.level = level;
+        self.level = Some(level);
         self
     }
 
-    /// Sets how much memory it takes; 8 by default. A context has 140 KiB to 490 KiB, by this and
-    /// by the window.
+    /// Sets how much memory zlib takes; 8 by default. A context of zlib has 140 KiB to 490 KiB, by this
+    /// and by the window. One of our own has 32 KiB and at most two windows, whatever is set here.
     #[must_use]
     pub const fn memory_level(mut self, level: MemoryLevel) -> Self {
         self.memory_level = level;
         self
     }
 
-    /// Sets below how many bytes a message is sent as it is; 1,024 by default, since what fits one
-    /// TCP segment anyway is not worth it.
+    /// Sets below how many bytes a message is sent as it is.
+    ///
+    /// By default it is 192 without context takeover, where messages of that size shrink by a fifth, and
+    /// 32 with it, where they shrink by half.
     #[must_use]
     pub const fn threshold(mut self, bytes: usize) -> Self {
-        self.threshold = bytes;
+        self.threshold = Some(bytes);
         self
+    }
+}
+
+impl DeflateTuning {
+    pub(crate) fn level_of(&self, role: Role) -> CompressionLevel {
+        self.level.unwrap_or(match role {
+            Role::Client => CompressionLevel(2),
+            Role::Server => CompressionLevel(1),
+        })
+    }
+
+    pub(crate) fn threshold_with(&self, takeover: Takeover) -> usize {
+        self.threshold.unwrap_or(match takeover {
+            Takeover::Kept => 32,
+            Takeover::None => 192,
+        })
     }
 }
 
 impl Default for DeflateTuning {
     fn default() -> Self {
         Self {
-            level: CompressionLevel(6),
+            level: None,
             memory_level: MemoryLevel(8),
-            threshold: 1024,
+            threshold: None,
         }
     }
 }

@@ -1,13 +1,15 @@
-//! The thread's idle zlib contexts, so that a connection without context takeover owns none.
+//! The thread's idle contexts, so that a connection without context takeover owns none.
 
 use std::cell::RefCell;
 
-use zlib_rs::{Deflate, Inflate};
+use zlib_rs::Inflate;
 
+use crate::deflate::block::Block;
+use crate::deflate::context::Context;
 use crate::deflate::settings::Settings;
 
-/// How many idle contexts of either kind a thread keeps: 48 KiB for each that decompresses, up to
-/// 490 KiB for each that compresses. Of these a thread uses one at a time.
+/// How many idle contexts of either kind a thread keeps: 48 KiB for each that decompresses, for each
+/// that compresses 32 KiB, or up to 490 KiB of zlib. Of these a thread uses one at a time.
 const INFLATERS_MAX: usize = 8;
 const DEFLATERS_MAX: usize = 2;
 
@@ -17,7 +19,8 @@ pub(super) const SCRATCH_SIZE: usize = 16 * 1024;
 #[derive(Default)]
 struct Pool {
     inflaters: Vec<Inflate>,
-    deflaters: Vec<(Settings, Deflate)>,
+    deflaters: Vec<(Settings, Context)>,
+    block: Option<Box<Block>>,
     scratch: Vec<u8>,
 }
 
@@ -45,18 +48,18 @@ pub(super) fn give_back_inflater(mut inflater: Inflate) {
 }
 
 /// A context with these settings that knows nothing yet.
-pub(super) fn take_deflater(settings: Settings) -> Deflate {
+pub(super) fn take_deflater(settings: Settings) -> Context {
     let pooled = POOL.try_with(|pool| {
         let deflaters = &mut pool.borrow_mut().deflaters;
         let place = deflaters.iter().position(|(with, _)| *with == settings)?;
         Some(deflaters.remove(place).1)
     });
-    let new = || Deflate::new_with_config(settings.into());
+    let new = || Context::new(settings);
     pooled.ok().flatten().unwrap_or_else(new)
 }
 
 /// Keeps the context for the next message; of too many, that which waits longest goes.
-pub(super) fn give_back_deflater(settings: Settings, mut deflater: Deflate) {
+pub(super) fn give_back_deflater(settings: Settings, mut deflater: Context) {
     deflater.reset();
     let _ = POOL.try_with(|pool| {
         let deflaters = &mut pool.borrow_mut().deflaters;
@@ -80,5 +83,14 @@ pub(super) fn with_scratch<T>(work: impl FnOnce(&mut Vec<u8>) -> T) -> T {
     if scratch.len() == SCRATCH_SIZE {
         let _ = POOL.try_with(|pool| pool.borrow_mut().scratch = scratch);
     }
+    output
+}
+
+/// Lends the thread's block, which is empty.
+pub(super) fn with_block<T>(work: impl FnOnce(&mut Block) -> T) -> T {
+    let lent = POOL.try_with(|pool| pool.borrow_mut().block.take());
+    let mut block = lent.ok().flatten().unwrap_or_default();
+    let output = work(&mut block);
+    let _ = POOL.try_with(|pool| pool.borrow_mut().block = Some(block));
     output
 }

@@ -2,7 +2,7 @@
 
 /// Whether the LZ77 sliding window of one message serves the next (RFC 7692 §7.1.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Takeover {
+pub(crate) enum Takeover {
     Kept,
     None,
 }

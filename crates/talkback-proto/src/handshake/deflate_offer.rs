@@ -12,6 +12,10 @@ use crate::deflate::parameters::{
 
 /// What a client asks of permessage-deflate; the default leaves the choice to the server.
 ///
+/// A client has few connections, so both contexts are kept if the server does not object, as in browsers:
+/// 48 KiB for what the server sends, up to 96 KiB for what the client sends, each from the first compressed
+/// message on.
+///
 /// ```
 /// # use talkback_proto::handshake as talkback;
 /// use talkback::DeflateOffer;
@@ -137,7 +141,7 @@ impl DeflateOffer {
 /// For a server that asks for a window of 8 bits, to which no compressor keeps: messages are sent as
 /// they are, and what is sent in fragments is stored, which looks back at nothing.
 const STORING: DeflateTuning = DeflateTuning {
-    level: CompressionLevel::MIN,
+    level: Some(CompressionLevel::MIN),
     memory_level: MemoryLevel::MIN,
-    threshold: usize::MAX,
+    threshold: Some(usize::MAX),
 };

@@ -13,6 +13,11 @@ use crate::deflate::parameters::{DeflateParameters, DeflateTuning, WindowBits};
 /// What a server makes of offers of permessage-deflate; by default it accepts them so that neither
 /// end keeps a context between messages.
 ///
+/// A server has many connections: without contexts, those that compress cost no memory while they are
+/// idle. With them a message of 1 KiB out of a feed takes a third fewer bytes, for 48 KiB in each connection for
+/// what the client sends, and for what the server sends what
+/// [`DeflateTuning::memory_level`](crate::DeflateTuning::memory_level) says.
+///
 /// ```
 /// # use talkback_proto::handshake as talkback;
 /// use talkback::DeflatePolicy;

@@ -3,8 +3,8 @@
 
 use bytes::{Buf, Bytes};
 use talkback_proto::{
-    Compression, CompressionLevel, Connection, DeflateParameters, MemoryLevel, Message, Role,
-    SendError, WindowBits,
+    Compression, CompressionLevel, Connection, DeflateParameters, DeflateTuning, MemoryLevel,
+    Message, Role, SendError, WindowBits,
 };
 use talkback_testing::reference::Reference;
 
@@ -119,12 +119,18 @@ fn d14_only_the_own_direction_counts() {
     for role in ROLES {
         let theirs = takeover()
             .server_no_context_takeover(role == Role::Client)
-            .client_no_context_takeover(role == Role::Server);
+            .client_no_context_takeover(role == Role::Server)
+            .tuning(every_message().level(CompressionLevel::new(2).unwrap()));
         let mut connection = compressing(role, theirs);
         let message = prose(3000);
         let first = sent_payload(&mut connection, message.as_str());
         let second = sent_payload(&mut connection, message.as_str());
-        assert!(second.len() * 10 < first.len(), "it refers to the first");
+        assert!(
+            second.len() * 10 < first.len(),
+            "it refers to the first: {role:?} {} {}",
+            second.len(),
+            first.len()
+        );
         let mut peer = PeerInflater::new();
         assert_eq!(peer.message(&first), message.as_bytes());
         assert_eq!(peer.message(&second), message.as_bytes());
@@ -232,12 +238,15 @@ fn messages_below_the_threshold_are_sent_as_they_are() {
                 FIN | RSV1 | TEXT
             );
         }
-        let mut connection = compressing(role, DeflateParameters::default());
-        assert_eq!(sent(&mut connection, "x".repeat(1023)).first, FIN | TEXT);
-        assert_eq!(
-            sent(&mut connection, "x".repeat(1024)).first,
-            FIN | RSV1 | TEXT
-        );
+        // By default, what refers to earlier messages is worth it sooner.
+        for (parameters, threshold) in [(takeover(), 32), (no_takeover(), 192)] {
+            let parameters = parameters.tuning(DeflateTuning::default());
+            let mut connection = compressing(role, parameters);
+            let below = sent(&mut connection, "x".repeat(threshold - 1));
+            assert_eq!(below.first, FIN | TEXT);
+            let from_there = sent(&mut connection, "x".repeat(threshold));
+            assert_eq!(from_there.first, FIN | RSV1 | TEXT);
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use super::super::{
     DeflateAnswer, DeflateError, DeflateOffer, DeflatePolicy, ExtensionOffer, encode_request,
 };
 use super::*;
-use crate::deflate::parameters::{DeflateParameters, WindowBits};
+use crate::deflate::parameters::{CompressionLevel, DeflateParameters, WindowBits};
 use crate::role::Role;
 
 const HEADER: &str = "Sec-WebSocket-Extensions";
@@ -199,8 +199,12 @@ fn d08_client_that_is_to_keep_to_8_bits_compresses_nothing() {
     let value = "permessage-deflate; client_max_window_bits=8";
     let agreed = checked(DeflateOffer::default(), value).unwrap();
     assert_eq!(agreed.client_max_window_bits, WindowBits::MIN);
-    assert_eq!(agreed.tuning.threshold, usize::MAX);
-    assert_eq!(agreed.tuning.level.get(), 0, "it only stores");
+    assert_eq!(agreed.tuning.threshold, Some(usize::MAX));
+    assert_eq!(
+        agreed.tuning.level,
+        Some(CompressionLevel::MIN),
+        "it only stores"
+    );
     let value = "permessage-deflate; server_max_window_bits=8";
     assert!(checked(DeflateOffer::default(), value).is_ok());
 }

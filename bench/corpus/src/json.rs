@@ -13,8 +13,23 @@ const SYMBOLS: [&str; 12] = [
 const CHANNELS: [&str; 6] = ["general", "random", "support", "dev", "releases", "ops"];
 const SITES: [&str; 5] = ["line-1", "line-2", "press-hall", "cold-store", "roof"];
 const REPOSITORIES: [&str; 5] = ["atlas", "harbor", "lantern", "quarry", "tidewater"];
-const ACTIONS: [&str; 6] = ["opened", "closed", "reopened", "labeled", "edited", "synchronize"];
-const LABELS: [&str; 7] = ["bug", "docs", "performance", "question", "good first issue", "security", "ci"];
+const ACTIONS: [&str; 6] = [
+    "opened",
+    "closed",
+    "reopened",
+    "labeled",
+    "edited",
+    "synchronize",
+];
+const LABELS: [&str; 7] = [
+    "bug",
+    "docs",
+    "performance",
+    "question",
+    "good first issue",
+    "security",
+    "ci",
+];
 
 pub(crate) fn ticker(text: &mut String, random: &mut Random, feed: &mut Feed) {
     let symbol = random.pick(&SYMBOLS);
@@ -40,7 +55,10 @@ pub(crate) fn chat_event(text: &mut String, random: &mut Random, feed: &mut Feed
     feed.millis += random.below(4000);
     let (id, millis) = (random.next() >> 4, feed.millis);
     let kind = random.word(&["message", "message", "typing", "reaction", "presence"]);
-    let _ = write!(text, r#"{{"type":"{kind}","ts":{millis},"channel":"{channel}","user":"{name}""#);
+    let _ = write!(
+        text,
+        r#"{{"type":"{kind}","ts":{millis},"channel":"{channel}","user":"{name}""#
+    );
     match kind {
         "message" => {
             let _ = write!(text, r#","id":"{id:015x}","text":""#);
@@ -85,7 +103,10 @@ pub(crate) fn webhook(text: &mut String, random: &mut Random, feed: &mut Feed, s
     let repository = random.pick(&REPOSITORIES);
     feed.serial += random.below(200);
     feed.millis += random.below(90_000);
-    let (number, id) = (1 + random.below(4000), 1_700_000_000 + random.below(900_000_000));
+    let (number, id) = (
+        1 + random.below(4000),
+        1_700_000_000 + random.below(900_000_000),
+    );
     if size < 200 {
         let _ = write!(
             text,

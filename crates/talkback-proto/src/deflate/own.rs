@@ -114,6 +114,7 @@ impl Own {
                 self.advance(beyond);
             }
             let start = self.history.len();
+            self.reserve(part.len());
             self.history.extend_from_slice(part);
             let encoding = Encoding {
                 data: &self.history,
@@ -124,6 +125,17 @@ impl Own {
             };
             encoding.write(start, &mut self.table, block, bits)
         })
+    }
+
+    /// Makes room in the history: twice as much as there was, but no more than it ever holds.
+    fn reserve(&mut self, size: usize) {
+        let needed = self.history.len() + size;
+        let capacity = self.history.capacity();
+        if needed > capacity {
+            let most = self.window_size + self.window_size.max(PART_SIZE);
+            let wanted = (2 * capacity).min(most).max(needed);
+            self.history.reserve_exact(wanted - self.history.len());
+        }
     }
 
     /// Moves the places on, so that none is used twice.
@@ -385,7 +397,7 @@ mod tests {
                 &mut buffer,
                 usize::MAX,
             );
-            assert!(own.history.capacity() <= 2 * PART_SIZE + (2 << 10));
+            assert!(own.history.capacity() <= PART_SIZE + (1 << 10));
         }
     }
 }

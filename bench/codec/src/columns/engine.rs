@@ -6,7 +6,8 @@ use std::time::Instant;
 
 use bytes::{Buf, BufMut, BytesMut};
 use talkback_proto::{
-    Connection, DeflateParameters, Incoming, Limits, Message, Outgoing, READ_SIZE,
+    CompressionLevel, Connection, DeflateParameters, DeflateTuning, Incoming, Limits, Message,
+    Outgoing, READ_SIZE,
 };
 
 use crate::case::{Case, Kind, Use};
@@ -42,6 +43,8 @@ pub(super) fn deflate(case: &Case) -> Option<DeflateParameters> {
         DeflateParameters::default()
             .server_no_context_takeover(true)
             .client_no_context_takeover(true)
+            // That of yawc's column.
+            .tuning(DeflateTuning::default().level(CompressionLevel::new(6).expect("it is")))
     })
 }
 

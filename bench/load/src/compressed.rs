@@ -1,6 +1,7 @@
 //! permessage-deflate: messages that were compressed before the clock starts, and echoes that nobody can foresee.
 
 use anyhow::{Context, Result, bail};
+use corpus::Kind;
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress};
 
 use crate::check::Check;
@@ -47,44 +48,14 @@ pub(crate) fn run(options: &Options) -> Result<String> {
     Ok(report.end())
 }
 
-/// A feed of changing messages in JSON, each of about so many bytes.
+/// Feeds of JSON, one after the other, as a connection carries one at a time.
 fn messages(size: usize) -> Vec<Vec<u8>> {
-    let count = ((1 << 19) / size).clamp(32, 64);
-    let symbols = [
-        "BTC-USD", "ETH-EUR", "SOL-USD", "XRP-KRW", "ADA-GBP", "DOGE-USD",
-    ];
-    let message = |number: usize| {
-        let mut text = format!(
-            "{{\"channel\":\"ticker\",\"sequence\":{},\"events\":[",
-            88_120_431 + number
-        );
-        loop {
-            let (price, volume) = (
-                fastrand::u32(100_000..6_000_000),
-                fastrand::u32(1..90_000_000),
-            );
-            let symbol = symbols[fastrand::usize(..symbols.len())];
-            let side = if fastrand::bool() { "buy" } else { "sell" };
-            text += &format!(
-                "{{\"symbol\":\"{symbol}\",\"side\":\"{side}\",\"price\":\"{}.{:02}\",\"volume\":{}.{:04},\"time\":\"2026-11-{:02}T{:02}:{:02}:{:02}.{:03}Z\",\"id\":{}}}",
-                price / 100,
-                price % 100,
-                volume / 10_000,
-                volume % 10_000,
-                fastrand::u8(1..31),
-                fastrand::u8(..24),
-                fastrand::u8(..60),
-                fastrand::u8(..60),
-                fastrand::u16(..1000),
-                fastrand::u32(..),
-            );
-            if text.len() + 100 > size {
-                return (text + "]}").into_bytes();
-            }
-            text.push(',');
-        }
-    };
-    (0..count).map(message).collect()
+    let feed = |&kind: &Kind| corpus::messages(kind, size, 16);
+    Kind::JSON
+        .iter()
+        .flat_map(feed)
+        .map(String::into_bytes)
+        .collect()
 }
 
 /// The frame of each message, and how long their payloads are together.

@@ -2,6 +2,7 @@
 
 #[cfg(not(browser))]
 mod blocking;
+pub(crate) mod buffers;
 mod handle;
 pub(crate) mod inbox;
 pub(crate) mod lifecycle;
@@ -223,7 +224,7 @@ impl Stream for WebSocketChannel {
     type Item = Result<Message, Error>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.handle().poll_recv(cx)
+        self.handle().poll_recv(cx).map(Result::transpose)
     }
 }
 

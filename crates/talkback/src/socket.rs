@@ -22,8 +22,8 @@ pub(crate) trait Socket {
 
     // ── Sending ──────────────────────────────────────────────────────────────────────────────
 
-    /// Whether one more message may be handed over.
-    fn has_send_capacity(&self) -> bool;
+    /// How many bytes may be handed over; one more message, of any size, while any are left.
+    fn send_capacity(&self) -> usize;
 
     /// Takes a message, to be written in order.
     fn start_send(&mut self, message: Message, compression: Compression) -> Result<(), Lost>;
@@ -84,7 +84,7 @@ pub(crate) trait Socket {
 }
 
 /// What waits for a program whose queue is full.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(
     browser,
     expect(dead_code, reason = "a browser reads ahead as far as it likes")

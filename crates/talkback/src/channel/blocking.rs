@@ -1,5 +1,6 @@
 //! Waiting in a plain thread, for programs without a runtime.
 
+use std::cell::Cell;
 use std::future::Future;
 use std::mem;
 use std::pin::pin;
@@ -21,6 +22,11 @@ use crate::runtime::{runs_tasks, shuts_down};
 struct Alarm {
     rings: Mutex<bool>,
     rang: Condvar,
+}
+
+thread_local! {
+    /// The thread's own, while no call sleeps on it. A late ring has a call look once more, and no more.
+    static ALARM: Cell<Option<Arc<Alarm>>> = const { Cell::new(None) };
 }
 
 impl Alarm {
@@ -62,12 +68,8 @@ pub(crate) fn wait<F: Future>(shared: &sync::Arc<Shared>, future: F) -> F::Outpu
             runtime.block_on(async {});
         }
     }
-    if shared.is_inherited() {
-        // Its driver stayed in the parent at the fork.
-        end(shared);
-    }
     let mut future = pin!(future);
-    let alarm = Arc::new(Alarm::default());
+    let alarm = ALARM.take().unwrap_or_default();
     let waker = Waker::from(Arc::clone(&alarm));
     let mut cx = Context::from_waker(&waker);
     // This thread may be about to drop the driver, after what blocks here.
@@ -75,15 +77,29 @@ pub(crate) fn wait<F: Future>(shared: &sync::Arc<Shared>, future: F) -> F::Outpu
         |own: &Handle| shared.lock().runtime() == Some(own.id()) && shuts_down(own);
     let mut is_first = true;
     loop {
-        match future.as_mut().poll(&mut cx) {
-            Poll::Ready(output) => return output,
-            Poll::Pending
-                if mem::take(&mut is_first) && runtime.as_ref().is_some_and(shuts_driver_down) =>
-            {
-                end(shared);
-            }
-            Poll::Pending => alarm.sleep(),
+        if let Poll::Ready(output) = future.as_mut().poll(&mut cx) {
+            ALARM.set(Some(alarm));
+            return output;
         }
+        // Its driver may have stayed in the parent at a fork.
+        if mem::take(&mut is_first)
+            && (shared.is_inherited() || runtime.as_ref().is_some_and(shuts_driver_down))
+        {
+            end(shared);
+        } else {
+            alarm.sleep();
+        }
+    }
+}
+
+/// Ends a channel whose driver stayed in the parent at a fork, before a message is queued that nobody takes.
+///
+/// Asking the operating system costs more than the message: only where its driver sleeps, and would have to
+/// be woken, it is asked.
+pub(crate) fn end_if_inherited(shared: &sync::Arc<Shared>) {
+    let is_asleep = shared.lock().is_driver_asleep();
+    if is_asleep && shared.is_inherited() {
+        end(shared);
     }
 }
 

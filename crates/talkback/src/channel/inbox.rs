@@ -2,11 +2,11 @@
 
 use std::task::{Context, Waker};
 
-use talkback_proto::{Compression, Message};
+use talkback_proto::Message;
 
-use crate::channel::queue::{Queue, QueueLimits};
+use crate::channel::buffers::Messages;
+use crate::channel::queue::{Load, Queue, QueueLimits};
 use crate::channel::watchers::{Callback, Watchers};
-use crate::socket::Backlog;
 
 /// The way of received messages to whoever reads them or looks at them.
 #[derive(Debug, Default)]
@@ -54,44 +54,37 @@ impl Inbox {
         }
     }
 
-    /// Whether messages may come: there is capacity for them, or nobody waits for them.
-    pub(crate) fn has_capacity(&self) -> bool {
+    /// How full the queue for the receiver is, if there is one.
+    pub(crate) fn load(&self) -> Option<Load> {
         match &self.reading {
-            Reading::Queue(queue) => queue.has_capacity(),
-            Reading::Latest | Reading::Discard => true,
-        }
-    }
-
-    /// What waits for the receiver if there is no capacity.
-    pub(crate) fn backlog(&self) -> Option<Backlog> {
-        match &self.reading {
-            Reading::Queue(queue) if !queue.has_capacity() => Some(Backlog {
-                messages: queue.len(),
-                ahead: queue.ahead(),
-            }),
-            _ => None,
-        }
-    }
-
-    /// Takes in a message, capacity or not.
-    pub(crate) fn push(&mut self, message: Message) {
-        // The last message is kept for those who draw it, and for nobody else.
-        let is_drawn = !self.watchers.is_empty() || matches!(self.reading, Reading::Latest);
-        self.latest = match is_drawn {
-            true => Latest::Kept(message.clone()),
-            false => Latest::NotKept,
-        };
-        if let Reading::Queue(queue) = &mut self.reading {
-            queue.push(message, Compression::Auto);
-        }
-    }
-
-    /// The next message that waits for the receiver.
-    pub(crate) fn pop(&mut self) -> Option<Message> {
-        match &mut self.reading {
-            Reading::Queue(queue) => queue.pop().map(|(message, _)| message),
+            Reading::Queue(queue) => Some(queue.load()),
             Reading::Latest | Reading::Discard => None,
         }
+    }
+
+    /// Takes in messages, capacity or not. Those that nobody reads are left, to be dropped outside of the
+    /// lock.
+    pub(crate) fn append(&mut self, messages: &mut Messages) {
+        // The last message is kept for those who draw it, and for nobody else.
+        let is_drawn = !self.watchers.is_empty() || matches!(self.reading, Reading::Latest);
+        self.latest = match messages.newest() {
+            Some(newest) if is_drawn => Latest::Kept(newest.clone()),
+            _ => Latest::NotKept,
+        };
+        if let Reading::Queue(queue) = &mut self.reading {
+            queue.append(messages);
+        }
+    }
+
+    /// The next message that waits for the receiver, and whether those that come had to wait for it.
+    #[inline]
+    pub(crate) fn pop(&mut self) -> Option<(Message, bool)> {
+        let Reading::Queue(queue) = &mut self.reading else {
+            return None;
+        };
+        let was_full = !queue.has_capacity();
+        let (message, _) = queue.pop()?;
+        Some((message, was_full))
     }
 
     /// Changes what becomes of messages that arrive; what waits is thrown away. Returns the waker of
@@ -103,7 +96,10 @@ impl Inbox {
 
     /// Sets who is woken for a message; returns who was before, to be dropped outside of the lock.
     pub(crate) fn set_receiver(&mut self, cx: &Context<'_>) -> Option<Waker> {
-        self.receiver.replace(cx.waker().clone())
+        match &self.receiver {
+            Some(waker) if waker.will_wake(cx.waker()) => None,
+            _ => self.receiver.replace(cx.waker().clone()),
+        }
     }
 
     pub(crate) fn take_receiver(&mut self) -> Option<Waker> {

@@ -122,8 +122,9 @@ macro_rules! sending_methods {
             &self,
             message: impl Into<talkback_proto::Outgoing<'a>>,
         ) -> Result<(), crate::error::send::SendError> {
-            self.send_with(message, talkback_proto::Compression::Auto)
-                .await
+            let message = message.into().into_message();
+            let compression = talkback_proto::Compression::Auto;
+            self.handle().send(message, compression).await
         }
 
         /// Queues a message as [`send`](Self::send) does, and says whether it may be compressed; see
@@ -156,8 +157,9 @@ macro_rules! sending_methods {
             &self,
             message: impl Into<talkback_proto::Outgoing<'a>>,
         ) -> Result<(), crate::error::send::SendError> {
-            self.send_with(message, talkback_proto::Compression::Auto)
-                .await
+            let message = message.into().into_message();
+            let compression = talkback_proto::Compression::Auto;
+            self.handle().send(message, compression).await
         }
 
         /// As [`send_with`](Self::send_with).
@@ -189,6 +191,7 @@ macro_rules! sending_methods {
             &self,
             message: impl Into<talkback_proto::Outgoing<'a>>,
         ) -> Result<(), crate::error::send::SendError> {
+            crate::channel::blocking::end_if_inherited(self.handle());
             crate::channel::blocking::wait(self.handle(), self.send(message))
         }
 
@@ -240,8 +243,7 @@ macro_rules! receiving_methods {
         pub async fn recv(
             &mut self,
         ) -> Result<Option<talkback_proto::Message>, crate::error::Error> {
-            let next = std::future::poll_fn(|cx| self.handle().poll_recv(cx));
-            next.await.transpose()
+            std::future::poll_fn(|cx| self.handle().poll_recv(cx)).await
         }
 
         /// The next message, if one has come. `None` says that none has yet, or that the channel has

@@ -4,16 +4,25 @@ use std::collections::VecDeque;
 
 use talkback_proto::{CloseFrame, Compression, Message};
 
+use crate::channel::buffers::Messages;
 use crate::channel::queue::{Queue, QueueLimits, SENT_MAX};
 use crate::socket::SendProgress;
 
+/// How many bytes the header of a frame has at most (RFC 6455 §5.2).
+const HEADER_SIZE_MAX: usize = 14;
+
 /// What a driver hands to its socket next.
-#[derive(Debug)]
-pub(crate) enum Outgoing {
-    /// A message.
-    Message(Message, Compression),
-    /// The closing handshake, with this close frame.
-    Close(Option<CloseFrame>),
+#[derive(Debug, Default)]
+pub(crate) struct Outgoing {
+    pub(crate) messages: Messages,
+    /// The closing handshake behind them, with this close frame.
+    pub(crate) close: Option<Option<CloseFrame>>,
+}
+
+impl Outgoing {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.messages.is_empty() && self.close.is_none()
+    }
 }
 
 /// The way of sent messages: queue, socket, written; and the close frame behind them.
@@ -23,8 +32,12 @@ pub(crate) struct Outbox {
     close: CloseRequest,
     /// How many messages have left the queue.
     taken: u64,
-    /// Those among them that the socket still holds, a batch for each time that some were taken.
+    /// How many had before those of which no progress was reported yet, if there are any.
+    unreported: Option<u64>,
+    /// Those before these that the socket still holds, a batch for each time that some were taken.
     in_flight: VecDeque<Batch>,
+    /// How many messages were written before the first that is lost: nothing behind that counts as written.
+    lost: Option<u64>,
     /// The bytes that the socket holds.
     socket_bytes: usize,
 }
@@ -45,18 +58,8 @@ enum CloseRequest {
 struct Batch {
     /// How many messages went before them.
     first: u64,
-    end: BatchEnd,
-}
-
-/// Where in the bytes that the socket writes a batch ends.
-#[derive(Debug)]
-enum BatchEnd {
-    /// It still grows.
-    Open,
-    /// At this offset.
-    Offset(u64),
-    /// Nowhere: it is lost, and nothing behind it counts as written.
-    Lost,
+    /// Where in the bytes that the socket writes they end.
+    end: u64,
 }
 
 impl Outbox {
@@ -90,69 +93,53 @@ impl Outbox {
         !self.queue.is_empty()
     }
 
-    /// Whether there is something to take.
-    pub(crate) fn has_outgoing(&self) -> bool {
-        self.has_messages() || matches!(self.close, CloseRequest::Queued(_))
-    }
-
-    /// Takes what the socket is to send next.
-    pub(crate) fn take(&mut self) -> Option<Outgoing> {
-        let Some((message, compression)) = self.queue.pop() else {
-            return self.take_close().map(Outgoing::Close);
-        };
-        if !matches!(
-            self.in_flight.back(),
-            Some(Batch {
-                end: BatchEnd::Open | BatchEnd::Lost,
-                ..
-            })
-        ) {
-            self.in_flight.push_back(Batch {
-                first: self.taken,
-                end: BatchEnd::Open,
-            });
+    /// Takes what the socket is to send next, as far as it has capacity in bytes; whether messages were.
+    pub(crate) fn take(&mut self, mut capacity: usize, outgoing: &mut Outgoing) -> bool {
+        let (queued, bytes) = (self.queue.len(), self.queue.bytes());
+        if queued > 0 {
+            self.queue
+                .pop_into(&mut outgoing.messages, &mut capacity, HEADER_SIZE_MAX);
         }
-        self.taken += 1;
-        self.socket_bytes += message.len();
-        Some(Outgoing::Message(message, compression))
-    }
-
-    fn take_close(&mut self) -> Option<Option<CloseFrame>> {
-        match std::mem::replace(&mut self.close, CloseRequest::Taken) {
-            CloseRequest::Queued(frame) => Some(frame),
-            before => {
-                self.close = before;
-                None
-            }
+        let taken = queued - self.queue.len();
+        if taken > 0 {
+            self.unreported.get_or_insert(self.taken);
+            self.taken += taken as u64;
+            self.socket_bytes += bytes - self.queue.bytes();
         }
+        if capacity > 0
+            && self.queue.is_empty()
+            && let CloseRequest::Queued(frame) = &mut self.close
+        {
+            outgoing.close = Some(frame.take());
+            self.close = CloseRequest::Taken;
+        }
+        taken > 0
     }
 
     /// Learns how far the socket has got with what was taken.
     pub(crate) fn report(&mut self, progress: SendProgress) {
         self.socket_bytes = progress.buffered;
-        if let Some(batch) = self.in_flight.back_mut()
-            && matches!(batch.end, BatchEnd::Open)
-        {
-            batch.end = BatchEnd::Offset(progress.end);
-        }
-        while let Some(Batch {
-            end: BatchEnd::Offset(end),
-            ..
-        }) = self.in_flight.front()
-            && *end <= progress.written
+        while let Some(batch) = self.in_flight.front()
+            && batch.end <= progress.written
         {
             self.in_flight.pop_front();
+            if self.in_flight.is_empty() {
+                // An idle channel owns no queue.
+                self.in_flight = VecDeque::new();
+            }
+        }
+        // Mostly all is written by now.
+        if let Some(first) = self.unreported.take()
+            && progress.end > progress.written
+        {
+            let end = progress.end;
+            self.in_flight.push_back(Batch { first, end });
         }
     }
 
     /// What was taken and not written is lost, and what comes behind it cannot count as written.
     pub(crate) fn lose_in_flight(&mut self) {
-        let batch = Batch {
-            first: self.written(),
-            end: BatchEnd::Lost,
-        };
-        self.in_flight.clear();
-        self.in_flight.push_back(batch);
+        self.lost = Some(self.written());
     }
 
     /// Takes out what is queued, to be dropped outside of the lock, as its memory may belong to foreign
@@ -179,9 +166,9 @@ impl Outbox {
 
     /// How many of them are written, counted from the first.
     pub(crate) fn written(&self) -> u64 {
-        self.in_flight
-            .front()
-            .map_or(self.taken, |batch| batch.first)
+        let in_flight = self.in_flight.front().map(|batch| batch.first);
+        let written = self.lost.or(in_flight).or(self.unreported);
+        written.unwrap_or(self.taken)
     }
 
     /// The bytes of payload that are queued, and what the socket holds.
@@ -202,6 +189,14 @@ mod tests {
         outbox
     }
 
+    /// Takes so many messages.
+    fn take(outbox: &mut Outbox, messages: usize) {
+        for _ in 0..messages {
+            // One byte of capacity is enough for one message of any size.
+            assert!(outbox.take(1, &mut Outgoing::default()));
+        }
+    }
+
     fn progress(end: u64, written: u64) -> SendProgress {
         SendProgress {
             end,
@@ -213,10 +208,9 @@ mod tests {
     #[test]
     fn a_message_is_written_when_the_socket_is_past_the_end_of_its_batch() {
         let mut outbox = outbox(3);
-        outbox.take();
-        outbox.take();
+        take(&mut outbox, 2);
         outbox.report(progress(20, 0));
-        outbox.take();
+        take(&mut outbox, 1);
         outbox.report(progress(30, 19));
         assert_eq!((outbox.queued(), outbox.written()), (3, 0));
         outbox.report(progress(30, 20));
@@ -228,11 +222,11 @@ mod tests {
     #[test]
     fn nothing_counts_as_written_behind_what_is_lost() {
         let mut outbox = outbox(4);
-        outbox.take();
+        take(&mut outbox, 1);
         outbox.report(progress(10, 10));
-        outbox.take();
+        take(&mut outbox, 1);
         outbox.lose_in_flight();
-        outbox.take();
+        take(&mut outbox, 1);
         outbox.report(progress(30, 30));
         outbox.discard_queue();
         assert_eq!((outbox.queued(), outbox.written()), (4, 1));
@@ -242,9 +236,14 @@ mod tests {
     fn the_close_frame_goes_last_and_once() {
         let mut outbox = outbox(1);
         outbox.request_close(None);
-        assert!(matches!(outbox.take(), Some(Outgoing::Message(..))));
-        assert!(matches!(outbox.take(), Some(Outgoing::Close(None))));
-        assert!(outbox.take().is_none());
-        assert!(outbox.is_close_requested() && !outbox.has_outgoing());
+        let mut outgoing = Outgoing::default();
+        // With a byte's capacity it does not go with the message.
+        assert!(outbox.take(1, &mut outgoing));
+        assert!(outgoing.messages.iter().count() == 1 && outgoing.close.is_none());
+        assert!(!outbox.take(0, &mut outgoing) && outgoing.close.is_none());
+        assert!(!outbox.take(1, &mut outgoing) && matches!(outgoing.close, Some(None)));
+        let mut again = Outgoing::default();
+        assert!(!outbox.take(1, &mut again) && again.is_empty());
+        assert!(outbox.is_close_requested());
     }
 }

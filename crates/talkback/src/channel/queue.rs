@@ -1,8 +1,9 @@
 //! A queue of messages with a bound on their number and their bytes.
 
-use std::collections::VecDeque;
-
 use talkback_proto::{Compression, Message};
+
+use crate::channel::buffers::Messages;
+use crate::socket::Backlog;
 
 /// How many messages the queue of received ones holds by default: enough to keep a reader busy, while
 /// the peer waits with the rest.
@@ -70,71 +71,191 @@ impl Default for QueueLimits {
     }
 }
 
+/// How full a queue is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Load {
+    /// How many messages it holds within its capacity.
+    messages: usize,
+    /// What they count in bytes.
+    cost: usize,
+    /// How many are ahead of the capacity, behind the others.
+    ahead: usize,
+    /// What those count in bytes.
+    ahead_cost: usize,
+    messages_max: usize,
+    cost_max: usize,
+}
+
+impl Load {
+    /// That of an empty queue, of received messages unless the limits say how many it holds.
+    fn new(limits: QueueLimits) -> Self {
+        Self {
+            messages: 0,
+            cost: 0,
+            ahead: 0,
+            ahead_cost: 0,
+            messages_max: limits.messages.unwrap_or(RECEIVED_MAX),
+            cost_max: limits.bytes,
+        }
+    }
+
+    /// That of the queue when it is empty.
+    fn emptied(self) -> Self {
+        Self {
+            messages: 0,
+            cost: 0,
+            ahead: 0,
+            ahead_cost: 0,
+            ..self
+        }
+    }
+
+    /// Whether there is capacity for one more message. An empty queue takes one of any size.
+    #[inline]
+    pub(crate) fn has_capacity(&self) -> bool {
+        self.messages == 0 || (self.messages < self.messages_max && self.cost < self.cost_max)
+    }
+
+    /// A message of this size is pushed.
+    #[inline]
+    pub(crate) fn push(&mut self, size: usize) {
+        let cost = size + OVERHEAD;
+        if self.has_capacity() {
+            self.messages += 1;
+            self.cost += cost;
+        } else {
+            self.ahead += 1;
+            self.ahead_cost += cost;
+        }
+    }
+
+    /// The first message, of this size, is popped.
+    #[inline]
+    fn pop(&mut self, size: usize) {
+        self.messages -= 1;
+        self.cost -= size + OVERHEAD;
+    }
+
+    /// The first message that is ahead, of this size, takes the place of what was popped.
+    #[cold]
+    fn catch_up(&mut self, size: usize) {
+        self.ahead -= 1;
+        self.ahead_cost -= size + OVERHEAD;
+        self.messages += 1;
+        self.cost += size + OVERHEAD;
+    }
+
+    fn len(&self) -> usize {
+        self.messages + self.ahead
+    }
+
+    /// The size of all payloads in bytes.
+    fn bytes(&self) -> usize {
+        self.cost + self.ahead_cost - self.len() * OVERHEAD
+    }
+
+    /// What waits, if there is no capacity.
+    #[inline]
+    pub(crate) fn backlog(&self) -> Option<Backlog> {
+        (!self.has_capacity()).then(|| Backlog {
+            messages: self.len(),
+            ahead: self.ahead_cost,
+        })
+    }
+}
+
 /// Messages on their way between a program and its driver.
 ///
 /// Those that are pushed without capacity stand ahead of the queue, until the messages before them are
 /// popped.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Queue {
-    /// Each with what the caller said about compressing it.
-    messages: VecDeque<(Message, Compression)>,
-    bytes: usize,
-    /// How many of the messages, the last ones, are ahead of the capacity.
-    ahead: usize,
-    /// The size of their payloads in bytes.
-    ahead_bytes: usize,
-    limits: QueueLimits,
+    messages: Messages,
+    load: Load,
+}
+
+impl Default for Queue {
+    fn default() -> Self {
+        Self::new(QueueLimits::default())
+    }
 }
 
 impl Queue {
     pub(crate) fn new(limits: QueueLimits) -> Self {
         Self {
-            limits,
-            ..Self::default()
+            messages: Messages::default(),
+            load: Load::new(limits),
         }
     }
 
-    /// Whether there is capacity for one more message. An empty queue takes one of any size.
+    pub(crate) fn load(&self) -> Load {
+        self.load
+    }
+
+    /// Whether there is capacity for one more message.
+    #[inline]
     pub(crate) fn has_capacity(&self) -> bool {
-        let count = self.messages.len() - self.ahead;
-        let bytes = self.bytes - self.ahead_bytes + count * OVERHEAD;
-        let limits = self.limits;
-        count == 0 || (count < limits.messages.unwrap_or(RECEIVED_MAX) && bytes < limits.bytes)
+        self.load.has_capacity()
     }
 
+    #[inline]
     pub(crate) fn push(&mut self, message: Message, compression: Compression) {
-        if !self.has_capacity() {
-            self.ahead += 1;
-            self.ahead_bytes += message.len();
-        }
-        self.bytes += message.len();
-        self.messages.push_back((message, compression));
+        self.load.push(message.len());
+        self.messages.push(message, compression);
     }
 
-    pub(crate) fn pop(&mut self) -> Option<(Message, Compression)> {
-        let (message, compression) = self.messages.pop_front()?;
-        self.bytes -= message.len();
-        while self.ahead > 0 && self.has_capacity() {
-            let first = self.messages.len() - self.ahead;
-            self.ahead -= 1;
-            self.ahead_bytes -= self.messages[first].0.len();
+    /// Pushes all of these.
+    pub(crate) fn append(&mut self, messages: &mut Messages) {
+        for message in messages.iter() {
+            self.load.push(message.len());
         }
-        // An idle channel owns no queue.
-        if self.messages.is_empty() {
-            self.messages = VecDeque::new();
+        self.messages.append(messages);
+    }
+
+    #[inline]
+    pub(crate) fn pop(&mut self) -> Option<(Message, Compression)> {
+        let (message, compression) = self.messages.pop()?;
+        self.load.pop(message.len());
+        while self.load.ahead > 0 && self.load.has_capacity() {
+            let size = self.messages.size_of_nth(self.load.messages);
+            self.load.catch_up(size);
         }
         Some((message, compression))
     }
 
+    /// Pops as many messages as their receiver has capacity for, which is told in bytes: another one is
+    /// popped while any are left. Each takes its payload and `overhead`.
+    pub(crate) fn pop_into(
+        &mut self,
+        messages: &mut Messages,
+        capacity: &mut usize,
+        overhead: usize,
+    ) {
+        let all = self.bytes() + self.len() * overhead;
+        if messages.is_empty() && all < *capacity {
+            *capacity -= all;
+            std::mem::swap(&mut self.messages, messages);
+            self.load = self.load.emptied();
+            return;
+        }
+        while *capacity > 0
+            && let Some((message, compression)) = self.pop()
+        {
+            *capacity = capacity.saturating_sub(message.len() + overhead);
+            messages.push(message, compression);
+        }
+    }
+
     /// The message that was pushed last, if it was not popped.
     pub(crate) fn newest(&self) -> Option<&Message> {
-        self.messages.back().map(|(message, _)| message)
+        self.messages.newest()
     }
 
     /// Takes all messages out.
     pub(crate) fn take(&mut self) -> Self {
-        let empty = Self::new(self.limits);
-        std::mem::replace(self, empty)
+        let load = self.load.emptied();
+        let messages = Messages::default();
+        std::mem::replace(self, Self { messages, load })
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -142,17 +263,12 @@ impl Queue {
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.messages.len()
-    }
-
-    /// What the messages ahead of the capacity cost in bytes, empty ones too.
-    pub(crate) fn ahead(&self) -> usize {
-        self.ahead_bytes + self.ahead * OVERHEAD
+        self.load.len()
     }
 
     /// The size of all payloads in bytes.
     pub(crate) fn bytes(&self) -> usize {
-        self.bytes
+        self.load.bytes()
     }
 }
 
@@ -168,7 +284,7 @@ mod tests {
             while queue.has_capacity() {
                 queue.push("x".into(), Compression::Auto);
             }
-            assert_eq!(queue.messages.len(), count);
+            assert_eq!(queue.len(), count);
             queue.pop();
             assert!(queue.has_capacity());
         }
@@ -195,7 +311,10 @@ mod tests {
             }
             assert_eq!(queue.len(), count, "{limits:?}");
             queue.take();
-            assert_eq!(queue.limits, limits);
+            while queue.has_capacity() {
+                queue.push("x".into(), Compression::Auto);
+            }
+            assert_eq!(queue.len(), count, "{limits:?}");
         }
     }
 
@@ -206,16 +325,17 @@ mod tests {
             queue.push(vec![0; size].into(), Compression::Auto);
         }
         // Ahead of the capacity are four, then, as each one leaves, fewer.
-        let mut seen = vec![queue.ahead()];
+        let ahead = |queue: &Queue| queue.load().backlog().map_or(0, |backlog| backlog.ahead);
+        let mut seen = vec![ahead(&queue)];
         while let Some((message, _)) = queue.pop() {
-            seen.push(queue.ahead());
+            seen.push(ahead(&queue));
             assert_eq!(queue.has_capacity(), queue.len() < 2, "{message:?}");
         }
         assert_eq!(
             seen,
             [4 * 64 + 16, 4 * 64 + 16, 2 * 64 + 13, 64 + 4, 0, 0, 0]
         );
-        assert_eq!((queue.bytes, queue.ahead_bytes), (0, 0));
+        assert_eq!((queue.bytes(), queue.load.ahead_cost), (0, 0));
     }
 
     #[test]

@@ -41,16 +41,17 @@ impl Receiver {
 
 impl Handle {
     /// The next message, or the end: the error first, once.
-    pub(crate) fn poll_recv(&self, cx: &Context<'_>) -> Poll<Option<Result<Message, Error>>> {
+    #[inline]
+    pub(crate) fn poll_recv(&self, cx: &Context<'_>) -> Poll<Result<Option<Message>, Error>> {
         let mut state = self.lock();
         if let Some(message) = pop(&mut state) {
-            return Poll::Ready(Some(Ok(message)));
+            return Poll::Ready(Ok(Some(message)));
         }
         if !state.lifecycle.is_ended() {
             state.set_receiver(cx);
             return Poll::Pending;
         }
-        Poll::Ready(state.lifecycle.read_error().map(Err))
+        Poll::Ready(state.lifecycle.read_error().map_or(Ok(None), Err))
     }
 
     pub(crate) fn try_recv(&self) -> Result<Option<Message>, Error> {
@@ -63,9 +64,9 @@ impl Handle {
 }
 
 /// Takes the next message; a peer that had to wait for capacity goes on.
+#[inline]
 fn pop(state: &mut Locked<'_>) -> Option<Message> {
-    let was_full = !state.inbox.has_capacity();
-    let message = state.inbox.pop()?;
+    let (message, was_full) = state.inbox.pop()?;
     if was_full {
         state.wake_driver();
     }
@@ -76,7 +77,7 @@ impl Stream for Receiver {
     type Item = Result<Message, Error>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.handle.poll_recv(cx)
+        self.handle.poll_recv(cx).map(Result::transpose)
     }
 }
 

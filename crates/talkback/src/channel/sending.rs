@@ -42,6 +42,25 @@ impl Handle {
                 Why::NotInBrowser("a browser decides by itself what it compresses. Use `send`");
             return Err(SendError::new(Unsent::Message(message), why));
         }
+        match self.send_now(message, compression) {
+            Ok(()) => Ok(()),
+            Err(Refused::Full(message)) => self.send_later(message, compression).await,
+            Err(Refused::Closed(message)) => self.refuse(message),
+        }
+    }
+
+    /// Queues a message if there is capacity, as there mostly is.
+    #[inline]
+    fn send_now(&self, message: Message, compression: Compression) -> Result<(), Refused> {
+        try_push(&mut self.lock(), message, compression)
+    }
+
+    /// Queues a message once there is capacity.
+    async fn send_later(
+        &self,
+        message: Message,
+        compression: Compression,
+    ) -> Result<(), SendError> {
         let mut waiting = Some(message);
         let mut key = WaitKey::new(Arc::clone(self));
         poll_fn(|cx| {
@@ -65,6 +84,12 @@ impl Handle {
         .await
     }
 
+    #[cold]
+    fn refuse(&self, message: Message) -> Result<(), SendError> {
+        let what = Unsent::Message(message);
+        Err(SendError::new(what, self.lock().why()))
+    }
+
     pub(crate) async fn flush(&self) -> Result<(), SendError> {
         let mut key = WaitKey::new(Arc::clone(self));
         let mut target = Some(self.lock().outbox.queued());
@@ -84,6 +109,7 @@ impl Handle {
 }
 
 /// Queues a message, if the channel takes it.
+#[inline]
 fn try_push(
     state: &mut Locked<'_>,
     message: Message,

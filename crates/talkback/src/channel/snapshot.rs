@@ -191,11 +191,11 @@ mod tests {
     use std::task::Waker;
     use std::thread;
 
-    use talkback_proto::{CloseCause, CloseCode, Initiator};
+    use talkback_proto::{CloseCause, CloseCode, Compression, Initiator};
 
     use super::*;
     use crate::channel::handle::Handle;
-    use crate::driver::port::Port;
+    use crate::driver::port::{Exchange, Port};
     use crate::socket::SendProgress;
 
     /// What happens to a channel.
@@ -211,7 +211,11 @@ mod tests {
         let info = |code, cause| CloseInfo::abnormal(code, Initiator::Remote, cause);
         match step {
             Step::Open => port.opened(None, None),
-            Step::Data(text) => port.deliver(text.into()),
+            Step::Data(text) => {
+                let mut exchange = Exchange::default();
+                exchange.received.push(text.into(), Compression::Auto);
+                port.exchange_last(&mut exchange);
+            }
             Step::Lost => {
                 let cause = CloseCause::Transport("reset".into());
                 port.ended(info(CloseCode::ABNORMAL, cause), SendProgress::default());
@@ -378,7 +382,7 @@ mod tests {
         let (port, snapshots, _) = counted();
         let woken = Arc::<Woken>::default();
         let waker = Waker::from(Arc::clone(&woken));
-        port.poll_wanted(&Context::from_waker(&waker));
+        port.poll_unopened(&Context::from_waker(&waker));
         let (called, calls) = mpsc::channel();
         snapshots.latest();
         // As one that waits for the end: that takes a driver that knows of the close.

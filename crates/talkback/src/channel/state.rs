@@ -5,8 +5,8 @@
 //! nobody holds the lock while foreign code runs: wakers and callbacks are called after it is released,
 //! and dropped then, as messages are.
 
-use std::collections::VecDeque;
 use std::fmt;
+use std::mem;
 use std::ops::{Deref, DerefMut};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::PoisonError;
@@ -48,6 +48,8 @@ pub(crate) struct State {
     /// Counts what snapshots show.
     version: u64,
     driver: Option<Waker>,
+    /// Whether the driver waits for that: while it runs, it looks here before it sleeps.
+    is_driver_asleep: bool,
     /// That of its driver.
     #[cfg(not(browser))]
     runtime: Option<runtime::Id>,
@@ -57,8 +59,21 @@ pub(crate) struct State {
 /// A guard that wakes, after the lock is gone, whoever has to know what was changed under it.
 #[derive(Debug)]
 pub(crate) struct Locked<'a> {
-    state: Option<MutexGuard<'a, State>>,
-    wake: VecDeque<Waker>,
+    /// The first to be dropped.
+    state: MutexGuard<'a, State>,
+    wakes: Wakes,
+}
+
+/// Whoever is woken when this is dropped. Mostly that is one, or nobody.
+#[derive(Debug, Default)]
+struct Wakes {
+    first: Option<Waker>,
+    more: Option<Box<MoreWakes>>,
+}
+
+#[derive(Debug, Default)]
+struct MoreWakes {
+    wakers: Vec<Waker>,
     /// The callbacks, which are called when all others are awake: they may take their time.
     calls: Vec<Waker>,
     /// What is dropped after the lock, too: a waker may hold a task, and that anything.
@@ -79,25 +94,67 @@ impl Deref for Locked<'_> {
     type Target = State;
 
     fn deref(&self) -> &State {
-        self.state
-            .as_ref()
-            .expect("the lock is held until the guard is dropped")
+        &self.state
     }
 }
 
 impl DerefMut for Locked<'_> {
     fn deref_mut(&mut self) -> &mut State {
-        self.state
-            .as_mut()
-            .expect("the lock is held until the guard is dropped")
+        &mut self.state
     }
 }
 
-impl Drop for Locked<'_> {
+impl Drop for Wakes {
+    #[inline(always)]
     fn drop(&mut self) {
-        self.state = None;
+        let (first, more) = (self.first.take(), self.more.take());
+        if let Some(more) = more {
+            more.wake(first);
+        } else if let Some(first) = first {
+            wake(first);
+        }
+    }
+}
+
+fn wake(waker: Waker) {
+    if panicking() {
+        MoreWakes::default().wake(Some(waker));
+    } else {
+        waker.wake();
+    }
+}
+
+impl Wakes {
+    #[inline]
+    fn add(&mut self, waker: Option<Waker>) {
+        match waker {
+            Some(waker) if self.first.is_some() => self.more().wakers.push(waker),
+            Some(waker) => self.first = Some(waker),
+            None => {}
+        }
+    }
+
+    /// Has a waker dropped.
+    #[inline]
+    fn spend(&mut self, waker: Option<Waker>) {
+        if waker.is_some() {
+            self.more().spent.extend(waker);
+        }
+    }
+
+    #[cold]
+    fn more(&mut self) -> &mut MoreWakes {
+        self.more.get_or_insert_default()
+    }
+}
+
+impl MoreWakes {
+    /// Wakes all, in order.
+    #[cold]
+    fn wake(self, first: Option<Waker>) {
         let mut panic = None;
-        for waker in self.wake.drain(..).chain(self.calls.drain(..)) {
+        let wakers = first.into_iter().chain(self.wakers);
+        for waker in wakers.chain(self.calls) {
             // A waker or a callback that panics leaves nobody else asleep.
             let woken = catch_unwind(AssertUnwindSafe(|| waker.wake()));
             panic = panic.or(woken.err());
@@ -152,54 +209,63 @@ impl Shared {
     pub(crate) fn lock(&self) -> Locked<'_> {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         Locked {
-            state: Some(state),
-            wake: VecDeque::new(),
-            calls: Vec::new(),
-            spent: Vec::new(),
+            state,
+            wakes: Wakes::default(),
         }
     }
 }
 
 impl Locked<'_> {
-    /// Wakes the driver.
+    /// Wakes the driver, unless it runs.
+    #[inline]
     pub(crate) fn wake_driver(&mut self) {
-        let waker = self.driver.take();
-        self.wake.extend(waker);
+        if mem::take(&mut self.state.is_driver_asleep) {
+            let driver = self.state.driver.take();
+            self.wakes.add(driver);
+        }
     }
 
     /// Wakes everyone who waits to send, or for what was sent.
+    #[inline]
     pub(crate) fn wake_senders(&mut self) {
-        let wakers = self.waits.take(WaitFor::Sending);
-        self.wake.extend(wakers);
+        if self.state.waits.has(WaitFor::Sending) {
+            let wakers = self.state.waits.take(WaitFor::Sending);
+            self.wakes.more().wakers.extend(wakers);
+        }
     }
 
     /// Wakes everyone who looks at the channel from outside.
     pub(crate) fn wake_observers(&mut self) {
-        let receiver = self.inbox.take_receiver();
-        let wakers = self.waits.take(WaitFor::Change);
-        let calls: Vec<_> = self.inbox.watchers.called_after(self.version).collect();
-        self.version += 1;
-        self.wake.extend(receiver);
-        self.wake.extend(wakers);
-        self.calls.extend(calls);
+        let Self { state, wakes } = self;
+        wakes.add(state.inbox.take_receiver());
+        if state.waits.has(WaitFor::Change) {
+            let wakers = state.waits.take(WaitFor::Change);
+            wakes.more().wakers.extend(wakers);
+        }
+        let watchers = &state.inbox.watchers;
+        if !watchers.is_empty() {
+            let calls = watchers.called_after(state.version);
+            wakes.more().calls.extend(calls);
+        }
+        state.version += 1;
     }
 
     /// Has a future woken at the next change of this kind.
     pub(crate) fn wait(&mut self, key: &mut WaitKey, what: WaitFor, cx: &Context<'_>) {
-        let before = self.waits.register(&mut key.key, what, cx);
-        self.spent.extend(before);
+        let before = self.state.waits.register(&mut key.key, what, cx);
+        self.wakes.spend(before);
     }
 
     /// Has whoever reads woken when there is something to read.
     pub(crate) fn set_receiver(&mut self, cx: &Context<'_>) {
-        let before = self.inbox.set_receiver(cx);
-        self.spent.extend(before);
+        let before = self.state.inbox.set_receiver(cx);
+        self.wakes.spend(before);
     }
 
     /// Changes what becomes of messages that arrive; those that wait are thrown away.
     pub(crate) fn set_reading(&mut self, reading: Reading) {
-        let receiver = self.inbox.set_reading(reading);
-        self.spent.extend(receiver);
+        let receiver = self.state.inbox.set_reading(reading);
+        self.wakes.spend(receiver);
         self.wake_driver();
     }
 
@@ -220,14 +286,6 @@ impl State {
     pub(crate) fn is_send_refused(&self) -> bool {
         let is_connected = matches!(self.lifecycle, Lifecycle::Connecting | Lifecycle::Open(_));
         self.outbox.is_close_requested() || !is_connected
-    }
-
-    /// Whether pings wait to be sent.
-    pub(crate) fn has_pings(&self) -> bool {
-        #[cfg(browser)]
-        return false;
-        #[cfg(not(browser))]
-        self.pings.has_queued()
     }
 
     /// Why nothing can be sent any more.
@@ -278,8 +336,9 @@ impl State {
         self.version
     }
 
-    /// Sets who is woken when there is something for the driver to do.
-    pub(crate) fn set_driver(&mut self, cx: &Context<'_>) {
+    /// The driver sleeps, until there is something for it to do.
+    pub(crate) fn let_driver_sleep(&mut self, cx: &Context<'_>) {
+        self.is_driver_asleep = true;
         match &mut self.driver {
             Some(waker) => waker.clone_from(cx.waker()),
             None => self.driver = Some(cx.waker().clone()),
@@ -297,8 +356,19 @@ impl State {
         self.runtime = runtime;
     }
 
+    #[cfg(not(browser))]
+    pub(crate) fn is_driver_asleep(&self) -> bool {
+        self.is_driver_asleep
+    }
+
+    /// The driver runs: whoever has something for it need not wake it.
+    pub(crate) fn note_driver_awake(&mut self) {
+        self.is_driver_asleep = false;
+    }
+
     /// There is no driver any more.
     pub(crate) fn forget_driver(&mut self) {
+        self.is_driver_asleep = false;
         self.driver = None;
     }
 }

@@ -45,6 +45,15 @@ impl WaitList {
         [self.changes.remove(key), self.sends.remove(key)]
     }
 
+    /// Whether somebody waits for this.
+    #[inline]
+    pub(crate) fn has(&self, what: WaitFor) -> bool {
+        match what {
+            WaitFor::Change => !self.changes.0.is_empty(),
+            WaitFor::Sending => !self.sends.0.is_empty(),
+        }
+    }
+
     /// Takes out all who wait for this, in the order in which they came, to be woken outside of the
     /// lock.
     pub(crate) fn take(&mut self, what: WaitFor) -> impl Iterator<Item = Waker> + use<> {

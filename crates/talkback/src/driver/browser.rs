@@ -143,8 +143,14 @@ impl Socket for Connection {
         self.socket.protocol().map(Into::into)
     }
 
-    fn has_send_capacity(&self) -> bool {
-        self.socket.closed().is_none() && self.socket.buffered() <= self.buffered_max()
+    fn send_capacity(&self) -> usize {
+        match self.socket.closed() {
+            Some(_) => 0,
+            None => self
+                .buffered_max()
+                .saturating_add(1)
+                .saturating_sub(self.socket.buffered()),
+        }
     }
 
     fn start_send(&mut self, message: Message, _: Compression) -> Result<(), Lost> {

@@ -10,7 +10,7 @@ use crate::channel::WebSocketChannel;
 use crate::channel::queue::QueueLimits;
 use crate::channel::state::Shared;
 use crate::driver::port::Port;
-use crate::driver::pump;
+use crate::driver::pump::{self, Pump};
 use crate::error::Error;
 use crate::runtime::Runtime;
 use crate::socket::Socket;
@@ -77,7 +77,7 @@ impl WebSocketChannel {
         match socket.reported_end() {
             // Nothing is left to be driven.
             Some(info) => port.ended_before(info.clone()),
-            None => start(Runtime::current(), port, |port| pump::pump(socket, port)),
+            None => start(Runtime::current(), port, |port| Pump::new(socket, port)),
         }
         channel
     }

@@ -1,24 +1,27 @@
 //! All that a driver sees of a channel.
 
-use std::task::Context;
+use std::mem;
+use std::task::{Context, Poll};
 use std::time::Duration;
-#[cfg(not(browser))]
-use std::time::Instant;
 
 #[cfg(not(browser))]
 use bytes::Bytes;
 use http::Response;
 
-use talkback_proto::{CloseCause, CloseCode, CloseInfo, Initiator, Message};
+use talkback_proto::{CloseCause, CloseCode, CloseInfo, Initiator};
 #[cfg(not(browser))]
 use tokio::runtime;
 
+use crate::channel::buffers::Messages;
 use crate::channel::lifecycle::Lifecycle;
 use crate::channel::outbox::Outgoing;
-use crate::channel::state::{Shared, State};
+use crate::channel::queue::Load;
+use crate::channel::state::{Locked, Shared, State};
 use crate::channel::sync::Arc;
 use crate::error::Error;
 use crate::socket::{Backlog, PeerClose, SendProgress};
+#[cfg(not(browser))]
+use crate::timer;
 
 /// A channel, as its driver sees it.
 ///
@@ -28,17 +31,40 @@ pub(crate) struct Port {
     shared: Arc<Shared>,
 }
 
-/// What a channel wants of a driver now.
+/// What a driver passes to its channel and gets from it, each time that it crosses the lock.
+#[derive(Debug, Default)]
+pub(crate) struct Exchange {
+    /// What came. What is left of it afterwards nobody wants.
+    pub(crate) received: Messages,
+    /// A pong that came behind it.
+    #[cfg(not(browser))]
+    pub(crate) pong: Option<Bytes>,
+    /// Whether what was taken and not written cannot be written any more.
+    pub(crate) is_lost: bool,
+    /// The payloads of pings that the socket is to send first.
+    #[cfg(not(browser))]
+    pub(crate) pings: Vec<Bytes>,
+    /// What it is to send then.
+    pub(crate) outgoing: Outgoing,
+}
+
+/// What a driver tells of its socket.
+#[derive(Debug)]
+pub(crate) struct Told {
+    /// How far what was taken has got.
+    pub(crate) progress: SendProgress,
+    /// How many bytes the socket takes now.
+    pub(crate) send_capacity: usize,
+    pub(crate) takes: Takes,
+    /// How long the last ping took to be answered.
+    pub(crate) latency: Option<Duration>,
+}
+
+/// What a channel wants of a driver.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Wanted {
-    /// There is something to take: messages, the close frame, or a ping.
-    pub(crate) send: bool,
-    /// There is a ping to take.
-    #[cfg(not(browser))]
-    pub(crate) ping: bool,
-    /// What waits for the program, if its queue is full: no more may be [delivered](Port::deliver) than
-    /// what the socket reads ahead.
-    pub(crate) backlog: Option<Backlog>,
+    /// How full the program's queue is, if it has one.
+    pub(crate) load: Option<Load>,
     /// This end closes, though its close frame may still wait.
     pub(crate) close: bool,
 }
@@ -59,17 +85,72 @@ impl Port {
         Self { shared }
     }
 
-    /// Has the driver woken when the channel wants something of it, and says what it wants now.
-    pub(crate) fn poll_wanted(&self, cx: &Context<'_>) -> Wanted {
+    /// Passes on what came, takes what is to be sent, and says what is wanted now.
+    ///
+    /// A driver that has done what was `wanted` before, and can do no more, is ready to sleep. `Pending`
+    /// says that nothing else is wanted by now, and that it is woken once something is.
+    pub(crate) fn poll_exchange(
+        &self,
+        exchange: &mut Exchange,
+        told: Told,
+        wanted: Option<Wanted>,
+        cx: &Context<'_>,
+    ) -> Poll<Wanted> {
+        // Dropped after the lock.
+        let mut _lost;
         let mut state = self.shared.lock();
-        state.set_driver(cx);
-        Wanted::of(&state)
+        if mem::take(&mut exchange.is_lost) {
+            state.outbox.lose_in_flight();
+        }
+        let written = state.outbox.written();
+        state.outbox.report(told.progress);
+        let mut wakes_senders = state.outbox.written() != written;
+        if let Takes::Nothing(peer_close) = told.takes
+            && !state.outbox.is_close_requested()
+            && state.lifecycle.stop_sending(peer_close)
+        {
+            // What is queued cannot be sent any more.
+            _lost = state.outbox.discard_queue();
+            wakes_senders = true;
+            state.wake_observers();
+        }
+        state.deliver(&mut exchange.received);
+        if let Some(latency) = told.latency {
+            state.lifecycle.set_latency(latency);
+        }
+        #[cfg(not(browser))]
+        if exchange.pong.is_some() || state.pings.has_queued() {
+            wakes_senders |= state.exchange_pings(exchange, told.send_capacity);
+        }
+        wakes_senders |= state
+            .outbox
+            .take(told.send_capacity, &mut exchange.outgoing);
+        if wakes_senders {
+            state.wake_senders();
+        }
+        let now_wanted = Wanted::of(&state);
+        if exchange.has_outgoing() || wanted.is_none_or(|wanted| now_wanted.differs(wanted)) {
+            state.note_driver_awake();
+            return Poll::Ready(now_wanted);
+        }
+        state.let_driver_sleep(cx);
+        Poll::Pending
     }
 
-    /// As [`poll_wanted`](Self::poll_wanted), before the connection is open.
+    /// Passes on what came before the end.
+    pub(crate) fn exchange_last(&self, exchange: &mut Exchange) {
+        let mut state = self.shared.lock();
+        if exchange.is_lost {
+            state.outbox.lose_in_flight();
+        }
+        state.deliver(&mut exchange.received);
+    }
+
+    /// Has the driver woken when something changes before the connection is open, and says what is wanted
+    /// now.
     pub(crate) fn poll_unopened(&self, cx: &Context<'_>) -> Unopened {
         let mut state = self.shared.lock();
-        state.set_driver(cx);
+        state.let_driver_sleep(cx);
         match (
             state.outbox.is_close_requested(),
             state.outbox.has_messages(),
@@ -89,74 +170,6 @@ impl Port {
         let mut state = self.shared.lock();
         state.lifecycle.open(subprotocol, response);
         state.wake_observers();
-    }
-
-    /// Takes what the socket is to send next.
-    pub(crate) fn take(&self) -> Option<Outgoing> {
-        let mut state = self.shared.lock();
-        let outgoing = state.outbox.take();
-        if matches!(outgoing, Some(Outgoing::Message(..))) {
-            state.wake_senders();
-        }
-        outgoing
-    }
-
-    /// Takes the payload of a ping that the socket is to send, before messages.
-    #[cfg(not(browser))]
-    pub(crate) fn take_ping(&self) -> Option<Bytes> {
-        self.shared.lock().pings.take()
-    }
-
-    /// Tells those who wait for this pong.
-    #[cfg(not(browser))]
-    pub(crate) fn answer_ping(&self, pong: &[u8], now: Instant) {
-        let mut state = self.shared.lock();
-        if state.pings.answer(pong, now) {
-            state.wake_senders();
-        }
-    }
-
-    /// What was taken and not written cannot be written any more.
-    pub(crate) fn lose_in_flight(&self) {
-        self.shared.lock().outbox.lose_in_flight();
-    }
-
-    /// Tells how far what was taken has got, and says what is wanted now.
-    pub(crate) fn report(&self, progress: SendProgress, takes: Takes) -> Wanted {
-        // Dropped after the lock.
-        let _lost;
-        let mut state = self.shared.lock();
-        let written = state.outbox.written();
-        state.outbox.report(progress);
-        if state.outbox.written() != written {
-            state.wake_senders();
-        }
-        if let Takes::Nothing(peer_close) = takes
-            && !state.outbox.is_close_requested()
-            && state.lifecycle.stop_sending(peer_close)
-        {
-            // What is queued cannot be sent any more.
-            _lost = state.outbox.discard_queue();
-            state.wake_senders();
-            state.wake_observers();
-        }
-        Wanted::of(&state)
-    }
-
-    /// Gives out a message that arrived.
-    ///
-    /// After a local close data is discarded, though the close frame may still wait behind others.
-    pub(crate) fn deliver(&self, message: Message) {
-        let mut state = self.shared.lock();
-        if !state.outbox.is_close_requested() {
-            state.inbox.push(message);
-            state.wake_observers();
-        }
-    }
-
-    /// Tells how long the last ping took to be answered.
-    pub(crate) fn set_latency(&self, latency: Duration) {
-        self.shared.lock().lifecycle.set_latency(latency);
     }
 
     /// What closes the channel as its handles do, from a callback.
@@ -225,17 +238,61 @@ impl Port {
     }
 }
 
+impl Locked<'_> {
+    /// Gives out what arrived, in order, and leaves what nobody wants.
+    ///
+    /// After a local close data is discarded, though the close frame may still wait behind others.
+    fn deliver(&mut self, received: &mut Messages) {
+        if !received.is_empty() && !self.outbox.is_close_requested() {
+            self.inbox.append(received);
+            self.wake_observers();
+        }
+    }
+
+    /// Passes on a pong and takes the pings that are to be sent; whether somebody waits for that pong.
+    #[cfg(not(browser))]
+    #[cold]
+    fn exchange_pings(&mut self, exchange: &mut Exchange, send_capacity: usize) -> bool {
+        let pong = exchange.pong.take();
+        let is_answer = pong.is_some_and(|pong| self.pings.answer(&pong, timer::now()));
+        if send_capacity > 0 {
+            exchange
+                .pings
+                .extend(std::iter::from_fn(|| self.pings.take()));
+        }
+        is_answer
+    }
+}
+
+impl Exchange {
+    fn has_outgoing(&self) -> bool {
+        #[cfg(not(browser))]
+        if !self.pings.is_empty() {
+            return true;
+        }
+        !self.outgoing.is_empty()
+    }
+}
+
 impl Wanted {
     fn of(state: &State) -> Self {
         let close = state.outbox.is_close_requested();
         Self {
-            send: state.outbox.has_outgoing() || state.has_pings(),
-            #[cfg(not(browser))]
-            ping: state.has_pings(),
             // After a local close nobody waits for messages, but they have to pass.
-            backlog: state.inbox.backlog().filter(|_| !close),
+            load: state.inbox.load().filter(|_| !close),
             close,
         }
+    }
+
+    /// What waits for the program, if its queue is full.
+    pub(crate) fn backlog(&self) -> Option<Backlog> {
+        self.load.as_ref().and_then(Load::backlog)
+    }
+
+    /// Whether a driver that has done what was wanted `before` has more to do.
+    fn differs(&self, before: Self) -> bool {
+        self.close != before.close
+            || (before.backlog().is_some() && self.backlog() != before.backlog())
     }
 }
 

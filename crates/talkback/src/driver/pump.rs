@@ -2,45 +2,65 @@
 //! both ways until its end.
 
 use std::future::{Future, poll_fn};
-use std::pin::pin;
-use std::task::{Context, Poll};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use talkback_proto::CloseInfo;
+use talkback_proto::{CloseInfo, Compression};
 
 use crate::channel::outbox::Outgoing;
-use crate::driver::port::{Port, Takes, Unopened, Wanted};
+use crate::driver::port::{Exchange, Port, Takes, Told, Unopened, Wanted};
 use crate::error::Error;
-use crate::socket::{Lost, Received, Socket};
-#[cfg(not(browser))]
-use crate::timer;
+use crate::socket::{Lost, Received, SendProgress, Socket};
 use crate::timer::{Timer, timer};
 
 /// The poll budget: how many messages are passed on before other tasks may run.
 const POLL_BUDGET: usize = 128;
 
+/// How many bytes of messages are received before they are passed on: about what one read brings.
+const BATCH_SIZE: usize = 64 * 1024;
+
 /// Opens a connection and pumps it until its end.
 ///
 /// While it opens, messages are queued. If the channel is closed meanwhile with nothing queued, it
 /// gives up at once; with messages queued it goes on for the close timeout.
-pub(crate) async fn drive<S, F>(opening: F, port: Port, close_timeout: Duration)
+pub(crate) fn drive<S, F>(
+    opening: F,
+    port: Port,
+    close_timeout: Duration,
+) -> impl Future<Output = ()> + use<S, F>
 where
-    S: Socket,
+    S: Socket + Unpin,
+    F: Future<Output = Result<S, Error>>,
+{
+    // Opening takes more memory than pumping, and gives it back here.
+    let opening = Box::pin(opening);
+    async move {
+        if let Some(pump) = open(opening, port, close_timeout).await {
+            pump.await;
+        }
+    }
+}
+
+/// Opens a connection, unless it is given up or fails.
+async fn open<S, F>(
+    mut opening: Pin<Box<F>>,
+    port: Port,
+    close_timeout: Duration,
+) -> Option<Pump<S>>
+where
+    S: Socket + Unpin,
     F: Future<Output = Result<S, Error>>,
 {
     // Made when the channel is closed before it is open.
     let mut close_timer = None;
-    let opened = {
-        let mut opening = pin!(opening);
-        poll_fn(|cx| {
-            if let Poll::Ready(opened) = opening.as_mut().poll(cx) {
-                return Poll::Ready(Some(opened));
-            }
-            poll_given_up(&port, close_timeout, &mut close_timer, cx).map(|()| None)
-        })
-        .await
-    };
-    match opened {
+    let opened = poll_fn(|cx| {
+        if let Poll::Ready(opened) = opening.as_mut().poll(cx) {
+            return Poll::Ready(Some(opened));
+        }
+        poll_given_up(&port, close_timeout, &mut close_timer, cx).map(|()| None)
+    });
+    match opened.await {
         None => port.not_opened(None),
         Some(Err(error)) => port.not_opened(Some(error)),
         Some(Ok(mut socket)) => {
@@ -49,24 +69,10 @@ where
             }
             let response = socket.take_response();
             port.opened(socket.subprotocol(), response);
-            pump(socket, port).await;
+            return Some(Pump::new(socket, port));
         }
     }
-}
-
-/// Pumps a connection of which the channel knows that it is open, until its end.
-///
-/// The channel ends as soon as it is certain how. What is left to be done, as when a client waits for the
-/// server to end TCP (RFC 6455 §7.1.1), is done without it.
-pub(crate) async fn pump<S: Socket>(mut socket: S, port: Port) {
-    let mut pump = Pump {
-        socket: &mut socket,
-        port: &port,
-    };
-    let info = poll_fn(|cx| pump.poll(cx)).await;
-    port.ended(info, socket.send_progress());
-    drop(port);
-    poll_fn(|cx| socket.poll_released(cx)).await;
+    None
 }
 
 /// Whether a channel that is not open yet is to be given up.
@@ -86,100 +92,168 @@ fn poll_given_up(
     }
 }
 
-/// An open connection and the channel that it is pumped for.
-struct Pump<'a, S> {
-    socket: &'a mut S,
-    port: &'a Port,
+/// Pumps a connection of which the channel knows that it is open, until its end.
+///
+/// The channel ends as soon as it is certain how. What is left to be done, as when a client waits for the
+/// server to end TCP (RFC 6455 §7.1.1), is done without it.
+pub(crate) struct Pump<S> {
+    /// `None` once the channel has ended.
+    port: Option<Port>,
+    socket: S,
+    /// Where the messages that were taken end in the bytes that the socket writes: what it has to say
+    /// itself comes behind them.
+    end: u64,
 }
 
-impl<S: Socket> Pump<'_, S> {
-    /// Passes messages both ways, until the end.
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<CloseInfo> {
-        for _ in 0..POLL_BUDGET {
-            self.hand_over(cx);
-            let flushed = self.socket.poll_flush(cx);
-            if let Poll::Ready(Err(Lost)) = flushed {
-                self.port.lose_in_flight();
-            }
-            let wanted = self.report();
-            let goes_on = flushed.is_ready() && self.socket.can_send() && wanted.send;
-            let received = match wanted.backlog {
-                // Backpressure: the peer has to wait.
-                Some(backlog) if self.socket.can_hold_back() => self.socket.poll_ahead(cx, backlog),
-                _ => self.socket.poll_received(cx),
-            };
-            match received {
-                Poll::Ready(Ok(Received::Message(message))) => self.port.deliver(message),
-                #[cfg(not(browser))]
-                Poll::Ready(Ok(Received::Pong(payload))) => {
-                    self.port.answer_ping(&payload, timer::now());
-                }
-                Poll::Ready(Err(info)) => return Poll::Ready(info),
-                Poll::Pending if goes_on => {}
-                Poll::Pending => {
-                    if let Some(latency) = self.socket.latency() {
-                        self.port.set_latency(latency);
-                    }
-                    // Asking for a message may have written, or found that the peer has closed, or
-                    // given it up.
-                    self.report();
-                    return Poll::Pending;
-                }
-            }
-        }
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    }
+impl<S: Socket + Unpin> Future for Pump<S> {
+    type Output = ();
 
-    /// Hands to the socket what the channel wants sent, as far as it has capacity.
-    fn hand_over(&mut self, cx: &Context<'_>) {
-        let wanted = self.port.poll_wanted(cx);
-        if wanted.close {
-            // What is queued leaves first, but a peer that does not read gets no more time for it.
-            self.socket.start_close_timeout();
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let Self { port, socket, end } = self.get_mut();
+        if let Some(open) = port {
+            let info = ready!(poll_pumped(open, socket, end, cx));
+            open.ended(info, progress(socket, *end));
+            *port = None;
         }
-        // It measures the way there and back, and not the queue.
-        #[cfg(not(browser))]
-        while wanted.ping
-            && self.socket.has_send_capacity()
-            && let Some(payload) = self.port.take_ping()
-        {
-            self.socket.start_ping(payload);
-        }
-        let mut has_taken = false;
-        while wanted.send
-            && self.socket.has_send_capacity()
-            && let Some(outgoing) = self.port.take()
-        {
-            has_taken = true;
-            match outgoing {
-                Outgoing::Message(message, compression) => {
-                    // If the peer has closed, the end will be reported.
-                    if self.socket.start_send(message, compression).is_err() {
-                        self.port.lose_in_flight();
-                    }
-                }
-                Outgoing::Close(frame) => self.socket.start_close(frame),
-            }
-        }
-        if has_taken {
-            // Here the messages end: what the socket has to say itself comes behind them.
-            self.report();
+        socket.poll_released(cx)
+    }
+}
+
+impl<S: Socket> Pump<S> {
+    pub(crate) fn new(socket: S, port: Port) -> Self {
+        Self {
+            port: Some(port),
+            socket,
+            end: 0,
         }
     }
+}
 
-    /// Tells the channel how far its messages have got.
-    fn report(&self) -> Wanted {
-        let takes = match self.socket.can_send() {
+/// Passes messages both ways, until the end.
+///
+/// All that one read has brought, and all that the socket has capacity for, cross the channel's lock at
+/// once.
+fn poll_pumped<S: Socket>(
+    port: &Port,
+    socket: &mut S,
+    end: &mut u64,
+    cx: &mut Context<'_>,
+) -> Poll<CloseInfo> {
+    let mut exchange = Exchange::default();
+    let mut wanted = ready!(port.poll_exchange(&mut exchange, told(socket, *end), None, cx));
+    let mut budget = POLL_BUDGET;
+    loop {
+        send(socket, &mut exchange, &wanted, end);
+        let progress = socket.send_progress();
+        if progress.written != progress.end
+            && let Poll::Ready(Err(Lost)) = socket.poll_flush(cx)
+        {
+            exchange.is_lost = true;
+        }
+        if budget == 0 {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let received = poll_receive(socket, &mut exchange, &mut wanted, &mut budget, cx);
+        let is_pending = received.is_pending();
+        if let Poll::Ready(Err(info)) = received {
+            port.exchange_last(&mut exchange);
+            return Poll::Ready(info);
+        }
+        let before = is_pending.then_some(wanted);
+        let exchanged = port.poll_exchange(&mut exchange, told(socket, *end), before, cx);
+        // What nobody wants is dropped outside of the lock.
+        exchange.received.clear();
+        wanted = ready!(exchanged);
+    }
+}
+
+/// What the channel is to know of its socket.
+fn told<S: Socket>(socket: &S, end: u64) -> Told {
+    Told {
+        progress: progress(socket, end),
+        send_capacity: socket.send_capacity(),
+        takes: match socket.can_send() {
             true => Takes::Messages,
-            false => Takes::Nothing(self.socket.peer_close()),
-        };
-        self.port.report(self.socket.send_progress(), takes)
+            false => Takes::Nothing(socket.peer_close()),
+        },
+        latency: socket.latency(),
     }
+}
+
+/// How far the messages that were taken have got.
+fn progress<S: Socket>(socket: &S, end: u64) -> SendProgress {
+    SendProgress {
+        end,
+        ..socket.send_progress()
+    }
+}
+
+/// Hands to the socket what the channel wants sent.
+fn send<S: Socket>(socket: &mut S, exchange: &mut Exchange, wanted: &Wanted, end: &mut u64) {
+    if wanted.close {
+        // What is queued leaves first, but a peer that does not read gets no more time for it.
+        socket.start_close_timeout();
+    }
+    // It measures the way there and back, and not the queue.
+    #[cfg(not(browser))]
+    for payload in exchange.pings.drain(..) {
+        socket.start_ping(payload);
+    }
+    let Outgoing { messages, close } = &mut exchange.outgoing;
+    if !messages.is_empty() {
+        while let Some((message, compression)) = messages.pop() {
+            // If the peer has closed, the end will be reported.
+            exchange.is_lost |= socket.start_send(message, compression).is_err();
+        }
+        *end = socket.send_progress().end;
+    }
+    if let Some(frame) = close.take() {
+        socket.start_close(frame);
+    }
+}
+
+/// Receives until nothing more comes, up to the budget, the capacity of the program's queue and the size of
+/// a batch; notes in `wanted` how full that queue is then.
+fn poll_receive<S: Socket>(
+    socket: &mut S,
+    exchange: &mut Exchange,
+    wanted: &mut Wanted,
+    budget: &mut usize,
+    cx: &mut Context<'_>,
+) -> Poll<Result<(), CloseInfo>> {
+    let mut size = 0;
+    while *budget > 0 {
+        *budget -= 1;
+        let received = match wanted.backlog() {
+            // Backpressure: the peer has to wait.
+            Some(backlog) if socket.can_hold_back() => socket.poll_ahead(cx, backlog),
+            _ => socket.poll_received(cx),
+        };
+        match ready!(received)? {
+            Received::Message(message) => {
+                size += message.len();
+                if let Some(load) = &mut wanted.load {
+                    load.push(message.len());
+                }
+                exchange.received.push(message, Compression::Auto);
+            }
+            #[cfg(not(browser))]
+            Received::Pong(payload) => {
+                exchange.pong = Some(payload);
+                break;
+            }
+        }
+        if size >= BATCH_SIZE {
+            break;
+        }
+    }
+    Poll::Ready(Ok(()))
 }
 
 #[cfg(all(test, not(shuttle)))]
 mod tests {
+    use std::pin::pin;
     use std::task::Waker;
 
     use talkback_proto::{CloseCause, CloseCode, CloseFrame, Compression, Initiator, Message};
@@ -203,8 +277,8 @@ mod tests {
             Some("flood".into())
         }
 
-        fn has_send_capacity(&self) -> bool {
-            self.sent.is_empty()
+        fn send_capacity(&self) -> usize {
+            usize::from(self.sent.is_empty())
         }
 
         fn start_send(&mut self, message: Message, _: Compression) -> Result<(), Lost> {

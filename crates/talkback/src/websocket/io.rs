@@ -435,8 +435,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin + 'static> Socket for WebSocket<T> {
         }
     }
 
-    fn has_send_capacity(&self) -> bool {
-        self.connection.buffered() <= self.connection.limits().write_buffer_limit()
+    fn send_capacity(&self) -> usize {
+        let size_max = self.connection.limits().write_buffer_limit();
+        size_max
+            .saturating_add(1)
+            .saturating_sub(self.connection.buffered())
     }
 
     fn start_send(&mut self, message: Message, compression: Compression) -> Result<(), Lost> {

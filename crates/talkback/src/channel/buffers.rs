@@ -1,0 +1,125 @@
+//! Messages on their way, in buffers out of a pool for each thread: an idle channel owns none.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::fmt;
+
+use talkback_proto::{Compression, Message};
+
+/// For how many messages the buffers of a thread's pool have space together: for a burst on one channel,
+/// and for a message on each of a few hundred.
+const POOL_MESSAGES: usize = 2048;
+
+/// A message, and what the caller said about compressing it.
+type Entry = (Message, Compression);
+
+/// Messages in order. Without any it has no buffer: that goes back to the thread which pops the last one.
+#[derive(Default)]
+pub(crate) struct Messages(Option<Box<Buffer>>);
+
+#[derive(Default)]
+struct Buffer(VecDeque<Entry>);
+
+/// Empty buffers.
+#[derive(Default)]
+struct Pool {
+    #[expect(
+        clippy::vec_box,
+        reason = "they move to where a pointer has space, and back"
+    )]
+    buffers: Vec<Box<Buffer>>,
+    /// For how many messages they have space together.
+    messages: usize,
+}
+
+thread_local! {
+    static POOL: RefCell<Pool> = RefCell::default();
+}
+
+impl Messages {
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Message> {
+        let entries = self.0.iter().flat_map(|buffer| buffer.0.iter());
+        entries.map(|(message, _)| message)
+    }
+
+    /// The one that was pushed last.
+    pub(crate) fn newest(&self) -> Option<&Message> {
+        Some(&self.0.as_ref()?.0.back()?.0)
+    }
+
+    /// The size of a message's payload in bytes; 0 if there are not so many.
+    pub(crate) fn size_of_nth(&self, index: usize) -> usize {
+        let entry = self.0.as_ref().and_then(|buffer| buffer.0.get(index));
+        entry.map_or(0, |(message, _)| message.len())
+    }
+
+    #[inline]
+    pub(crate) fn push(&mut self, message: Message, compression: Compression) {
+        let buffer = self.0.get_or_insert_with(take);
+        buffer.0.push_back((message, compression));
+    }
+
+    /// Moves all of these behind those that are here.
+    pub(crate) fn append(&mut self, other: &mut Self) {
+        match (&mut self.0, &mut other.0) {
+            (Some(buffer), Some(others)) => {
+                buffer.0.append(&mut others.0);
+                other.clear();
+            }
+            _ => std::mem::swap(self, other),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn pop(&mut self) -> Option<Entry> {
+        let buffer = self.0.as_mut()?;
+        let entry = buffer.0.pop_front();
+        if buffer.0.is_empty() {
+            self.clear();
+        }
+        entry
+    }
+
+    /// Drops what is here.
+    #[inline]
+    pub(crate) fn clear(&mut self) {
+        if let Some(mut buffer) = self.0.take() {
+            buffer.0.clear();
+            give_back(buffer);
+        }
+    }
+}
+
+/// Shows no message: one may be a secret.
+impl fmt::Debug for Messages {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+fn take() -> Box<Buffer> {
+    let pooled = POOL.try_with(|pool| {
+        let mut pool = pool.borrow_mut();
+        let buffer = pool.buffers.pop()?;
+        pool.messages -= buffer.0.capacity();
+        Some(buffer)
+    });
+    pooled.ok().flatten().unwrap_or_default()
+}
+
+fn give_back(buffer: Box<Buffer>) {
+    // A thread that is ending has no pool any more.
+    let _ = POOL.try_with(|pool| {
+        let mut pool = pool.borrow_mut();
+        let messages = pool.messages + buffer.0.capacity();
+        if messages <= POOL_MESSAGES {
+            pool.messages = messages;
+            pool.buffers.push(buffer);
+        }
+    });
+}

@@ -12,10 +12,19 @@ use crate::channel::watchers::{Callback, Watchers};
 #[derive(Debug, Default)]
 pub(crate) struct Inbox {
     reading: Reading,
-    latest: Latest,
-    /// Those who look at snapshots.
-    pub(crate) watchers: Watchers,
+    /// Whether a message ever came.
+    has_data: bool,
+    /// What those who look at snapshots see, if there are any.
+    drawn: Option<Box<Drawn>>,
     receiver: Option<Waker>,
+}
+
+/// Those who look at snapshots, and what they see.
+#[derive(Debug, Default)]
+struct Drawn {
+    watchers: Watchers,
+    /// The newest message.
+    latest: Option<Message>,
 }
 
 /// What becomes of messages that arrive.
@@ -33,17 +42,6 @@ impl Default for Reading {
     fn default() -> Self {
         Self::Queue(Queue::default())
     }
-}
-
-/// The newest message, for those who draw it.
-#[derive(Debug, Default)]
-enum Latest {
-    /// None has come.
-    #[default]
-    None,
-    /// It is not kept, as nobody draws it.
-    NotKept,
-    Kept(Message),
 }
 
 impl Inbox {
@@ -65,12 +63,11 @@ impl Inbox {
     /// Takes in messages, capacity or not. Those that nobody reads are left, to be dropped outside of the
     /// lock.
     pub(crate) fn append(&mut self, messages: &mut Messages) {
+        self.has_data |= !messages.is_empty();
         // The last message is kept for those who draw it, and for nobody else.
-        let is_drawn = !self.watchers.is_empty() || matches!(self.reading, Reading::Latest);
-        self.latest = match messages.newest() {
-            Some(newest) if is_drawn => Latest::Kept(newest.clone()),
-            _ => Latest::NotKept,
-        };
+        if let Some(drawn) = &mut self.drawn {
+            drawn.latest = messages.newest().cloned();
+        }
         if let Reading::Queue(queue) = &mut self.reading {
             queue.append(messages);
         }
@@ -108,33 +105,44 @@ impl Inbox {
 
     /// Takes in one who looks at snapshots. The first sees the newest message that is still unread.
     pub(crate) fn add_watcher(&mut self) -> u64 {
-        if let (Latest::NotKept, Reading::Queue(queue)) = (&self.latest, &self.reading)
-            && let Some(newest) = queue.newest()
-        {
-            self.latest = Latest::Kept(newest.clone());
-        }
-        self.watchers.add()
+        let drawn = self.drawn.get_or_insert_with(|| {
+            let latest = match &self.reading {
+                Reading::Queue(queue) => queue.newest().cloned(),
+                Reading::Latest | Reading::Discard => None,
+            };
+            let watchers = Watchers::default();
+            Box::new(Drawn { watchers, latest })
+        });
+        drawn.watchers.add()
     }
 
     /// Forgets one; returns its callback, to be dropped outside of the lock.
     pub(crate) fn remove_watcher(&mut self, key: u64) -> Option<Callback> {
-        let callback = self.watchers.remove(key);
-        if self.watchers.is_empty() && matches!(self.latest, Latest::Kept(_)) {
-            self.latest = Latest::NotKept;
+        let watchers = self.watchers()?;
+        let callback = watchers.remove(key);
+        if watchers.is_empty() {
+            self.drawn = None;
         }
         callback
     }
 
+    /// Those who look at snapshots, if there are any.
+    pub(crate) fn watchers(&mut self) -> Option<&mut Watchers> {
+        Some(&mut self.drawn.as_mut()?.watchers)
+    }
+
+    /// The version that one of them has looked at.
+    pub(crate) fn seen(&self, key: u64) -> Option<u64> {
+        self.drawn.as_ref()?.watchers.seen(key)
+    }
+
     /// Whether a message ever came.
     pub(crate) fn has_data(&self) -> bool {
-        !matches!(self.latest, Latest::None)
+        self.has_data
     }
 
     /// The newest message, if it is kept.
     pub(crate) fn latest(&self) -> Option<&Message> {
-        match &self.latest {
-            Latest::Kept(message) => Some(message),
-            Latest::None | Latest::NotKept => None,
-        }
+        self.drawn.as_ref()?.latest.as_ref()
     }
 }

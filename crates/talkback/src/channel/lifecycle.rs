@@ -47,12 +47,18 @@ pub(crate) enum Lifecycle {
 /// A connection that was made.
 #[derive(Debug)]
 pub(crate) struct Opened {
+    /// How long the keepalive's last ping took.
+    latency: Option<Duration>,
+    details: Option<Box<Details>>,
+}
+
+/// What a server's connection mostly has nothing of.
+#[derive(Debug, Default)]
+struct Details {
     subprotocol: Option<Box<str>>,
     response: Option<Box<Response<()>>>,
     /// How the peer closes, if that came first.
     peer_close: Option<PeerClose>,
-    /// How long the keepalive's last ping took.
-    latency: Option<Duration>,
 }
 
 /// How a channel ended.
@@ -82,11 +88,17 @@ impl Lifecycle {
         subprotocol: Option<Box<str>>,
         response: Option<Box<Response<()>>>,
     ) {
+        let has_details = subprotocol.is_some() || response.is_some();
+        let details = has_details.then(|| {
+            Box::new(Details {
+                subprotocol,
+                response,
+                peer_close: None,
+            })
+        });
         *self = Self::Open(Opened {
-            subprotocol,
-            response,
-            peer_close: None,
             latency: None,
+            details,
         });
     }
 
@@ -94,7 +106,9 @@ impl Lifecycle {
     pub(crate) fn stop_sending(&mut self, peer_close: Option<PeerClose>) -> bool {
         match std::mem::take(self) {
             Self::Open(mut opened) => {
-                opened.peer_close = peer_close;
+                if peer_close.is_some() {
+                    opened.details.get_or_insert_default().peer_close = peer_close;
+                }
                 *self = Self::Closing(opened);
                 true
             }
@@ -197,20 +211,24 @@ impl Lifecycle {
     }
 
     pub(crate) fn subprotocol(&self) -> Option<&str> {
-        self.opened()?.subprotocol.as_deref()
+        self.details()?.subprotocol.as_deref()
     }
 
     pub(crate) fn response(&self) -> Option<&Response<()>> {
-        self.opened()?.response.as_deref()
+        self.details()?.response.as_deref()
     }
 
     /// How the peer closes, if that came first.
     pub(crate) fn peer_close(&self) -> Option<&PeerClose> {
-        self.opened()?.peer_close.as_ref()
+        self.details()?.peer_close.as_ref()
     }
 
     pub(crate) fn latency(&self) -> Option<Duration> {
         self.opened()?.latency
+    }
+
+    fn details(&self) -> Option<&Details> {
+        self.opened()?.details.as_deref()
     }
 
     fn opened(&self) -> Option<&Opened> {

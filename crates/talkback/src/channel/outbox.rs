@@ -1,6 +1,7 @@
 //! What waits to go out, and how far each message has got.
 
 use std::collections::VecDeque;
+use std::mem;
 
 use talkback_proto::{CloseFrame, Compression, Message};
 
@@ -32,14 +33,21 @@ pub(crate) struct Outbox {
     close: CloseRequest,
     /// How many messages have left the queue.
     taken: u64,
-    /// How many had before those of which no progress was reported yet, if there are any.
-    unreported: Option<u64>,
-    /// Those before these that the socket still holds, a batch for each time that some were taken.
-    in_flight: VecDeque<Batch>,
-    /// How many messages were written before the first that is lost: nothing behind that counts as written.
-    lost: Option<u64>,
+    /// How many of them, the last ones, no progress was reported of yet.
+    unreported: u64,
+    /// Those before, if the socket still holds some.
+    in_flight: Option<Box<InFlight>>,
     /// The bytes that the socket holds.
     socket_bytes: usize,
+}
+
+/// What was taken and is not written yet.
+#[derive(Debug, Default)]
+struct InFlight {
+    /// A batch for each time that messages were taken.
+    batches: VecDeque<Batch>,
+    /// How many messages were written before the first that is lost: nothing behind that counts as written.
+    lost: Option<u64>,
 }
 
 /// Whether this end closes.
@@ -102,7 +110,7 @@ impl Outbox {
         }
         let taken = queued - self.queue.len();
         if taken > 0 {
-            self.unreported.get_or_insert(self.taken);
+            self.unreported += taken as u64;
             self.taken += taken as u64;
             self.socket_bytes += bytes - self.queue.bytes();
         }
@@ -119,27 +127,30 @@ impl Outbox {
     /// Learns how far the socket has got with what was taken.
     pub(crate) fn report(&mut self, progress: SendProgress) {
         self.socket_bytes = progress.buffered;
-        while let Some(batch) = self.in_flight.front()
-            && batch.end <= progress.written
-        {
-            self.in_flight.pop_front();
-            if self.in_flight.is_empty() {
-                // An idle channel owns no queue.
-                self.in_flight = VecDeque::new();
+        if let Some(in_flight) = &mut self.in_flight {
+            let batches = &mut in_flight.batches;
+            while let Some(batch) = batches.front()
+                && batch.end <= progress.written
+            {
+                batches.pop_front();
+            }
+            if batches.is_empty() && in_flight.lost.is_none() {
+                self.in_flight = None;
             }
         }
         // Mostly all is written by now.
-        if let Some(first) = self.unreported.take()
-            && progress.end > progress.written
-        {
+        let first = self.taken - self.unreported;
+        if mem::take(&mut self.unreported) > 0 && progress.end > progress.written {
             let end = progress.end;
-            self.in_flight.push_back(Batch { first, end });
+            let batches = &mut self.in_flight.get_or_insert_default().batches;
+            batches.push_back(Batch { first, end });
         }
     }
 
     /// What was taken and not written is lost, and what comes behind it cannot count as written.
     pub(crate) fn lose_in_flight(&mut self) {
-        self.lost = Some(self.written());
+        let written = self.written();
+        self.in_flight.get_or_insert_default().lost = Some(written);
     }
 
     /// Takes out what is queued, to be dropped outside of the lock, as its memory may belong to foreign
@@ -166,9 +177,11 @@ impl Outbox {
 
     /// How many of them are written, counted from the first.
     pub(crate) fn written(&self) -> u64 {
-        let in_flight = self.in_flight.front().map(|batch| batch.first);
-        let written = self.lost.or(in_flight).or(self.unreported);
-        written.unwrap_or(self.taken)
+        let written = self.in_flight.as_ref().and_then(|in_flight| {
+            let first = in_flight.batches.front().map(|batch| batch.first);
+            in_flight.lost.or(first)
+        });
+        written.unwrap_or(self.taken - self.unreported)
     }
 
     /// The bytes of payload that are queued, and what the socket holds.

@@ -5,9 +5,16 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-/// The pings of a channel whose callers still wait, in the order in which they were asked for.
+/// The pings of a channel whose callers still wait.
 #[derive(Debug, Default)]
-pub(crate) struct Pings {
+pub(crate) struct Pings(
+    /// Mostly nobody does.
+    Option<Box<Asked>>,
+);
+
+/// Pings in the order in which they were asked for.
+#[derive(Debug, Default)]
+struct Asked {
     last_key: u64,
     waiting: VecDeque<Waiting>,
     /// How many of them, the last ones, the socket has not got yet.
@@ -25,6 +32,44 @@ struct Waiting {
 impl Pings {
     /// Queues a ping; returns the key of whoever waits for its pong.
     pub(crate) fn push(&mut self, payload: Bytes, now: Instant) -> u64 {
+        self.0.get_or_insert_default().push(payload, now)
+    }
+
+    #[inline]
+    pub(crate) fn has_queued(&self) -> bool {
+        self.0.as_ref().is_some_and(|asked| asked.queued > 0)
+    }
+
+    /// Takes the payload of the next ping that the socket is to send.
+    pub(crate) fn take(&mut self) -> Option<Bytes> {
+        self.0.as_mut()?.take()
+    }
+
+    /// A pong came; whether it answers somebody. It answers the pings before its own too.
+    pub(crate) fn answer(&mut self, pong: &[u8], now: Instant) -> bool {
+        let asked = self.0.as_mut();
+        asked.is_some_and(|asked| asked.answer(pong, now))
+    }
+
+    /// How long the pong took, if it has come.
+    pub(crate) fn answered_after(&self, key: u64) -> Option<Duration> {
+        self.0.as_ref()?.answered_after(key)
+    }
+
+    /// Nobody waits for this one any more: it is not sent if it still can be helped. Returns its
+    /// payload, to be dropped outside of the lock.
+    pub(crate) fn remove(&mut self, key: u64) -> Option<Bytes> {
+        let asked = self.0.as_mut()?;
+        let payload = asked.remove(key);
+        if asked.waiting.is_empty() {
+            self.0 = None;
+        }
+        payload
+    }
+}
+
+impl Asked {
+    fn push(&mut self, payload: Bytes, now: Instant) -> u64 {
         self.last_key += 1;
         self.waiting.push_back(Waiting {
             key: self.last_key,
@@ -36,20 +81,14 @@ impl Pings {
         self.last_key
     }
 
-    pub(crate) fn has_queued(&self) -> bool {
-        self.queued > 0
-    }
-
-    /// Takes the payload of the next ping that the socket is to send.
-    pub(crate) fn take(&mut self) -> Option<Bytes> {
+    fn take(&mut self) -> Option<Bytes> {
         let at = self.waiting.len() - self.queued;
         let ping = self.waiting.get(at)?;
         self.queued -= 1;
         Some(ping.payload.clone())
     }
 
-    /// A pong came; whether it answers somebody. It answers the pings before its own too.
-    pub(crate) fn answer(&mut self, pong: &[u8], now: Instant) -> bool {
+    fn answer(&mut self, pong: &[u8], now: Instant) -> bool {
         let sent = self.waiting.len() - self.queued;
         let mut sent = self.waiting.iter().take(sent);
         let is_own = |ping: &Waiting| ping.answered_after.is_none() && ping.payload == pong;
@@ -63,15 +102,12 @@ impl Pings {
         true
     }
 
-    /// How long the pong took, if it has come.
-    pub(crate) fn answered_after(&self, key: u64) -> Option<Duration> {
+    fn answered_after(&self, key: u64) -> Option<Duration> {
         let mut waiting = self.waiting.iter();
         waiting.find(|ping| ping.key == key)?.answered_after
     }
 
-    /// Nobody waits for this one any more: it is not sent if it still can be helped. Returns its
-    /// payload, to be dropped outside of the lock.
-    pub(crate) fn remove(&mut self, key: u64) -> Option<Bytes> {
+    fn remove(&mut self, key: u64) -> Option<Bytes> {
         let at = self.waiting.iter().position(|ping| ping.key == key)?;
         if at >= self.waiting.len() - self.queued {
             self.queued -= 1;

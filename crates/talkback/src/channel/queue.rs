@@ -7,7 +7,7 @@ use crate::socket::Backlog;
 
 /// How many messages the queue of received ones holds by default: enough to keep a reader busy, while
 /// the peer waits with the rest.
-const RECEIVED_MAX: usize = 64;
+const RECEIVED_MAX: u32 = 64;
 
 /// How many messages the queue of sent ones holds by default. A server that hands a burst of one client
 /// on to another fills it before its driver has a turn.
@@ -75,15 +75,15 @@ impl Default for QueueLimits {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Load {
     /// How many messages it holds within its capacity.
-    messages: usize,
+    messages: u32,
+    messages_max: u32,
     /// What they count in bytes.
     cost: usize,
+    cost_max: usize,
     /// How many are ahead of the capacity, behind the others.
-    ahead: usize,
+    ahead: u32,
     /// What those count in bytes.
     ahead_cost: usize,
-    messages_max: usize,
-    cost_max: usize,
 }
 
 impl Load {
@@ -94,7 +94,7 @@ impl Load {
             cost: 0,
             ahead: 0,
             ahead_cost: 0,
-            messages_max: limits.messages.unwrap_or(RECEIVED_MAX),
+            messages_max: limits.messages.map_or(RECEIVED_MAX, saturating),
             cost_max: limits.bytes,
         }
     }
@@ -146,7 +146,7 @@ impl Load {
     }
 
     fn len(&self) -> usize {
-        self.messages + self.ahead
+        self.messages as usize + self.ahead as usize
     }
 
     /// The size of all payloads in bytes.
@@ -162,6 +162,10 @@ impl Load {
             ahead: self.ahead_cost,
         })
     }
+}
+
+fn saturating(messages: usize) -> u32 {
+    u32::try_from(messages).unwrap_or(u32::MAX)
 }
 
 /// Messages on their way between a program and its driver.
@@ -217,7 +221,7 @@ impl Queue {
         let (message, compression) = self.messages.pop()?;
         self.load.pop(message.len());
         while self.load.ahead > 0 && self.load.has_capacity() {
-            let size = self.messages.size_of_nth(self.load.messages);
+            let size = self.messages.size_of_nth(self.load.messages as usize);
             self.load.catch_up(size);
         }
         Some((message, compression))

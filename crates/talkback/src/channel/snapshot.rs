@@ -133,8 +133,8 @@ impl Snapshots {
     pub fn on_change(&self, callback: impl Fn() + Send + Sync + 'static) {
         let callback: Callback = std::sync::Arc::new(callback);
         let mut state = self.shared.lock();
-        let watchers = &mut state.inbox.watchers;
-        let before = watchers.set_callback(self.watcher, callback.clone());
+        let watchers = state.inbox.watchers();
+        let before = watchers.and_then(|all| all.set_callback(self.watcher, callback.clone()));
         let is_new = self.is_new(&state);
         drop(state);
         drop(before);
@@ -144,13 +144,15 @@ impl Snapshots {
     }
 
     fn is_new(&self, state: &State) -> bool {
-        state.inbox.watchers.seen(self.watcher) != Some(state.version())
+        state.inbox.seen(self.watcher) != Some(state.version())
     }
 
     /// The newest snapshot, which has been looked at then.
     fn look(&self, state: &mut State) -> Snapshot {
         let version = state.version();
-        state.inbox.watchers.look(self.watcher, version);
+        if let Some(watchers) = state.inbox.watchers() {
+            watchers.look(self.watcher, version);
+        }
         Snapshot::of(state)
     }
 }
@@ -395,8 +397,10 @@ mod tests {
     fn dropped_snapshots_call_nobody() {
         let (port, snapshots, calls) = counted();
         snapshots.latest();
-        let state = snapshots.shared.lock();
-        let taken: Vec<_> = state.inbox.watchers.called_after(state.version()).collect();
+        let mut state = snapshots.shared.lock();
+        let version = state.version();
+        let watchers = state.inbox.watchers().unwrap();
+        let taken: Vec<_> = watchers.called_after(version).collect();
         drop(state);
         drop(snapshots);
         happen(Data("a"), &port);

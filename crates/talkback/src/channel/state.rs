@@ -134,6 +134,14 @@ impl Wakes {
         }
     }
 
+    #[inline]
+    fn add_all(&mut self, waiters: Vec<(u64, Waker)>) {
+        if !waiters.is_empty() {
+            let wakers = waiters.into_iter().map(|(_, waker)| waker);
+            self.more().wakers.extend(wakers);
+        }
+    }
+
     /// Has a waker dropped.
     #[inline]
     fn spend(&mut self, waker: Option<Waker>) {
@@ -228,24 +236,18 @@ impl Locked<'_> {
     /// Wakes everyone who waits to send, or for what was sent.
     #[inline]
     pub(crate) fn wake_senders(&mut self) {
-        if self.state.waits.has(WaitFor::Sending) {
-            let wakers = self.state.waits.take(WaitFor::Sending);
-            self.wakes.more().wakers.extend(wakers);
-        }
+        let waiters = self.state.waits.take(WaitFor::Sending);
+        self.wakes.add_all(waiters);
     }
 
     /// Wakes everyone who looks at the channel from outside.
     pub(crate) fn wake_observers(&mut self) {
         let Self { state, wakes } = self;
         wakes.add(state.inbox.take_receiver());
-        if state.waits.has(WaitFor::Change) {
-            let wakers = state.waits.take(WaitFor::Change);
-            wakes.more().wakers.extend(wakers);
-        }
-        let watchers = &state.inbox.watchers;
-        if !watchers.is_empty() {
-            let calls = watchers.called_after(state.version);
-            wakes.more().calls.extend(calls);
+        wakes.add_all(state.waits.take(WaitFor::Change));
+        let version = state.version;
+        if let Some(watchers) = state.inbox.watchers() {
+            wakes.more().calls.extend(watchers.called_after(version));
         }
         state.version += 1;
     }
@@ -413,6 +415,15 @@ mod tests {
     use crate::channel::receiver::Receiver;
     use crate::channel::waiting::Closing;
     use crate::driver::port::Port;
+
+    #[test]
+    fn what_only_some_channels_need_takes_no_space_in_the_others() {
+        let size = size_of::<Shared>();
+        assert!(size <= 320, "{size} bytes");
+        let size = size_of::<crate::driver::pump::Driver<(), ()>>();
+        // Besides its socket.
+        assert!(size <= 64, "{size} bytes");
+    }
 
     /// Foreign code that uses the channel when it is dropped: a task with its handles, or memory that is
     /// given back. Under the lock it would wait for ever.

@@ -8,6 +8,12 @@ use std::task::{Context, Waker};
 #[derive(Debug, Default)]
 pub(crate) struct WaitList {
     next_key: u64,
+    /// Mostly nobody waits.
+    waiting: Option<Box<Waiting>>,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
     /// Those who wait for the channel to open, to close or to change.
     changes: Waiters,
     /// Those who wait for capacity in the queue, or for messages to be written.
@@ -36,31 +42,35 @@ impl WaitList {
             self.next_key += 1;
             self.next_key
         });
-        self.waiters(what).register(key, cx)
+        let waiting = self.waiting.get_or_insert_default();
+        waiting.waiters(what).register(key, cx)
     }
 
     /// Forgets a future that does not wait any more; returns its wakers, to be dropped outside of the
     /// lock.
     pub(crate) fn remove(&mut self, key: u64) -> [Option<Waker>; 2] {
-        [self.changes.remove(key), self.sends.remove(key)]
-    }
-
-    /// Whether somebody waits for this.
-    #[inline]
-    pub(crate) fn has(&self, what: WaitFor) -> bool {
-        match what {
-            WaitFor::Change => !self.changes.0.is_empty(),
-            WaitFor::Sending => !self.sends.0.is_empty(),
+        let Some(waiting) = &mut self.waiting else {
+            return [None, None];
+        };
+        let wakers = [waiting.changes.remove(key), waiting.sends.remove(key)];
+        if waiting.changes.0.is_empty() && waiting.sends.0.is_empty() {
+            self.waiting = None;
         }
+        wakers
     }
 
     /// Takes out all who wait for this, in the order in which they came, to be woken outside of the
     /// lock.
-    pub(crate) fn take(&mut self, what: WaitFor) -> impl Iterator<Item = Waker> + use<> {
-        let waiters = mem::take(&mut self.waiters(what).0);
-        waiters.into_iter().map(|(_, waker)| waker)
+    #[inline]
+    pub(crate) fn take(&mut self, what: WaitFor) -> Vec<(u64, Waker)> {
+        match &mut self.waiting {
+            Some(waiting) => mem::take(&mut waiting.waiters(what).0),
+            None => Vec::new(),
+        }
     }
+}
 
+impl Waiting {
     fn waiters(&mut self, what: WaitFor) -> &mut Waiters {
         match what {
             WaitFor::Change => &mut self.changes,

@@ -1,7 +1,7 @@
 //! The task behind a channel's handles, on every platform: it opens a connection and passes messages
 //! both ways until its end.
 
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -24,55 +24,97 @@ const BATCH_SIZE: usize = 64 * 1024;
 ///
 /// While it opens, messages are queued. If the channel is closed meanwhile with nothing queued, it
 /// gives up at once; with messages queued it goes on for the close timeout.
-pub(crate) fn drive<S, F>(
-    opening: F,
-    port: Port,
-    close_timeout: Duration,
-) -> impl Future<Output = ()> + use<S, F>
+pub(crate) fn drive<S, F>(opening: F, port: Port, close_timeout: Duration) -> Driver<S, F>
 where
     S: Socket + Unpin,
     F: Future<Output = Result<S, Error>>,
 {
-    // Opening takes more memory than pumping, and gives it back here.
-    let opening = Box::pin(opening);
-    async move {
-        if let Some(pump) = open(opening, port, close_timeout).await {
-            pump.await;
+    Driver::Opening(Opening {
+        opening: Box::pin(opening),
+        close_timer: None,
+        close_timeout,
+        port: Some(port),
+    })
+}
+
+/// The task behind a channel: written by hand, as an `async fn` would keep space for the socket twice.
+pub(crate) enum Driver<S, F> {
+    Opening(Opening<F>),
+    Open(Pump<S>),
+}
+
+/// A connection that is being made.
+pub(crate) struct Opening<F> {
+    /// It takes more memory than pumping, and gives it back at the end.
+    opening: Pin<Box<F>>,
+    /// Made when the channel is closed before it is open.
+    close_timer: Option<Timer>,
+    close_timeout: Duration,
+    /// `None` once it was handed on.
+    port: Option<Port>,
+}
+
+impl<S, F> Future for Driver<S, F>
+where
+    S: Socket + Unpin,
+    F: Future<Output = Result<S, Error>>,
+{
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let driver = self.get_mut();
+        if let Self::Opening(opening) = driver {
+            match ready!(opening.poll(cx)) {
+                Some(pump) => *driver = Self::Open(pump),
+                None => return Poll::Ready(()),
+            }
+        }
+        match driver {
+            Self::Open(pump) => Pin::new(pump).poll(cx),
+            Self::Opening(_) => Poll::Pending,
         }
     }
 }
 
-/// Opens a connection, unless it is given up or fails.
-async fn open<S, F>(
-    mut opening: Pin<Box<F>>,
-    port: Port,
-    close_timeout: Duration,
-) -> Option<Pump<S>>
-where
-    S: Socket + Unpin,
-    F: Future<Output = Result<S, Error>>,
-{
-    // Made when the channel is closed before it is open.
-    let mut close_timer = None;
-    let opened = poll_fn(|cx| {
-        if let Poll::Ready(opened) = opening.as_mut().poll(cx) {
-            return Poll::Ready(Some(opened));
-        }
-        poll_given_up(&port, close_timeout, &mut close_timer, cx).map(|()| None)
-    });
-    match opened.await {
-        None => port.not_opened(None),
-        Some(Err(error)) => port.not_opened(Some(error)),
-        Some(Ok(mut socket)) => {
-            if let Some(timer) = close_timer {
-                socket.continue_close_timeout(timer);
+impl<F> Opening<F> {
+    /// Opens the connection, unless it is given up or fails.
+    fn poll<S>(&mut self, cx: &mut Context<'_>) -> Poll<Option<Pump<S>>>
+    where
+        S: Socket + Unpin,
+        F: Future<Output = Result<S, Error>>,
+    {
+        let Some(port) = &self.port else {
+            return Poll::Ready(None);
+        };
+        let opened = match self.opening.as_mut().poll(cx) {
+            Poll::Ready(opened) => Some(opened),
+            Poll::Pending => {
+                ready!(poll_given_up(
+                    port,
+                    self.close_timeout,
+                    &mut self.close_timer,
+                    cx
+                ));
+                None
             }
-            let response = socket.take_response();
-            port.opened(socket.subprotocol(), response);
-            return Some(Pump::new(socket, port));
+        };
+        match opened {
+            None => port.not_opened(None),
+            Some(Err(error)) => port.not_opened(Some(error)),
+            Some(Ok(mut socket)) => {
+                if let Some(timer) = self.close_timer.take() {
+                    socket.continue_close_timeout(timer);
+                }
+                let response = socket.take_response();
+                port.opened(socket.subprotocol(), response);
+                let port = self.port.take();
+                return Poll::Ready(port.map(|port| Pump::new(socket, port)));
+            }
         }
+        // Nothing is left to be driven.
+        self.port = None;
+        Poll::Ready(None)
     }
-    None
 }
 
 /// Whether a channel that is not open yet is to be given up.

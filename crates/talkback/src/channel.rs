@@ -3,7 +3,7 @@
 #[cfg(not(browser))]
 mod blocking;
 pub(crate) mod buffers;
-mod handle;
+pub(crate) mod handle;
 pub(crate) mod inbox;
 pub(crate) mod lifecycle;
 mod methods;

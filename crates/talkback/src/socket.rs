@@ -85,10 +85,6 @@ pub(crate) trait Socket {
 
 /// What waits for a program whose queue is full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(
-    browser,
-    expect(dead_code, reason = "a browser reads ahead as far as it likes")
-)]
 pub(crate) struct Backlog {
     /// How many messages.
     pub(crate) messages: usize,

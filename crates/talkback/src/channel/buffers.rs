@@ -123,3 +123,56 @@ fn give_back(buffer: Box<Buffer>) {
         }
     });
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn push(messages: &mut Messages, count: usize) {
+        for _ in 0..count {
+            messages.push("x".into(), Compression::Auto);
+        }
+    }
+
+    fn pooled() -> usize {
+        POOL.with(|pool| pool.borrow().messages)
+    }
+
+    #[test]
+    fn an_empty_queue_has_no_buffer_and_a_busy_one_has_always_the_same() {
+        let mut messages = Messages::default();
+        for _ in 0..3 {
+            push(&mut messages, 5);
+            while messages.pop().is_some() {}
+            assert!(messages.is_empty() && messages.0.is_none());
+            assert_eq!(POOL.with(|pool| pool.borrow().buffers.len()), 1);
+            assert!((5..16).contains(&pooled()));
+        }
+        push(&mut messages, 1);
+        assert_eq!(pooled(), 0, "it is taken from the pool");
+    }
+
+    #[test]
+    fn a_thread_keeps_no_more_than_its_pool_has_space_for() {
+        let mut large = Messages::default();
+        push(&mut large, POOL_MESSAGES + 1);
+        large.clear();
+        assert_eq!(pooled(), 0);
+    }
+
+    #[test]
+    fn what_is_appended_comes_behind_what_is_there() {
+        let mut messages = Messages::default();
+        for texts in [["a", "b"], ["c", "d"]] {
+            let mut others = Messages::default();
+            for text in texts {
+                others.push(text.into(), Compression::Auto);
+            }
+            messages.append(&mut others);
+            assert!(others.is_empty());
+        }
+        assert_eq!(messages.newest(), Some(&"d".into()));
+        let all: Vec<_> = messages.iter().map(Message::to_string).collect();
+        assert_eq!(all, ["a", "b", "c", "d"]);
+    }
+}

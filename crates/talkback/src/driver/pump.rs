@@ -296,11 +296,13 @@ fn poll_receive<S: Socket>(
 #[cfg(all(test, not(shuttle)))]
 mod tests {
     use std::pin::pin;
-    use std::task::Waker;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::{Wake, Waker};
 
     use talkback_proto::{CloseCause, CloseCode, CloseFrame, Compression, Initiator, Message};
 
     use super::*;
+    use crate::channel::handle::Handle;
     use crate::channel::lifecycle::ChannelState;
     use crate::channel::state::Shared;
     use crate::channel::sync::Arc;
@@ -404,6 +406,129 @@ mod tests {
         // What was taken is not written either, and whoever waits for the end learns it.
         let outcome = state.outcome().expect("it has ended");
         assert!(outcome.is_err_and(|error| error.to_string().starts_with("2 messages")));
+    }
+
+    /// A socket to which some messages have come; a program sends one more while the last is sent.
+    struct Scripted {
+        received: usize,
+        sent: usize,
+        written: usize,
+        flushes: usize,
+        program: Handle,
+    }
+
+    impl Socket for Scripted {
+        fn subprotocol(&self) -> Option<Box<str>> {
+            None
+        }
+
+        fn send_capacity(&self) -> usize {
+            1024
+        }
+
+        fn start_send(&mut self, _: Message, _: Compression) -> Result<(), Lost> {
+            self.sent += 1;
+            if self.sent == 3 {
+                self.program.try_send("while it runs".into()).unwrap();
+            }
+            Ok(())
+        }
+
+        fn start_ping(&mut self, _: bytes::Bytes) {}
+
+        fn start_close(&mut self, _: Option<CloseFrame>) {}
+
+        fn start_close_timeout(&mut self) {}
+
+        fn continue_close_timeout(&mut self, _: Timer) {}
+
+        fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Lost>> {
+            self.flushes += 1;
+            self.written = self.sent;
+            Poll::Ready(Ok(()))
+        }
+
+        fn can_send(&self) -> bool {
+            true
+        }
+
+        fn send_progress(&self) -> SendProgress {
+            SendProgress {
+                end: self.sent as u64,
+                written: self.written as u64,
+                buffered: self.sent - self.written,
+            }
+        }
+
+        fn can_hold_back(&self) -> bool {
+            true
+        }
+
+        fn poll_received(&mut self, _: &mut Context<'_>) -> Poll<Result<Received, CloseInfo>> {
+            match self.received.checked_sub(1) {
+                Some(rest) => {
+                    self.received = rest;
+                    Poll::Ready(Ok(Received::Message("came".into())))
+                }
+                None => Poll::Pending,
+            }
+        }
+
+        fn poll_ahead(
+            &mut self,
+            _: &mut Context<'_>,
+            _: Backlog,
+        ) -> Poll<Result<Received, CloseInfo>> {
+            Poll::Pending
+        }
+    }
+
+    #[derive(Default)]
+    struct Woken(AtomicUsize);
+
+    impl Wake for Woken {
+        fn wake(self: std::sync::Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn a_batch_wakes_its_reader_once_and_leaves_in_one_flush() {
+        let shared = Shared::with_defaults();
+        let program = Handle::new(Arc::clone(&shared));
+        let [reader, driver] = [(); 2].map(|()| std::sync::Arc::<Woken>::default());
+        let [reads, drives] = [&reader, &driver].map(|woken| Waker::from(woken.clone()));
+        let woken = || [&reader, &driver].map(|woken| woken.0.load(Ordering::Relaxed));
+        assert!(program.poll_recv(&Context::from_waker(&reads)).is_pending());
+        for _ in 0..3 {
+            program.try_send("before".into()).unwrap();
+        }
+        let socket = Scripted {
+            received: 10,
+            sent: 0,
+            written: 0,
+            flushes: 0,
+            program: program.clone(),
+        };
+        let port = Port::new(Arc::clone(&shared));
+        port.opened(None, None);
+        assert_eq!(woken(), [1, 0], "the channel has opened");
+        assert!(program.poll_recv(&Context::from_waker(&reads)).is_pending());
+        let mut pump = Pump::new(socket, port);
+        let mut cx = Context::from_waker(&drives);
+        assert!(Pin::new(&mut pump).poll(&mut cx).is_pending());
+        assert_eq!(
+            woken(),
+            [2, 0],
+            "what was sent while it ran did not wake it"
+        );
+        assert_eq!((pump.socket.sent, pump.socket.flushes), (4, 2));
+        assert_eq!(shared.lock().outbox.written(), 4);
+        let recv = || program.try_recv().unwrap();
+        assert_eq!(std::iter::from_fn(recv).count(), 10);
+        program.try_send("while it sleeps".into()).unwrap();
+        program.try_send("while it is awake".into()).unwrap();
+        assert_eq!(woken(), [2, 1]);
     }
 
     #[test]

@@ -69,7 +69,9 @@ pub(crate) fn wait<F: Future>(shared: &sync::Arc<Shared>, future: F) -> F::Outpu
         }
     }
     let mut future = pin!(future);
-    let alarm = ALARM.take().unwrap_or_default();
+    // A thread that is ending keeps none.
+    let kept = ALARM.try_with(Cell::take).ok().flatten();
+    let alarm = kept.unwrap_or_default();
     let waker = Waker::from(Arc::clone(&alarm));
     let mut cx = Context::from_waker(&waker);
     // This thread may be about to drop the driver, after what blocks here.
@@ -78,7 +80,7 @@ pub(crate) fn wait<F: Future>(shared: &sync::Arc<Shared>, future: F) -> F::Outpu
     let mut is_first = true;
     loop {
         if let Poll::Ready(output) = future.as_mut().poll(&mut cx) {
-            ALARM.set(Some(alarm));
+            let _ = ALARM.try_with(|kept| kept.set(Some(alarm)));
             return output;
         }
         // Its driver may have stayed in the parent at a fork.

@@ -44,7 +44,8 @@ impl Handle {
         }
         match self.send_now(message, compression) {
             Ok(()) => Ok(()),
-            Err(Refused::Full(message)) => self.send_later(message, compression).await,
+            // In a box, as a program's task has space for all that it may ever await.
+            Err(Refused::Full(message)) => Box::pin(self.send_later(message, compression)).await,
             Err(Refused::Closed(message)) => self.refuse(message),
         }
     }

@@ -423,6 +423,10 @@ mod tests {
         let size = size_of::<crate::driver::pump::Driver<(), ()>>();
         // Besides its socket.
         assert!(size <= 64, "{size} bytes");
+        let shared = Shared::with_defaults();
+        let sender = WebSocketChannel::new(&shared).sender();
+        let size = size_of_val(&sender.send("Hello!"));
+        assert!(size <= 160, "{size} bytes");
     }
 
     /// Foreign code that uses the channel when it is dropped: a task with its handles, or memory that is

@@ -211,6 +211,7 @@ fn poll_pumped<S: Socket>(
 }
 
 /// What the channel is to know of its socket.
+#[inline]
 fn told<S: Socket>(socket: &S, end: u64) -> Told {
     Told {
         progress: progress(socket, end),
@@ -224,6 +225,7 @@ fn told<S: Socket>(socket: &S, end: u64) -> Told {
 }
 
 /// How far the messages that were taken have got.
+#[inline]
 fn progress<S: Socket>(socket: &S, end: u64) -> SendProgress {
     SendProgress {
         end,

@@ -30,6 +30,7 @@ Builds, tests and starts everything in this repository:
   cargo xtask api                write the public names of each crate into docs/api
   cargo xtask bench codec        count what a message costs, beside other libraries (valgrind)
   cargo xtask bench counts       count what an echoed message costs our servers: the step `cost`
+  cargo xtask bench compare      measure echo servers and clients beside others (--help; all of it takes 40 minutes)
 """
 
 
@@ -107,13 +108,17 @@ def soak_one(name="list", *arguments):
     run_steps([find(soak.SOAKS, name)], *arguments)
 
 
-def bench(what="nothing"):
-    if what == "counts":
+def bench(what="nothing", *arguments):
+    if what == "counts" and not arguments:
         run_steps([steps.cost])
-    if what != "codec":
-        usage(f"no bench is named {what}; there is codec, counts")
-    tools.need("valgrind")
-    os.execv(sys.executable, [sys.executable, str(ROOT / f"bench/{what}.py"), str(scratch("bench"))])
+    if what == "codec" and not arguments:
+        tools.need("valgrind")
+        program, arguments = sys.executable, [scratch("bench")]
+    elif what == "compare":
+        program = tools.python(tools.MATPLOTLIB)
+    else:
+        usage(f"no bench is {' '.join([what, *arguments])}; there is codec, counts and compare")
+    os.execv(program, [str(part) for part in (program, ROOT / f"bench/{what}.py", *arguments)])
 
 
 def main(command="help", *arguments):
@@ -123,7 +128,7 @@ def main(command="help", *arguments):
         print(HELP, end="")
     elif command not in commands:
         usage(f"there is no {command}")
-    elif len(arguments) > {"web": 0, "api": 0, "pictures": 0, "bench": 1, "claims": 1}.get(command, len(arguments)):
+    elif len(arguments) > {"web": 0, "api": 0, "pictures": 0, "claims": 1}.get(command, len(arguments)):
         usage(f"{command} takes no {arguments[-1]}")
     else:
         commands[command](*arguments)

@@ -13,6 +13,8 @@ from run import ROOT, answer, cargo, must, once, scratch
 HERE = pathlib.Path(__file__).parent
 PYTHON = scratch("python") / "bin/python"
 WEBSOCKETS = "websockets==17.4"
+MATPLOTLIB = "matplotlib==3.11.2"
+BUN = "1.4.5"
 NODE_PACKAGES = "axe-core@4.14.1 playwright-core@1.60.0 ws@8.23.0"
 # What the tests of this folder run: programs with Debian's packages that bring them, and packages of Python and Node.
 PEERS = ROOT / "crates/talkback-conformance/tests/peers"

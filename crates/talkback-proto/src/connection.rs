@@ -6,6 +6,7 @@ mod control;
 mod ending;
 mod fast_path;
 mod fragmenting;
+mod incomplete;
 mod inflating;
 pub(crate) mod keepalive;
 mod parse_state;
@@ -23,11 +24,10 @@ use std::time::{Duration, Instant};
 use bytes::{Buf, Bytes};
 
 use crate::close::CloseInfo;
-use crate::connection::assembly::Assembly;
 use crate::connection::control::Pongs;
 use crate::connection::ending::Ending;
+use crate::connection::incomplete::Incomplete;
 use crate::connection::keepalive::{Keepalive, Watch};
-use crate::connection::parse_state::FrameReader;
 use crate::connection::unfinished::Unfinished;
 use crate::deflate::Deflate;
 use crate::deflate::parameters::DeflateParameters;
@@ -83,9 +83,12 @@ pub struct Connection {
     can_write: bool,
     /// Up to this size in bytes a message is one frame that is copied into the output.
     copied_size_max: u16,
-    frames: FrameReader,
-    assembly: Assembly,
-    limits: Limits,
+    /// Whether permessage-deflate was negotiated: RSV1 means that a message is compressed.
+    has_agreed_deflate: bool,
+    /// The bounds, if they are not the default.
+    limits: Option<Box<Limits>>,
+    /// What has come and is not whole.
+    incomplete: Option<Box<Incomplete>>,
     output: Output,
     keys: Option<Box<dyn MaskingKeys>>,
     /// What was negotiated and its contexts, as long as messages pass.
@@ -114,14 +117,14 @@ impl Connection {
     }
 
     fn new(role: Role, limits: Limits, keys: Option<Box<dyn MaskingKeys>>) -> Self {
-        Self {
+        let mut connection = Self {
             role,
             state: State::Open,
             can_write: true,
-            copied_size_max: copied_size_max(&limits),
-            frames: FrameReader::default(),
-            assembly: Assembly::default(),
-            limits,
+            copied_size_max: 0,
+            has_agreed_deflate: false,
+            limits: None,
+            incomplete: None,
             output: Output::default(),
             keys,
             deflate: None,
@@ -129,7 +132,9 @@ impl Connection {
             pongs: None,
             keepalive: None,
             ending: None,
-        }
+        };
+        connection.set_limits(limits);
+        connection
     }
 
     /// Compresses messages as the opening handshake agreed on (RFC 7692).
@@ -144,14 +149,14 @@ impl Connection {
 
     /// As [`with_deflate`](Self::with_deflate), for a connection that stays where it is.
     pub fn set_deflate(&mut self, parameters: &DeflateParameters) {
-        self.frames.enable_deflate();
+        self.has_agreed_deflate = true;
         self.deflate = Some(Box::new(Deflate::new(self.role, parameters)));
     }
 
     /// Sets the bounds, before anything has come or gone.
     pub fn set_limits(&mut self, limits: Limits) {
-        self.copied_size_max = copied_size_max(&limits);
-        self.limits = limits;
+        self.copied_size_max = COPIED_SIZE_MAX.min(limits.frame_size_max) as u16;
+        self.limits = (limits != Limits::DEFAULT).then(|| Box::new(limits));
     }
 
     /// Whether messages may be compressed; not once the connection has ended.
@@ -165,8 +170,9 @@ impl Connection {
     }
 
     /// The bounds of this connection.
+    #[inline]
     pub fn limits(&self) -> &Limits {
-        &self.limits
+        limits_of(&self.limits)
     }
 
     /// Whether messages can be sent: no close frame has been sent or received yet, and the
@@ -318,9 +324,10 @@ impl Connection {
     }
 }
 
-/// Up to which size in bytes a message is one frame that is copied.
-fn copied_size_max(limits: &Limits) -> u16 {
-    COPIED_SIZE_MAX.min(limits.frame_size_max) as u16
+/// The bounds, which most connections share.
+#[inline]
+fn limits_of(own: &Option<Box<Limits>>) -> &Limits {
+    own.as_deref().unwrap_or(&Limits::DEFAULT)
 }
 
 impl fmt::Debug for Connection {
@@ -328,7 +335,7 @@ impl fmt::Debug for Connection {
         f.debug_struct("Connection")
             .field("role", &self.role)
             .field("state", &self.state)
-            .field("in_message", &self.frames.is_in_message())
+            .field("in_message", &self.is_in_message())
             .field("buffered", &self.buffered())
             .field("close_info", &self.close_info())
             .finish_non_exhaustive()

@@ -21,6 +21,14 @@ pub struct Limits {
 }
 
 impl Limits {
+    pub(crate) const DEFAULT: Self = Self {
+        message_size_max: 16 * 1024 * 1024,
+        fragments_max: 131_072,
+        frame_size_max: usize::MAX,
+        write_buffer_max: 64 * 1024,
+        close_timeout: Duration::from_secs(10),
+    };
+
     /// Sets the largest message in bytes, over all its fragments; 16 MiB by default. A larger one
     /// fails the connection with 1009 as soon as a header declares it (RFC 6455 §10.4).
     ///
@@ -125,12 +133,6 @@ impl Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            message_size_max: 16 * 1024 * 1024,
-            fragments_max: 131_072,
-            frame_size_max: usize::MAX,
-            write_buffer_max: 64 * 1024,
-            close_timeout: Duration::from_secs(10),
-        }
+        Self::DEFAULT
     }
 }

@@ -60,6 +60,11 @@ impl Assembly {
         (self.delivery == Delivery::Whole) & !self.is_discarding
     }
 
+    /// Whether nothing is in progress, and messages are given out whole.
+    pub(super) fn is_idle(&self) -> bool {
+        self.is_gathering() & self.buffer.is_empty() & !self.is_begun
+    }
+
     /// Where the next bytes of `frame` should go, if not into the read buffer: the tail of a large
     /// message.
     pub(super) fn space(&mut self, frame: DataFrame) -> Option<Limit<&mut BytesMut>> {

@@ -38,7 +38,7 @@ impl Connection {
     /// Starts the close timeout, unless it runs: for a caller that has more to send before it
     /// [`close`](Self::close)s, and wants the end by then.
     pub fn start_close_timeout(&mut self, now: Instant) {
-        if let Some(deadline) = now.checked_add(self.limits.time_to_close()) {
+        if let Some(deadline) = now.checked_add(self.limits().time_to_close()) {
             self.set_close_deadline(deadline);
         }
     }
@@ -138,10 +138,11 @@ impl Connection {
     pub(super) fn end_messages(&mut self) {
         self.deflate = None;
         self.unfinished = None;
-        if self.state == State::Closing {
-            self.assembly.forget_message();
-        } else {
-            self.assembly.clear();
+        match &mut self.incomplete {
+            Some(incomplete) if self.state == State::Closing => {
+                incomplete.assembly.forget_message();
+            }
+            incomplete => *incomplete = None,
         }
     }
 

@@ -21,10 +21,11 @@ impl Connection {
     /// What queues this connection's data frames, and what compresses before.
     #[inline]
     pub(super) fn fragmenter(&mut self) -> (Fragmenter<'_>, Option<&mut Deflate>) {
+        let size_max = self.limits().frame_size_max;
         let fragmenter = Fragmenter {
             keys: &mut self.keys,
             output: &mut self.output,
-            size_max: self.limits.frame_size_max,
+            size_max,
         };
         (fragmenter, self.deflate.as_deref_mut())
     }

@@ -18,9 +18,10 @@ impl Connection {
         now: Instant,
     ) -> Option<Incoming> {
         let Payload { kind, last, .. } = *payload;
+        let size_max = self.limits().size_max();
+        let delivery = self.incomplete().assembly.delivery();
         let inflater = &mut self.deflate.as_mut()?.inflater;
-        let size_max = self.limits.size_max();
-        if self.assembly.delivery() == Delivery::Pieces || inflater.is_in_pieces() {
+        if delivery == Delivery::Pieces || inflater.is_in_pieces() {
             let piece = inflater.take_in_pieces(piece, kind, last, size_max);
             return self.pass_or_fail(piece, now);
         }
@@ -37,8 +38,9 @@ impl Connection {
 
     /// The next piece out of what was used already.
     pub(super) fn inflate_more(&mut self, now: Instant) -> Option<Incoming> {
+        let size_max = self.limits().size_max();
         let inflater = &mut self.deflate.as_mut()?.inflater;
-        let piece = inflater.next_piece(self.limits.size_max());
+        let piece = inflater.next_piece(size_max);
         self.pass_or_fail(piece, now)
     }
 
@@ -48,7 +50,10 @@ impl Connection {
         now: Instant,
     ) -> Option<Incoming> {
         match piece {
-            Ok(piece) => self.assembly.pass(piece?).map(Incoming::Piece),
+            Ok(piece) => {
+                let assembly = &mut self.incomplete().assembly;
+                assembly.pass(piece?).map(Incoming::Piece)
+            }
             Err(error) => {
                 self.fail(error, now);
                 None

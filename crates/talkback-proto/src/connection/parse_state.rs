@@ -13,6 +13,8 @@ use crate::utf8::Utf8Validator;
 pub(super) struct Rules<'a> {
     pub(super) role: Role,
     pub(super) limits: &'a Limits,
+    /// Whether permessage-deflate was negotiated.
+    pub(super) has_deflate: bool,
 }
 
 /// The frame whose payload is arriving; sizes in bytes.
@@ -45,8 +47,6 @@ pub(super) struct FrameReader {
     /// A control frame's payload so far, if not all of it has come.
     pub(super) control: Option<Box<ControlPayload>>,
     pub(super) utf8: Utf8Validator,
-    /// Whether permessage-deflate was negotiated.
-    pub(super) has_deflate: bool,
     /// A header of which a part has arrived.
     pub(super) header: [u8; HEADER_SIZE_MAX],
     pub(super) header_size: u8,
@@ -75,13 +75,6 @@ impl Default for ControlPayload {
             bytes: [0; CONTROL_SIZE_MAX],
             size: 0,
         }
-    }
-}
-
-impl FrameReader {
-    /// Permessage-deflate was negotiated: RSV1 means that a message is compressed.
-    pub(super) fn enable_deflate(&mut self) {
-        self.has_deflate = true;
     }
 }
 

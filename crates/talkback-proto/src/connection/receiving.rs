@@ -9,8 +9,9 @@ use bytes::{Buf, Bytes, BytesMut};
 
 use crate::connection::assembly::Assembly;
 use crate::connection::fast_path::take_message;
+use crate::connection::incomplete::{self, Incomplete};
 use crate::connection::parse_state::{DataFrame, Fragments, Frame, FrameReader, Payload, Rules};
-use crate::connection::{Connection, State};
+use crate::connection::{Connection, State, limits_of};
 use crate::error::ProtocolError;
 use crate::frame::{HEADER_SIZE_MAX, Header, Opcode};
 use crate::incoming::{Delivery, Incoming};
@@ -59,7 +60,8 @@ impl Connection {
     /// Whether more may come out of bytes that were handed in already: further pieces of what was
     /// decompressed, or what was read into the [`space`](Self::space).
     pub fn has_more(&self) -> bool {
-        self.has_pieces() || self.assembly.has_unread()
+        let incomplete = self.incomplete.as_ref();
+        incomplete.is_some_and(|incomplete| incomplete.assembly.has_unread()) || self.has_pieces()
     }
 
     /// Where the next bytes should go, if not into the read buffer: the tail of a large message,
@@ -68,7 +70,7 @@ impl Connection {
     /// Read into it, then call [`receive`](Self::receive).
     pub fn space(&mut self) -> Option<Limit<&mut BytesMut>> {
         let frame = self.data_frame()?;
-        self.assembly.space(frame)
+        self.incomplete().assembly.space(frame)
     }
 
     /// Says how messages are given out from now on.
@@ -76,12 +78,17 @@ impl Connection {
     /// A message in progress of which nothing was given out comes in pieces from its beginning.
     /// The rest of one of which pieces were given out is discarded before whole messages come.
     pub fn set_delivery(&mut self, delivery: Delivery) {
-        self.assembly.set_delivery(delivery);
+        if delivery == Delivery::Pieces || self.incomplete.is_some() {
+            self.incomplete().assembly.set_delivery(delivery);
+            self.end_incomplete();
+        }
     }
 
     /// Discards what still comes of the message of which pieces were given out.
     pub fn discard_message(&mut self) {
-        self.assembly.discard_message();
+        if let Some(incomplete) = &mut self.incomplete {
+            incomplete.assembly.discard_message();
+        }
     }
 
     /// Whether data that arrives is given out, and not discarded: until either end has closed, also
@@ -96,9 +103,9 @@ impl Connection {
     /// A driver whose reader is full may leave a large message where it is.
     pub fn unfinished_size(&self) -> u64 {
         let declared = self
-            .frames
-            .message
+            .incomplete
             .as_ref()
+            .and_then(|incomplete| incomplete.frames.message.as_ref())
             .map_or(0, |message| message.size);
         let deflate = self.deflate.as_ref();
         let inflated = deflate.map_or(0, |deflate| deflate.inflater.message_size() as u64);
@@ -108,12 +115,12 @@ impl Connection {
     /// The fast path. It stands apart, so that the compiler has all registers for it.
     #[inline(never)]
     fn receive_whole_frame(&mut self, input: &mut BytesMut) -> Option<Message> {
-        // Who has pieces left is not gathering: the message is given out in pieces, or discarded.
-        if !(self.is_receiving() & self.assembly.is_gathering()) | self.frames.is_in_message() {
+        // Who has pieces left has begun a message, which is given out in pieces, or discarded.
+        if !(self.is_receiving() & self.incomplete.is_none()) {
             return None;
         }
         debug_assert!(!self.has_pieces());
-        take_message(input, self.role, &self.limits)
+        take_message(input, self.role, limits_of(&self.limits))
     }
 
     #[inline(never)]
@@ -132,14 +139,16 @@ impl Connection {
                 return None;
             } else if self.has_pieces() {
                 self.inflate_more(now)
-            } else if self.assembly.has_unread() {
+            } else if self.incomplete().assembly.has_unread() {
                 self.receive_unread(now)
             } else if !input.is_empty() {
                 self.receive_input(input, now)
             } else {
+                self.end_incomplete();
                 return None;
             };
             if incoming.is_some() {
+                self.end_incomplete();
                 return incoming;
             }
         }
@@ -166,8 +175,8 @@ impl Connection {
             input.advance(consumed);
             return incoming;
         }
-        let frame = self.frames.data_frame();
-        self.assembly.take(input, &payload, frame)
+        let Incomplete { frames, assembly } = self.incomplete();
+        assembly.take(input, &payload, frames.data_frame())
     }
 
     /// Takes what was read into the message itself.
@@ -177,10 +186,10 @@ impl Connection {
         })?;
         match progress.item {
             Some(Item::Payload(payload)) if self.is_receiving() => {
-                self.assembly.take_unread(&payload)
+                self.incomplete().assembly.take_unread(&payload)
             }
             _ => {
-                self.assembly.clear();
+                self.incomplete().assembly.clear();
                 None
             }
         }
@@ -198,9 +207,11 @@ impl Connection {
         }
         let rules = Rules {
             role: self.role,
-            limits: &self.limits,
+            limits: limits_of(&self.limits),
+            has_deflate: self.has_agreed_deflate,
         };
-        let progress = take(&mut self.frames, &mut self.assembly, rules);
+        let Incomplete { frames, assembly } = incomplete::begin(&mut self.incomplete);
+        let progress = take(frames, assembly, rules);
         progress.map_err(|error| self.fail(error, now)).ok()
     }
 
@@ -210,7 +221,7 @@ impl Connection {
     /// discarded.
     fn data_frame(&self) -> Option<DataFrame> {
         self.is_receiving()
-            .then(|| self.frames.data_frame())
+            .then(|| self.incomplete.as_ref()?.frames.data_frame())
             .flatten()
     }
 }
@@ -324,7 +335,7 @@ impl FrameReader {
         // message and MUST NOT be set on the others, nor on control frames (RFC 7692 §6.1).
         if header.rsv1 {
             let begins_message = matches!(header.opcode, Opcode::Text | Opcode::Binary);
-            if !(self.has_deflate && begins_message) {
+            if !(rules.has_deflate && begins_message) {
                 return Err(ProtocolError::ReservedBits);
             }
         }

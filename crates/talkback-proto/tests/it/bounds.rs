@@ -113,7 +113,9 @@ fn v20_the_header_alone_costs_nearly_nothing() {
                 space.expect("a large frame is coming").remaining_mut()
             });
             assert!(space > 0);
-            assert!(heap.peak <= 16 * header.len() as isize, "{size}: {heap:?}");
+            // Besides, the parse state, which an idle connection does not own.
+            let most = 16 * header.len() + 192;
+            assert!(heap.peak <= most as isize, "{size}: {heap:?}");
         }
     }
 }

@@ -165,18 +165,21 @@ fn poll_echo<T: Transport>(
     cx: &mut Context<'_>,
 ) -> Poll<Echoed> {
     let mut socket = Pin::new(socket);
+    // What cannot be sent shows as the end of the connection when the next message is waited for.
+    if unsent.is_some() {
+        let _ = ready!(socket.as_mut().poll_ready(cx));
+        let _ = unsent
+            .take()
+            .map(|message| socket.as_mut().start_send(message));
+    }
     loop {
-        let message = match unsent.take() {
-            Some(message) => message,
-            None => match ready!(socket.as_mut().poll_next(cx)) {
-                Some(Ok(message)) if message.len() >= LARGE_SIZE && socket.has_deflate() => {
-                    return Poll::Ready(Echoed::Large(message));
-                }
-                Some(Ok(message)) => message,
-                _ => return Poll::Ready(Echoed::All),
-            },
+        let message = match ready!(socket.as_mut().poll_next(cx)) {
+            Some(Ok(message)) => message,
+            _ => return Poll::Ready(Echoed::All),
         };
-        // What cannot be sent shows as the end of the connection when the next message is waited for.
+        if message.len() >= LARGE_SIZE && socket.has_deflate() {
+            return Poll::Ready(Echoed::Large(message));
+        }
         if socket.as_mut().poll_ready(cx).is_pending() {
             *unsent = Some(message);
             return Poll::Pending;

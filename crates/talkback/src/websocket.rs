@@ -4,6 +4,7 @@ mod ahead;
 pub(crate) mod buffers;
 mod compression;
 mod handshake;
+mod input;
 mod io;
 pub(crate) mod keys;
 mod opening;
@@ -35,6 +36,7 @@ use crate::error::Error;
 use crate::error::send::{SendError, Unsent};
 use crate::socket::Lost;
 use crate::timer::now;
+use crate::websocket::input::Input;
 use crate::websocket::keys::ConnectionKeys;
 use crate::websocket::opening::Opening;
 use crate::websocket::unread::Unread;
@@ -55,7 +57,7 @@ pub struct WebSocket<T> {
     io: Option<T>,
     connection: Connection,
     /// What was read and not used yet.
-    input: BytesMut,
+    input: Input,
     /// Whether the transport has taken bytes that it may still hold.
     needs_flush: bool,
     /// What the transport said when it took no more bytes.
@@ -108,7 +110,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
         Self {
             io: Some(io),
             connection,
-            input: BytesMut::new(),
+            input: Input::default(),
             needs_flush: false,
             write_error: None,
             is_end_reported: false,
@@ -123,7 +125,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
     /// Takes what was read behind the opening handshake: bytes of frames, perhaps of a part of one.
     #[must_use]
     pub fn with_leftover(mut self, bytes: impl Into<BytesMut>) -> Self {
-        self.input = bytes.into();
+        self.input = bytes.into().into();
         self
     }
 
@@ -273,8 +275,16 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Sink<Message> for WebSocket<T> {
         ready.map_err(|Lost| SendError::new(Unsent::Next, socket.why()).into())
     }
 
+    #[inline(always)]
     fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
-        Ok(self.get_mut().queue(message.into(), Compression::Auto)?)
+        let socket = self.get_mut();
+        if !socket
+            .connection
+            .send_small(message.kind(), message.as_bytes())
+        {
+            socket.queue(message.into(), Compression::Auto)?;
+        }
+        Ok(())
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
@@ -303,6 +313,6 @@ impl<T> fmt::Debug for WebSocket<T> {
 
 impl<T> Drop for WebSocket<T> {
     fn drop(&mut self) {
-        buffers::give_back(std::mem::take(&mut self.input));
+        buffers::give_back(self.input.take());
     }
 }

@@ -21,21 +21,30 @@ use crate::role::Role;
 use crate::small_bytes::SmallBytes;
 use crate::utf8::validate;
 
-/// Takes the message whose only frame lies at the beginning of `input`, which comes between two messages;
-/// `None` and the bytes as they were if there is none such, or it breaks a rule.
+/// Takes the message whose only frame lies in `input` behind what is `used` of it, which comes between two
+/// messages; `None` and the bytes as they were if there is none such, or it breaks a rule.
 #[inline(always)]
-pub(super) fn take_message(input: &mut BytesMut, role: Role, limits: &Limits) -> Option<Message> {
-    let (kind, key, range) = decode(input, role)?;
+pub(super) fn take_message(
+    input: &mut BytesMut,
+    used: &mut usize,
+    role: Role,
+    limits: &Limits,
+) -> Option<Message> {
+    let bytes = &input[*used..];
+    let (kind, key, range) = decode(bytes, role)?;
     if (range.len() as u64 > limits.size_max()) | (limits.fragments_limit() == 0) {
         return None;
     }
-    if let Some(bytes) = SmallBytes::unmasked_in_place(input, range.clone(), key) {
-        if kind == MessageKind::Text && validate(&bytes).is_err() {
-            return None;
+    if let Some(bytes) = SmallBytes::unmasked_in_place(bytes, range.clone(), key) {
+        if kind == MessageKind::Text {
+            validate(&bytes).ok()?;
+            *used += range.end;
+            return Some(Message::from_validated(MessageKind::Text, bytes));
         }
-        input.advance(range.end);
-        return Some(Message::from_validated(kind, bytes));
+        *used += range.end;
+        return Some(Message::from_validated(MessageKind::Binary, bytes));
     }
+    input.advance(std::mem::take(used));
     take_larger(input, kind, key, range)
 }
 
@@ -103,6 +112,10 @@ mod tests {
     use super::*;
     use crate::connection::test_frames::{KEY, frame};
 
+    fn take(input: &mut BytesMut, role: Role, limits: &Limits) -> Option<Message> {
+        take_message(input, &mut 0, role, limits)
+    }
+
     #[test]
     fn what_is_no_whole_message_is_left_as_it_is() {
         let limits = Limits::default().message_size_max(1000);
@@ -111,7 +124,7 @@ mod tests {
             (Role::Client, None, Some(KEY)),
         ] {
             let whole = frame(0x81, peers, b"whole");
-            let taken = take_message(&mut BytesMut::from(&whole[..]), role, &limits);
+            let taken = take(&mut BytesMut::from(&whole[..]), role, &limits);
             assert_eq!(taken, Some("whole".into()));
             let mut vectors = vec![
                 frame(0x01, peers, b"a fragment"),
@@ -130,7 +143,7 @@ mod tests {
             vectors.extend((0..whole.len()).map(|cut| whole[..cut].to_vec()));
             for vector in vectors {
                 let mut bytes = BytesMut::from(&vector[..]);
-                let taken = take_message(&mut bytes, role, &limits);
+                let taken = take(&mut bytes, role, &limits);
                 assert!(taken.is_none(), "{role:?}: {vector:?}");
                 assert_eq!(bytes, vector);
             }

@@ -33,25 +33,32 @@ impl Connection {
     /// and lies whole in `input`, as most do, needs no clock without a keepalive.
     #[inline]
     pub fn receive(&mut self, input: &mut BytesMut, now: impl Fn() -> Instant) -> Option<Incoming> {
-        match self.receive_message(input, &now) {
-            Some(message) => Some(Incoming::Message(message)),
+        let mut used = 0;
+        match self.receive_message(input, &mut used, &now) {
+            Some(message) => {
+                input.advance(used);
+                Some(Incoming::Message(message))
+            }
             None if input.is_empty() && !self.has_more() => None,
             None => self.receive_next(input, now()),
         }
     }
 
-    /// As [`receive`](Self::receive), for a message that is one frame and lies whole in `input`, as most do;
-    /// `None`, and nothing has happened, for whatever else there is.
+    /// As [`receive`](Self::receive), for a message that is one frame and lies whole in `input` behind what is
+    /// `used` of it, as most do; `None`, and nothing has happened, for whatever else there is.
+    ///
+    /// What a small message has used is added to `used`; before a larger one `input` is advanced by it.
     #[doc(hidden)]
     #[inline(always)]
     pub fn receive_message(
         &mut self,
         input: &mut BytesMut,
+        used: &mut usize,
         now: impl FnOnce() -> Instant,
     ) -> Option<Message> {
-        let message = self.receive_whole_frame(input)?;
+        let message = self.receive_whole_frame(input, used)?;
         // Once for all that came in one read.
-        if self.keepalive.is_some() & input.is_empty() {
+        if self.keepalive.is_some() & (*used == input.len()) {
             self.hear(now());
         }
         Some(message)
@@ -77,11 +84,17 @@ impl Connection {
     ///
     /// A message in progress of which nothing was given out comes in pieces from its beginning.
     /// The rest of one of which pieces were given out is discarded before whole messages come.
+    #[inline]
     pub fn set_delivery(&mut self, delivery: Delivery) {
-        if delivery == Delivery::Pieces || self.incomplete.is_some() {
-            self.incomplete().assembly.set_delivery(delivery);
-            self.end_incomplete();
+        if self.incomplete.is_some() | (delivery == Delivery::Pieces) {
+            self.set_delivery_of_incomplete(delivery);
         }
+    }
+
+    #[inline(never)]
+    fn set_delivery_of_incomplete(&mut self, delivery: Delivery) {
+        self.incomplete().assembly.set_delivery(delivery);
+        self.end_incomplete();
     }
 
     /// Discards what still comes of the message of which pieces were given out.
@@ -114,13 +127,13 @@ impl Connection {
 
     /// The fast path. It stands apart, so that the compiler has all registers for it.
     #[inline(never)]
-    fn receive_whole_frame(&mut self, input: &mut BytesMut) -> Option<Message> {
+    fn receive_whole_frame(&mut self, input: &mut BytesMut, used: &mut usize) -> Option<Message> {
         // Who has pieces left has begun a message, which is given out in pieces, or discarded.
         if !(self.is_receiving() & self.incomplete.is_none()) {
             return None;
         }
         debug_assert!(!self.has_pieces());
-        take_message(input, self.role, limits_of(&self.limits))
+        take_message(input, used, self.role, limits_of(&self.limits))
     }
 
     #[inline(never)]

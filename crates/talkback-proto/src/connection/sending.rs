@@ -44,8 +44,11 @@ impl Connection {
         message: impl Into<Outgoing<'a>>,
         compression: Compression,
     ) -> Result<(), SendError> {
-        self.check_between_messages()?;
-        self.push_message(message.into(), compression);
+        let message = message.into();
+        if !self.send_small(message.kind(), message.as_bytes()) {
+            self.check_between_messages()?;
+            self.push_message(message, compression);
+        }
         Ok(())
     }
 
@@ -182,25 +185,27 @@ impl Connection {
         Ok(())
     }
 
-    /// The fast path is a small message that is not compressed: one frame, copied. It stands apart, so that
-    /// the compiler has all registers for it.
+    /// As [`send`](Self::send), for a small message that is not compressed, as most are: one frame, copied.
+    /// `false`, and nothing has happened, for whatever else there is.
+    ///
+    /// It stands apart, so that the compiler has all registers for it.
+    #[doc(hidden)]
     #[inline(never)]
-    fn push_message(&mut self, message: Outgoing<'_>, compression: Compression) {
-        let payload = message.as_bytes();
+    pub fn send_small(&mut self, kind: MessageKind, payload: &[u8]) -> bool {
         let is_small = payload.len() <= usize::from(self.copied_size_max);
-        if !(self.deflate.is_none() & is_small) {
-            return self.push_large_or_compressed(message, compression);
+        if !(self.is_open() & self.unfinished.is_none() & self.deflate.is_none() & is_small) {
+            return false;
         }
         let key = self.keys.as_mut().map(|keys| keys.next_key());
-        let first = match message.kind() {
+        let first = match kind {
             MessageKind::Text => Header::WHOLE_TEXT,
             MessageKind::Binary => Header::WHOLE_BINARY,
         };
         self.output.push_small(first, key, payload);
+        true
     }
 
-    #[inline(never)]
-    fn push_large_or_compressed(&mut self, message: Outgoing<'_>, compression: Compression) {
+    fn push_message(&mut self, message: Outgoing<'_>, compression: Compression) {
         let opcode = match message.kind() {
             MessageKind::Text => Opcode::Text,
             MessageKind::Binary => Opcode::Binary,

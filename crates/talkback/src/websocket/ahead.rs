@@ -65,12 +65,13 @@ impl<T: AsyncRead + AsyncWrite + Unpin + 'static> WebSocket<T> {
 
     /// The next thing out of what was read, as far as one step leads.
     fn next_step(&mut self) -> Option<Incoming> {
-        if !self.connection.has_deflate() || self.input.len() <= STEP_SIZE {
+        let input = self.input.bytes();
+        if !self.connection.has_deflate() || input.len() <= STEP_SIZE {
             return self.next_buffered();
         }
-        let rest = self.input.split_off(STEP_SIZE);
-        let incoming = self.connection.receive(&mut self.input, now);
-        self.input.unsplit(rest);
+        let rest = input.split_off(STEP_SIZE);
+        let incoming = self.connection.receive(input, now);
+        input.unsplit(rest);
         incoming
     }
 
@@ -84,7 +85,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin + 'static> WebSocket<T> {
             // What was read ahead may have been a ping. If it cannot be written, the end tells.
             let _ = self.poll_flush_output(cx);
         }
-        buffers::park(&mut self.input);
+        buffers::park(self.input.bytes());
         if self.poll_timer(cx).is_ready() {
             return Poll::Ready(());
         }

@@ -145,8 +145,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
         if self.input.is_empty() {
             return None;
         }
-        let message = self.connection.receive_message(&mut self.input, now)?;
-        if self.input.is_empty() {
+        let (input, used) = self.input.parts();
+        let message = self.connection.receive_message(input, used, now)?;
+        if self.input.is_used_up() {
             self.release_used_input();
         }
         Some(message)
@@ -157,7 +158,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
         if self.input.is_empty() && !self.connection.has_more() {
             return None;
         }
-        let incoming = self.connection.receive(&mut self.input, now);
+        let incoming = self.connection.receive(self.input.bytes(), now);
         if self.input.is_empty() {
             self.release_used_input();
         }
@@ -166,7 +167,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
 
     #[inline(never)]
     fn release_used_input(&mut self) {
-        buffers::give_back(std::mem::take(&mut self.input));
+        buffers::give_back(self.input.take());
     }
 
     /// Writes everything that is queued. While the transport takes nothing, the timeouts go on.
@@ -186,7 +187,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
                 return Poll::Ready(outcome);
             }
             if self.poll_timer(cx).is_pending() {
-                buffers::park(&mut self.input);
+                buffers::park(self.input.bytes());
                 return Poll::Pending;
             }
             if self.connection.close_info().is_some() {
@@ -244,8 +245,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
         let outcome = match self.connection.space() {
             Some(mut space) => ready!(pin!(io.read_buf(&mut space)).poll(cx)),
             None => ready!(buffers::poll_read(io, cx)).map(|buffer| {
-                self.input = buffer;
-                self.input.len()
+                let size = buffer.len();
+                self.input = buffer.into();
+                size
             }),
         };
         match outcome {
@@ -391,7 +393,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
         let Some(io) = &mut self.io else {
             return false;
         };
-        let mut space = (&mut self.input).limit(LIFE_SIZE);
+        let mut space = self.input.bytes().limit(LIFE_SIZE);
         match pin!(io.read_buf(&mut space)).poll(cx) {
             Poll::Pending => false,
             Poll::Ready(Ok(0)) => {
@@ -417,7 +419,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
             self.wakers.wake();
         }
         self.timer = None;
-        buffers::give_back(std::mem::take(&mut self.input));
+        buffers::give_back(self.input.take());
     }
 }
 

@@ -134,11 +134,13 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
         compression: Compression,
     ) -> Result<usize, SendError> {
         if let Err(Lost) = ready {
-            let what = Unsent::Message(message.into_message());
-            return Err(SendError::new(what, self.why()));
+            return Err(self.refuse(message));
         }
-        let size = message.as_bytes().len();
-        self.queue(message, compression)?;
+        let payload = message.as_bytes();
+        let size = payload.len();
+        if !self.connection.send_small(message.kind(), payload) {
+            self.queue(message, compression)?;
+        }
         Ok(size)
     }
 
@@ -149,18 +151,27 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
     }
 
     /// Queues a message now.
-    #[inline]
+    #[inline(never)]
     pub(super) fn queue(
         &mut self,
         message: Outgoing<'_>,
         compression: Compression,
     ) -> Result<(), SendError> {
         if !self.connection.is_open() {
-            let what = Unsent::Message(message.into_message());
-            return Err(SendError::new(what, self.why()));
+            return Err(self.refuse(message));
         }
         let sent = self.connection.send_with(message, compression);
-        sent.map_err(|error| SendError::new(Unsent::Next, self.why_not(error)))
+        sent.map_err(|error| self.not_sent(error))
+    }
+
+    #[cold]
+    fn refuse(&self, message: Outgoing<'_>) -> SendError {
+        SendError::new(Unsent::Message(message.into_message()), self.why())
+    }
+
+    #[cold]
+    fn not_sent(&self, error: talkback_proto::SendError) -> SendError {
+        SendError::new(Unsent::Next, self.why_not(error))
     }
 
     /// Why nothing can be sent.

@@ -139,9 +139,9 @@ pub use talkback_proto::handshake::{
     Refusal, Refused, UrlError, WsUrl, accept_key,
 };
 pub use talkback_proto::{
-    CloseCause, CloseCode, CloseFrame, CloseFrameError, CloseInfo, Compression, CompressionLevel,
-    DeflateParameters, DeflateTuning, Initiator, Keepalive, Limits, MemoryLevel, Message,
-    MessageKind, Outgoing, ProtocolError, Role, Text, WindowBits,
+    Binary, CloseCause, CloseCode, CloseFrame, CloseFrameError, CloseInfo, Compression,
+    CompressionLevel, DeflateParameters, DeflateTuning, Initiator, Keepalive, Limits, MemoryLevel,
+    Message, MessageKind, Outgoing, ProtocolError, Role, Text, WindowBits,
 };
 #[cfg(not(browser))]
 pub use talkback_proto::{Incoming, Piece};

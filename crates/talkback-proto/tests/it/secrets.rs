@@ -11,8 +11,8 @@ use talkback_proto::handshake::{
     encode_request,
 };
 use talkback_proto::{
-    CloseCause, CloseCode, CloseFrame, CloseFrameError, CloseInfo, Connection, Delivery, Incoming,
-    Initiator, Limits, Message, MessageKind, Outgoing, ProtocolError, Role, Text,
+    Binary, CloseCause, CloseCode, CloseFrame, CloseFrameError, CloseInfo, Connection, Delivery,
+    Incoming, Initiator, Limits, Message, MessageKind, Outgoing, ProtocolError, Role, Text,
 };
 use talkback_testing::secrets::{SECRET, Shown};
 use talkback_testing::shown_variant;
@@ -295,6 +295,8 @@ fn messages(shown: &mut Shown) {
         shown.content(&message);
         shown.debug(&Text::from(text.clone()));
         shown.content(&Text::from(text.clone()));
+        shown.debug(&Binary::from(text.clone()));
+        shown.debug(&Binary::from(SECRET));
         shown.debug(&Outgoing::from(&*text));
         shown.debug(&Outgoing::from(text.clone().into_bytes()));
         let binary = Message::from(text.into_bytes());

@@ -13,8 +13,11 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 /// What is left free behind a read, by which the core knows that the buffer is a large one.
 const CAPACITY: usize = READ_SIZE + SMALL_BUFFER_SIZE;
 
-/// How many buffers wait at most for the messages that were split off them: 2 MiB.
-const WAITING_MAX: usize = 32;
+/// Below this a buffer that messages hold is not read into any more: a read is at least half of a whole one.
+const REST: usize = READ_SIZE / 2 + SMALL_BUFFER_SIZE;
+
+/// How many buffers wait at most for the messages that were split off them: 4 MiB.
+const WAITING_MAX: usize = 64;
 
 /// A leftover this many times smaller than its buffer moves to one of its own size.
 const SLACK: usize = 4;
@@ -44,7 +47,8 @@ pub(crate) fn poll_read<T: AsyncRead + Unpin>(
     cx: &mut Context<'_>,
 ) -> Poll<io::Result<BytesMut>> {
     let mut buffer = take();
-    let outcome = pin!(io.read_buf(&mut (&mut buffer).limit(READ_SIZE))).poll(cx);
+    let size = (buffer.capacity() - SMALL_BUFFER_SIZE).min(READ_SIZE);
+    let outcome = pin!(io.read_buf(&mut (&mut buffer).limit(size))).poll(cx);
     let read = match outcome {
         Poll::Ready(Ok(SMALL_BUFFER_SIZE..)) => return Poll::Ready(Ok(buffer)),
         Poll::Ready(Ok(1..)) => Poll::Ready(Ok(move_to_small(&buffer))),
@@ -83,10 +87,12 @@ fn keep(mut buffer: BytesMut) {
     });
 }
 
+/// A buffer with space for a read. While messages hold the last one, what is left of it is read into: where
+/// many connections have their messages at once, each has no more than it needs.
 fn take() -> BytesMut {
     let kept = POOL.try_with(|pool| {
         let mut buffer = pool.large.take();
-        if buffer.try_reclaim(CAPACITY) {
+        if buffer.try_reclaim(CAPACITY) || buffer.capacity() >= REST {
             return Some(buffer);
         }
         pool.take_waiting(buffer)

@@ -99,8 +99,7 @@ pub(crate) fn wait<F: Future>(shared: &sync::Arc<Shared>, future: F) -> F::Outpu
 /// Asking the operating system costs more than the message: only where its driver sleeps, and would have to
 /// be woken, it is asked.
 pub(crate) fn end_if_inherited(shared: &sync::Arc<Shared>) {
-    let is_asleep = shared.lock().is_driver_asleep();
-    if is_asleep && shared.is_inherited() {
+    if shared.is_driver_asleep() && shared.is_inherited() {
         end(shared);
     }
 }

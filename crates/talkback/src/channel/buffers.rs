@@ -17,8 +17,34 @@ type Entry = (Message, Compression);
 #[derive(Default)]
 pub(crate) struct Messages(Option<Box<Buffer>>);
 
+/// A message that waits alone, as it mostly does, is where it is looked for first.
 #[derive(Default)]
-struct Buffer(VecDeque<Entry>);
+struct Buffer {
+    first: Option<Entry>,
+    /// Those behind it.
+    rest: VecDeque<Entry>,
+}
+
+impl Buffer {
+    fn iter(&self) -> impl Iterator<Item = &Entry> {
+        self.first.iter().chain(&self.rest)
+    }
+
+    /// For how many messages it has space.
+    fn capacity(&self) -> usize {
+        1 + self.rest.capacity()
+    }
+
+    #[inline]
+    fn is_empty(&self) -> bool {
+        self.first.is_none() && self.rest.is_empty()
+    }
+
+    fn clear(&mut self) {
+        self.first = None;
+        self.rest.clear();
+    }
+}
 
 /// Empty buffers.
 #[derive(Default)]
@@ -43,32 +69,43 @@ impl Messages {
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Message> {
-        let entries = self.0.iter().flat_map(|buffer| buffer.0.iter());
+        let entries = self.0.iter().flat_map(|buffer| buffer.iter());
         entries.map(|(message, _)| message)
     }
 
     /// The one that was pushed last.
     pub(crate) fn newest(&self) -> Option<&Message> {
-        Some(&self.0.as_ref()?.0.back()?.0)
+        let buffer = self.0.as_ref()?;
+        let newest = buffer.rest.back().or(buffer.first.as_ref());
+        newest.map(|(message, _)| message)
     }
 
     /// The size of a message's payload in bytes; 0 if there are not so many.
     pub(crate) fn size_of_nth(&self, index: usize) -> usize {
-        let entry = self.0.as_ref().and_then(|buffer| buffer.0.get(index));
+        let entry = self.0.as_ref().and_then(|buffer| match &buffer.first {
+            Some(first) if index == 0 => Some(first),
+            first => buffer.rest.get(index - usize::from(first.is_some())),
+        });
         entry.map_or(0, |(message, _)| message.len())
     }
 
     #[inline]
     pub(crate) fn push(&mut self, message: Message, compression: Compression) {
         let buffer = self.0.get_or_insert_with(take);
-        buffer.0.push_back((message, compression));
+        let entry = (message, compression);
+        if buffer.is_empty() {
+            buffer.first = Some(entry);
+        } else {
+            buffer.rest.push_back(entry);
+        }
     }
 
     /// Moves all of these behind those that are here.
     pub(crate) fn append(&mut self, other: &mut Self) {
         match (&mut self.0, &mut other.0) {
             (Some(buffer), Some(others)) => {
-                buffer.0.append(&mut others.0);
+                buffer.rest.extend(others.first.take());
+                buffer.rest.append(&mut others.rest);
                 other.clear();
             }
             _ => std::mem::swap(self, other),
@@ -78,9 +115,11 @@ impl Messages {
     #[inline]
     pub(crate) fn pop(&mut self) -> Option<Entry> {
         let buffer = self.0.as_mut()?;
-        let entry = buffer.0.pop_front();
-        if buffer.0.is_empty() {
-            self.clear();
+        let entry = buffer.first.take().or_else(|| buffer.rest.pop_front());
+        if buffer.rest.is_empty()
+            && let Some(buffer) = self.0.take()
+        {
+            give_back(buffer);
         }
         entry
     }
@@ -89,7 +128,7 @@ impl Messages {
     #[inline]
     pub(crate) fn clear(&mut self) {
         if let Some(mut buffer) = self.0.take() {
-            buffer.0.clear();
+            buffer.clear();
             give_back(buffer);
         }
     }
@@ -106,7 +145,7 @@ fn take() -> Box<Buffer> {
     let pooled = POOL.try_with(|pool| {
         let mut pool = pool.borrow_mut();
         let buffer = pool.buffers.pop()?;
-        pool.messages -= buffer.0.capacity();
+        pool.messages -= buffer.capacity();
         Some(buffer)
     });
     pooled.ok().flatten().unwrap_or_default()
@@ -116,7 +155,7 @@ fn give_back(buffer: Box<Buffer>) {
     // A thread that is ending has no pool any more.
     let _ = POOL.try_with(|pool| {
         let mut pool = pool.borrow_mut();
-        let messages = pool.messages + buffer.0.capacity();
+        let messages = pool.messages + buffer.capacity();
         if messages <= POOL_MESSAGES {
             pool.messages = messages;
             pool.buffers.push(buffer);

@@ -11,12 +11,13 @@ use crate::channel::sync::Arc;
 use crate::channel::waiting::{Closing, Ready};
 
 /// One of the handles that keep a channel open together; when the last is dropped, it closes.
-#[derive(Clone, Debug)]
-pub(crate) struct Handle(Arc<CloseOnDrop>);
+#[derive(Debug)]
+pub(crate) struct Handle(Arc<Shared>);
 
 impl Handle {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        Self(Arc::new(CloseOnDrop(shared)))
+        shared.add_handle();
+        Self(shared)
     }
 
     pub(crate) fn ready(&self) -> Ready {
@@ -74,16 +75,21 @@ impl Deref for Handle {
     type Target = Arc<Shared>;
 
     fn deref(&self) -> &Arc<Shared> {
-        &self.0.0
+        &self.0
     }
 }
 
-#[derive(Debug)]
-struct CloseOnDrop(Arc<Shared>);
+impl Clone for Handle {
+    fn clone(&self) -> Self {
+        Self::new(Arc::clone(self))
+    }
+}
 
-impl Drop for CloseOnDrop {
+impl Drop for Handle {
     fn drop(&mut self) {
-        if let Some(mut state) = self.0.lock_to_leave() {
+        if self.0.remove_handle()
+            && let Some(mut state) = self.0.lock_to_leave()
+        {
             state.close(None);
         }
     }

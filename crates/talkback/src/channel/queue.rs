@@ -1,5 +1,7 @@
 //! A queue of messages with a bound on their number and their bytes.
 
+use std::num::NonZeroU32;
+
 use talkback_proto::{Compression, Message};
 
 use crate::channel::buffers::Messages;
@@ -7,7 +9,7 @@ use crate::socket::Backlog;
 
 /// How many messages the queue of received ones holds by default: enough to keep a reader busy, while
 /// the peer waits with the rest.
-const RECEIVED_MAX: u32 = 64;
+const RECEIVED_MAX: usize = 64;
 
 /// How many messages the queue of sent ones holds by default. A server that hands a burst of one client
 /// on to another fills it before its driver has a turn.
@@ -76,7 +78,7 @@ impl Default for QueueLimits {
 pub(crate) struct Load {
     /// How many messages it holds within its capacity.
     messages: u32,
-    messages_max: u32,
+    messages_max: NonZeroU32,
     /// What they count in bytes.
     cost: usize,
     cost_max: usize,
@@ -94,7 +96,7 @@ impl Load {
             cost: 0,
             ahead: 0,
             ahead_cost: 0,
-            messages_max: limits.messages.map_or(RECEIVED_MAX, saturating),
+            messages_max: saturating(limits.messages.unwrap_or(RECEIVED_MAX)),
             cost_max: limits.bytes,
         }
     }
@@ -113,7 +115,7 @@ impl Load {
     /// Whether there is capacity for one more message. An empty queue takes one of any size.
     #[inline]
     pub(crate) fn has_capacity(&self) -> bool {
-        self.messages == 0 || (self.messages < self.messages_max && self.cost < self.cost_max)
+        self.messages == 0 || (self.messages < self.messages_max.get() && self.cost < self.cost_max)
     }
 
     /// A message of this size is pushed.
@@ -164,8 +166,10 @@ impl Load {
     }
 }
 
-fn saturating(messages: usize) -> u32 {
-    u32::try_from(messages).unwrap_or(u32::MAX)
+/// A queue holds one message at least.
+fn saturating(messages: usize) -> NonZeroU32 {
+    let messages = u32::try_from(messages).unwrap_or(u32::MAX);
+    NonZeroU32::new(messages).unwrap_or(NonZeroU32::MIN)
 }
 
 /// Messages on their way between a program and its driver.

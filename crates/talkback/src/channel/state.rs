@@ -6,7 +6,6 @@
 //! and dropped then, as messages are.
 
 use std::fmt;
-use std::mem;
 use std::ops::{Deref, DerefMut};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::PoisonError;
@@ -23,7 +22,7 @@ use crate::channel::outbox::Outbox;
 #[cfg(not(browser))]
 use crate::channel::pings::Pings;
 use crate::channel::queue::QueueLimits;
-use crate::channel::sync::{Arc, Mutex, MutexGuard};
+use crate::channel::sync::{Arc, AtomicBool, AtomicUsize, Mutex, MutexGuard, Ordering};
 use crate::channel::wait_list::{WaitFor, WaitList};
 use crate::error::send::{SendError, Unsent};
 use crate::error::why::Why;
@@ -31,6 +30,11 @@ use crate::error::{ConnectError, Error};
 
 /// A channel's shared half.
 pub(crate) struct Shared {
+    /// Whether the driver waits for its waker: while it runs, it looks here before it sleeps. It is changed
+    /// under the lock.
+    is_driver_asleep: AtomicBool,
+    /// How many handles keep the channel open.
+    handles: AtomicUsize,
     state: Mutex<State>,
     /// The process that has its driver.
     #[cfg(not(browser))]
@@ -48,8 +52,6 @@ pub(crate) struct State {
     /// Counts what snapshots show.
     version: u64,
     driver: Option<Waker>,
-    /// Whether the driver waits for that: while it runs, it looks here before it sleeps.
-    is_driver_asleep: bool,
     /// That of its driver.
     #[cfg(not(browser))]
     runtime: Option<runtime::Id>,
@@ -61,6 +63,7 @@ pub(crate) struct State {
 pub(crate) struct Locked<'a> {
     /// The first to be dropped.
     state: MutexGuard<'a, State>,
+    is_driver_asleep: &'a AtomicBool,
     wakes: Wakes,
 }
 
@@ -180,6 +183,8 @@ impl Shared {
     /// A channel that connects, with bounds for what is sent and for what is received.
     pub(crate) fn new(send: QueueLimits, recv: QueueLimits) -> Arc<Self> {
         Arc::new(Self {
+            is_driver_asleep: AtomicBool::new(false),
+            handles: AtomicUsize::new(0),
             state: Mutex::new(State {
                 outbox: Outbox::new(send),
                 inbox: Inbox::new(recv),
@@ -213,11 +218,28 @@ impl Shared {
         Some(self.lock())
     }
 
+    /// Counts a handle. Each holds the `Arc` too, whose own count ends the program before this one wraps.
+    pub(crate) fn add_handle(&self) {
+        self.handles.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Whether the last handle goes.
+    pub(crate) fn remove_handle(&self) -> bool {
+        self.handles.fetch_sub(1, Ordering::AcqRel) == 1
+    }
+
+    /// Whether the driver sleeps and nobody has woken it, or is about to: the channel wants nothing of it.
+    #[inline]
+    pub(crate) fn is_driver_asleep(&self) -> bool {
+        self.is_driver_asleep.load(Ordering::Acquire)
+    }
+
     /// Locks the state. No code of others runs under the lock, so a poisoned one is whole.
     pub(crate) fn lock(&self) -> Locked<'_> {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         Locked {
             state,
+            is_driver_asleep: &self.is_driver_asleep,
             wakes: Wakes::default(),
         }
     }
@@ -227,10 +249,34 @@ impl Locked<'_> {
     /// Wakes the driver, unless it runs.
     #[inline]
     pub(crate) fn wake_driver(&mut self) {
-        if mem::take(&mut self.state.is_driver_asleep) {
+        if self.is_driver_asleep.load(Ordering::Relaxed) {
+            self.note_driver_awake();
             let driver = self.state.driver.take();
             self.wakes.add(driver);
         }
+    }
+
+    /// The driver sleeps, until there is something for it to do.
+    #[inline]
+    pub(crate) fn let_driver_sleep(&mut self, cx: &Context<'_>) {
+        self.is_driver_asleep.store(true, Ordering::Release);
+        match &mut self.state.driver {
+            Some(waker) => waker.clone_from(cx.waker()),
+            None => self.state.driver = Some(cx.waker().clone()),
+        }
+    }
+
+    /// The driver runs: whoever has something for it need not wake it.
+    #[inline]
+    pub(crate) fn note_driver_awake(&mut self) {
+        self.is_driver_asleep.store(false, Ordering::Release);
+    }
+
+    /// There is no driver any more.
+    pub(crate) fn forget_driver(&mut self) {
+        self.note_driver_awake();
+        let driver = self.state.driver.take();
+        self.wakes.spend(driver);
     }
 
     /// Wakes everyone who waits to send, or for what was sent.
@@ -242,7 +288,7 @@ impl Locked<'_> {
 
     /// Wakes everyone who looks at the channel from outside.
     pub(crate) fn wake_observers(&mut self) {
-        let Self { state, wakes } = self;
+        let Self { state, wakes, .. } = self;
         wakes.add(state.inbox.take_receiver());
         wakes.add_all(state.waits.take(WaitFor::Change));
         let version = state.version;
@@ -338,15 +384,6 @@ impl State {
         self.version
     }
 
-    /// The driver sleeps, until there is something for it to do.
-    pub(crate) fn let_driver_sleep(&mut self, cx: &Context<'_>) {
-        self.is_driver_asleep = true;
-        match &mut self.driver {
-            Some(waker) => waker.clone_from(cx.waker()),
-            None => self.driver = Some(cx.waker().clone()),
-        }
-    }
-
     /// Which runtime drives the channel.
     #[cfg(not(browser))]
     pub(crate) fn runtime(&self) -> Option<runtime::Id> {
@@ -356,22 +393,6 @@ impl State {
     #[cfg(not(browser))]
     pub(crate) fn set_runtime(&mut self, runtime: Option<runtime::Id>) {
         self.runtime = runtime;
-    }
-
-    #[cfg(not(browser))]
-    pub(crate) fn is_driver_asleep(&self) -> bool {
-        self.is_driver_asleep
-    }
-
-    /// The driver runs: whoever has something for it need not wake it.
-    pub(crate) fn note_driver_awake(&mut self) {
-        self.is_driver_asleep = false;
-    }
-
-    /// There is no driver any more.
-    pub(crate) fn forget_driver(&mut self) {
-        self.is_driver_asleep = false;
-        self.driver = None;
     }
 }
 

@@ -4,8 +4,14 @@
 //! one that is compiled with this crate: the thread sanitizer does not see what happens inside a
 //! standard library that was compiled without it.
 
+#[cfg(not(shuttle))]
+pub(crate) use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
 #[cfg(not(any(shuttle, visible_locks)))]
 pub(crate) use std::sync::{Arc, Mutex, MutexGuard};
+
+#[cfg(shuttle)]
+pub(crate) use shuttle::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 #[cfg(shuttle)]
 pub(crate) use shuttle::sync::{Arc, Mutex, MutexGuard};

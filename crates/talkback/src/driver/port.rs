@@ -61,7 +61,7 @@ pub(crate) struct Told {
 }
 
 /// What a channel wants of a driver.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Wanted {
     /// How full the program's queue is, if it has one.
     pub(crate) load: Option<Load>,
@@ -85,17 +85,25 @@ impl Port {
         Self { shared }
     }
 
+    /// Whether the channel wants nothing of its driver, which sleeps for all that it knows: an exchange that
+    /// passes on nothing can be spared. If that changes meanwhile, the driver is woken.
+    #[inline]
+    pub(crate) fn is_content(&self) -> bool {
+        self.shared.is_driver_asleep()
+    }
+
     /// Passes on what came, takes what is to be sent, and says what is wanted now.
     ///
-    /// A driver that has done what was `wanted` before, and can do no more, is ready to sleep. `Pending`
-    /// says that nothing else is wanted by now, and that it is woken once something is.
+    /// A driver that has done what was `wanted` before, and can do no more, `is_done`. `Pending` says that
+    /// nothing else is wanted by now, and that it is woken once something is.
     pub(crate) fn poll_exchange(
         &self,
         exchange: &mut Exchange,
         told: Told,
-        wanted: Option<Wanted>,
+        wanted: &mut Wanted,
+        is_done: bool,
         cx: &Context<'_>,
-    ) -> Poll<Wanted> {
+    ) -> Poll<()> {
         // Dropped after the lock.
         let mut _lost;
         let mut state = self.shared.lock();
@@ -128,10 +136,10 @@ impl Port {
         if wakes_senders {
             state.wake_senders();
         }
-        let now_wanted = Wanted::of(&state);
-        if exchange.has_outgoing() || wanted.is_none_or(|wanted| now_wanted.differs(wanted)) {
+        let before = std::mem::replace(wanted, Wanted::of(&state));
+        if exchange.has_outgoing() || !is_done || wanted.differs(before) {
             state.note_driver_awake();
-            return Poll::Ready(now_wanted);
+            return Poll::Ready(());
         }
         state.let_driver_sleep(cx);
         Poll::Pending

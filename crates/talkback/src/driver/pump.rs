@@ -145,15 +145,22 @@ pub(crate) struct Pump<S> {
     /// Where the messages that were taken end in the bytes that the socket writes: what it has to say
     /// itself comes behind them.
     end: u64,
+    /// What the channel wanted when the driver slept last.
+    wanted: Option<Wanted>,
 }
 
 impl<S: Socket + Unpin> Future for Pump<S> {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let Self { port, socket, end } = self.get_mut();
+        let Self {
+            port,
+            socket,
+            end,
+            wanted,
+        } = self.get_mut();
         if let Some(open) = port {
-            let info = ready!(poll_pumped(open, socket, end, cx));
+            let info = ready!(poll_pumped(open, socket, end, wanted, cx));
             open.ended(info, progress(socket, *end));
             *port = None;
         }
@@ -167,6 +174,7 @@ impl<S: Socket> Pump<S> {
             port: Some(port),
             socket,
             end: 0,
+            wanted: None,
         }
     }
 }
@@ -174,18 +182,24 @@ impl<S: Socket> Pump<S> {
 /// Passes messages both ways, until the end.
 ///
 /// All that one read has brought, and all that the socket has capacity for, cross the channel's lock at
-/// once.
+/// once. Where it was the socket that woke the driver, the lock is not crossed before that is received.
 fn poll_pumped<S: Socket>(
     port: &Port,
     socket: &mut S,
     end: &mut u64,
+    slept: &mut Option<Wanted>,
     cx: &mut Context<'_>,
 ) -> Poll<CloseInfo> {
     let mut exchange = Exchange::default();
-    let mut wanted = ready!(port.poll_exchange(&mut exchange, told(socket, *end), None, cx));
+    let is_content = slept.is_some() && port.is_content();
+    let wanted = slept.get_or_insert_default();
+    if !is_content {
+        let told = told(socket, *end);
+        ready!(port.poll_exchange(&mut exchange, told, wanted, false, cx));
+    }
     let mut budget = POLL_BUDGET;
     loop {
-        send(socket, &mut exchange, &wanted, end);
+        send(socket, &mut exchange, wanted, end);
         let progress = socket.send_progress();
         if progress.written != progress.end
             && let Poll::Ready(Err(Lost)) = socket.poll_flush(cx)
@@ -196,17 +210,17 @@ fn poll_pumped<S: Socket>(
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
-        let received = poll_receive(socket, &mut exchange, &mut wanted, &mut budget, cx);
+        let received = poll_receive(socket, &mut exchange, wanted, &mut budget, cx);
         let is_pending = received.is_pending();
         if let Poll::Ready(Err(info)) = received {
             port.exchange_last(&mut exchange);
             return Poll::Ready(info);
         }
-        let before = is_pending.then_some(wanted);
-        let exchanged = port.poll_exchange(&mut exchange, told(socket, *end), before, cx);
+        let told = told(socket, *end);
+        let exchanged = port.poll_exchange(&mut exchange, told, wanted, is_pending, cx);
         // What nobody wants is dropped outside of the lock.
         exchange.received.clear();
-        wanted = ready!(exchanged);
+        ready!(exchanged);
     }
 }
 

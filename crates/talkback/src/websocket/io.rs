@@ -15,7 +15,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use crate::error::Error;
 use crate::socket::{Backlog, Lost, PeerClose, Received, SendProgress, Socket};
-use crate::timer::{Timer, timer_at};
+use crate::timer::{self, Timer, timer_at};
 use crate::websocket::buffers;
 use crate::websocket::opening::Head;
 use crate::websocket::wakers::Half;
@@ -354,17 +354,25 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
     /// something.
     ///
     /// Deadlines mostly move back, with every message that comes: the timer is left as it is until
-    /// it fires, and set anew then.
+    /// it fires, and set anew then. Nor is it polled again for the task that it wakes already.
     pub(super) fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Some(deadline) = self.connection.poll_timeout() else {
             return Poll::Pending;
         };
-        let timer = self.timer.get_or_insert_with(|| timer_at(deadline));
-        let deadline = deadline.into();
-        if timer.is_elapsed() || deadline < timer.deadline() {
-            timer.as_mut().reset(deadline);
+        match &mut self.timer {
+            Some(timer) => {
+                let deadline = deadline.into();
+                if timer.is_elapsed() || deadline < timer.deadline() {
+                    timer.as_mut().reset(deadline);
+                } else if self.wakers.is_sole(cx) {
+                    return Poll::Pending;
+                }
+            }
+            timer => *timer = Some(timer_at(deadline)),
         }
-        ready!(timer.as_mut().poll(cx));
+        if let Some(timer) = &mut self.timer {
+            ready!(timer::poll_timer(timer, cx));
+        }
         let now = now();
         if self.connection.is_peer_given_up(now) && self.has_life(cx) {
             self.connection.handle_unread(now);

@@ -90,6 +90,13 @@ impl Wakers {
         Some(shared.both.take().unwrap_or_else(new))
     }
 
+    /// Whether this task alone has polled so far: what it was given to last time wakes it still.
+    #[inline]
+    pub(crate) fn is_sole(&self, cx: &Context<'_>) -> bool {
+        let sole = self.sole.as_ref();
+        sole.is_some_and(|sole| sole.will_wake(cx.waker()))
+    }
+
     /// Keeps a waker that was lent for the next time.
     #[inline]
     pub(crate) fn take_back(&mut self, waker: Option<Waker>) {

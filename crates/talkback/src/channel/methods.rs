@@ -118,13 +118,13 @@ macro_rules! sending_methods {
         ///
         /// # Cancel safety
         /// A dropped call has queued the whole message or nothing.
-        pub async fn send<'a>(
+        pub fn send<'a>(
             &self,
             message: impl Into<talkback_proto::Outgoing<'a>>,
-        ) -> Result<(), crate::error::send::SendError> {
+        ) -> impl Future<Output = Result<(), crate::error::send::SendError>> {
             let message = message.into().into_message();
             let compression = talkback_proto::Compression::Auto;
-            self.handle().send(message, compression).await
+            self.handle().send(message, compression)
         }
 
         /// Queues a message as [`send`](Self::send) does, and says whether it may be compressed; see
@@ -153,13 +153,13 @@ macro_rules! sending_methods {
         ///
         /// # Cancel safety
         /// As [`send`](Self::send).
-        pub async fn feed<'a>(
+        pub fn feed<'a>(
             &self,
             message: impl Into<talkback_proto::Outgoing<'a>>,
-        ) -> Result<(), crate::error::send::SendError> {
+        ) -> impl Future<Output = Result<(), crate::error::send::SendError>> {
             let message = message.into().into_message();
             let compression = talkback_proto::Compression::Auto;
-            self.handle().send(message, compression).await
+            self.handle().send(message, compression)
         }
 
         /// As [`send_with`](Self::send_with).
@@ -240,10 +240,10 @@ macro_rules! receiving_methods {
         ///
         /// # Cancel safety
         /// A dropped call loses nothing.
-        pub async fn recv(
+        pub fn recv(
             &mut self,
-        ) -> Result<Option<talkback_proto::Message>, crate::error::Error> {
-            std::future::poll_fn(|cx| self.handle().poll_recv(cx)).await
+        ) -> impl Future<Output = Result<Option<talkback_proto::Message>, crate::error::Error>> {
+            std::future::poll_fn(|cx| self.handle().poll_recv(cx))
         }
 
         /// The next message, if one has come. `None` says that none has yet, or that the channel has

@@ -31,23 +31,36 @@ impl Handle {
         }
     }
 
-    pub(crate) async fn send(
+    /// Written by hand, as it mostly ends at the first poll.
+    pub(crate) fn send(
         &self,
         message: Message,
         compression: Compression,
-    ) -> Result<(), SendError> {
-        #[cfg(browser)]
-        if compression == Compression::Skip {
-            let why =
-                Why::NotInBrowser("a browser decides by itself what it compresses. Use `send`");
-            return Err(SendError::new(Unsent::Message(message), why));
-        }
-        match self.send_now(message, compression) {
-            Ok(()) => Ok(()),
-            // In a box, as a program's task has space for all that it may ever await.
-            Err(Refused::Full(message)) => Box::pin(self.send_later(message, compression)).await,
-            Err(Refused::Closed(message)) => self.refuse(message),
-        }
+    ) -> impl Future<Output = Result<(), SendError>> {
+        let mut first = Some(message);
+        let mut later = None;
+        poll_fn(move |cx| {
+            if let Some(message) = first.take() {
+                #[cfg(browser)]
+                if compression == Compression::Skip {
+                    let why = Why::NotInBrowser(
+                        "a browser decides by itself what it compresses. Use `send`",
+                    );
+                    return Poll::Ready(Err(SendError::new(Unsent::Message(message), why)));
+                }
+                match self.send_now(message, compression) {
+                    Ok(()) => return Poll::Ready(Ok(())),
+                    Err(Refused::Closed(message)) => return Poll::Ready(self.refuse(message)),
+                    // In a box, as a program's task has space for all that it may ever await.
+                    Err(Refused::Full(message)) => {
+                        later = Some(Box::pin(self.send_later(message, compression)));
+                    }
+                }
+            }
+            let later = later.as_mut();
+            let later = later.expect("a future is not polled after its end");
+            later.as_mut().poll(cx)
+        })
     }
 
     /// Queues a message if there is capacity, as there mostly is.

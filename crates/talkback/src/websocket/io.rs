@@ -510,6 +510,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin + 'static> Socket for WebSocket<T> {
     fn poll_received(&mut self, cx: &mut Context<'_>) -> Poll<Result<Received, CloseInfo>> {
         self.connection.set_delivery(Delivery::Whole);
         loop {
+            if let Some(message) = self.next_message() {
+                return Poll::Ready(Ok(Received::Message(message)));
+            }
             match self.poll_incoming(cx, Half::Receiver) {
                 Poll::Ready(Some(Incoming::Message(message))) => {
                     return Poll::Ready(Ok(Received::Message(message)));

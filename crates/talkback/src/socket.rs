@@ -60,6 +60,12 @@ pub(crate) trait Socket {
     /// Whether messages may still come and the peer can be made to wait with them.
     fn can_hold_back(&self) -> bool;
 
+    /// The next message, if it lies whole in what was read: a short way to what `poll_received` brings.
+    #[inline]
+    fn next_received(&mut self) -> Option<Message> {
+        None
+    }
+
     /// The next thing that came, or how the connection ends: at the latest when it has, and before that
     /// once it is certain.
     fn poll_received(&mut self, cx: &mut Context<'_>) -> Poll<Result<Received, CloseInfo>>;

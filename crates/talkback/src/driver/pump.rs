@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use talkback_proto::{CloseInfo, Compression};
+use talkback_proto::{CloseInfo, Compression, Message};
 
 use crate::channel::outbox::Outgoing;
 use crate::driver::port::{Exchange, Port, Takes, Told, Unopened, Wanted};
@@ -255,8 +255,10 @@ fn send<S: Socket>(socket: &mut S, exchange: &mut Exchange, wanted: &Wanted, end
     }
     // It measures the way there and back, and not the queue.
     #[cfg(not(browser))]
-    for payload in exchange.pings.drain(..) {
-        socket.start_ping(payload);
+    if !exchange.pings.is_empty() {
+        for payload in exchange.pings.drain(..) {
+            socket.start_ping(payload);
+        }
     }
     let Outgoing { messages, close } = &mut exchange.outgoing;
     if !messages.is_empty() {
@@ -283,23 +285,24 @@ fn poll_receive<S: Socket>(
     let mut size = 0;
     while *budget > 0 {
         *budget -= 1;
-        let received = match wanted.backlog() {
-            // Backpressure: the peer has to wait.
-            Some(backlog) if socket.can_hold_back() => socket.poll_ahead(cx, backlog),
-            _ => socket.poll_received(cx),
-        };
-        match ready!(received)? {
-            Received::Message(message) => {
-                size += message.len();
-                if let Some(load) = &mut wanted.load {
-                    load.push(message.len());
+        // Backpressure: the peer has to wait.
+        let backlog = wanted.backlog().filter(|_| socket.can_hold_back());
+        if backlog.is_none()
+            && let Some(message) = socket.next_received()
+        {
+            size += take_in(message, exchange, wanted);
+        } else {
+            let received = match backlog {
+                Some(backlog) => socket.poll_ahead(cx, backlog),
+                None => socket.poll_received(cx),
+            };
+            match ready!(received)? {
+                Received::Message(message) => size += take_in(message, exchange, wanted),
+                #[cfg(not(browser))]
+                Received::Pong(payload) => {
+                    exchange.pong = Some(payload);
+                    break;
                 }
-                exchange.received.push(message, Compression::Auto);
-            }
-            #[cfg(not(browser))]
-            Received::Pong(payload) => {
-                exchange.pong = Some(payload);
-                break;
             }
         }
         if size >= BATCH_SIZE {
@@ -309,13 +312,24 @@ fn poll_receive<S: Socket>(
     Poll::Ready(Ok(()))
 }
 
+/// Puts a message to those that came; returns its size in bytes.
+#[inline]
+fn take_in(message: Message, exchange: &mut Exchange, wanted: &mut Wanted) -> usize {
+    let size = message.len();
+    if let Some(load) = &mut wanted.load {
+        load.push(size);
+    }
+    exchange.received.push(message, Compression::Auto);
+    size
+}
+
 #[cfg(all(test, not(shuttle)))]
 mod tests {
     use std::pin::pin;
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::task::{Wake, Waker};
 
-    use talkback_proto::{CloseCause, CloseCode, CloseFrame, Compression, Initiator, Message};
+    use talkback_proto::{CloseCause, CloseCode, CloseFrame, Compression, Initiator};
 
     use super::*;
     use crate::channel::handle::Handle;

@@ -507,12 +507,15 @@ impl<T: AsyncRead + AsyncWrite + Unpin + 'static> Socket for WebSocket<T> {
         self.connection.is_receiving()
     }
 
+    #[inline(always)]
+    fn next_received(&mut self) -> Option<Message> {
+        self.connection.set_delivery(Delivery::Whole);
+        self.next_message()
+    }
+
     fn poll_received(&mut self, cx: &mut Context<'_>) -> Poll<Result<Received, CloseInfo>> {
         self.connection.set_delivery(Delivery::Whole);
         loop {
-            if let Some(message) = self.next_message() {
-                return Poll::Ready(Ok(Received::Message(message)));
-            }
             match self.poll_incoming(cx, Half::Receiver) {
                 Poll::Ready(Some(Incoming::Message(message))) => {
                     return Poll::Ready(Ok(Received::Message(message)));
@@ -522,7 +525,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin + 'static> Socket for WebSocket<T> {
                 }
                 Poll::Ready(Some(_)) => {}
                 Poll::Ready(None) => return Poll::Ready(Err(self.end())),
-                Poll::Pending if self.has_output() => return Poll::Pending,
+                Poll::Pending if self.connection.is_open() || self.has_output() => {
+                    return Poll::Pending;
+                }
                 Poll::Pending => match self.connection.final_close_info() {
                     Some(info) => return Poll::Ready(Err(info)),
                     None => return Poll::Pending,

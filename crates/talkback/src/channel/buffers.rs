@@ -211,7 +211,15 @@ mod tests {
             assert!(others.is_empty());
         }
         assert_eq!(messages.newest(), Some(&"d".into()));
+        messages.push("longer".into(), Compression::Auto);
+        assert_eq!(
+            [0, 3, 4, 5].map(|nth| messages.size_of_nth(nth)),
+            [1, 1, 6, 0]
+        );
+        let (first, _) = messages.pop().unwrap();
+        assert_eq!(first, "a".into());
+        assert_eq!([2, 3, 4].map(|nth| messages.size_of_nth(nth)), [1, 6, 0]);
         let all: Vec<_> = messages.iter().map(Message::to_string).collect();
-        assert_eq!(all, ["a", "b", "c", "d"]);
+        assert_eq!(all, ["b", "c", "d", "longer"]);
     }
 }

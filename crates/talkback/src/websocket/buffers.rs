@@ -138,3 +138,45 @@ impl Pool {
         free
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use super::*;
+
+    /// Reads once, and takes all of it as one message.
+    fn read(io: &mut &[u8]) -> BytesMut {
+        let mut cx = Context::from_waker(Waker::noop());
+        let Poll::Ready(Ok(mut buffer)) = poll_read(io, &mut cx) else {
+            panic!("a slice is always ready");
+        };
+        assert!(buffer.capacity() - buffer.len() >= SMALL_BUFFER_SIZE);
+        let message = buffer.split();
+        give_back(buffer);
+        message
+    }
+
+    #[test]
+    fn what_messages_leave_of_a_buffer_is_read_into_while_it_is_half_of_a_read() {
+        let bytes = vec![7; READ_SIZE];
+        let sizes = [READ_SIZE / 4, READ_SIZE / 8, READ_SIZE];
+        let held = sizes.map(|size| read(&mut &bytes[..size]));
+        // The third read is one of less than a whole one.
+        let rest = CAPACITY - READ_SIZE / 4 - READ_SIZE / 8 - SMALL_BUFFER_SIZE;
+        assert_eq!(held.each_ref().map(|m| m.len()), [sizes[0], sizes[1], rest]);
+        for [before, behind] in [[0, 1], [1, 2]] {
+            assert_eq!(held[before].as_ptr_range().end, held[behind].as_ptr());
+        }
+        // Nothing is left of the first, so the next has one of its own.
+        let other = read(&mut &bytes[..]);
+        assert_eq!(other.len(), READ_SIZE);
+        let first = held[0].as_ptr();
+        drop((held, other));
+        let whole = [(); 2].map(|()| read(&mut &bytes[..]));
+        assert!(
+            whole.iter().any(|m| m.as_ptr() == first),
+            "it is used again"
+        );
+    }
+}

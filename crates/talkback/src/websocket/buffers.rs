@@ -1,6 +1,7 @@
 //! The read buffers of a thread: an idle connection owns none.
 
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::io;
 use std::mem;
 use std::pin::pin;
@@ -19,6 +20,9 @@ const REST: usize = READ_SIZE / 2 + SMALL_BUFFER_SIZE;
 /// How many buffers wait at most for the messages that were split off them: 4 MiB.
 const WAITING_MAX: usize = 64;
 
+/// The same for small buffers: 1 MiB.
+const SMALL_WAITING_MAX: usize = 256;
+
 /// A leftover this many times smaller than its buffer moves to one of its own size.
 const SLACK: usize = 4;
 
@@ -32,6 +36,8 @@ struct Pool {
     waiting: RefCell<Vec<BytesMut>>,
     /// The small buffer, behind what was moved there.
     small: Cell<BytesMut>,
+    /// Others, which messages may hold, in the order of their use.
+    small_waiting: RefCell<VecDeque<BytesMut>>,
 }
 
 thread_local! {
@@ -105,7 +111,7 @@ fn move_to_small(bytes: &[u8]) -> BytesMut {
     let moved = POOL.try_with(|pool| {
         let mut small = pool.small.take();
         if small.capacity() < bytes.len() && !small.try_reclaim(SMALL_BUFFER_SIZE) {
-            small = BytesMut::with_capacity(SMALL_BUFFER_SIZE);
+            small = pool.exchange_small(small);
         }
         small.extend_from_slice(bytes);
         let moved = small.split();
@@ -125,6 +131,26 @@ impl Pool {
         waiting.push(buffer);
     }
 
+    /// Exchanges a small buffer that messages hold for another one: for that which waits longest, if no
+    /// message holds it any more.
+    #[cold]
+    fn exchange_small(&self, held: BytesMut) -> BytesMut {
+        let mut waiting = self.small_waiting.borrow_mut();
+        let mut oldest = waiting.pop_front().unwrap_or_default();
+        let other = match oldest.try_reclaim(SMALL_BUFFER_SIZE) {
+            true => oldest,
+            false => {
+                // Of too many, that which waits longest goes.
+                if waiting.len() + 1 < SMALL_WAITING_MAX {
+                    wait_small(&mut waiting, oldest);
+                }
+                BytesMut::with_capacity(SMALL_BUFFER_SIZE)
+            }
+        };
+        wait_small(&mut waiting, held);
+        other
+    }
+
     /// Exchanges a buffer that messages hold for one that no message holds any more.
     #[cold]
     fn take_waiting(&self, held: BytesMut) -> Option<BytesMut> {
@@ -136,6 +162,13 @@ impl Pool {
             self.wait(held);
         }
         free
+    }
+}
+
+fn wait_small(waiting: &mut VecDeque<BytesMut>, buffer: BytesMut) {
+    // The first of all has no bytes.
+    if buffer.capacity() > 0 {
+        waiting.push_back(buffer);
     }
 }
 
@@ -178,5 +211,18 @@ mod tests {
             whole.iter().any(|m| m.as_ptr() == first),
             "it is used again"
         );
+    }
+    #[test]
+    fn small_buffers_are_used_again_in_the_order_of_their_use() {
+        const COUNT: usize = 10;
+        let bytes = [7; SMALL_BUFFER_SIZE / 2 + 1];
+        let round = || [(); COUNT].map(|()| move_to_small(&bytes));
+        let starts = round().map(|message| message.as_ptr());
+        // The last one was in use when the first was to be used again.
+        for _ in 0..3 {
+            let held = round();
+            let again = held.iter().filter(|m| starts.contains(&m.as_ptr()));
+            assert!(again.count() >= COUNT - 1);
+        }
     }
 }

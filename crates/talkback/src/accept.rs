@@ -20,7 +20,7 @@ use talkback_proto::handshake::{DeflatePolicy, HeadLimits, OriginPolicy, Refusal
 use talkback_proto::{Keepalive, Limits};
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::accept::accepting::Accepting;
+use crate::accept::accepting::{Accepting, Opening};
 use crate::accept::approval::Approval;
 use crate::accept::options::Options;
 use crate::error::AcceptError;
@@ -42,21 +42,18 @@ const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// ```
 #[doc(alias = "accept_async")]
 pub fn accept<T>(stream: T) -> Accept<T> {
-    Accept {
-        stream,
-        options: Options {
-            peer: None,
-            subprotocols: Arc::default(),
-            origin_policy: OriginPolicy::default(),
-            compression: Some(DeflatePolicy::default()),
-            check: None,
-            otherwise: None,
-            limits: Limits::default(),
-            head_limits: HeadLimits::default(),
-            keepalive: None,
-            timeout: HANDSHAKE_TIMEOUT,
-        },
-    }
+    let options = Options {
+        peer: None,
+        subprotocols: Arc::default(),
+        origin_policy: OriginPolicy::default(),
+        compression: Some(DeflatePolicy::default()),
+        check: None,
+        otherwise: None,
+        limits: Limits::default(),
+        keepalive: None,
+        timeout: HANDSHAKE_TIMEOUT,
+    };
+    Accept(Box::new(Opening::new(stream, options)))
 }
 
 /// A connection to be accepted; await it.
@@ -64,28 +61,25 @@ pub fn accept<T>(stream: T) -> Accept<T> {
 /// To be awaited it needs a tokio runtime with time enabled, and panics without one. Dropping the future
 /// closes the stream.
 #[must_use = "nothing is accepted until this is awaited"]
-pub struct Accept<T> {
-    stream: T,
-    options: Options,
-}
+pub struct Accept<T>(Box<Opening<T>>);
 
 impl<T> Accept<T> {
     /// Notes the client's address, for [`WebSocket::peer`].
     pub fn peer(mut self, address: SocketAddr) -> Self {
-        self.options.peer = Some(address);
+        self.0.options.peer = Some(address);
         self
     }
 
     /// Sets the subprotocols that this server speaks. The first one of the client's that is among
     /// them is chosen; if there is none, the connection opens without (RFC 6455 §4.2.2).
     pub fn subprotocols<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
-        self.options.subprotocols = names.into_iter().map(Into::into).collect();
+        self.0.options.subprotocols = names.into_iter().map(Into::into).collect();
         self
     }
 
     /// Sets which web pages may connect; those of the same origin by default (RFC 6455 §10.2).
     pub fn origin_policy(mut self, policy: OriginPolicy) -> Self {
-        self.options.origin_policy = policy;
+        self.0.options.origin_policy = policy;
         self
     }
 
@@ -93,7 +87,7 @@ impl<T> Accept<T> {
     /// is accepted so that neither end keeps a context between messages. How this end compresses is
     /// [`DeflatePolicy::tuning`].
     pub fn compression(mut self, policy: impl Into<Option<DeflatePolicy>>) -> Self {
-        self.options.compression = policy.into();
+        self.0.options.compression = policy.into();
         self
     }
 
@@ -127,7 +121,7 @@ impl<T> Accept<T> {
         F: Future<Output = Result<A, Refusal>> + Send + 'static,
         A: Into<Approval> + 'static,
     {
-        self.options.check = Some(Box::new(move |request| {
+        self.0.options.check = Some(Box::new(move |request| {
             let approving = check(request);
             Box::pin(async move { approving.await.map(Into::into) })
         }));
@@ -142,13 +136,13 @@ impl<T> Accept<T> {
         mut self,
         answer: impl FnOnce(&Request<()>) -> Response<Bytes> + Send + 'static,
     ) -> Self {
-        self.options.otherwise = Some(Box::new(answer));
+        self.0.options.otherwise = Some(Box::new(answer));
         self
     }
 
     /// Sets the bounds of the connection.
     pub fn limits(mut self, limits: Limits) -> Self {
-        self.options.limits = limits;
+        self.0.options.limits = limits;
         self
     }
 
@@ -156,20 +150,20 @@ impl<T> Accept<T> {
     /// [`Keepalive::OFF`]. By default a socket has none, as it can only act while it is polled; once it is
     /// a [`WebSocketChannel`](crate::WebSocketChannel), it has [`Keepalive::default`] (20 s, 20 s).
     pub fn keepalive(mut self, keepalive: impl Into<Keepalive>) -> Self {
-        self.options.keepalive = Some(keepalive.into());
+        self.0.options.keepalive = Some(keepalive.into());
         self
     }
 
     /// Sets the bounds of the request's head; 16 KiB and 100 headers by default.
     pub fn head_limits(mut self, limits: HeadLimits) -> Self {
-        self.options.head_limits = limits;
+        self.0.set_head_limits(limits);
         self
     }
 
     /// Sets how long the whole opening handshake may take; 10 s by default. A client that is refused
     /// has 2 s more to read why, and 2 s to end the connection.
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.options.timeout = timeout;
+        self.0.options.timeout = timeout;
         self
     }
 }
@@ -179,7 +173,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> IntoFuture for Accept<T> {
     type IntoFuture = Accepting<T>;
 
     fn into_future(self) -> Accepting<T> {
-        Accepting::new(self.stream, self.options)
+        Accepting::new(self.0)
     }
 }
 
@@ -187,10 +181,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin> IntoFuture for Accept<T> {
 impl<T> fmt::Debug for Accept<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Accept")
-            .field("subprotocols", &self.options.subprotocols.len())
-            .field("origin_policy", &self.options.origin_policy)
-            .field("limits", &self.options.limits)
-            .field("timeout", &self.options.timeout)
+            .field("subprotocols", &self.0.options.subprotocols.len())
+            .field("origin_policy", &self.0.options.origin_policy)
+            .field("limits", &self.0.options.limits)
+            .field("timeout", &self.0.options.timeout)
             .finish_non_exhaustive()
     }
 }

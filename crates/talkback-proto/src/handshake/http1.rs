@@ -222,6 +222,13 @@ impl HeadReader {
         Ok(request)
     }
 
+    /// The head as it came, with its empty line, once it is complete; until then what there is of it. Its
+    /// headers may be secrets.
+    #[must_use]
+    pub fn head(&self) -> &[u8] {
+        &self.head
+    }
+
     /// What a server answers to a request that has failed so; without content to the method HEAD
     /// (RFC 9110 §9.3.2).
     #[must_use]

@@ -14,7 +14,7 @@ use http::header::{CONNECTION, CONTENT_LENGTH, HeaderValue, SEC_WEBSOCKET_KEY, U
 use http::{Request, Response};
 use talkback_proto::Role;
 use talkback_proto::handshake::{
-    HeadReader, Refusal, ServerHandshake, encode_refusal, encode_response,
+    HeadLimits, HeadReader, Refusal, ServerHandshake, encode_refusal, encode_response,
 };
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -49,9 +49,15 @@ const REFUSAL_TIMEOUT: Duration = Duration::from_secs(2);
 /// Outside of a tokio runtime with time enabled; if it is polled again after its end.
 #[must_use = "nothing is accepted until this is awaited"]
 pub struct Accepting<T> {
-    /// `None` after the end.
-    stream: Option<T>,
-    options: Options,
+    /// In a box: a task that awaits this has space for it as long as the connection is open. `None` after
+    /// the end.
+    opening: Option<Box<Opening<T>>>,
+}
+
+/// An opening handshake, from its options on.
+pub(super) struct Opening<T> {
+    stream: T,
+    pub(super) options: Options,
     /// The timeout of the opening handshake, from the first poll on.
     timer: Option<Timer>,
     step: Step,
@@ -61,9 +67,9 @@ enum Step {
     /// The request's head is read.
     Reading(HeadReader),
     /// The program looks at the request.
-    Checking(Approving, Box<Asked>),
+    Checking(Approving, Asked),
     /// The 101 is written.
-    Answering(Box<Answering>),
+    Answering(Answering),
     /// The last bytes are written.
     Ending(Box<Ending>),
     /// It is over.
@@ -73,15 +79,16 @@ enum Step {
 /// A request that was found right.
 struct Asked {
     handshake: ServerHandshake,
-    request: Arc<Request<()>>,
+    /// The request as it came.
+    head: Box<[u8]>,
     /// What was read behind it.
     leftover: BytesMut,
 }
 
 struct Answering {
-    head: Bytes,
+    answer: Bytes,
     agreed: Agreed,
-    request: Arc<Request<()>>,
+    head: Box<[u8]>,
     leftover: BytesMut,
 }
 
@@ -91,12 +98,9 @@ struct Ending {
 }
 
 impl<T> Accepting<T> {
-    pub(super) fn new(stream: T, options: Options) -> Self {
+    pub(super) fn new(opening: Box<Opening<T>>) -> Self {
         Self {
-            stream: Some(stream),
-            timer: None,
-            step: Step::Reading(HeadReader::new(options.head_limits)),
-            options,
+            opening: Some(opening),
         }
     }
 }
@@ -106,30 +110,50 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Future for Accepting<T> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let accepting = self.get_mut();
-        let outcome = ready!(accepting.poll_outcome(cx));
-        accepting.step = Step::Over;
-        let stream = accepting.stream.take();
-        let opened = outcome.map(|answering| {
-            let socket = WebSocket::from_upgraded(stream.expect(OVER), Role::Server)
-                .with_leftover(answering.leftover)
-                .with_limits(accepting.options.limits.clone())
-                .with_request(Arc::unwrap_or_clone(answering.request))
-                .with_peer(accepting.options.peer);
-            let mut socket = answering.agreed.apply(socket);
-            if let Some(keepalive) = accepting.options.keepalive {
-                socket.set_keepalive(keepalive);
-            }
-            socket
-        });
-        Poll::Ready(opened)
+        let opening = accepting.opening.as_mut().expect(OVER);
+        let outcome = ready!(opening.poll_outcome(cx));
+        let opening = accepting.opening.take().expect(OVER);
+        Poll::Ready(outcome.map(|answering| opening.open(answering)))
     }
 }
 
 const OVER: &str = "an `Accepting` is not polled again after its end";
 
-impl<T: AsyncRead + AsyncWrite + Unpin> Accepting<T> {
+impl<T> Opening<T> {
+    pub(super) fn new(stream: T, options: Options) -> Self {
+        Self {
+            stream,
+            timer: None,
+            step: Step::Reading(HeadReader::new(HeadLimits::default())),
+            options,
+        }
+    }
+
+    pub(super) fn set_head_limits(&mut self, limits: HeadLimits) {
+        self.step = Step::Reading(HeadReader::new(limits));
+    }
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin> Opening<T> {
+    /// The socket, once the 101 is written.
+    fn open(self, answering: Answering) -> WebSocket<T> {
+        let Self {
+            stream, options, ..
+        } = self;
+        let socket = WebSocket::from_upgraded(stream, Role::Server)
+            .with_leftover(answering.leftover)
+            .with_limits(options.limits)
+            .with_request_head(answering.head)
+            .with_peer(options.peer);
+        let mut socket = answering.agreed.apply(socket);
+        if let Some(keepalive) = options.keepalive {
+            socket.set_keepalive(keepalive);
+        }
+        socket
+    }
+
     /// What came of it, once all that is to be written is.
-    fn poll_outcome(&mut self, cx: &mut Context<'_>) -> Poll<Result<Box<Answering>, AcceptError>> {
+    fn poll_outcome(&mut self, cx: &mut Context<'_>) -> Poll<Result<Answering, AcceptError>> {
         let opening = self.poll_opening(cx);
         if opening.is_pending() {
             let timeout = self.options.timeout;
@@ -142,11 +166,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Accepting<T> {
             Step::Answering(answering) => Poll::Ready(Ok(answering)),
             Step::Ending(mut ending) => {
                 // The client may be gone or slow; either way this is over.
-                if ending
-                    .write
-                    .poll(self.stream.as_mut().expect(OVER), cx)
-                    .is_pending()
-                {
+                if ending.write.poll(&mut self.stream, cx).is_pending() {
                     self.step = Step::Ending(ending);
                     return Poll::Pending;
                 }
@@ -159,8 +179,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Accepting<T> {
     /// The opening handshake, to which the timeout holds: up to a 101 that is written, or to something
     /// else to be written.
     fn poll_opening(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), AcceptError>> {
-        let stream = self.stream.as_mut().expect(OVER);
-        let options = &mut self.options;
+        let (stream, options) = (&mut self.stream, &mut self.options);
         loop {
             self.step = match &mut self.step {
                 Step::Reading(reader) => {
@@ -173,7 +192,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Accepting<T> {
                     answered.unwrap_or_else(|refusal| Step::refuse(&refusal))
                 }
                 Step::Answering(answering) => {
-                    let written = ready!(poll_write_all(stream, cx, &mut answering.head));
+                    let written = ready!(poll_write_all(stream, cx, &mut answering.answer));
                     return Poll::Ready(written.map_err(lost));
                 }
                 Step::Ending(_) | Step::Over => return Poll::Ready(Ok(())),
@@ -208,26 +227,27 @@ impl Options {
                 Err(refusal) => Step::refuse(&refusal.to(request.method())),
             });
         }
-        let step = self.handle_request(request, leftover);
+        let step = self.handle_request(request, reader.head().into(), leftover);
         Ok(step.unwrap_or_else(|refusal| Step::refuse(&refusal)))
     }
 
     fn handle_request(
         &mut self,
         request: Request<()>,
+        head: Box<[u8]>,
         leftover: BytesMut,
     ) -> Result<Step, Refusal> {
         let handshake = ServerHandshake::read(&request)?;
         self.origin_policy.check(&handshake)?;
         let mut asked = Asked {
             handshake,
-            request: Arc::new(request),
+            head,
             leftover,
         };
         match self.check.take() {
             Some(check) => {
-                let approving = check(Arc::clone(&asked.request));
-                Ok(Step::Checking(approving, Box::new(asked)))
+                let approving = check(Arc::new(request));
+                Ok(Step::Checking(approving, asked))
             }
             None => asked.answer(self, Approval::default()),
         }
@@ -238,12 +258,12 @@ impl Asked {
     fn answer(&mut self, options: &Options, approval: Approval) -> Result<Step, Refusal> {
         let (subprotocols, compression) = (&options.subprotocols, options.compression);
         let (response, agreed) = answer(&self.handshake, subprotocols, compression, approval)?;
-        Ok(Step::Answering(Box::new(Answering {
-            head: encode_response(&response).into(),
+        Ok(Step::Answering(Answering {
+            answer: encode_response(&response).into(),
             agreed,
-            request: Arc::clone(&self.request),
+            head: mem::take(&mut self.head),
             leftover: mem::take(&mut self.leftover),
-        })))
+        }))
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
-use talkback_proto::handshake::{DeflatePolicy, HeadLimits, OriginPolicy, Refusal};
+use talkback_proto::handshake::{DeflatePolicy, OriginPolicy, Refusal};
 use talkback_proto::{Keepalive, Limits};
 
 use crate::accept::approval::Approval;
@@ -26,7 +26,6 @@ pub(super) struct Options {
     pub(super) check: Option<Box<Check>>,
     pub(super) otherwise: Option<Box<Otherwise>>,
     pub(super) limits: Limits,
-    pub(super) head_limits: HeadLimits,
     /// `None` if the program has said nothing.
     pub(super) keepalive: Option<Keepalive>,
     pub(super) timeout: Duration,

@@ -7,20 +7,27 @@ use std::sync::LazyLock;
 use http::{Request, Response};
 
 use crate::websocket::WebSocket;
-use crate::websocket::opening::Head;
+use crate::websocket::opening::{Head, ReceivedRequest};
 
 /// What sockets have that have no request or no response.
 static NO_REQUEST: LazyLock<Request<()>> = LazyLock::new(Request::default);
 static NO_RESPONSE: LazyLock<Response<()>> = LazyLock::new(Response::default);
 
 impl<T> WebSocket<T> {
+    /// Keeps a request as it came.
+    pub(crate) fn with_request_head(mut self, head: Box<[u8]>) -> Self {
+        self.opening_mut().head = Some(Head::Received(ReceivedRequest::new(head)));
+        self
+    }
+
+    #[cfg(feature = "upgrade")]
     pub(crate) fn with_request(mut self, request: Request<()>) -> Self {
-        self.opening_mut().head = Some(Box::new(Head::Request(request)));
+        self.opening_mut().head = Some(Head::Request(Box::new(request)));
         self
     }
 
     pub(crate) fn with_response(mut self, response: Response<()>) -> Self {
-        self.opening_mut().head = Some(Box::new(Head::Response(response)));
+        self.opening_mut().head = Some(Head::Response(Box::new(response)));
         self
     }
 
@@ -46,22 +53,24 @@ impl<T> WebSocket<T> {
     /// ```
     pub fn request(&self) -> &Request<()> {
         match self.head() {
+            Some(Head::Received(received)) => received.request(),
+            #[cfg(feature = "upgrade")]
             Some(Head::Request(request)) => request,
             _ => &NO_REQUEST,
         }
     }
 
-    /// Takes the [`request`](Self::request) out, with its memory: some 1 KiB, which an idle connection
-    /// can do without.
+    /// Takes the [`request`](Self::request) out, with its memory, which an idle connection can do without:
+    /// after [`accept`](crate::accept()) the bytes that came, and some 1 KiB once `request` was called.
     pub fn take_request(&mut self) -> Request<()> {
-        match self.head_mut() {
-            Some(Head::Request(request)) => {
-                let request = mem::take(request);
-                self.forget_head();
-                request
-            }
-            _ => Request::default(),
-        }
+        let request = match self.head_mut() {
+            Some(Head::Received(received)) => received.take(),
+            #[cfg(feature = "upgrade")]
+            Some(Head::Request(request)) => mem::take(&mut **request),
+            _ => return Request::default(),
+        };
+        self.forget_head();
+        request
     }
 
     /// The server's 101 with its headers, after [`connect`](crate::connect()).
@@ -79,7 +88,7 @@ impl<T> WebSocket<T> {
     pub fn take_response(&mut self) -> Response<()> {
         match self.head_mut() {
             Some(Head::Response(response)) => {
-                let response = mem::take(response);
+                let response = mem::take(&mut **response);
                 self.forget_head();
                 response
             }

@@ -439,9 +439,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin + 'static> Socket for WebSocket<T> {
 
     fn take_response(&mut self) -> Option<Box<Response<()>>> {
         // A request would not be seen again.
-        match *self.opening.as_mut()?.head.take()? {
-            Head::Response(response) => Some(Box::new(response)),
-            Head::Request(_) => None,
+        match self.opening.as_mut()?.head.take()? {
+            Head::Response(response) => Some(response),
+            _ => None,
         }
     }
 

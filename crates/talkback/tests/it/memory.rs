@@ -36,7 +36,7 @@ fn idle_connections_cost_little() {
         println!("an idle WebSocket<TcpStream> holds {socket} bytes of heap beside itself");
         let size = size_of::<talkback::WebSocket<tokio::net::TcpStream>>();
         println!("and is {size} bytes itself");
-        assert!(socket + size as isize <= 4 * 1024);
+        assert!(socket + size as isize <= 1280);
         let channel = channel_bytes().await;
         println!("an idle WebSocketChannel holds {channel} bytes of heap, its driver and the server's end included");
         assert!(channel <= 5 * 1024);

@@ -1,6 +1,8 @@
 //! What a socket keeps of its opening handshake, and one whose handshake somebody else has done.
 
-use talkback::{CloseCode, DeflateParameters, Limits, Message, Role, WebSocket, accept, connect};
+use talkback::{
+    CloseCode, DeflateParameters, HeadLimits, Limits, Message, Role, WebSocket, accept, connect,
+};
 use talkback_proto::Opcode;
 use tokio::io::{AsyncWriteExt, duplex};
 
@@ -70,6 +72,30 @@ async fn v12_what_is_kept_shows_no_secret() {
         "{shown}"
     );
     assert_eq!(server.request().headers()["cookie"], "id=hunter2");
+}
+
+#[tokio::test]
+async fn a_request_can_be_taken_before_it_was_looked_at() {
+    let (near, far) = duplex(64 * 1024);
+    // Twice the default bounds: what the program has allowed it gets.
+    let mut connecting = connect("ws://a.example/room?key=a");
+    for _ in 0..200 {
+        connecting = connecting.header("X-Large", "x".repeat(160));
+    }
+    let limits = HeadLimits::default().size_max(64 * 1024).headers_max(300);
+    let accepting = accept(far).head_limits(limits);
+    let (client, server) = tokio::join!(connecting.over(near), accepting);
+    let (_client, mut server) = (client.unwrap(), server.unwrap());
+    let request = server.take_request();
+    assert_eq!(request.uri(), "/room?key=a");
+    assert_eq!(request.headers().get_all("x-large").iter().count(), 200);
+    assert!(server.request().headers().is_empty());
+}
+
+#[test]
+fn a_task_that_accepts_has_no_space_for_it() {
+    let accepting = accept(tokio::io::empty()).into_future();
+    assert_eq!(size_of_val(&accepting), size_of::<usize>());
 }
 
 #[tokio::test]

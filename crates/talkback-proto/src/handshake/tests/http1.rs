@@ -98,6 +98,7 @@ fn complete_head_takes_nothing_more() {
     let (mut reader, _) = read_head(&[&request(&[], &[])]).unwrap();
     assert_eq!(reader.handle(FRAMES), Ok(Some(0)));
     assert!(reader.request().is_ok());
+    assert_eq!(reader.head(), request(&[], &[]));
 }
 
 #[test]

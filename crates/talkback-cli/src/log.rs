@@ -1,11 +1,15 @@
 //! The log, on standard error.
 
+mod line;
+
 use std::io::{self, BufWriter, IsTerminal as _, Stderr, Write};
 use std::thread;
 use std::time::Duration;
 
 use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
+
+use self::line::Lines;
 
 /// How many lines may wait to be written. Beyond that lines are lost: a log that nobody reads must
 /// not hold up a connection.
@@ -50,6 +54,7 @@ pub(crate) fn start(level: &str, verbose: bool) -> WorkerGuard {
         // Nobody is left to be told that standard error is closed; telling it would panic, and
         // cost a connection.
         .log_internal_errors(false)
+        .event_format(Lines::default())
         .init();
     guard
 }

@@ -4,7 +4,7 @@ use talkback::{AcceptError, CompressionLevel, DeflatePolicy, DeflateTuning, WebS
 
 use crate::{Options, Stream};
 
-/// Accepts as a server with many connections does: none keeps what only the handshake needed.
+/// Accepts as the README shows it.
 ///
 /// # Errors
 /// The client is not one, or has gone.
@@ -17,8 +17,5 @@ pub async fn accepted<S: Stream>(stream: S, options: Options) -> Result<WebSocke
             .client_no_context_takeover(!options.has_takeover)
             .tuning(level.map_or(tuning, |level| tuning.level(level)))
     });
-    let accept = accept(stream).compression(policy);
-    let mut socket = Box::pin(accept.into_future()).await?;
-    drop(socket.take_request());
-    Ok(socket)
+    accept(stream).compression(policy).await
 }

@@ -23,6 +23,7 @@ use tracing::{debug, info};
 use crate::connections::Place;
 use crate::http;
 use crate::options::EchoOptions;
+use crate::peer::Peer;
 use crate::transport::Transport;
 
 /// How long a client may take until its WebSocket is open, TLS included.
@@ -104,10 +105,8 @@ async fn open<T: Transport>(
     options: Arc<EchoOptions>,
 ) -> Option<Box<WebSocket<T>>> {
     match handshake(securing, peer, &options).await {
-        Ok(mut socket) => {
-            // Nobody looks at it any more, and it would be the largest part of an idle connection.
-            drop(socket.take_request());
-            info!(%peer, subprotocol = socket.subprotocol().is_some(), "open");
+        Ok(socket) => {
+            info!(peer = %Peer(peer), subprotocol = socket.subprotocol().is_some(), "open");
             Some(Box::new(socket))
         }
         Err(error) => {
@@ -213,6 +212,7 @@ async fn drain<T: Transport>(socket: &mut WebSocket<T>, options: &EchoOptions) {
 }
 
 fn log_unopened(peer: SocketAddr, error: &OpenError) {
+    let peer = Peer(peer);
     match error {
         OpenError::Tls(error) => info!(%peer, %error, "TLS failed"),
         OpenError::Accept(AcceptError::Answered(status)) => {
@@ -239,7 +239,7 @@ fn told(refusal: &Refusal) -> String {
 }
 
 fn log_end(peer: Option<SocketAddr>, end: Option<&CloseInfo>) {
-    let peer = peer.expect("it was told when the connection was accepted");
+    let peer = Peer(peer.expect("it was told when the connection was accepted"));
     match end {
         Some(info) => info!(%peer, code = info.code.number(), "{}", told_of_end(info)),
         None => info!(%peer, "cut"),

@@ -87,13 +87,13 @@ def memory(server):
 
 # What is counted; the most that it may be, as it is today; and what it is to become, where that is less.
 COUNTS = [
-    ("instructions: 20 B in bursts", each(CALLGRIND, "burst", 6_400), (680, 850, 3_700), (None, 350, None)),
-    ("instructions: 64 B alone", each(CALLGRIND, "64x100", 1_000), (2_950, 4_900, 12_000), ()),
-    ("allocations: 64 B alone", each(MEMCHECK, "64x100", 1_000), (1.02, 1.02, 5.1), (0.02, 0.02, 0.02)),
+    ("instructions: 20 B in bursts", each(CALLGRIND, "burst", 6_400), (420, 350, 930), ()),
+    ("instructions: 64 B alone", each(CALLGRIND, "64x100", 1_000), (3_000, 3_850, 6_550), ()),
+    ("allocations: 64 B alone", each(MEMCHECK, "64x100", 1_000), (0.02, 0.02, 0.02), ()),
     ("system calls: 64 B alone", calls("64x100", 1), (2.02, 2.02, 2.02), ()),
     ("system calls: 64 in a burst", calls("burst", 64), (2.02, 2.02, 2.02), ()),
-    ("page faults: 1 MiB", faults, (25, 25, 260), (10, 10, 10)),
-    ("bytes: an idle connection", memory, (1_690, 2_100, 3_750), (1_024, 1_300, 3_072)),
+    ("page faults: 1 MiB", faults, (10, 10, 10), ()),
+    ("bytes: an idle connection", memory, (1_330, 1_420, 2_400), (1_024, 1_300, None)),
 ]
 
 

@@ -197,7 +197,10 @@ mod tests {
         let held = sizes.map(|size| read(&mut &bytes[..size]));
         // The third read is one of less than a whole one.
         let rest = CAPACITY - READ_SIZE / 4 - READ_SIZE / 8 - SMALL_BUFFER_SIZE;
-        assert_eq!(held.each_ref().map(BytesMut::len), [sizes[0], sizes[1], rest]);
+        assert_eq!(
+            held.each_ref().map(BytesMut::len),
+            [sizes[0], sizes[1], rest]
+        );
         for [before, behind] in [[0, 1], [1, 2]] {
             assert_eq!(held[before].as_ptr_range().end, held[behind].as_ptr());
         }

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use http::{Request, Response};
 
 use crate::websocket::WebSocket;
-use crate::websocket::opening::{Head, ReceivedRequest};
+use crate::websocket::opening::{Head, Opening, ReceivedRequest};
 
 /// What sockets have that have no request or no response.
 static NO_REQUEST: LazyLock<Request<()>> = LazyLock::new(Request::default);
@@ -101,5 +101,32 @@ impl<T> WebSocket<T> {
     /// [`accept`](crate::accept()) what [`Accept::peer`](crate::Accept::peer) was told.
     pub fn peer(&self) -> Option<SocketAddr> {
         self.opening.as_ref()?.peer
+    }
+
+    pub(super) fn opening_mut(&mut self) -> &mut Opening {
+        self.opening.get_or_insert_default()
+    }
+
+    pub(super) fn head(&self) -> Option<&Head> {
+        self.opening.as_ref()?.head.as_ref()
+    }
+
+    pub(super) fn head_mut(&mut self) -> Option<&mut Head> {
+        self.opening.as_mut()?.head.as_mut()
+    }
+
+    /// Forgets the peer's half, with its memory.
+    pub(super) fn forget_head(&mut self) {
+        let opening = self.opening.take();
+        self.opening = opening.and_then(|mut opening| {
+            opening.head = None;
+            let is_empty = opening.subprotocol.is_none() && opening.peer.is_none();
+            (!is_empty).then_some(opening)
+        });
+    }
+
+    pub(super) fn has_subprotocol(&self) -> bool {
+        let opening = self.opening.as_ref();
+        opening.is_some_and(|opening| opening.subprotocol.is_some())
     }
 }

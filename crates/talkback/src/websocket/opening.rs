@@ -6,8 +6,6 @@ use std::sync::OnceLock;
 use http::{Request, Response};
 use talkback_proto::handshake::{HeadError, HeadLimits, HeadReader};
 
-use crate::websocket::WebSocket;
-
 /// What a socket keeps of its opening handshake.
 #[derive(Default)]
 pub(super) struct Opening {
@@ -62,33 +60,4 @@ fn parse(head: &[u8]) -> Result<Request<()>, HeadError> {
     let mut reader = HeadReader::new(limits.size_max(usize::MAX).headers_max(usize::MAX));
     reader.handle(head)?;
     reader.request()
-}
-
-impl<T> WebSocket<T> {
-    pub(super) fn opening_mut(&mut self) -> &mut Opening {
-        self.opening.get_or_insert_default()
-    }
-
-    pub(super) fn head(&self) -> Option<&Head> {
-        self.opening.as_ref()?.head.as_ref()
-    }
-
-    pub(super) fn head_mut(&mut self) -> Option<&mut Head> {
-        self.opening.as_mut()?.head.as_mut()
-    }
-
-    /// Forgets the peer's half, with its memory.
-    pub(super) fn forget_head(&mut self) {
-        let opening = self.opening.take();
-        self.opening = opening.and_then(|mut opening| {
-            opening.head = None;
-            let is_empty = opening.subprotocol.is_none() && opening.peer.is_none();
-            (!is_empty).then_some(opening)
-        });
-    }
-
-    pub(super) fn has_subprotocol(&self) -> bool {
-        let opening = self.opening.as_ref();
-        opening.is_some_and(|opening| opening.subprotocol.is_some())
-    }
 }

@@ -172,9 +172,8 @@ fn poll_echo<T: Transport>(
             .map(|message| socket.as_mut().start_send(message));
     }
     loop {
-        let message = match ready!(socket.as_mut().poll_next(cx)) {
-            Some(Ok(message)) => message,
-            _ => return Poll::Ready(Echoed::All),
+        let Some(Ok(message)) = ready!(socket.as_mut().poll_next(cx)) else {
+            return Poll::Ready(Echoed::All);
         };
         if message.len() >= LARGE_SIZE && socket.has_deflate() {
             return Poll::Ready(Echoed::Large(message));

@@ -1,5 +1,7 @@
 //! One block of DEFLATE (RFC 1951 §3.2): what stands in it, and how it is written in the fewest bits.
 
+use std::cell::Cell;
+
 use crate::deflate::bits::{Bits, Writer};
 use crate::deflate::huffman::Code;
 
@@ -63,6 +65,21 @@ pub(super) struct Block {
 }
 
 const MATCH: u32 = 1 << 31;
+
+thread_local! {
+    /// The thread's block, which is empty: of these it uses one at a time.
+    static SPARE: Cell<Option<Box<Block>>> = const { Cell::new(None) };
+}
+
+/// Lends the thread's block, which is empty.
+pub(super) fn with_block<T>(work: impl FnOnce(&mut Block) -> T) -> T {
+    let lent = SPARE.try_with(Cell::take);
+    let mut block = lent.ok().flatten().unwrap_or_default();
+    let output = work(&mut block);
+    // A thread that is ending keeps nothing.
+    let _ = SPARE.try_with(|spare| spare.set(Some(block)));
+    output
+}
 
 impl Default for Block {
     fn default() -> Self {

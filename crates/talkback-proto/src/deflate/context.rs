@@ -2,8 +2,8 @@
 
 use zlib_rs::Deflate;
 
+use crate::deflate::block::with_block;
 use crate::deflate::own::Own;
-use crate::deflate::pool::with_block;
 use crate::deflate::settings::Settings;
 use crate::deflate::takeover::Takeover;
 use crate::deflate::zlib::{PART_SIZE_MAX, deflate, discard_pending};

@@ -4,7 +4,6 @@ use std::cell::RefCell;
 
 use zlib_rs::Inflate;
 
-use crate::deflate::block::Block;
 use crate::deflate::context::Context;
 use crate::deflate::settings::Settings;
 
@@ -20,7 +19,6 @@ pub(super) const SCRATCH_SIZE: usize = 16 * 1024;
 struct Pool {
     inflaters: Vec<Inflate>,
     deflaters: Vec<(Settings, Context)>,
-    block: Option<Box<Block>>,
     scratch: Vec<u8>,
 }
 
@@ -83,14 +81,5 @@ pub(super) fn with_scratch<T>(work: impl FnOnce(&mut Vec<u8>) -> T) -> T {
     if scratch.len() == SCRATCH_SIZE {
         let _ = POOL.try_with(|pool| pool.borrow_mut().scratch = scratch);
     }
-    output
-}
-
-/// Lends the thread's block, which is empty.
-pub(super) fn with_block<T>(work: impl FnOnce(&mut Block) -> T) -> T {
-    let lent = POOL.try_with(|pool| pool.borrow_mut().block.take());
-    let mut block = lent.ok().flatten().unwrap_or_default();
-    let output = work(&mut block);
-    let _ = POOL.try_with(|pool| pool.borrow_mut().block = Some(block));
     output
 }

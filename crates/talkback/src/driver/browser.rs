@@ -184,7 +184,6 @@ impl Socket for Connection {
 
     /// Looks how much has left, and again later if not all has.
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Lost>> {
-        self.socket.set_waker(cx);
         while self.written != self.handed_over {
             let written = self.send_progress().written;
             if written == self.handed_over {
@@ -303,8 +302,9 @@ impl Connection {
         }
     }
 
-    /// Waits for the end, within the close timeout if that runs.
+    /// Waits for the end, within the close timeout if that runs, and for whatever else the browser tells.
     fn poll_closed(&mut self, cx: &mut Context<'_>) -> Poll<CloseInfo> {
+        self.socket.set_waker(cx);
         if let Some(event) = self.socket.closed() {
             return Poll::Ready(self.info(&event));
         }

@@ -200,6 +200,15 @@ def picture(results, path):
     figure.savefig(path, metadata={"Date": None})
 
 
+# What stands above the table.
+PAGES = {
+    "README.md": """**How fast is it?** The server's processor time for each echo, as a ratio to a raw epoll loop that knows nothing
+of the protocol's rules, with 95 % intervals ([how](bench/README.md#beside-others): `cargo xtask bench compare`):""",
+    "README.ko.md": """**얼마나 빠른가요?** 에코 하나에 드는 서버의 프로세서 시간을, 프로토콜의 규칙을 모르는 raw epoll 루프에 대한 비율과
+95 % 구간으로 적었습니다([방법](bench/README.md#beside-others)(영문): `cargo xtask bench compare`).""",
+}
+
+
 def keep(results, rounds):
     """Keeps a run, and shows the newest in README.md."""
     path = HERE / f"runs/{datetime.date.today()}.md"
@@ -207,10 +216,10 @@ def keep(results, rounds):
     picture(results, path.with_suffix(".svg"))
     path.write_text(f"# {path.stem}\n\n{about()}{report(results, rounds)}![The first table as bars]({path.stem}.svg)\n")
     begin, end = "<!-- What follows is written by `cargo xtask bench compare`. -->\n", "<!-- The end of what is written. -->\n"
-    told = f"\n{table(results, SHOWN)}{about()}[bench/runs](bench/runs/{path.name})\n\n"
-    for page in (ROOT / "README.md", ROOT / "README.ko.md"):
-        before, _, rest = page.read_text().partition(begin)
-        page.write_text(before + begin + told + end + rest.partition(end)[2])
+    told = f"\n\n{table(results, SHOWN)}{about()}[bench/runs](bench/runs/{path.name})\n\n"
+    for name, above in PAGES.items():
+        before, _, rest = (ROOT / name).read_text().partition(begin)
+        (ROOT / name).write_text(f"{before}{begin}{above}{told}{end}{rest.partition(end)[2]}")
 
 
 def build():

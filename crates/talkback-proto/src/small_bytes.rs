@@ -9,14 +9,14 @@ pub(crate) const IN_PLACE_MAX: usize = 23;
 
 /// Bytes that cannot be changed: a few of them lie in place, and cost neither memory nor a count of those
 /// who hold them; more are shared.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) enum SmallBytes {
     InPlace(InPlace),
     Shared(Bytes),
 }
 
 /// The bytes, and behind them how many they are: so large that the enum is no larger than [`Bytes`].
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub(crate) struct InPlace([u8; IN_PLACE_MAX + 1]);
 
 impl SmallBytes {

@@ -215,6 +215,7 @@ mod tests {
             "it is used again"
         );
     }
+
     #[test]
     fn small_buffers_are_used_again_in_the_order_of_their_use() {
         const COUNT: usize = 10;

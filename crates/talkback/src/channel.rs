@@ -3,6 +3,8 @@
 #[cfg(not(browser))]
 mod blocking;
 pub(crate) mod buffers;
+#[cfg(not(browser))]
+pub(crate) mod driving;
 pub(crate) mod handle;
 pub(crate) mod inbox;
 pub(crate) mod lifecycle;
@@ -11,6 +13,10 @@ pub(crate) mod outbox;
 mod pinging;
 #[cfg(not(browser))]
 mod pings;
+#[cfg(not(browser))]
+pub(crate) mod polling;
+#[cfg(not(browser))]
+pub(crate) mod pump_slot;
 pub(crate) mod queue;
 pub(crate) mod receiver;
 pub(crate) mod sender;

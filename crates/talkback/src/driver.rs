@@ -3,6 +3,8 @@
 //! `pump` is that task on every platform. It sees the channel through its `port`, and the connection as
 //! a [`Socket`](crate::socket::Socket): on a machine that is a `WebSocket`, in a page the browser's own.
 
+#[cfg(not(browser))]
+pub(crate) mod attendant;
 #[cfg(browser)]
 pub(crate) mod browser;
 #[cfg(not(browser))]

@@ -22,12 +22,23 @@ use tokio::runtime::{Handle, Id};
 
 /// What a task can be started on, from any thread and without blocking.
 #[cfg(not(shuttle))]
-pub(crate) struct Runtime(Handle);
+pub(crate) struct Runtime {
+    handle: Handle,
+    /// Whether it is the background thread's.
+    is_background: bool,
+}
 
 /// A runtime that cannot do what the task needs panics here, in tokio's words: in a driver nobody would see
 /// it who waits, and tokio has no way to ask.
 #[cfg(not(shuttle))]
 impl Runtime {
+    fn new(handle: Handle, is_background: bool) -> Self {
+        Self {
+            handle,
+            is_background,
+        }
+    }
+
     /// That of this thread, if it has one that runs; else the background thread's.
     ///
     /// # Errors
@@ -38,10 +49,10 @@ impl Runtime {
     #[track_caller]
     pub(crate) fn current() -> Result<Self, String> {
         let Some(runtime) = running() else {
-            return background().map(Self);
+            return background().map(|handle| Self::new(handle, true));
         };
         drop(tokio::time::sleep(Duration::ZERO));
-        Ok(Self(runtime))
+        Ok(Self::new(runtime, false))
     }
 
     /// The same, for a task that connects.
@@ -55,7 +66,7 @@ impl Runtime {
     pub(crate) fn with_io() -> Result<Self, String> {
         let runtime = Self::current()?;
         #[cfg(unix)]
-        if Handle::try_current().is_ok_and(|own| own.id() == runtime.0.id())
+        if Handle::try_current().is_ok_and(|own| own.id() == runtime.handle.id())
             && let Ok(socket) = UnixDatagram::unbound()
             && socket.set_nonblocking(true).is_ok()
         {
@@ -66,11 +77,16 @@ impl Runtime {
 
     /// Which one it is.
     pub(crate) fn id(&self) -> Option<Id> {
-        Some(self.0.id())
+        Some(self.handle.id())
+    }
+
+    /// Whether it is the background thread's.
+    pub(crate) fn is_background(&self) -> bool {
+        self.is_background
     }
 
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        self.0.spawn(task);
+        self.handle.spawn(task);
     }
 }
 
@@ -165,6 +181,10 @@ impl Runtime {
 
     pub(crate) fn id(&self) -> Option<Id> {
         None
+    }
+
+    pub(crate) fn is_background(&self) -> bool {
+        false
     }
 
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {

@@ -9,6 +9,7 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use tokio::runtime::{Handle, RuntimeFlavor};
 
+use crate::channel::pump_slot::polls;
 use crate::channel::state::Shared;
 use crate::channel::sync;
 use crate::driver::port::Port;
@@ -60,7 +61,7 @@ pub(crate) fn wait<F: Future>(shared: &sync::Arc<Shared>, future: F) -> F::Outpu
     let runtime = Handle::try_current().ok();
     if let Some(runtime) = &runtime {
         assert!(
-            !runs_tasks(),
+            !runs_tasks() && !polls(),
             "a thread that runs the tasks of a tokio runtime must not wait for a channel, whose driver may be one of them: use `.await`, or `spawn_blocking`"
         );
         if runtime.runtime_flavor() == RuntimeFlavor::CurrentThread {

@@ -73,6 +73,15 @@ impl Inbox {
         }
     }
 
+    /// Whether no message waits for the receiver.
+    #[cfg(not(browser))]
+    pub(crate) fn is_empty(&self) -> bool {
+        match &self.reading {
+            Reading::Queue(queue) => queue.is_empty(),
+            Reading::Latest | Reading::Discard => true,
+        }
+    }
+
     /// The next message that waits for the receiver, and whether those that come had to wait for it.
     #[inline]
     pub(crate) fn pop(&mut self) -> Option<(Message, bool)> {

@@ -66,7 +66,13 @@ impl Handle {
     /// Queues a message if there is capacity, as there mostly is.
     #[inline]
     fn send_now(&self, message: Message, compression: Compression) -> Result<(), Refused> {
-        try_push(&mut self.lock(), message, compression)
+        let mut state = self.lock();
+        push(&mut state, message, compression)?;
+        #[cfg(not(browser))]
+        self.poll_for_sender(state);
+        #[cfg(browser)]
+        state.wake_driver();
+        Ok(())
     }
 
     /// Queues a message once there is capacity.
@@ -122,13 +128,21 @@ impl Handle {
     }
 }
 
-/// Queues a message, if the channel takes it.
+/// Queues a message, if the channel takes it, and wakes the driver.
 #[inline]
 fn try_push(
     state: &mut Locked<'_>,
     message: Message,
     compression: Compression,
 ) -> Result<(), Refused> {
+    push(state, message, compression)?;
+    state.wake_driver();
+    Ok(())
+}
+
+/// Queues a message, if the channel takes it.
+#[inline]
+fn push(state: &mut Locked<'_>, message: Message, compression: Compression) -> Result<(), Refused> {
     if state.is_send_refused() {
         return Err(Refused::Closed(message));
     }
@@ -136,6 +150,5 @@ fn try_push(
         return Err(Refused::Full(message));
     }
     state.outbox.push(message, compression);
-    state.wake_driver();
     Ok(())
 }

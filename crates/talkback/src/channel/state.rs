@@ -21,6 +21,10 @@ use crate::channel::lifecycle::{ChannelState, Lifecycle};
 use crate::channel::outbox::Outbox;
 #[cfg(not(browser))]
 use crate::channel::pings::Pings;
+#[cfg(not(browser))]
+use crate::channel::polling::Polling;
+#[cfg(not(browser))]
+use crate::channel::pump_slot::{Placed, PumpSlot};
 use crate::channel::queue::QueueLimits;
 use crate::channel::sync::{Arc, AtomicBool, AtomicUsize, Mutex, MutexGuard, Ordering};
 use crate::channel::wait_list::{WaitFor, WaitList};
@@ -36,6 +40,13 @@ pub(crate) struct Shared {
     /// How many handles keep the channel open.
     handles: AtomicUsize,
     state: Mutex<State>,
+    /// The connection, once it is open. Its lock is never waited for, and may be held when the one of the
+    /// state is taken, not the other way round.
+    #[cfg(not(browser))]
+    pub(crate) pump: PumpSlot,
+    /// Whether something has happened to the connection since it was last polled.
+    #[cfg(not(browser))]
+    pub(crate) is_pump_due: AtomicBool,
     /// The process that has its driver.
     #[cfg(not(browser))]
     process: u32,
@@ -49,12 +60,16 @@ pub(crate) struct State {
     pub(crate) lifecycle: Lifecycle,
     #[cfg(not(browser))]
     pub(crate) pings: Pings,
+    #[cfg(not(browser))]
+    pub(crate) polling: Polling,
     /// Counts what snapshots show.
     version: u64,
     driver: Option<Waker>,
     /// That of its driver.
     #[cfg(not(browser))]
     runtime: Option<runtime::Id>,
+    #[cfg(not(browser))]
+    is_background: bool,
     waits: WaitList,
 }
 
@@ -81,6 +96,8 @@ struct MoreWakes {
     calls: Vec<Waker>,
     /// What is dropped after the lock, too: a waker may hold a task, and that anything.
     spent: Vec<Waker>,
+    #[cfg(not(browser))]
+    pump: Option<Box<Placed>>,
 }
 
 /// Shows no message: one may be a secret.
@@ -191,6 +208,10 @@ impl Shared {
                 ..State::default()
             }),
             #[cfg(not(browser))]
+            pump: PumpSlot::default(),
+            #[cfg(not(browser))]
+            is_pump_due: AtomicBool::new(false),
+            #[cfg(not(browser))]
             process: std::process::id(),
         })
     }
@@ -246,24 +267,63 @@ impl Shared {
 }
 
 impl Locked<'_> {
-    /// Wakes the driver, unless it runs.
+    /// Has the driver do what is wanted of it, unless somebody is at it.
     #[inline]
     pub(crate) fn wake_driver(&mut self) {
         if self.is_driver_asleep.load(Ordering::Relaxed) {
             self.note_driver_awake();
-            let driver = self.state.driver.take();
-            self.wakes.add(driver);
+            self.wake_driver_task();
+        }
+    }
+
+    /// Wakes the task of the driver, unless that has happened before.
+    #[inline]
+    pub(crate) fn wake_driver_task(&mut self) {
+        let driver = self.state.driver.take();
+        self.wakes.add(driver);
+    }
+
+    /// Wakes whoever reads; whether somebody does.
+    #[cfg(not(browser))]
+    #[inline]
+    pub(crate) fn wake_reader(&mut self) -> bool {
+        let reader = self.state.inbox.take_receiver();
+        let is_there = reader.is_some();
+        self.wakes.add(reader);
+        is_there
+    }
+
+    /// Whoever read has gone, and perhaps was to poll.
+    pub(crate) fn forget_reader(&mut self) {
+        let reader = self.state.inbox.take_receiver();
+        self.wakes.spend(reader);
+        #[cfg(not(browser))]
+        if std::mem::take(&mut self.state.polling.is_reader_awaited) {
+            self.wake_driver_task();
+        }
+    }
+
+    /// Has a pump dropped.
+    #[cfg(not(browser))]
+    pub(crate) fn drop_later(&mut self, pump: Option<Box<Placed>>) {
+        if pump.is_some() {
+            self.wakes.more().pump = pump;
+        }
+    }
+
+    /// Sets whom to wake when there is something for the driver to do.
+    #[inline]
+    pub(crate) fn set_driver(&mut self, cx: &Context<'_>) {
+        match &mut self.state.driver {
+            Some(waker) => waker.clone_from(cx.waker()),
+            None => self.state.driver = Some(cx.waker().clone()),
         }
     }
 
     /// The driver sleeps, until there is something for it to do.
     #[inline]
-    pub(crate) fn let_driver_sleep(&mut self, cx: &Context<'_>) {
+    pub(crate) fn note_driver_asleep(&mut self) {
         self.is_driver_asleep.store(true, Ordering::Release);
-        match &mut self.state.driver {
-            Some(waker) => waker.clone_from(cx.waker()),
-            None => self.state.driver = Some(cx.waker().clone()),
-        }
     }
 
     /// The driver runs: whoever has something for it need not wake it.
@@ -308,6 +368,11 @@ impl Locked<'_> {
     pub(crate) fn set_receiver(&mut self, cx: &Context<'_>) {
         let before = self.state.inbox.set_receiver(cx);
         self.wakes.spend(before);
+        #[cfg(not(browser))]
+        {
+            let polling = &mut self.state.polling;
+            polling.has_waited = polling.reader_polls;
+        }
     }
 
     /// Changes what becomes of messages that arrive; those that wait are thrown away.
@@ -391,8 +456,23 @@ impl State {
     }
 
     #[cfg(not(browser))]
-    pub(crate) fn set_runtime(&mut self, runtime: Option<runtime::Id>) {
+    pub(crate) fn set_runtime(&mut self, runtime: Option<runtime::Id>, is_background: bool) {
         self.runtime = runtime;
+        self.is_background = is_background;
+    }
+
+    /// Whether that is the one of the background thread.
+    #[cfg(not(browser))]
+    pub(crate) fn is_background(&self) -> bool {
+        self.is_background
+    }
+
+    /// Whether there is a driver that attends to an open connection.
+    pub(crate) fn is_attended(&self) -> bool {
+        #[cfg(not(browser))]
+        return self.polling.is_attended;
+        #[cfg(browser)]
+        return false;
     }
 }
 
@@ -435,13 +515,14 @@ mod tests {
     use crate::channel::handle::Handle;
     use crate::channel::receiver::Receiver;
     use crate::channel::waiting::Closing;
+    use crate::driver::attendant::Attendant;
     use crate::driver::port::Port;
 
     #[test]
     fn what_only_some_channels_need_takes_no_space_in_the_others() {
         let size = size_of::<Shared>();
-        assert!(size <= 320, "{size} bytes");
-        let size = size_of::<crate::driver::pump::Driver<(), ()>>();
+        assert!(size <= 352, "{size} bytes");
+        let size = size_of::<crate::driver::pump::Driver<(), (), Attendant>>();
         // Besides its socket.
         assert!(size <= 64, "{size} bytes");
         let shared = Shared::with_defaults();

@@ -22,6 +22,24 @@ pub(crate) use std::sync::Arc;
 #[cfg(visible_locks)]
 pub(crate) use visible::{Mutex, MutexGuard};
 
+/// The lock, unless somebody has it. No code under it leaves what it guards half done, so one that was
+/// poisoned is whole.
+#[cfg(not(any(browser, visible_locks)))]
+#[inline]
+pub(crate) fn try_lock<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
+    match mutex.try_lock() {
+        Ok(guard) => Some(guard),
+        Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+        Err(TryLockError::WouldBlock) => None,
+    }
+}
+
+#[cfg(not(any(browser, visible_locks)))]
+use std::sync::TryLockError;
+
+#[cfg(visible_locks)]
+pub(crate) use visible::try_lock;
+
 #[cfg(visible_locks)]
 mod visible {
     use std::sync::PoisonError;
@@ -43,5 +61,10 @@ mod visible {
         pub(crate) fn lock(&self) -> Result<Locked<'_, T>, PoisonError<Locked<'_, T>>> {
             Ok(self.0.lock())
         }
+    }
+
+    /// The lock, unless somebody has it.
+    pub(crate) fn try_lock<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
+        mutex.0.try_lock()
     }
 }

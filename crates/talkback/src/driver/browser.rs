@@ -37,7 +37,7 @@ use crate::channel::sync::Arc;
 use crate::driver::browser::events::Closed;
 use crate::driver::browser::socket::BrowserSocket;
 use crate::driver::port::Port;
-use crate::driver::pump;
+use crate::driver::pump::{self, Pump};
 use crate::error::{ConnectError, Stage};
 use crate::socket::{Backlog, Lost, PeerClose, Received, SendProgress, Socket};
 use crate::timer::{Timer, timer};
@@ -71,7 +71,8 @@ pub(crate) fn spawn(opening: Result<Opening, ConnectError>, shared: Arc<Shared>)
         Err(_) => Duration::ZERO,
     };
     let opening = async move { Ok(open(opening?, on_page_left).await?) };
-    spawn_local(pump::drive::<Connection, _>(opening, port, close_timeout));
+    let identity = std::convert::identity::<Pump<Connection>>;
+    spawn_local(pump::drive(opening, port, close_timeout, identity));
 }
 
 /// Waits until the socket is open.

@@ -9,6 +9,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use crate::channel::WebSocketChannel;
 use crate::channel::queue::QueueLimits;
 use crate::channel::state::Shared;
+use crate::driver::attendant::Attendant;
 use crate::driver::port::Port;
 use crate::driver::pump::{self, Pump};
 use crate::error::Error;
@@ -24,7 +25,7 @@ where
     F: Future<Output = Result<WebSocket<T>, Error>> + Send + 'static,
 {
     start(Runtime::with_io(), port, |port| {
-        pump::drive(opening, port, close_timeout)
+        pump::drive(opening, port, close_timeout, Attendant::new)
     });
 }
 
@@ -35,7 +36,7 @@ where
 {
     match runtime {
         Ok(runtime) => {
-            port.driven_by(runtime.id());
+            port.driven_by(&runtime);
             runtime.spawn(driver(port));
         }
         Err(why) => port.undriven(why),
@@ -77,7 +78,9 @@ impl WebSocketChannel {
         match socket.reported_end() {
             // Nothing is left to be driven.
             Some(info) => port.ended_before(info.clone()),
-            None => start(Runtime::current(), port, |port| Pump::new(socket, port)),
+            None => start(Runtime::current(), port, |port| {
+                Attendant::new(Pump::new(socket, port))
+            }),
         }
         channel
     }

@@ -9,8 +9,6 @@ use bytes::Bytes;
 use http::Response;
 
 use talkback_proto::{CloseCause, CloseCode, CloseInfo, Initiator};
-#[cfg(not(browser))]
-use tokio::runtime;
 
 use crate::channel::buffers::Messages;
 use crate::channel::lifecycle::Lifecycle;
@@ -19,6 +17,8 @@ use crate::channel::queue::Load;
 use crate::channel::state::{Locked, Shared, State};
 use crate::channel::sync::Arc;
 use crate::error::Error;
+#[cfg(not(browser))]
+use crate::runtime::Runtime;
 use crate::socket::{Backlog, PeerClose, SendProgress};
 #[cfg(not(browser))]
 use crate::timer;
@@ -92,6 +92,16 @@ impl Port {
         self.shared.is_driver_asleep()
     }
 
+    /// Whether something may have happened to the socket since this was asked last.
+    #[inline]
+    pub(crate) fn take_due(&self) -> bool {
+        #[cfg(not(browser))]
+        return self.shared.take_pump_due();
+        // Its callbacks wake the driver, and so does the channel.
+        #[cfg(browser)]
+        return true;
+    }
+
     /// Passes on what came, takes what is to be sent, and says what is wanted now.
     ///
     /// A driver that has done what was `wanted` before, and can do no more, `is_done`. `Pending` says that
@@ -102,7 +112,6 @@ impl Port {
         told: Told,
         wanted: &mut Wanted,
         is_done: bool,
-        cx: &Context<'_>,
     ) -> Poll<()> {
         // Dropped after the lock.
         let mut _lost;
@@ -141,8 +150,14 @@ impl Port {
             state.note_driver_awake();
             return Poll::Ready(());
         }
-        state.let_driver_sleep(cx);
+        state.note_driver_asleep();
         Poll::Pending
+    }
+
+    /// Whom to wake when there is something for the driver to do.
+    #[cfg(browser)]
+    pub(crate) fn set_driver(&self, cx: &Context<'_>) {
+        self.shared.lock().set_driver(cx);
     }
 
     /// Passes on what came before the end.
@@ -158,7 +173,8 @@ impl Port {
     /// now.
     pub(crate) fn poll_unopened(&self, cx: &Context<'_>) -> Unopened {
         let mut state = self.shared.lock();
-        state.let_driver_sleep(cx);
+        state.set_driver(cx);
+        state.note_driver_asleep();
         match (
             state.outbox.is_close_requested(),
             state.outbox.has_messages(),
@@ -202,8 +218,15 @@ impl Port {
 
     /// The driver is about to be started on this runtime.
     #[cfg(not(browser))]
-    pub(crate) fn driven_by(&self, runtime: Option<runtime::Id>) {
-        self.shared.lock().set_runtime(runtime);
+    pub(crate) fn driven_by(&self, runtime: &Runtime) {
+        let is_background = runtime.is_background();
+        self.shared.lock().set_runtime(runtime.id(), is_background);
+    }
+
+    /// The channel itself, for the task that attends to it.
+    #[cfg(not(browser))]
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
     }
 
     /// There is nothing that could drive the channel.
@@ -240,7 +263,9 @@ impl Port {
         }
         end(&mut state);
         _lost = state.outbox.end();
-        state.forget_driver();
+        if !state.is_attended() {
+            state.forget_driver();
+        }
         state.wake_senders();
         state.wake_observers();
     }
@@ -273,6 +298,16 @@ impl Locked<'_> {
 }
 
 impl Exchange {
+    /// Whether there is more for the socket than messages.
+    #[inline]
+    pub(crate) fn is_unusual(&self) -> bool {
+        #[cfg(not(browser))]
+        if !self.pings.is_empty() {
+            return true;
+        }
+        self.is_lost || self.outgoing.close.is_some()
+    }
+
     fn has_outgoing(&self) -> bool {
         #[cfg(not(browser))]
         if !self.pings.is_empty() {
@@ -290,6 +325,12 @@ impl Wanted {
             load: state.inbox.load().filter(|_| !close),
             close,
         }
+    }
+
+    /// Whether the channel closes, or is held up by its reader.
+    #[inline]
+    pub(crate) fn is_unusual(&self) -> bool {
+        self.close || self.backlog().is_some()
     }
 
     /// What waits for the program, if its queue is full.

@@ -9,6 +9,10 @@ use std::time::Duration;
 use talkback_proto::{CloseInfo, Compression, Message};
 
 use crate::channel::outbox::Outgoing;
+#[cfg(not(browser))]
+use crate::channel::state::Shared;
+#[cfg(not(browser))]
+use crate::channel::sync::Arc;
 use crate::driver::port::{Exchange, Port, Takes, Told, Unopened, Wanted};
 use crate::error::Error;
 use crate::socket::{Lost, Received, SendProgress, Socket};
@@ -20,27 +24,34 @@ const POLL_BUDGET: usize = 128;
 /// How many bytes of messages are received before they are passed on: about what one read brings.
 const BATCH_SIZE: usize = 64 * 1024;
 
-/// Opens a connection and pumps it until its end.
+/// Opens a connection and pumps it until its end, as what `attend` makes of it.
 ///
 /// While it opens, messages are queued. If the channel is closed meanwhile with nothing queued, it
 /// gives up at once; with messages queued it goes on for the close timeout.
-pub(crate) fn drive<S, F>(opening: F, port: Port, close_timeout: Duration) -> Driver<S, F>
+pub(crate) fn drive<S, F, A>(
+    opening: F,
+    port: Port,
+    close_timeout: Duration,
+    attend: fn(Pump<S>) -> A,
+) -> Driver<S, F, A>
 where
     S: Socket + Unpin,
     F: Future<Output = Result<S, Error>>,
+    A: Future<Output = ()> + Unpin,
 {
-    Driver::Opening(Opening {
+    let opening = Opening {
         opening: Box::pin(opening),
         close_timer: None,
         close_timeout,
         port: Some(port),
-    })
+    };
+    Driver::Opening(opening, attend)
 }
 
 /// The task behind a channel: written by hand, as an `async fn` would keep space for the socket twice.
-pub(crate) enum Driver<S, F> {
-    Opening(Opening<F>),
-    Open(Pump<S>),
+pub(crate) enum Driver<S, F, A> {
+    Opening(Opening<F>, fn(Pump<S>) -> A),
+    Open(A),
 }
 
 /// A connection that is being made.
@@ -54,24 +65,25 @@ pub(crate) struct Opening<F> {
     port: Option<Port>,
 }
 
-impl<S, F> Future for Driver<S, F>
+impl<S, F, A> Future for Driver<S, F, A>
 where
     S: Socket + Unpin,
     F: Future<Output = Result<S, Error>>,
+    A: Future<Output = ()> + Unpin,
 {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let driver = self.get_mut();
-        if let Self::Opening(opening) = driver {
+        if let Self::Opening(opening, attend) = driver {
             match ready!(opening.poll(cx)) {
-                Some(pump) => *driver = Self::Open(pump),
+                Some(pump) => *driver = Self::Open(attend(pump)),
                 None => return Poll::Ready(()),
             }
         }
         match driver {
-            Self::Open(pump) => Pin::new(pump).poll(cx),
-            Self::Opening(_) => Poll::Pending,
+            Self::Open(open) => Pin::new(open).poll(cx),
+            Self::Opening(..) => Poll::Pending,
         }
     }
 }
@@ -177,12 +189,20 @@ impl<S: Socket> Pump<S> {
             wanted: None,
         }
     }
+
+    /// What its channel's halves share.
+    #[cfg(not(browser))]
+    pub(crate) fn shared(&self) -> Arc<Shared> {
+        let port = self.port.as_ref();
+        Arc::clone(port.expect("a pump begins with its port").shared())
+    }
 }
 
 /// Passes messages both ways, until the end.
 ///
 /// All that one read has brought, and all that the socket has capacity for, cross the channel's lock at
-/// once. Where it was the socket that woke the driver, the lock is not crossed before that is received.
+/// once. Where it was the socket that woke the driver, the lock is not crossed before that is received; where it
+/// was the channel that wants something sent, the socket is not asked for what cannot have come.
 fn poll_pumped<S: Socket>(
     port: &Port,
     socket: &mut S,
@@ -190,15 +210,20 @@ fn poll_pumped<S: Socket>(
     slept: &mut Option<Wanted>,
     cx: &mut Context<'_>,
 ) -> Poll<CloseInfo> {
+    // Elsewhere it is an `Attendant` that is woken.
+    #[cfg(browser)]
+    port.set_driver(cx);
     let mut exchange = Exchange::default();
     let is_content = slept.is_some() && port.is_content();
+    let mut is_due = port.take_due() || slept.as_ref().is_none_or(Wanted::is_unusual);
     let wanted = slept.get_or_insert_default();
     if !is_content {
         let told = told(socket, *end);
-        ready!(port.poll_exchange(&mut exchange, told, wanted, false, cx));
+        ready!(port.poll_exchange(&mut exchange, told, wanted, false));
     }
     let mut budget = POLL_BUDGET;
     loop {
+        is_due |= exchange.is_unusual() || wanted.is_unusual();
         send(socket, &mut exchange, wanted, end);
         let progress = socket.send_progress();
         if progress.written != progress.end
@@ -210,14 +235,18 @@ fn poll_pumped<S: Socket>(
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
-        let received = poll_receive(socket, &mut exchange, wanted, &mut budget, cx);
-        let is_pending = received.is_pending();
-        if let Poll::Ready(Err(info)) = received {
-            port.exchange_last(&mut exchange);
-            return Poll::Ready(info);
+        let mut is_pending = true;
+        if is_due || exchange.is_lost {
+            let received = poll_receive(socket, &mut exchange, wanted, &mut budget, cx);
+            is_pending = received.is_pending();
+            if let Poll::Ready(Err(info)) = received {
+                port.exchange_last(&mut exchange);
+                return Poll::Ready(info);
+            }
+            is_due = !is_pending;
         }
         let told = told(socket, *end);
-        let exchanged = port.poll_exchange(&mut exchange, told, wanted, is_pending, cx);
+        let exchanged = port.poll_exchange(&mut exchange, told, wanted, is_pending);
         // What nobody wants is dropped outside of the lock.
         exchange.received.clear();
         ready!(exchanged);
@@ -334,8 +363,7 @@ mod tests {
     use super::*;
     use crate::channel::handle::Handle;
     use crate::channel::lifecycle::ChannelState;
-    use crate::channel::state::Shared;
-    use crate::channel::sync::Arc;
+    use crate::driver::attendant::Attendant;
     use crate::error::why::Why;
     use crate::socket::{Backlog, SendProgress};
 
@@ -394,7 +422,7 @@ mod tests {
 
         fn poll_ahead(
             &mut self,
-            _: &mut Context<'_>,
+            cx: &mut Context<'_>,
             _: Backlog,
         ) -> Poll<Result<Received, CloseInfo>> {
             if self.has_given_up {
@@ -406,6 +434,7 @@ mod tests {
                 )));
             }
             self.has_given_up = true;
+            cx.waker().wake_by_ref();
             Poll::Pending
         }
     }
@@ -418,7 +447,7 @@ mod tests {
         }
         let port = Port::new(Arc::clone(&shared));
         let opening = std::future::ready(Ok(Flooded::default()));
-        let mut driving = pin!(drive(opening, port, Duration::ZERO));
+        let mut driving = pin!(drive(opening, port, Duration::ZERO, Attendant::new));
         let mut cx = Context::from_waker(Waker::noop());
         assert!(driving.as_mut().poll(&mut cx).is_pending());
         {
@@ -546,6 +575,7 @@ mod tests {
         assert!(program.poll_recv(&Context::from_waker(&reads)).is_pending());
         let mut pump = Pump::new(socket, port);
         let mut cx = Context::from_waker(&drives);
+        shared.lock().set_driver(&cx);
         assert!(Pin::new(&mut pump).poll(&mut cx).is_pending());
         assert_eq!(
             woken(),
@@ -565,10 +595,12 @@ mod tests {
     fn a_driver_that_is_dropped_ends_its_channel() {
         let shared = Shared::with_defaults();
         let port = Port::new(Arc::clone(&shared));
-        drop(drive::<Flooded, _>(
-            std::future::pending(),
+        let opening = std::future::pending();
+        drop(drive::<Flooded, _, _>(
+            opening,
             port,
             Duration::ZERO,
+            Attendant::new,
         ));
         let state = shared.lock();
         let info = state.lifecycle.close_info().expect("it has ended");

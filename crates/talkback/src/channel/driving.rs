@@ -1,0 +1,168 @@
+//! Polling the connection of an open channel, by its driver and by the program's own calls.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc as StdArc;
+use std::task::{Context, Wake, Waker};
+
+use tokio::runtime::Handle;
+
+use crate::channel::polling::Attend;
+use crate::channel::pump_slot::{By, Home, Placed, Polled};
+use crate::channel::state::{Locked, Shared};
+use crate::channel::sync::{Arc, Ordering};
+
+/// What the transport wakes.
+struct PumpWaker(Arc<Shared>);
+
+impl Wake for PumpWaker {
+    fn wake(self: StdArc<Self>) {
+        self.0.wake_pump();
+    }
+
+    fn wake_by_ref(self: &StdArc<Self>) {
+        self.0.wake_pump();
+    }
+}
+
+impl Shared {
+    /// Something has happened to the connection: has the reader poll it, if one waits at home, else the
+    /// driver.
+    fn wake_pump(&self) {
+        self.is_pump_due.store(true, Ordering::Release);
+        let mut state = self.lock();
+        if state.polling.reader_polls && state.wake_reader() {
+            let polling = &mut state.polling;
+            polling.is_reader_awaited = true;
+            polling.was_reader_woken = true;
+            if polling.is_watched {
+                return;
+            }
+        }
+        state.wake_driver_task();
+    }
+
+    /// Whether something has happened to the connection since it was polled.
+    #[inline]
+    fn is_pump_due(&self) -> bool {
+        self.is_pump_due.load(Ordering::Acquire)
+    }
+
+    /// Whether so, for whoever polls it now.
+    #[inline]
+    pub(crate) fn take_pump_due(&self) -> bool {
+        self.is_pump_due() && self.is_pump_due.swap(false, Ordering::AcqRel)
+    }
+
+    /// Polls the connection, if it can be done here and now.
+    #[inline]
+    fn poll_pump(&self, by: By) -> Polled {
+        match by {
+            By::Driver => self.pump.poll(by),
+            // A panic is the transport's, and not that of the program's call.
+            By::Program => {
+                catch_unwind(AssertUnwindSafe(|| self.pump.poll(by))).unwrap_or(Polled::Ended)
+            }
+        }
+    }
+
+    /// Polls the connection for a reader that found nothing, where that can bring something; returns the
+    /// lock that it gave up for it.
+    #[inline]
+    pub(crate) fn poll_for_reader<'a>(&'a self, mut state: Locked<'a>) -> Locked<'a> {
+        state.polling.is_reader_awaited = false;
+        let can_bring = self.is_pump_due() || !self.is_driver_asleep();
+        if !state.polling.is_attended || (state.polling.reader_polls && !can_bring) {
+            return state;
+        }
+        drop(state);
+        let polled = self.poll_pump(By::Program);
+        let mut state = self.lock();
+        match polled {
+            Polled::Pending => state.polling.reader_polls = true,
+            Polled::Busy => {}
+            Polled::Ended | Polled::NotHere => state.polling.reader_polls = false,
+        }
+        self.leave_pump(&mut state, polled);
+        state
+    }
+
+    /// Writes what was just queued, where the program has waited since it last did: then more is not likely
+    /// to follow at once, and be written with it.
+    #[inline]
+    pub(crate) fn poll_for_sender(&self, mut state: Locked<'_>) {
+        let writes = self.is_driver_asleep()
+            && std::mem::take(&mut state.polling.has_waited)
+            && state.inbox.is_empty();
+        if !writes {
+            state.wake_driver();
+            return;
+        }
+        state.note_driver_awake();
+        drop(state);
+        let polled = self.poll_pump(By::Program);
+        let mut state = self.lock();
+        self.leave_pump(&mut state, polled);
+    }
+
+    /// Tells the driver what it has to know after a call of the program has tried to poll.
+    #[inline]
+    fn leave_pump(&self, state: &mut Locked<'_>, polled: Polled) {
+        if polled == Polled::Ended {
+            // The driver learns it when it polls.
+            self.is_pump_due.store(true, Ordering::Release);
+        }
+        let was_polled = polled == Polled::Pending;
+        let is_left = !was_polled && (self.is_pump_due() || !self.is_driver_asleep());
+        let has_missed = std::mem::take(&mut state.polling.has_driver_missed);
+        if is_left || has_missed {
+            state.wake_driver_task();
+        }
+        if state.polling.is_driver_gone {
+            state.drop_later(self.pump.take());
+        }
+    }
+
+    /// Puts the pump of an open connection where the program's calls find it. It is the driver that calls
+    /// this, where it runs.
+    pub(crate) fn place_pump(self: &Arc<Self>, pump: Box<Placed>) {
+        let is_background = self.lock().is_background();
+        let home = match Handle::try_current() {
+            Ok(handle) if is_background => Home::Background(handle, std::process::id()),
+            Ok(handle) => Home::Runtime(handle.id()),
+            Err(_) => Home::Anywhere,
+        };
+        let waker = Waker::from(StdArc::new(PumpWaker(Arc::clone(self))));
+        self.is_pump_due.store(true, Ordering::Release);
+        self.pump.place(pump, waker, home);
+        self.lock().polling.is_attended = true;
+    }
+
+    /// What the driver is to do, whose time for the reader is up if it `has_looked`.
+    pub(crate) fn attend(&self, has_looked: bool, cx: &Context<'_>) -> Attend {
+        let mut state = self.lock();
+        state.set_driver(cx);
+        let (is_wanted, is_due) = (!self.is_driver_asleep(), self.is_pump_due());
+        state.polling.attend(is_wanted, is_due, has_looked)
+    }
+
+    /// Polls the connection for its driver.
+    pub(crate) fn poll_for_driver(&self) -> Polled {
+        match self.poll_pump(By::Driver) {
+            Polled::Busy => {}
+            polled => return polled,
+        }
+        // Whoever polls it looks at this afterwards, or has just left it.
+        self.lock().polling.has_driver_missed = true;
+        self.poll_pump(By::Driver)
+    }
+
+    /// The driver goes, and the connection with it; or with the program's call that polls it just now.
+    pub(crate) fn leave(&self) {
+        let mut state = self.lock();
+        state.polling.is_attended = false;
+        state.polling.is_driver_gone = true;
+        state.forget_driver();
+        drop(state);
+        drop(self.pump.take());
+    }
+}

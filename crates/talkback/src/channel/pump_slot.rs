@@ -1,0 +1,199 @@
+//! The place of an open connection's pump, where whoever has something to do for it finds it.
+
+use std::cell::Cell;
+use std::fmt;
+use std::future::Future;
+use std::mem;
+use std::pin::Pin;
+use std::process;
+use std::task::{Context, Poll, Waker};
+
+use tokio::runtime::{self, Handle};
+use tokio::task;
+
+use crate::channel::sync::{Mutex, try_lock};
+
+thread_local! {
+    /// Whether this thread polls a pump.
+    static POLLS: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether this thread polls a channel's connection, so that nobody else can: it was called by a callback.
+pub(crate) fn polls() -> bool {
+    POLLS.get()
+}
+
+/// The pump of a channel that is open.
+#[derive(Debug, Default)]
+pub(crate) struct PumpSlot(Mutex<Option<Box<Placed>>>);
+
+/// A pump, beside what is needed to poll it. It lies in a box, so that the task behind the channel stays
+/// small.
+pub(crate) struct Placed<P: ?Sized = dyn Future<Output = ()> + Send + Unpin> {
+    /// Always the same, whoever polls: a transport remembers one waker.
+    waker: Waker,
+    home: Home,
+    /// A task that is known to run at home.
+    task: Option<task::Id>,
+    pump: P,
+}
+
+/// Where a program's own calls may poll a pump: its timers and its transport are of one runtime.
+#[derive(Clone, Debug, Default)]
+pub(crate) enum Home {
+    /// Anywhere: there is no runtime.
+    #[default]
+    Anywhere,
+    /// On this runtime.
+    Runtime(runtime::Id),
+    /// Outside of runtimes, with that of the background thread, and not in a process that was forked from
+    /// this one.
+    Background(Handle, u32),
+}
+
+/// Who polls a pump.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum By {
+    /// The task behind the channel.
+    Driver,
+    /// A call of the program.
+    Program,
+}
+
+/// What became of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Polled {
+    Pending,
+    /// It has ended, or there is none.
+    Ended,
+    /// Somebody else polls it at this moment.
+    Busy,
+    /// It is not at home here.
+    NotHere,
+}
+
+impl<P> Placed<P> {
+    pub(crate) fn new(pump: P) -> Box<Self> {
+        Box::new(Self {
+            waker: Waker::noop().clone(),
+            home: Home::default(),
+            task: None,
+            pump,
+        })
+    }
+}
+
+impl PumpSlot {
+    /// Puts a pump in its place, with the waker that it is polled with.
+    pub(crate) fn place(&self, mut placed: Box<Placed>, waker: Waker, home: Home) {
+        placed.waker = waker;
+        placed.home = home;
+        // Nobody polls what is not there yet.
+        if let Some(mut slot) = try_lock(&self.0) {
+            *slot = Some(placed);
+        }
+    }
+
+    /// Takes out the pump, to be dropped outside of the lock. While somebody polls it, it stays.
+    pub(crate) fn take(&self) -> Option<Box<Placed>> {
+        try_lock(&self.0)?.take()
+    }
+
+    /// Polls the pump, if nobody else does and it is at home here.
+    ///
+    /// One that panics is dropped while that unwinds.
+    #[inline]
+    pub(crate) fn poll(&self, by: By) -> Polled {
+        let Some(mut slot) = try_lock(&self.0) else {
+            return Polled::Busy;
+        };
+        let Some(placed) = &mut *slot else {
+            return Polled::Ended;
+        };
+        let background = match by {
+            By::Driver => None,
+            By::Program => match placed.home.find(&mut placed.task) {
+                Found::NotHere => return Polled::NotHere,
+                Found::Here => None,
+                Found::Background(handle) => Some(handle),
+            },
+        };
+        let _entered = background.as_ref().map(Handle::enter);
+        POLLS.set(true);
+        let polled = Running(&mut slot).poll();
+        POLLS.set(false);
+        if polled.is_pending() {
+            return Polled::Pending;
+        }
+        let ended = slot.take();
+        drop(slot);
+        drop(ended);
+        Polled::Ended
+    }
+}
+
+/// Whether a pump is at home here.
+enum Found {
+    Here,
+    /// Once this runtime is entered.
+    Background(Handle),
+    NotHere,
+}
+
+impl Home {
+    /// Looks whether it is here; asks less where this `task` was found before.
+    #[inline]
+    fn find(&self, task: &mut Option<task::Id>) -> Found {
+        match self {
+            Self::Anywhere => Found::Here,
+            Self::Runtime(id) => {
+                let own = task::try_id();
+                if own.is_some() && own == *task {
+                    return Found::Here;
+                }
+                if Handle::try_current().is_ok_and(|here| here.id() == *id) {
+                    *task = own;
+                    return Found::Here;
+                }
+                Found::NotHere
+            }
+            Self::Background(handle, process) => {
+                match Handle::try_current().is_err() && process::id() == *process {
+                    true => Found::Background(handle.clone()),
+                    false => Found::NotHere,
+                }
+            }
+        }
+    }
+}
+
+/// A pump that is being polled.
+struct Running<'a>(&'a mut Option<Box<Placed>>);
+
+impl Running<'_> {
+    #[inline]
+    fn poll(self) -> Poll<()> {
+        let Some(placed) = &mut *self.0 else {
+            return Poll::Ready(());
+        };
+        let Placed { waker, pump, .. } = &mut **placed;
+        let polled = Pin::new(pump).poll(&mut Context::from_waker(waker));
+        mem::forget(self);
+        polled
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        // It has panicked. Its end tells so, as this unwinds.
+        *self.0 = None;
+        POLLS.set(false);
+    }
+}
+
+/// Shows nothing of the pump, which holds the program's messages.
+impl fmt::Debug for Placed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Placed").finish_non_exhaustive()
+    }
+}

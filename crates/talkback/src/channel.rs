@@ -57,6 +57,9 @@ use crate::error::Error;
 /// messages is full, the driver reads 64 KiB ahead of it, and then makes the peer wait. A program that only
 /// ever shows the latest message takes [`into_snapshots`](Self::into_snapshots), which never fills.
 ///
+/// **As a sink:** where `futures_util::SinkExt` is in scope, `send(message)` on a `&mut WebSocketChannel` is the
+/// sink's, which waits until the message is written; `(*channel).send(message)` is the channel's own.
+///
 /// **To send one message to many**, call [`try_send`](Self::try_send) with `&message` on each one's
 /// [`sender`](Self::sender): it copies no payload and never waits, so that a slow peer holds up nobody.
 /// One whose queue is full is too slow: close it, or let it miss the message.

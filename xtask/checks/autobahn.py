@@ -102,9 +102,10 @@ def try_all(*runs):
     """Has the suite try each run, as many of their parts at a time as there are cores; its own pages are left in the
     folder `autobahn`."""
     suite()
-    # As people get it.
-    client = "--package talkback --example autobahn_client"
-    must(*cargo(f"build --release --package talkback-cli --bin talkback {client}"))
+    # As people get it. One command for both would compile both with the features of the client's tests, and the
+    # server is what the step `cost` has built.
+    for what in ("talkback-cli --bin talkback", "talkback --example autobahn_client"):
+        must(*cargo(f"build --release --package {what}"))
     shutil.rmtree(scratch("autobahn"))
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         begin = lambda run: [pool.submit(try_part, run, *part) for part in enumerate(run.split(":")[2:] or PARTS)]

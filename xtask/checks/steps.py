@@ -19,10 +19,8 @@ import fuzz
 import web
 import window as windows
 from run import CARGO, GREETINGS, ROOT, answer, cargo, check, checked, counted, expect, must, scratch
-from tools import ELSEWHERE, LINTS, cargo_tool, install, need, peers, programs
+from tools import ELSEWHERE, FAST, LINTS, build, cargo_tool, install, need, peers, programs
 
-# Everything but the windows, whose GUI takes minutes to compile, in one set of features.
-FAST = "--workspace --exclude talkback-app --features talkback/upgrade"
 # The least share of the core's lines that its tests run, in percent. Lines of tests in its files count as well.
 COVERAGE_MIN = 97
 
@@ -72,11 +70,6 @@ def doc():
     counted(*cargo(f"test --doc --no-fail-fast {FAST}"), env=LINTS)
     libraries = "--package talkback --package talkback-proto --package talkback-echo --all-features"
     checked(*cargo(f"doc --no-deps {libraries}"), env={"RUSTDOCFLAGS": "-Dwarnings", **LINTS})
-
-
-def build():
-    """Compiles the programs as the tests do, so that nothing is compiled twice."""
-    must(*cargo(f"build --bins --examples {FAST}"), env=LINTS)
 
 
 def interop():
@@ -146,7 +139,8 @@ def coverage():
 def window():
     """the demo and examples/app: windows under real keys (Xvfb), pages in Chromium"""
     packages = "--package talkback-demo --package talkback-app --all-features"
-    must(*cargo(f"build --bins {packages}"), env=LINTS)
+    # As the tests have them: by themselves, the programs are with other features of a third of the GUI.
+    must(*cargo(f"build --all-targets {packages}"), env=LINTS)
     unit(packages)
     windows.windows()
     web.tab_in_use()

@@ -6,7 +6,7 @@ import shutil
 import sys
 
 from run import ROOT, Program, answer, built, cargo, counted, must, passed, scratch
-from tools import HERE, LINTS, WASM, bindgen, chromium, compiler_for, need, node
+from tools import HERE, WASM, bindgen, build, chromium, compiler_for, need, node
 
 # What the library may add to a page, and what the demo's tab may load, gzipped, in bytes.
 ADDED_SIZE_MAX, TAB_SIZE_MAX = 60_000, 150_000
@@ -80,7 +80,7 @@ def use(script, folder, *urls):
 
 def browser():
     """the suite on a page in Chromium, pages in use, and what the library adds to a page"""
-    must(*cargo(f"build {SUITE} --bin conformance-server --package talkback-cli --bin talkback"), env=LINTS)
+    build()
     runner = {"CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER": str(bindgen() / "wasm-bindgen-test-runner")}
     runner |= {"CHROMEDRIVER": need("chromedriver", "chromium-driver"), "WASM_BINDGEN_TEST_TIMEOUT": "300"}
     with Program(built("conformance-server")) as server:
@@ -106,6 +106,6 @@ def tab_in_use():
     html, start = (ROOT / "examples/app/index.html").read_text(), 'import start from "./talkback-app.js"; start()'
     html = html.replace('<link data-trunk rel="rust">', f'<script type="module">{start}</script>')
     (bind("debug/talkback-app.wasm", "demo/app") / "index.html").write_text(html)
-    must(*cargo("build --package talkback-cli --bin talkback"), env=LINTS)
+    build()
     with Program(built("talkback"), "echo", "--listen", "127.0.0.1:0", "--web", folder) as echo:
         use("tab.cjs", folder, echo.url())

@@ -11,7 +11,9 @@ import re
 import subprocess
 import sys
 
-HERE, TARGET = pathlib.Path(__file__).parent, pathlib.Path(sys.argv[1])
+CPU = "x86-64"
+# One of its own for these flags, which codec.py has too: with others all would be compiled anew.
+HERE, TARGET = pathlib.Path(__file__).parent, pathlib.Path(sys.argv[1]) / CPU
 SIZES, KINDS = (128, 1024, 16384), 8
 TITLES = {
     "alone-libdeflate": "alone, libdeflate at level 6",
@@ -32,7 +34,7 @@ def counted(*command):
     return int(re.search(r"Collected : ([\d,]+)", run.stderr)[1].replace(",", ""))
 
 
-env = {"CARGO_TARGET_DIR": str(TARGET), "RUSTFLAGS": "-C target-cpu=x86-64"}
+env = {"CARGO_TARGET_DIR": str(TARGET), "RUSTFLAGS": f"-C target-cpu={CPU}"}
 said(os.environ.get("CARGO", "cargo"), "build", "--release", "--locked", "--package=deflate", **env)
 program = TARGET / "release/deflate"
 
@@ -58,7 +60,7 @@ table = [heads, ["---", *["---:"] * (len(heads) - 1)], *lines]
 told = f"\nCounted on {datetime.date.today()} with {said('rustc', '--version').stdout.partition(' (')[0]}.\n\n"
 told += "".join(f"| {' | '.join(cells)} |\n".replace("|  |", "| |", 1) for cells in table) + "\n"
 readme = HERE / "README.md"
-begin, end = "<!-- What follows is written by bench/deflate.py. -->\n", "<!-- Here it ends. -->\n"
+begin, end = "<!-- What follows is written by `cargo xtask bench deflate`. -->\n", "<!-- Here it ends. -->\n"
 before, _, rest = readme.read_text().partition(begin)
 readme.write_text(before + begin + told + end + rest.partition(end)[2])
 print(told)

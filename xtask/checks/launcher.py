@@ -29,6 +29,7 @@ Builds, tests and starts everything in this repository:
   cargo xtask claims [WORD]      run what docs/claims.md says (of lines with a word), and write its figures anew
   cargo xtask api                write the public names of each crate into docs/api
   cargo xtask bench codec        count what a message costs, beside other libraries (valgrind)
+  cargo xtask bench deflate      count what compression costs and saves by level (valgrind)
   cargo xtask bench counts       count what an echoed message costs our servers: the step `cost`
   cargo xtask bench compare      measure echo servers and clients beside others (--help; all of it takes 40 minutes)
 """
@@ -111,13 +112,13 @@ def soak_one(name="list", *arguments):
 def bench(what="nothing", *arguments):
     if what == "counts" and not arguments:
         run_steps([steps.cost])
-    if what == "codec" and not arguments:
+    if what in ("codec", "deflate") and not arguments:
         tools.need("valgrind")
         program, arguments = sys.executable, [scratch("bench")]
     elif what == "compare":
         program = tools.python(tools.MATPLOTLIB)
     else:
-        usage(f"no bench is {' '.join([what, *arguments])}; there is codec, counts and compare")
+        usage(f"no bench is {' '.join([what, *arguments])}; there is codec, deflate, counts and compare")
     os.execv(program, [str(part) for part in (program, ROOT / f"bench/{what}.py", *arguments)])
 
 

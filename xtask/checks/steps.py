@@ -41,7 +41,8 @@ def lint():
     if not LINTS:
         raise RuntimeError("install it: rustup component add clippy")
     checked(*cargo(f"build --all-targets {FAST}"), env=LINTS)
-    for name in ("autobahn", "cost", "docs", "launcher", "run"):
+    sys.path.append(str(ROOT / "bench"))
+    for name in ("autobahn", "compare", "cost", "docs", "launcher", "run"):
         check(f"what {name}.py says of itself", says_what_is_so, name)
 
 

@@ -55,18 +55,24 @@ use crate::websocket::wakers::Wakers;
 pub struct WebSocket<T> {
     /// `None` once the connection has ended.
     io: Option<T>,
-    connection: Connection,
-    /// What was read and not used yet.
-    input: Input,
+    /// In a block of its own: a future keeps space for a socket wherever one passes through it, and a task's
+    /// size is rounded up to 128 bytes, and by malloc to more.
+    core: Box<Core>,
     /// Whether the transport has taken bytes that it may still hold.
     needs_flush: bool,
-    /// What the transport said when it took no more bytes.
-    write_error: Option<Arc<std::io::Error>>,
     is_end_reported: bool,
     /// Whether the program has said what keepalive there is.
     has_own_keepalive: bool,
-    timer: Option<Pin<Box<Sleep>>>,
     wakers: Wakers,
+}
+
+struct Core {
+    connection: Connection,
+    /// What was read and not used yet.
+    input: Input,
+    /// What the transport said when it took no more bytes.
+    write_error: Option<Arc<std::io::Error>>,
+    timer: Option<Pin<Box<Sleep>>>,
     /// Set once a channel's peer had to wait.
     unread: Option<Box<Unread>>,
     /// What is kept of the opening handshake, if anything.
@@ -109,30 +115,32 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
         };
         Self {
             io: Some(io),
-            connection,
-            input: Input::default(),
+            core: Box::new(Core {
+                connection,
+                input: Input::default(),
+                write_error: None,
+                timer: None,
+                unread: None,
+                opening: None,
+            }),
             needs_flush: false,
-            write_error: None,
             is_end_reported: false,
             has_own_keepalive: false,
-            timer: None,
             wakers: Wakers::default(),
-            unread: None,
-            opening: None,
         }
     }
 
     /// Takes what was read behind the opening handshake: bytes of frames, perhaps of a part of one.
     #[must_use]
     pub fn with_leftover(mut self, bytes: impl Into<BytesMut>) -> Self {
-        self.input = bytes.into().into();
+        self.core.input = bytes.into().into();
         self
     }
 
     /// Sets the bounds of a connection on which nothing has come or gone.
     #[must_use]
     pub fn with_limits(mut self, limits: Limits) -> Self {
-        self.connection.set_limits(limits);
+        self.core.connection.set_limits(limits);
         self
     }
 
@@ -149,17 +157,17 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
     /// The subprotocol that both ends agreed on, if any (RFC 6455 §1.9).
     #[doc(alias = "protocol")]
     pub fn subprotocol(&self) -> Option<&str> {
-        self.opening.as_ref()?.subprotocol.as_deref()
+        self.core.opening.as_ref()?.subprotocol.as_deref()
     }
 
     /// How the connection ended, once it has.
     pub fn close_info(&self) -> Option<&CloseInfo> {
-        self.connection.close_info()
+        self.core.connection.close_info()
     }
 
     /// How many bytes are queued and not yet written, headers included.
     pub fn buffered_amount(&self) -> usize {
-        self.connection.buffered()
+        self.core.connection.buffered()
     }
 
     /// Asks a silent peer for a sign of life while the socket is polled; it does not by default, nor with
@@ -174,7 +182,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
     /// [`CloseCause::KeepaliveTimeout`](crate::CloseCause::KeepaliveTimeout).
     pub fn set_keepalive(&mut self, keepalive: impl Into<Keepalive>) {
         self.has_own_keepalive = true;
-        self.connection.set_keepalive(keepalive, now());
+        self.core.connection.set_keepalive(keepalive, now());
     }
 
     /// Sets the keepalive that it has where the program has said nothing.
@@ -186,7 +194,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
 
     /// How long the keepalive's last ping took to be answered.
     pub fn latency(&self) -> Option<Duration> {
-        self.connection.latency()
+        self.core.connection.latency()
     }
 
     /// The transport, until the connection has ended.
@@ -253,7 +261,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
     }
 
     async fn close_frame(&mut self, frame: Option<CloseFrame>) -> CloseInfo {
-        self.connection.close(frame, now());
+        self.core.connection.close(frame, now());
         poll_fn(|cx| self.poll_closed(cx)).await
     }
 }
@@ -279,6 +287,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Sink<Message> for WebSocket<T> {
     fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
         let socket = self.get_mut();
         if !socket
+            .core
             .connection
             .send_small(message.kind(), message.as_bytes())
         {
@@ -295,7 +304,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Sink<Message> for WebSocket<T> {
 
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         let socket = self.get_mut();
-        socket.connection.close(None, now());
+        socket.core.connection.close(None, now());
         ready!(socket.poll_closed(cx));
         Poll::Ready(Ok(()))
     }
@@ -305,7 +314,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Sink<Message> for WebSocket<T> {
 impl<T> fmt::Debug for WebSocket<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WebSocket")
-            .field("connection", &self.connection)
+            .field("connection", &self.core.connection)
             .field("has_subprotocol", &self.has_subprotocol())
             .finish_non_exhaustive()
     }
@@ -313,6 +322,6 @@ impl<T> fmt::Debug for WebSocket<T> {
 
 impl<T> Drop for WebSocket<T> {
     fn drop(&mut self) {
-        buffers::give_back(self.input.take());
+        buffers::give_back(self.core.input.take());
     }
 }

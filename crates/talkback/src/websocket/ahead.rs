@@ -21,7 +21,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin + 'static> WebSocket<T> {
     /// Whether nothing can be sent any more, as the peer has ended the connection.
     #[inline]
     pub(super) fn is_refusing(&self) -> bool {
-        self.unread.as_ref().is_some_and(|u| u.is_refusing())
+        let unread = self.core.unread.as_ref();
+        unread.is_some_and(|u| u.is_refusing())
     }
 
     /// The next thing that came, or the end, as far as a full queue is read ahead of.
@@ -30,16 +31,16 @@ impl<T: AsyncRead + AsyncWrite + Unpin + 'static> WebSocket<T> {
         cx: &mut Context<'_>,
         backlog: Backlog,
     ) -> Poll<Result<Received, CloseInfo>> {
-        self.connection.set_delivery(Delivery::Whole);
+        self.core.connection.set_delivery(Delivery::Whole);
         loop {
-            if !self.connection.is_receiving() {
+            if !self.core.connection.is_receiving() {
                 return self.poll_received(cx);
             }
             if self.is_held_back(backlog) {
                 ready!(self.poll_held_back(cx, backlog));
                 continue;
             }
-            if let Some(unread) = &mut self.unread {
+            if let Some(unread) = &mut self.core.unread {
                 unread.note_reading();
             }
             match self.next_step() {
@@ -48,7 +49,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin + 'static> WebSocket<T> {
                 }
                 Some(Incoming::Pong(payload)) => return Poll::Ready(Ok(Received::Pong(payload))),
                 Some(_) => {}
-                None if self.is_held_back(backlog) || !self.connection.is_receiving() => {}
+                None if self.is_held_back(backlog) || !self.core.connection.is_receiving() => {}
                 // What it brings is taken next.
                 None => _ = ready!(self.poll_transport(cx, Half::Receiver)),
             }
@@ -58,19 +59,20 @@ impl<T: AsyncRead + AsyncWrite + Unpin + 'static> WebSocket<T> {
     /// Whether nothing more is read for now. The message in progress counts with what is known of it,
     /// so that a large one is not gathered.
     fn is_held_back(&self, backlog: Backlog) -> bool {
-        let read_ahead = self.unread.as_ref().map_or(READ_AHEAD, |u| u.read_ahead());
-        let unfinished = self.connection.unfinished_size();
+        let read_ahead = self.core.unread.as_ref();
+        let read_ahead = read_ahead.map_or(READ_AHEAD, |u| u.read_ahead());
+        let unfinished = self.core.connection.unfinished_size();
         (backlog.ahead as u64).saturating_add(unfinished) >= read_ahead as u64
     }
 
     /// The next thing out of what was read, as far as one step leads.
     fn next_step(&mut self) -> Option<Incoming> {
-        let input = self.input.bytes();
-        if !self.connection.has_deflate() || input.len() <= STEP_SIZE {
+        let input = self.core.input.bytes();
+        if !self.core.connection.has_deflate() || input.len() <= STEP_SIZE {
             return self.next_buffered();
         }
         let rest = input.split_off(STEP_SIZE);
-        let incoming = self.connection.receive(input, now);
+        let incoming = self.core.connection.receive(input, now);
         input.unsplit(rest);
         incoming
     }
@@ -80,18 +82,19 @@ impl<T: AsyncRead + AsyncWrite + Unpin + 'static> WebSocket<T> {
     #[cold]
     fn poll_held_back(&mut self, cx: &mut Context<'_>, backlog: Backlog) -> Poll<()> {
         // The peer cannot be asked for a sign of life.
-        self.connection.pause_keepalive();
+        self.core.connection.pause_keepalive();
         if self.has_output() {
             // What was read ahead may have been a ping. If it cannot be written, the end tells.
             let _ = self.poll_flush_output(cx);
         }
-        buffers::park(self.input.bytes());
+        buffers::park(self.core.input.bytes());
         if self.poll_timer(cx).is_ready() {
             return Poll::Ready(());
         }
         let io = &mut self.io;
-        let unread = self.unread.get_or_insert_with(|| {
-            if let (Some(io), Some(keepalive)) = (io.as_ref(), self.connection.keepalive()) {
+        let core = &mut *self.core;
+        let unread = core.unread.get_or_insert_with(|| {
+            if let (Some(io), Some(keepalive)) = (io.as_ref(), core.connection.keepalive()) {
                 peer_end::probe(io, keepalive);
             }
             Unread::new()
@@ -101,9 +104,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin + 'static> WebSocket<T> {
                 io.as_mut().is_some_and(|io| peer_end::is_seen(io, cx))
             });
         }
-        let close_timeout = self.connection.limits().time_to_close();
+        let close_timeout = core.connection.limits().time_to_close();
         ready!(unread.poll_refusing(cx, backlog.messages, close_timeout));
-        self.connection.handle_end(LEFT_UNREAD);
+        core.connection.handle_end(LEFT_UNREAD);
         Poll::Ready(())
     }
 }

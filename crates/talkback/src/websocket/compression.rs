@@ -14,7 +14,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
         parameters: impl Into<Option<&'a DeflateParameters>>,
     ) -> Self {
         if let Some(parameters) = parameters.into() {
-            self.connection.set_deflate(parameters);
+            self.core.connection.set_deflate(parameters);
         }
         self
     }
@@ -26,6 +26,6 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
     /// (`tokio::task::block_in_place`), by [`send_stream`](Self::send_stream), or without
     /// compression ([`feed_with`](Self::feed_with)).
     pub fn has_deflate(&self) -> bool {
-        self.connection.has_deflate()
+        self.core.connection.has_deflate()
     }
 }

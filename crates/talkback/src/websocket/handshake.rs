@@ -100,25 +100,25 @@ impl<T> WebSocket<T> {
     /// the server or of a proxy before it, after `upgrade` that of a TCP connection, after
     /// [`accept`](crate::accept()) what [`Accept::peer`](crate::Accept::peer) was told.
     pub fn peer(&self) -> Option<SocketAddr> {
-        self.opening.as_ref()?.peer
+        self.core.opening.as_ref()?.peer
     }
 
     pub(super) fn opening_mut(&mut self) -> &mut Opening {
-        self.opening.get_or_insert_default()
+        self.core.opening.get_or_insert_default()
     }
 
     pub(super) fn head(&self) -> Option<&Head> {
-        self.opening.as_ref()?.head.as_ref()
+        self.core.opening.as_ref()?.head.as_ref()
     }
 
     pub(super) fn head_mut(&mut self) -> Option<&mut Head> {
-        self.opening.as_mut()?.head.as_mut()
+        self.core.opening.as_mut()?.head.as_mut()
     }
 
     /// Forgets the peer's half, with its memory.
     pub(super) fn forget_head(&mut self) {
-        let opening = self.opening.take();
-        self.opening = opening.and_then(|mut opening| {
+        let opening = self.core.opening.take();
+        self.core.opening = opening.and_then(|mut opening| {
             opening.head = None;
             let is_empty = opening.subprotocol.is_none() && opening.peer.is_none();
             (!is_empty).then_some(opening)
@@ -126,7 +126,7 @@ impl<T> WebSocket<T> {
     }
 
     pub(super) fn has_subprotocol(&self) -> bool {
-        let opening = self.opening.as_ref();
+        let opening = self.core.opening.as_ref();
         opening.is_some_and(|opening| opening.subprotocol.is_some())
     }
 }

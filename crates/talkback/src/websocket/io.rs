@@ -19,7 +19,7 @@ use crate::timer::{self, Timer, timer_at};
 use crate::websocket::buffers;
 use crate::websocket::opening::Head;
 use crate::websocket::wakers::Half;
-use crate::websocket::{WebSocket, now};
+use crate::websocket::{Core, WebSocket, now};
 
 const ENDED: &str = "the peer ended the connection";
 
@@ -40,7 +40,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Option<Message>, Error>> {
-        self.connection.set_delivery(Delivery::Whole);
+        self.core.connection.set_delivery(Delivery::Whole);
         loop {
             if let Some(message) = self.next_message() {
                 return Poll::Ready(Ok(Some(message)));
@@ -48,7 +48,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
             match ready!(self.poll_more(cx)) {
                 Some(Incoming::Message(message)) => return Poll::Ready(Ok(Some(message))),
                 Some(_) => {}
-                None if self.input.is_empty() && self.connection.close_info().is_some() => {
+                None if self.core.input.is_empty()
+                    && self.core.connection.close_info().is_some() =>
+                {
                     return Poll::Ready(self.report_end().map_or(Ok(None), Err));
                 }
                 None => {}
@@ -69,7 +71,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Option<Incoming>, Error>> {
-        self.connection.set_delivery(Delivery::Whole);
+        self.core.connection.set_delivery(Delivery::Whole);
         loop {
             match ready!(self.poll_incoming(cx, Half::Receiver)) {
                 // The rest of a message that was begun as a stream, and given up.
@@ -82,14 +84,14 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
 
     /// The one error of an abnormal end, the first time only.
     pub(super) fn report_end(&mut self) -> Option<Error> {
-        let info = self.connection.close_info()?;
+        let info = self.core.connection.close_info()?;
         let is_first = !std::mem::replace(&mut self.is_end_reported, true);
         (is_first && !info.is_normal()).then(|| Error::Closed(info.clone()))
     }
 
     /// How the connection ended, if its reader was told.
     pub(crate) fn reported_end(&self) -> Option<&CloseInfo> {
-        let info = self.connection.close_info();
+        let info = self.core.connection.close_info();
         info.filter(|_| self.is_end_reported)
     }
 
@@ -104,18 +106,25 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
 
     /// How the connection ended, which it has.
     pub(super) fn end(&self) -> CloseInfo {
-        let info = self.connection.close_info();
+        let info = self.core.connection.close_info();
         info.expect("the connection has ended").clone()
     }
 
     pub(super) fn poll_send_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Lost>> {
-        if !self.connection.is_open() {
-            return Poll::Ready(Err(Lost));
+        ready!(self.poll_capacity(cx));
+        let is_open = self.core.connection.is_open();
+        Poll::Ready(is_open.then_some(()).ok_or(Lost))
+    }
+
+    /// Waits for capacity for a message, or until none can be sent any more: that shows when one is queued.
+    #[inline]
+    pub(super) fn poll_capacity(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let connection = &self.core.connection;
+        let is_full = connection.buffered() > connection.limits().write_buffer_limit();
+        if is_full && connection.is_open() {
+            let _ = ready!(self.poll_flush_output(cx));
         }
-        if self.connection.buffered() > self.connection.limits().write_buffer_limit() {
-            ready!(self.poll_flush_output(cx))?;
-        }
-        Poll::Ready(Ok(()))
+        Poll::Ready(())
     }
 
     /// The next thing that the peer sent; `None` once the connection has ended.
@@ -142,12 +151,15 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
     /// The next message out of what was read, if it lies there in one frame.
     #[inline(always)]
     fn next_message(&mut self) -> Option<Message> {
-        if self.input.is_empty() {
+        let Core {
+            connection, input, ..
+        } = &mut *self.core;
+        if input.is_empty() {
             return None;
         }
-        let (input, used) = self.input.parts();
-        let message = self.connection.receive_message(input, used, now)?;
-        if self.input.is_used_up() {
+        let (bytes, used) = input.parts();
+        let message = connection.receive_message(bytes, used, now)?;
+        if input.is_used_up() {
             self.release_used_input();
         }
         Some(message)
@@ -155,11 +167,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
 
     /// The next thing out of what was read, without touching the transport.
     pub(super) fn next_buffered(&mut self) -> Option<Incoming> {
-        if self.input.is_empty() && !self.connection.has_more() {
+        if self.core.input.is_empty() && !self.core.connection.has_more() {
             return None;
         }
-        let incoming = self.connection.receive(self.input.bytes(), now);
-        if self.input.is_empty() {
+        let incoming = self.core.connection.receive(self.core.input.bytes(), now);
+        if self.core.input.is_empty() {
             self.release_used_input();
         }
         incoming
@@ -167,7 +179,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
 
     #[inline(never)]
     fn release_used_input(&mut self) {
-        buffers::give_back(self.input.take());
+        buffers::give_back(self.core.input.take());
     }
 
     /// Writes everything that is queued. While the transport takes nothing, the timeouts go on.
@@ -187,10 +199,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
                 return Poll::Ready(outcome);
             }
             if self.poll_timer(cx).is_pending() {
-                buffers::park(self.input.bytes());
+                buffers::park(self.core.input.bytes());
                 return Poll::Pending;
             }
-            if self.connection.close_info().is_some() {
+            if self.core.connection.close_info().is_some() {
                 self.release();
             }
         }
@@ -209,24 +221,24 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
 
     fn poll_progress(&mut self, cx: &mut Context<'_>) -> Poll<Progress> {
         loop {
-            if self.connection.has_close_deadline() {
+            if self.core.connection.has_close_deadline() {
                 // However much the peer sends, it does not put off the end.
                 let _ = self.poll_timer(cx);
             }
             let is_written = !self.has_output() || self.poll_write(cx).is_ready();
-            if is_written && self.connection.wants_shutdown() {
+            if is_written && self.core.connection.wants_shutdown() {
                 self.poll_shutdown(cx);
             }
-            if self.connection.close_info().is_some() {
+            if self.core.connection.close_info().is_some() {
                 self.release();
                 return Poll::Ready(Progress::End);
             }
-            if !self.input.is_empty() {
+            if !self.core.input.is_empty() {
                 // It was read to see whether the peer is alive.
                 return Poll::Ready(Progress::Input);
             }
-            if self.connection.wants_read() && self.poll_read(cx).is_ready() {
-                if self.input.is_empty() && !self.connection.has_more() {
+            if self.core.connection.wants_read() && self.poll_read(cx).is_ready() {
+                if self.core.input.is_empty() && !self.core.connection.has_more() {
                     continue;
                 }
                 return Poll::Ready(Progress::Input);
@@ -241,23 +253,23 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
         let Some(io) = &mut self.io else {
             return Poll::Ready(());
         };
-        self.connection.resume_keepalive(now);
-        let outcome = match self.connection.space() {
+        self.core.connection.resume_keepalive(now);
+        let outcome = match self.core.connection.space() {
             Some(mut space) => ready!(pin!(io.read_buf(&mut space)).poll(cx)),
             None => ready!(buffers::poll_read(io, cx)).map(|buffer| {
                 let size = buffer.len();
-                self.input = buffer.into();
+                self.core.input = buffer.into();
                 size
             }),
         };
         match outcome {
-            Ok(0) => self.connection.handle_end(ENDED),
+            Ok(0) => self.core.connection.handle_end(ENDED),
             Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             }
-            Err(error) => self.connection.handle_end(&error.to_string()),
+            Err(error) => self.core.connection.handle_end(&error.to_string()),
         }
         Poll::Ready(())
     }
@@ -265,32 +277,32 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
     /// Whether there is something to write, or to flush.
     #[inline]
     pub(super) fn has_output(&mut self) -> bool {
-        self.needs_flush || self.connection.output().has_remaining()
+        self.needs_flush || self.core.connection.output().has_remaining()
     }
 
     /// Writes all that is queued, in as few writes as the transport allows.
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Lost>> {
-        if self.write_error.is_some() {
+        if self.core.write_error.is_some() {
             return Poll::Ready(Err(Lost));
         }
         let Some(io) = &mut self.io else {
             return Poll::Ready(self.ended());
         };
         loop {
-            let output = self.connection.output();
+            let output = self.core.connection.output();
             if !output.has_remaining() {
                 break;
             }
             let Poll::Ready(written) = poll_write_once(io, cx, output) else {
-                self.connection.handle_write_pending(now);
+                self.core.connection.handle_write_pending(now);
                 return Poll::Pending;
             };
             match written {
                 Ok(0) => return Poll::Ready(self.fail_write(io::ErrorKind::WriteZero.into())),
                 Ok(_) => {
                     self.needs_flush = true;
-                    if self.connection.is_open() {
-                        self.connection.handle_written(now);
+                    if self.core.connection.is_open() {
+                        self.core.connection.handle_written(now);
                     }
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {
@@ -306,8 +318,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
                     self.needs_flush = false;
                     // A peer that this end has closed has its time from when all has left the
                     // transport's own buffer, such as that of TLS.
-                    if !self.connection.is_open() {
-                        self.connection.handle_written(now);
+                    if !self.core.connection.is_open() {
+                        self.core.connection.handle_written(now);
                     }
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {
@@ -324,9 +336,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
     }
 
     fn fail_write(&mut self, error: io::Error) -> Result<(), Lost> {
-        self.connection
+        self.core
+            .connection
             .handle_write_error(&error.to_string(), now());
-        self.write_error = Some(Arc::new(error));
+        self.core.write_error = Some(Arc::new(error));
         // The other half has a new deadline to wait for.
         self.wakers.wake();
         Err(Lost)
@@ -334,7 +347,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
 
     /// What an ended connection says to one who wants to write what is queued.
     fn ended(&self) -> Result<(), Lost> {
-        match self.connection.is_output_lost() {
+        match self.core.connection.is_output_lost() {
             true => Err(Lost),
             false => Ok(()),
         }
@@ -346,7 +359,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
         };
         // A transport that cannot be shut down is shut already.
         if Pin::new(io).poll_shutdown(cx).is_ready() {
-            self.connection.handle_shutdown();
+            self.core.connection.handle_shutdown();
         }
     }
 
@@ -356,10 +369,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
     /// Deadlines mostly move back, with every message that comes: the timer is left as it is until
     /// it fires, and set anew then. Nor is it polled again for the task that it wakes already.
     pub(super) fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Some(deadline) = self.connection.poll_timeout() else {
+        let Some(deadline) = self.core.connection.poll_timeout() else {
             return Poll::Pending;
         };
-        match &mut self.timer {
+        match &mut self.core.timer {
             Some(timer) => {
                 let deadline = deadline.into();
                 if timer.is_elapsed() || deadline < timer.deadline() {
@@ -370,20 +383,20 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
             }
             timer => *timer = Some(timer_at(deadline)),
         }
-        if let Some(timer) = &mut self.timer {
+        if let Some(timer) = &mut self.core.timer {
             ready!(timer::poll_timer(timer, cx));
         }
         let now = now();
-        if self.connection.is_peer_given_up(now) && self.has_life(cx) {
-            self.connection.handle_unread(now);
+        if self.core.connection.is_peer_given_up(now) && self.has_life(cx) {
+            self.core.connection.handle_unread(now);
         }
-        self.connection.handle_timeout(now);
+        self.core.connection.handle_timeout(now);
         Poll::Ready(())
     }
 
     /// Has the next timer be one of the runtime that polls then; that of the one before may have ended.
     pub(crate) fn forget_timer(&mut self) {
-        self.timer = None;
+        self.core.timer = None;
     }
 
     /// Looks for a sign of life of a peer that is about to be given up: whoever only sends has not
@@ -392,8 +405,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
     /// It is alive if something came, which the answer may stand behind, and something was taken.
     #[cold]
     fn has_life(&mut self, cx: &mut Context<'_>) -> bool {
-        let is_unread = !self.input.is_empty() || self.connection.has_more();
-        (is_unread || self.has_come(cx)) && self.connection.is_output_taken()
+        let is_unread = !self.core.input.is_empty() || self.core.connection.has_more();
+        (is_unread || self.has_come(cx)) && self.core.connection.is_output_taken()
     }
 
     /// Reads a few bytes into the input, which is empty, if there are any.
@@ -401,11 +414,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
         let Some(io) = &mut self.io else {
             return false;
         };
-        let mut space = self.input.bytes().limit(LIFE_SIZE);
+        let mut space = self.core.input.bytes().limit(LIFE_SIZE);
         match pin!(io.read_buf(&mut space)).poll(cx) {
             Poll::Pending => false,
             Poll::Ready(Ok(0)) => {
-                self.connection.handle_end(ENDED);
+                self.core.connection.handle_end(ENDED);
                 false
             }
             Poll::Ready(Ok(_)) => {
@@ -414,7 +427,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
             }
             Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => true,
             Poll::Ready(Err(error)) => {
-                self.connection.handle_end(&error.to_string());
+                self.core.connection.handle_end(&error.to_string());
                 false
             }
         }
@@ -426,8 +439,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
         if self.io.take().is_some() {
             self.wakers.wake();
         }
-        self.timer = None;
-        buffers::give_back(self.input.take());
+        self.core.timer = None;
+        buffers::give_back(self.core.input.take());
     }
 }
 
@@ -439,40 +452,40 @@ impl<T: AsyncRead + AsyncWrite + Unpin + 'static> Socket for WebSocket<T> {
 
     fn take_response(&mut self) -> Option<Box<Response<()>>> {
         // A request would not be seen again.
-        match self.opening.as_mut()?.head.take()? {
+        match self.core.opening.as_mut()?.head.take()? {
             Head::Response(response) => Some(response),
             _ => None,
         }
     }
 
     fn send_capacity(&self) -> usize {
-        let size_max = self.connection.limits().write_buffer_limit();
+        let size_max = self.core.connection.limits().write_buffer_limit();
         size_max
             .saturating_add(1)
-            .saturating_sub(self.connection.buffered())
+            .saturating_sub(self.core.connection.buffered())
     }
 
     fn start_send(&mut self, message: Message, compression: Compression) -> Result<(), Lost> {
-        let sent = self.connection.send_with(message, compression);
+        let sent = self.core.connection.send_with(message, compression);
         sent.map_err(|_| Lost)
     }
 
     fn start_ping(&mut self, payload: Bytes) {
         // If the peer has closed, the end will be reported.
-        let _ = self.connection.ping(payload);
+        let _ = self.core.connection.ping(payload);
     }
 
     fn start_close(&mut self, frame: Option<CloseFrame>) {
-        self.connection.close(frame, now());
+        self.core.connection.close(frame, now());
     }
 
     fn start_close_timeout(&mut self) {
-        self.connection.start_close_timeout(now());
+        self.core.connection.start_close_timeout(now());
     }
 
     fn continue_close_timeout(&mut self, timer: Timer) {
         let deadline = timer.deadline().into_std();
-        self.connection.set_close_deadline(deadline);
+        self.core.connection.set_close_deadline(deadline);
     }
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Lost>> {
@@ -480,11 +493,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin + 'static> Socket for WebSocket<T> {
     }
 
     fn can_send(&self) -> bool {
-        self.connection.is_open() && !self.is_refusing()
+        self.core.connection.is_open() && !self.is_refusing()
     }
 
     fn peer_close(&self) -> Option<PeerClose> {
-        match self.connection.received_close() {
+        match self.core.connection.received_close() {
             Some((code, reason)) => Some((code, reason.into())),
             None => self
                 .is_refusing()
@@ -493,28 +506,28 @@ impl<T: AsyncRead + AsyncWrite + Unpin + 'static> Socket for WebSocket<T> {
     }
 
     fn send_progress(&self) -> SendProgress {
-        let buffered = self.connection.buffered();
+        let buffered = self.core.connection.buffered();
         // The last message is not written while its end may stand in a buffer of the transport's own.
         let is_kept = self.needs_flush && buffered == 0;
         SendProgress {
-            end: self.connection.bytes_queued(),
-            written: self.connection.bytes_written() - u64::from(is_kept),
+            end: self.core.connection.bytes_queued(),
+            written: self.core.connection.bytes_written() - u64::from(is_kept),
             buffered,
         }
     }
 
     fn can_hold_back(&self) -> bool {
-        self.connection.is_receiving()
+        self.core.connection.is_receiving()
     }
 
     #[inline(always)]
     fn next_received(&mut self) -> Option<Message> {
-        self.connection.set_delivery(Delivery::Whole);
+        self.core.connection.set_delivery(Delivery::Whole);
         self.next_message()
     }
 
     fn poll_received(&mut self, cx: &mut Context<'_>) -> Poll<Result<Received, CloseInfo>> {
-        self.connection.set_delivery(Delivery::Whole);
+        self.core.connection.set_delivery(Delivery::Whole);
         loop {
             match self.poll_incoming(cx, Half::Receiver) {
                 Poll::Ready(Some(Incoming::Message(message))) => {
@@ -525,10 +538,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin + 'static> Socket for WebSocket<T> {
                 }
                 Poll::Ready(Some(_)) => {}
                 Poll::Ready(None) => return Poll::Ready(Err(self.end())),
-                Poll::Pending if self.connection.is_open() || self.has_output() => {
+                Poll::Pending if self.core.connection.is_open() || self.has_output() => {
                     return Poll::Pending;
                 }
-                Poll::Pending => match self.connection.final_close_info() {
+                Poll::Pending => match self.core.connection.final_close_info() {
                     Some(info) => return Poll::Ready(Err(info)),
                     None => return Poll::Pending,
                 },
@@ -549,7 +562,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin + 'static> Socket for WebSocket<T> {
     }
 
     fn latency(&self) -> Option<Duration> {
-        self.connection.latency()
+        self.core.connection.latency()
     }
 }
 

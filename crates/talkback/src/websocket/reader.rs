@@ -49,7 +49,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
     /// A dropped call loses nothing: the next one goes on where it stood.
     pub async fn recv_stream(&mut self) -> Result<Option<MessageReader<'_, T>>, Error> {
         // What is left of a message whose reader was forgotten belongs to nobody.
-        self.connection.discard_message();
+        self.core.connection.discard_message();
         let Some(Piece {
             kind, bytes, last, ..
         }) = poll_fn(|cx| self.poll_piece(cx)).await
@@ -65,7 +65,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
     }
 
     fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Piece>> {
-        self.connection.set_delivery(Delivery::Pieces);
+        self.core.connection.set_delivery(Delivery::Pieces);
         loop {
             match ready!(self.poll_incoming(cx, Half::Receiver)) {
                 Some(Incoming::Piece(piece)) => return Poll::Ready(Some(piece)),
@@ -117,7 +117,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> MessageReader<'_, T> {
     fn poll_next_piece(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         while self.piece.is_empty() && !self.is_last {
             let Some(piece) = ready!(self.socket.poll_piece(cx)) else {
-                let info = self.socket.connection.close_info();
+                let info = self.socket.core.connection.close_info();
                 let info = info.expect("the connection has ended").clone();
                 self.socket.is_end_reported = true;
                 return Poll::Ready(Err(Error::Closed(info)));
@@ -144,7 +144,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncRead for MessageReader<'_, T> {
 
 impl<T> Drop for MessageReader<'_, T> {
     fn drop(&mut self) {
-        self.socket.connection.discard_message();
+        self.socket.core.connection.discard_message();
     }
 }
 

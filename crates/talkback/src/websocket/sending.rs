@@ -1,6 +1,7 @@
 //! Sending messages over a socket.
 
 use std::future::poll_fn;
+use std::sync::Arc;
 use std::task::{Poll, ready};
 
 use bytes::Bytes;
@@ -25,8 +26,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
     /// A dropped call has queued the whole message in order, or nothing. What is queued leaves
     /// with the next call of any method that writes.
     pub async fn send<'a>(&mut self, message: impl Into<Outgoing<'a>>) -> Result<(), SendError> {
-        let ready = poll_fn(|cx| self.poll_send_ready(cx)).await;
-        let size = self.queue_if(ready, message.into(), Compression::Auto)?;
+        poll_fn(|cx| self.poll_capacity(cx)).await;
+        let size = self.queue_message(message.into(), Compression::Auto)?;
         self.flush_message(size).await
     }
 
@@ -43,8 +44,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
         message: impl Into<Outgoing<'a>>,
         compression: Compression,
     ) -> Result<(), SendError> {
-        let ready = poll_fn(|cx| self.poll_send_ready(cx)).await;
-        let size = self.queue_if(ready, message.into(), compression)?;
+        poll_fn(|cx| self.poll_capacity(cx)).await;
+        let size = self.queue_message(message.into(), compression)?;
         self.flush_message(size).await
     }
 
@@ -66,11 +67,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
     ) -> impl Future<Output = Result<(), SendError>> {
         let mut message = Some(message.into());
         poll_fn(move |cx| {
-            let ready = ready!(self.poll_send_ready(cx));
+            ready!(self.poll_capacity(cx));
             let message = message
                 .take()
                 .expect("a future is not polled after its end");
-            Poll::Ready(self.queue_if(ready, message, Compression::Auto).map(drop))
+            Poll::Ready(self.queue_message(message, Compression::Auto).map(drop))
         })
     }
 
@@ -87,8 +88,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
         message: impl Into<Outgoing<'a>>,
         compression: Compression,
     ) -> Result<(), SendError> {
-        let ready = poll_fn(|cx| self.poll_send_ready(cx)).await;
-        self.queue_if(ready, message.into(), compression)?;
+        poll_fn(|cx| self.poll_capacity(cx)).await;
+        self.queue_message(message.into(), compression)?;
         Ok(())
     }
 
@@ -118,7 +119,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
         if let Err(Lost) = poll_fn(|cx| self.poll_send_ready(cx)).await {
             return Err(SendError::new(what, self.why()));
         }
-        if let Err(error) = self.connection.ping(payload) {
+        if let Err(error) = self.core.connection.ping(payload) {
             return Err(SendError::new(what, self.why_not(error)));
         }
         let flushed = poll_fn(|cx| self.poll_flush_output(cx)).await;
@@ -127,18 +128,14 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
 
     /// Queues a message if the connection takes one; returns its size in bytes.
     #[inline]
-    fn queue_if(
+    fn queue_message(
         &mut self,
-        ready: Result<(), Lost>,
         message: Outgoing<'_>,
         compression: Compression,
     ) -> Result<usize, SendError> {
-        if let Err(Lost) = ready {
-            return Err(self.refuse(message));
-        }
         let payload = message.as_bytes();
         let size = payload.len();
-        if !self.connection.send_small(message.kind(), payload) {
+        if !self.core.connection.send_small(message.kind(), payload) {
             self.queue(message, compression)?;
         }
         Ok(size)
@@ -157,10 +154,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
         message: Outgoing<'_>,
         compression: Compression,
     ) -> Result<(), SendError> {
-        if !self.connection.is_open() {
+        if !self.core.connection.is_open() {
             return Err(self.refuse(message));
         }
-        let sent = self.connection.send_with(message, compression);
+        let sent = self.core.connection.send_with(message, compression);
         sent.map_err(|error| self.not_sent(error))
     }
 
@@ -177,13 +174,13 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
     /// Why nothing can be sent.
     #[cold]
     pub(super) fn why(&self) -> Why {
-        if let Some(error) = &self.write_error {
-            return Why::Write(error.clone());
+        if let Some(error) = &self.core.write_error {
+            return Why::Write(Arc::clone(error));
         }
-        if let Some(info) = self.connection.close_info() {
+        if let Some(info) = self.core.connection.close_info() {
             return Why::Ended(info.clone(), None);
         }
-        match self.connection.received_close() {
+        match self.core.connection.received_close() {
             Some((code, reason)) => Why::PeerCloses(code, reason.into()),
             None => Why::Closing,
         }

@@ -45,15 +45,16 @@ impl Wake for Tasks {
 /// A transport remembers one waker for each direction, the last one it was polled with. As long as
 /// one task polls the socket, that is its own. Once there are two that both read and write, the
 /// transport is always given the one that wakes both.
-#[derive(Debug, Default)]
-pub(crate) struct Wakers {
-    /// The task that has polled so far.
-    sole: Option<Waker>,
-    shared: Option<Box<Shared>>,
+#[derive(Debug)]
+pub(crate) enum Wakers {
+    /// The task that has polled so far; before one has, a waker of nobody.
+    Sole(Waker),
+    /// Two tasks have.
+    Shared(Box<Shared>),
 }
 
 #[derive(Debug)]
-struct Shared {
+pub(crate) struct Shared {
     tasks: Arc<Tasks>,
     /// Away while the transport is polled, which costs less than another one.
     both: Option<Waker>,
@@ -64,27 +65,31 @@ impl Wakers {
     /// if one is, and with the task's own otherwise.
     #[inline]
     pub(crate) fn lend(&mut self, half: Half, cx: &Context<'_>) -> Option<Waker> {
-        match &self.sole {
-            Some(sole) if sole.will_wake(cx.waker()) => None,
+        match self {
+            Self::Sole(sole) if sole.will_wake(cx.waker()) => None,
             _ => self.lend_shared(half, cx),
         }
     }
 
     #[inline(never)]
     fn lend_shared(&mut self, half: Half, cx: &Context<'_>) -> Option<Waker> {
-        if self.sole.is_none() && self.shared.is_none() {
-            self.sole = Some(cx.waker().clone());
-            return None;
-        }
-        let shared = self.shared.get_or_insert_with(|| Box::new(Shared::new()));
-        if let Some(first) = self.sole.take() {
+        if let Self::Sole(first) = self {
+            if first.will_wake(Waker::noop()) {
+                *self = Self::Sole(cx.waker().clone());
+                return None;
+            }
             // The task that has polled so far may wait for the other half.
             let other = match half {
                 Half::Receiver => Half::Sender,
                 Half::Sender => Half::Receiver,
             };
-            shared.tasks.register(other, &first);
+            let shared = Box::new(Shared::new());
+            shared.tasks.register(other, first);
+            *self = Self::Shared(shared);
         }
+        let Self::Shared(shared) = self else {
+            return None;
+        };
         shared.tasks.register(half, cx.waker());
         let new = || Waker::from(Arc::clone(&shared.tasks));
         Some(shared.both.take().unwrap_or_else(new))
@@ -93,14 +98,13 @@ impl Wakers {
     /// Whether this task alone has polled so far: what it was given to last time wakes it still.
     #[inline]
     pub(crate) fn is_sole(&self, cx: &Context<'_>) -> bool {
-        let sole = self.sole.as_ref();
-        sole.is_some_and(|sole| sole.will_wake(cx.waker()))
+        matches!(self, Self::Sole(sole) if sole.will_wake(cx.waker()))
     }
 
     /// Keeps a waker that was lent for the next time.
     #[inline]
     pub(crate) fn take_back(&mut self, waker: Option<Waker>) {
-        if let (Some(shared), Some(_)) = (&mut self.shared, &waker) {
+        if let (Self::Shared(shared), Some(_)) = (self, &waker) {
             shared.both = waker;
         }
     }
@@ -108,12 +112,16 @@ impl Wakers {
     /// Wakes whoever waits, as something has happened that neither the transport nor a timer
     /// tells. One task may have both halves, and poll one that waits before the other.
     pub(crate) fn wake(&self) {
-        if let Some(sole) = &self.sole {
-            sole.wake_by_ref();
+        match self {
+            Self::Sole(sole) => sole.wake_by_ref(),
+            Self::Shared(shared) => shared.tasks.wake_by_ref(),
         }
-        if let Some(shared) = &self.shared {
-            shared.tasks.wake_by_ref();
-        }
+    }
+}
+
+impl Default for Wakers {
+    fn default() -> Self {
+        Self::Sole(Waker::noop().clone())
     }
 }
 

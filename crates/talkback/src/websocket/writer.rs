@@ -64,7 +64,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
         kind: MessageKind,
         compression: Compression,
     ) -> Result<MessageWriter<'_, T>, SendError> {
-        if let Err(error) = self.connection.begin_message(kind, compression) {
+        if let Err(error) = self.core.connection.begin_message(kind, compression) {
             return Err(SendError::new(Unsent::Next, self.why_not(error)));
         }
         Ok(MessageWriter {
@@ -173,13 +173,13 @@ impl<T: AsyncRead + AsyncWrite + Unpin> MessageWriter<'_, T> {
     }
 
     fn gather(&mut self, piece: &[u8]) -> Result<(), SendError> {
-        let gathered = self.socket.connection.gather(piece);
+        let gathered = self.socket.core.connection.gather(piece);
         gathered.map_err(|error| self.refused(piece.len(), error))
     }
 
     fn send_fragment(&mut self, piece: Bytes, fin: Fin) -> Result<(), SendError> {
         let size = piece.len();
-        let sent = self.socket.connection.send_fragment(piece, fin);
+        let sent = self.socket.core.connection.send_fragment(piece, fin);
         sent.map_err(|error| self.refused(size, error))
     }
 
@@ -189,7 +189,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> MessageWriter<'_, T> {
     }
 
     fn poll_flush_message(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
-        if !self.is_finished && self.socket.connection.is_open() {
+        if !self.is_finished && self.socket.core.connection.is_open() {
             self.send_fragment(Bytes::new(), Fin::More)?;
         }
         let flushed = self.socket.poll_flush_output(cx);
@@ -234,7 +234,7 @@ impl<T> Drop for MessageWriter<'_, T> {
     fn drop(&mut self) {
         if !self.is_finished {
             let frame = CloseFrame::new(CloseCode::INTERNAL_ERROR, "").ok();
-            self.socket.connection.close(frame, now());
+            self.socket.core.connection.close(frame, now());
         }
     }
 }

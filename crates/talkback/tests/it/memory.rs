@@ -36,7 +36,7 @@ fn idle_connections_cost_little() {
         println!("an idle WebSocket<TcpStream> holds {socket} bytes of heap beside itself");
         let size = size_of::<talkback::WebSocket<tokio::net::TcpStream>>();
         println!("and is {size} bytes itself");
-        assert!(size <= 256 && socket + size as isize <= 832);
+        assert!(size <= 80 && socket + size as isize <= 832);
         let channel = channel_bytes().await;
         println!("an idle WebSocketChannel holds {channel} bytes of heap, its driver and the server's end included");
         assert!(channel <= 4352);

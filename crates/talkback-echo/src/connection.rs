@@ -63,39 +63,37 @@ pub(crate) fn serve<T: Transport>(
     place: Place,
 ) -> impl Future<Output = ()> + Send {
     let options = Arc::clone(place.options());
-    serve_opening(Box::pin(open(securing, peer, options)), place)
-}
-
-async fn serve_opening<T: Transport>(
-    mut opening: Pin<Box<impl Future<Output = Option<Box<WebSocket<T>>>> + Send>>,
-    place: Place,
-) {
-    let mut stop = pin!(place.stop());
-    // Once is enough: a task has one waker.
-    poll_fn(|cx| Poll::Ready(stop.as_mut().poll(cx).is_ready())).await;
-    let opened = poll_fn(|cx| place.unless_stopping(opening.as_mut().poll(cx))).await;
-    drop(opening);
-    let Some(Some(mut socket)) = opened else {
-        return;
-    };
-    let mut unsent = None;
-    loop {
-        let echoed = poll_fn(|cx| place.unless_stopping(poll_echo(&mut socket, &mut unsent, cx)));
-        let is_stopping = match echoed.await {
-            Some(Echoed::Large(message)) => {
-                let mut feeding = Box::pin(feed_large(&mut socket, message));
-                let fed = poll_fn(|cx| place.unless_stopping(feeding.as_mut().poll(cx)));
-                fed.await.is_none()
-            }
-            Some(Echoed::All) => break,
-            None => true,
+    let mut opening = Box::pin(open(securing, peer, options));
+    // A block, as an `async fn` would keep its arguments twice.
+    async move {
+        let mut stop = pin!(place.stop());
+        // Once is enough: a task has one waker.
+        poll_fn(|cx| Poll::Ready(stop.as_mut().poll(cx).is_ready())).await;
+        let opened = poll_fn(|cx| place.unless_stopping(opening.as_mut().poll(cx)));
+        let Some(Some(mut socket)) = opened.await else {
+            return;
         };
-        if is_stopping {
-            Box::pin(drain(&mut socket, place.options())).await;
-            break;
+        drop(opening);
+        let mut unsent = None;
+        loop {
+            let echoed =
+                poll_fn(|cx| place.unless_stopping(poll_echo(&mut socket, &mut unsent, cx)));
+            let is_stopping = match echoed.await {
+                Some(Echoed::Large) => {
+                    let mut feeding = Box::pin(feed_large(&mut socket, unsent.take()));
+                    let fed = poll_fn(|cx| place.unless_stopping(feeding.as_mut().poll(cx)));
+                    fed.await.is_none()
+                }
+                Some(Echoed::All) => break,
+                None => true,
+            };
+            if is_stopping {
+                Box::pin(drain(&mut socket, place.options())).await;
+                break;
+            }
         }
+        log_end(socket.peer(), socket.close_info());
     }
-    log_end(socket.peer(), socket.close_info());
 }
 
 /// A client's WebSocket, if it becomes one; it knows the client's address.
@@ -103,11 +101,13 @@ async fn open<T: Transport>(
     securing: impl Future<Output = io::Result<T>>,
     peer: SocketAddr,
     options: Arc<EchoOptions>,
-) -> Option<Box<WebSocket<T>>> {
+) -> Option<WebSocket<T>> {
     match handshake(securing, peer, &options).await {
-        Ok(socket) => {
+        Ok(mut socket) => {
             info!(peer = %Peer(peer), subprotocol = socket.subprotocol().is_some(), "open");
-            Some(Box::new(socket))
+            // An idle connection can do without it: it is the larger part of what one holds.
+            drop(socket.take_request());
+            Some(socket)
         }
         Err(error) => {
             log_unopened(peer, &error);
@@ -148,13 +148,13 @@ enum OpenError {
 
 /// How far the echo has come.
 enum Echoed {
-    /// To this message, which would hold up others while it is compressed.
-    Large(Message),
+    /// To a message that would hold up others while it is compressed, which is unsent.
+    Large,
     /// To the end of the connection.
     All,
 }
 
-/// Sends back what comes; `unsent` is a message that waits for what is queued before it to leave.
+/// Sends back what comes; `unsent` is a message that waits for what is queued before it to leave, or is large.
 ///
 /// What is queued is written before the socket waits for more, so that the answers to one read leave in
 /// one write.
@@ -176,7 +176,8 @@ fn poll_echo<T: Transport>(
             return Poll::Ready(Echoed::All);
         };
         if message.len() >= LARGE_SIZE && socket.has_deflate() {
-            return Poll::Ready(Echoed::Large(message));
+            *unsent = Some(message);
+            return Poll::Ready(Echoed::Large);
         }
         if socket.as_mut().poll_ready(cx).is_pending() {
             *unsent = Some(message);
@@ -189,7 +190,10 @@ fn poll_echo<T: Transport>(
 /// Compresses and queues a message, which may take a second, while others are served: a client that
 /// sends 130 KB may choose 16 MiB that are dear to compress. What cannot be sent shows as the end of the
 /// connection, as above.
-async fn feed_large<T: Transport>(socket: &mut WebSocket<T>, message: Message) {
+async fn feed_large<T: Transport>(socket: &mut WebSocket<T>, unsent: Option<Message>) {
+    let Some(message) = unsent else {
+        return;
+    };
     // While the peer holds back what is queued, nothing is compressed, and nobody is held up.
     if socket.flush().await.is_err() {
         return;

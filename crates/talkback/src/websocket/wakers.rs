@@ -45,9 +45,12 @@ impl Wake for Tasks {
 /// A transport remembers one waker for each direction, the last one it was polled with. As long as
 /// one task polls the socket, that is its own. Once there are two that both read and write, the
 /// transport is always given the one that wakes both.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) enum Wakers {
-    /// The task that has polled so far; before one has, a waker of nobody.
+    /// No task has polled yet.
+    #[default]
+    Nobody,
+    /// The task that has polled so far.
     Sole(Waker),
     /// Two tasks have.
     Shared(Box<Shared>),
@@ -73,11 +76,11 @@ impl Wakers {
 
     #[inline(never)]
     fn lend_shared(&mut self, half: Half, cx: &Context<'_>) -> Option<Waker> {
+        if matches!(self, Self::Nobody) {
+            *self = Self::Sole(cx.waker().clone());
+            return None;
+        }
         if let Self::Sole(first) = self {
-            if first.will_wake(Waker::noop()) {
-                *self = Self::Sole(cx.waker().clone());
-                return None;
-            }
             // The task that has polled so far may wait for the other half.
             let other = match half {
                 Half::Receiver => Half::Sender,
@@ -113,15 +116,10 @@ impl Wakers {
     /// tells. One task may have both halves, and poll one that waits before the other.
     pub(crate) fn wake(&self) {
         match self {
+            Self::Nobody => {}
             Self::Sole(sole) => sole.wake_by_ref(),
             Self::Shared(shared) => shared.tasks.wake_by_ref(),
         }
-    }
-}
-
-impl Default for Wakers {
-    fn default() -> Self {
-        Self::Sole(Waker::noop().clone())
     }
 }
 

@@ -152,7 +152,7 @@ pub enum HandshakeError {
     Deflate(DeflateError),
 }
 
-/// A server's answer that is not a 101: what an HTTP client would have seen.
+/// A server's answer that is not a 101, or a proxy's that is not 2xx: what an HTTP client would have seen.
 ///
 /// `Debug` shows the headers' names and the body's size only: a header may be a secret, and a page of a
 /// server may repeat what was sent to it. `Display` says what to do, and shows the beginning of a body of

@@ -341,15 +341,19 @@ impl HeadReader {
     fn count_work(&self, _bytes: usize) {}
 }
 
-/// Writes the head of a request, with its path and query as the target.
+/// Writes the head of a request, with its path and query as the target; of a CONNECT it is the
+/// authority (RFC 9112 §3.2.3).
 ///
 /// Header names are written as the RFCs spell them, because some servers compare their case.
 #[must_use]
 pub fn encode_request(request: &Request<()>) -> Vec<u8> {
-    let target = request
-        .uri()
-        .path_and_query()
-        .map_or("/", |target| target.as_str());
+    let target = match request.uri().authority() {
+        Some(authority) if request.method() == Method::CONNECT => authority.as_str(),
+        _ => request
+            .uri()
+            .path_and_query()
+            .map_or("/", |target| target.as_str()),
+    };
     let first_line = [request.method().as_str(), " ", target, " HTTP/1.1"];
     encode_head(&first_line, request.headers())
 }

@@ -1,6 +1,7 @@
 //! What a server's refusal says to a person: what it answered, what to do, and its own words.
 
 pub(super) mod asked;
+mod by_proxy;
 mod challenge;
 mod excerpt;
 mod redirect;

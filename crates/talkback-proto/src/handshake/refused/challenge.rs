@@ -85,6 +85,12 @@ fn next_step(who: &str, challenges: &[Challenge], was_sent: bool) -> &'static st
     }
 }
 
+/// The names of the schemes that are offered.
+pub(super) fn schemes(headers: &HeaderMap, name: &HeaderName) -> Vec<String> {
+    let challenges = challenges(headers, name);
+    challenges.into_iter().map(|it| it.scheme).collect()
+}
+
 /// `#challenge`, where `challenge = auth-scheme [ 1*SP ( token68 / #auth-param ) ]` (RFC 9110 §11.3).
 fn challenges(headers: &HeaderMap, name: &HeaderName) -> Vec<Challenge> {
     let mut challenges: Vec<Challenge> = Vec::new();

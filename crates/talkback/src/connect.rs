@@ -12,6 +12,9 @@ mod dial;
 mod one_at_a_time;
 #[cfg(not(browser))]
 mod open;
+#[cfg(not(browser))]
+mod proxy;
+mod proxy_options;
 mod retryable;
 #[cfg(all(feature = "tls", not(browser)))]
 mod tls;
@@ -31,6 +34,7 @@ use crate::channel::queue::QueueLimits;
 use crate::channel::state::Shared;
 #[cfg(not(browser))]
 use crate::connect::bad_header::BadHeader;
+use crate::connect::proxy_options::{ProxyChoice, ProxyOptions};
 use crate::connect::tls_options::{TlsOptions, Trust};
 
 /// The default connect timeout.
@@ -67,6 +71,7 @@ pub fn connect(url: impl Into<String>) -> Connect {
         send_queue: QueueLimits::default(),
         recv_queue: QueueLimits::default(),
         is_one_at_a_time: false,
+        proxy: ProxyOptions::default(),
         tls: TlsOptions::default(),
     }
 }
@@ -104,6 +109,7 @@ pub struct Connect {
     pub(crate) recv_queue: QueueLimits,
     /// Whether it waits for others that connect to the same address.
     pub(crate) is_one_at_a_time: bool,
+    pub(crate) proxy: ProxyOptions,
     pub(crate) tls: TlsOptions,
 }
 
@@ -179,7 +185,7 @@ impl Connect {
         self
     }
 
-    /// Sets the connect timeout, over the lookup, TCP, TLS and the opening handshake together; 10 s by
+    /// Sets the connect timeout, over the lookup, TCP, a proxy, TLS and the opening handshake together; 10 s by
     /// default.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
@@ -209,6 +215,62 @@ impl Connect {
     /// [`DeflateOffer::tuning`].
     pub fn compression(mut self, offer: impl Into<Option<DeflateOffer>>) -> Self {
         self.compression = Some(offer.into());
+        self
+    }
+
+    /// Connects through the proxy at this URL, whatever the host, or with `None` through none.
+    ///
+    /// | URL | |
+    /// | --- | --- |
+    /// | `http://proxy.example:3128` | HTTP, asked for a tunnel (CONNECT) for `ws://` too; without a scheme also; port 80 by default |
+    /// | `https://…` | the same in TLS; 443 |
+    /// | `socks5h://…` | SOCKS5; the proxy looks up the server's name; 1080 |
+    /// | `socks5://…` | SOCKS5; the name is looked up here, and its addresses are tried in turn; 1080 |
+    ///
+    /// A user name and password stand in the URL, percent-encoded: `http://user:p%40ss@proxy.example:3128`.
+    /// A proxy of HTTP gets them as `Basic`; nobody beyond it sees them, and no error shows them.
+    ///
+    /// By default the environment says which proxy, by the first of these variables that is set, in lower
+    /// case or capitals; an empty one means none:
+    ///
+    /// - for `wss://`: `wss_proxy`, `https_proxy`, `all_proxy`;
+    /// - for `ws://`: `ws_proxy`, `https_proxy`, `http_proxy`, `all_proxy` (`HTTP_PROXY` not where
+    ///   `REQUEST_METHOD` is set, as in CGI a client can set it).
+    ///
+    /// The hosts of `no_proxy` are reached directly: names with those below them (`example.com`), only those
+    /// below (`*.example.com`), addresses, networks (`10.0.0.0/8`), any of these with a port
+    /// (`example.com:8443`), or all (`*`). So is this machine, whatever the environment says: `localhost`,
+    /// names that end with `.localhost`, 127.0.0.0/8 and `::1`. An explicit proxy is used for these, too.
+    ///
+    /// A variable that cannot be used is an error which names it, and what a proxy does wrong is
+    /// [`ConnectError::Proxy`](crate::ConnectError::Proxy).
+    ///
+    /// ```no_run
+    /// # async fn example(setting: Option<String>) -> Result<(), talkback::ConnectError> {
+    /// let socket = talkback::connect("wss://echo.example/").proxy("socks5h://127.0.0.1:9050").await?;
+    /// let direct = talkback::connect("wss://echo.example/").proxy(None).await?;
+    /// // The environment's, unless there is a setting.
+    /// let mut connect = talkback::connect("wss://echo.example/");
+    /// if let Some(url) = &setting {
+    ///     connect = connect.proxy(url.as_str());
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "no_proxy")]
+    pub fn proxy<'a>(mut self, url: impl Into<Option<&'a str>>) -> Self {
+        self.proxy.choice = match url.into() {
+            None => ProxyChoice::Direct,
+            Some(url) => ProxyChoice::Url(url.to_owned()),
+        };
+        self
+    }
+
+    /// Trusts these roots, in PEM, for TLS with an `https://` proxy itself, in place of the platform's.
+    ///
+    /// The other options of TLS are for the server's alone.
+    pub fn proxy_tls_roots(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.proxy.roots_pem = Some(pem.into());
         self
     }
 
@@ -323,6 +385,7 @@ impl fmt::Debug for Connect {
             .field("options", &self.options)
             .field("limits", &self.limits)
             .field("timeout", &self.timeout)
+            .field("proxy", &self.proxy)
             .field("tls", &self.tls)
             .finish_non_exhaustive()
     }

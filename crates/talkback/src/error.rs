@@ -1,6 +1,7 @@
 //! What can go wrong, a stage at a time.
 
 mod os_advice;
+pub(crate) mod proxy;
 pub(crate) mod send;
 mod texts;
 pub(crate) mod try_send;
@@ -17,6 +18,7 @@ use talkback_proto::handshake::Refusal;
 use talkback_proto::handshake::{HandshakeError, Refused, UrlError};
 use talkback_proto::{CloseFrameError, CloseInfo, Initiator};
 
+use crate::error::proxy::ProxyError;
 use crate::error::send::SendError;
 use crate::error::try_send::TrySendError;
 
@@ -121,6 +123,16 @@ pub enum ConnectError {
         /// What the first address that failed said.
         error: Arc<io::Error>,
     },
+    /// The proxy could not be used, or did not lead to the server.
+    Proxy {
+        /// The URL, without its secrets.
+        url: String,
+        /// The proxy, without its secrets, and the variable that names it:
+        /// `http://proxy.example:3128 (from HTTPS_PROXY)`.
+        proxy: String,
+        /// What was wrong.
+        error: ProxyError,
+    },
     /// The connection was lost during the opening handshake.
     Lost {
         /// The URL, without its secrets.
@@ -168,7 +180,8 @@ pub enum ConnectError {
 }
 
 impl ConnectError {
-    /// The server's answer, if it refused with a status: 401, 404, or a redirect.
+    /// The server's answer, if it refused with a status: 401, 404, or a redirect. A proxy's is
+    /// [`ProxyError::refused`].
     ///
     /// ```no_run
     /// # #[cfg(not(target_family = "wasm"))]
@@ -202,6 +215,8 @@ pub enum Stage {
     Resolve,
     /// Connecting to one of them.
     Tcp,
+    /// Reaching the proxy, and waiting for its way to the server.
+    Proxy,
     /// The TLS handshake.
     Tls,
     /// Waiting for the server's answer to the opening handshake.
@@ -213,6 +228,7 @@ impl std::fmt::Display for Stage {
         f.write_str(match self {
             Self::Resolve => "looking up the address",
             Self::Tcp => "connecting",
+            Self::Proxy => "waiting for the proxy",
             Self::Tls => "waiting for the TLS handshake",
             Self::Handshake => "waiting for the answer to the opening handshake",
         })

@@ -47,7 +47,7 @@
 //! any thread, and is the same in a browser (`wasm32-unknown-unknown`). There it is all that there
 //! is, for the browser does the protocol:
 //!
-//! - It has no headers, origin, keepalive, bounds of heads and frames, or TLS options, and no user name
+//! - It has no headers, origin, keepalive, bounds of heads and frames, proxies, or TLS options, and no user name
 //!   in the URL: asking for them is [`ConnectError::NotInBrowser`], unless inside of [`Connect::native`].
 //! - It closes with no code, 1000 or 3000–4999; others are [`CloseFrameError::CodeInBrowser`].
 //! - It hides from a page why a connection could not be made: [`ConnectError::Browser`].
@@ -102,6 +102,7 @@ pub use channel::snapshot::{Snapshot, SnapshotState, Snapshots};
 
 pub use channel::waiting::{Closing, Ready};
 pub use connect::{Connect, connect};
+pub use error::proxy::ProxyError;
 pub use error::send::{SendError, SendErrorKind};
 pub use error::try_send::{TrySendError, TrySendErrorKind};
 pub use error::{ConnectError, Error, Stage};

@@ -28,14 +28,14 @@ use crate::websocket::WebSocket;
 use crate::websocket::keys::random;
 
 /// How long the body of a refusal is waited for; what has come by then is kept.
-const BODY_TIMEOUT: Duration = Duration::from_secs(2);
+pub(super) const BODY_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// One way to a connection, whose options are checked.
 pub(super) struct Attempt {
     pub(super) url: WsUrl,
     handshake: ClientHandshake,
     security: Security,
-    head_limits: HeadLimits,
+    pub(super) head_limits: HeadLimits,
     limits: Limits,
     keepalive: Option<Keepalive>,
     timeout: Duration,
@@ -82,7 +82,7 @@ impl Attempt {
     /// TLS, if the URL asks for it, and the opening handshake.
     pub(super) async fn shake_hands<T>(
         &self,
-        stream: T,
+        stream: Transport<T>,
     ) -> Result<(Transport<T>, ServerResponse), ConnectError>
     where
         T: AsyncRead + AsyncWrite + Unpin,
@@ -190,7 +190,7 @@ impl Security {
     #[cfg_attr(not(feature = "tls"), expect(unused_variables, clippy::unused_async))]
     async fn secure<T>(
         &self,
-        stream: T,
+        stream: Transport<T>,
         url: &WsUrl,
         stage: &mut Stage,
     ) -> Result<Transport<T>, ConnectError>
@@ -198,11 +198,13 @@ impl Security {
         T: AsyncRead + AsyncWrite + Unpin,
     {
         Ok(match self {
-            Self::Plain => Transport::plain(stream),
+            Self::Plain => stream,
             #[cfg(feature = "tls")]
             Self::Tls(config, given) => {
                 *stage = Stage::Tls;
-                Transport::tls(tls::connect(stream, url, Arc::clone(config), *given).await?)
+                let name = tls::server_name(url.host())?;
+                let stream = tls::connect(stream, name, Arc::clone(config)).await;
+                Transport::tls(stream.map_err(|error| tls::errors::tls_error(url, error, *given))?)
             }
         })
     }

@@ -1,6 +1,7 @@
 //! native: the way to an open connection: URL → DNS → TCP → TLS → opening handshake.
 
 use std::future::{Future, IntoFuture};
+use std::mem;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -12,9 +13,11 @@ use tokio::time::timeout;
 
 use crate::channel::state::Shared;
 use crate::connect::Connect;
-use crate::connect::attempt::Attempt;
+use crate::connect::attempt::{Attempt, BODY_TIMEOUT};
 use crate::connect::dial::{dial, look_up};
 use crate::connect::one_at_a_time;
+use crate::connect::proxy::Proxy;
+use crate::connect::proxy::tunnel::Way;
 use crate::connect::transport::Transport;
 use crate::driver::native;
 use crate::driver::port::Port;
@@ -38,7 +41,7 @@ impl Connect {
     /// its certificate has to name.
     ///
     /// The [`timeout`](Self::timeout) counts from here. With a stream there is no address, and nobody to
-    /// wait for [`in_turn`](Self::in_turn).
+    /// wait for [`in_turn`](Self::in_turn), and no [`proxy`](Self::proxy) is asked.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]
@@ -55,7 +58,7 @@ impl Connect {
     /// ```
     ///
     /// # Errors
-    /// As awaiting the builder, but for those of the lookup and of TCP.
+    /// As awaiting the builder, but for those of the lookup, of TCP and of proxies.
     ///
     /// # Cancel safety
     /// A dropped call drops the stream.
@@ -65,23 +68,43 @@ impl Connect {
         T: AsyncRead + AsyncWrite + Unpin,
     {
         let attempt = Attempt::new(self)?;
-        let (io, response) = attempt.shake_hands(stream).await?;
+        let (io, response) = attempt.shake_hands(Transport::plain(stream)).await?;
         attempt.finish(io, response, None).await
     }
 
-    async fn run(self) -> Result<WebSocket<Transport>, ConnectError> {
+    async fn run(mut self) -> Result<WebSocket<Transport>, ConnectError> {
         let is_one_at_a_time = self.is_one_at_a_time;
+        let options = mem::take(&mut self.proxy);
         let attempt = Attempt::new(self)?;
         let url = &attempt.url;
-        let mut stage = Stage::Resolve;
+        let proxy = Proxy::of(&options, url)?;
+        let way = proxy.as_ref().map(|proxy| Way {
+            proxy,
+            url,
+            roots_pem: options.roots_pem.as_deref(),
+            head_limits: attempt.head_limits,
+            // It is told whether or not all of the reason comes in time.
+            body_timeout: BODY_TIMEOUT.min(attempt.time_left() / 2),
+        });
+        let mut stage = way.as_ref().map_or(Stage::Resolve, |_| Stage::Proxy);
         let dialing = async {
-            let addresses = resolve(url).await?;
-            stage = Stage::Tcp;
+            let addresses = match &way {
+                None => resolve(url).await?,
+                Some(way) => way.resolve().await?,
+            };
+            if way.is_none() {
+                stage = Stage::Tcp;
+            }
             let place = match is_one_at_a_time {
                 true => Some(one_at_a_time::wait(addresses.clone()).await),
                 false => None,
             };
-            Ok((connect_tcp(addresses, url).await?, place))
+            let stream = match &way {
+                None => Transport::plain(connect_tcp(addresses, url).await?),
+                // Boxed, as most ways are direct and need no space for it.
+                Some(way) => Box::pin(way.open(addresses)).await?,
+            };
+            Ok((stream, place))
         };
         let dialed = timeout(attempt.time_left(), dialing).await;
         let (stream, place) = dialed.unwrap_or_else(|_| Err(attempt.late(stage)))?;

@@ -5,6 +5,7 @@ use std::io;
 use http::StatusCode;
 
 use crate::error::ConnectError;
+use crate::error::proxy::{ProxyError, Why};
 
 impl ConnectError {
     /// Whether the same connect may succeed a little later, without anything changed by the caller.
@@ -16,6 +17,8 @@ impl ConnectError {
     /// | TLS that was ended or reset | yes |
     /// | TLS otherwise: certificate, name, alert, version, or no TLS at all | no |
     /// | status 408, 425, 429, or 5xx but 501 and 505 | yes |
+    /// | a proxy that cannot be reached or did not get through; its status by the same rules | yes |
+    /// | a proxy that wants a password, forbids it, or breaks the rules | no |
     /// | any other status, a 101 that is wrong, an answer that is not HTTP | no |
     /// | the URL, a header, an option, a feature that is missing, what a browser refuses | no |
     ///
@@ -42,6 +45,7 @@ impl ConnectError {
             // What a check of TLS has found is invalid data; the rest is the transport's.
             Self::Tls { error, .. } => error.kind() != io::ErrorKind::InvalidData,
             Self::Handshake { .. } => self.refused().is_some_and(|it| is_passing(it.status)),
+            Self::Proxy { error, .. } => may_proxy_pass(error),
             Self::Url(_)
             | Self::NoTls { .. }
             | Self::TlsOption { .. }
@@ -49,6 +53,16 @@ impl ConnectError {
             | Self::NotInBrowser { .. }
             | Self::BrowserRefused { .. } => false,
         }
+    }
+}
+
+/// Whether a proxy may lead to the server a little later.
+fn may_proxy_pass(error: &ProxyError) -> bool {
+    match error.why() {
+        Why::Resolve(_) | Why::Tcp(_) | Why::Lost(_) | Why::SocksPassing(_) => true,
+        Why::Tls(error, _) => error.kind() != io::ErrorKind::InvalidData,
+        Why::Refused(refused) => is_passing(refused.status),
+        Why::Setting(_) | Why::NoTls | Why::Head(_) | Why::Socks(_) => false,
     }
 }
 
@@ -114,7 +128,13 @@ mod tests {
             tls(io::ErrorKind::UnexpectedEof),
             tls(io::ErrorKind::ConnectionReset),
         ];
-        let stages = [Stage::Resolve, Stage::Tcp, Stage::Tls, Stage::Handshake];
+        let stages = [
+            Stage::Resolve,
+            Stage::Tcp,
+            Stage::Proxy,
+            Stage::Tls,
+            Stage::Handshake,
+        ];
         errors.extend(stages.map(|stage| ConnectError::Timeout {
             url: URL.into(),
             after: Duration::ZERO,

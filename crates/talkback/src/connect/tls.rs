@@ -5,11 +5,11 @@ mod default_roots;
 pub(crate) mod errors;
 mod own_roots;
 
+use std::io;
 use std::sync::Arc;
 
 use rustls_pki_types::pem::{self, PemObject};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use talkback_proto::handshake::WsUrl;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -18,7 +18,7 @@ use tokio_rustls::rustls::client::danger::ServerCertVerifier;
 use tokio_rustls::rustls::crypto::{CryptoProvider, ring};
 
 use crate::connect::tls::any_certificate::AnyCertificate;
-use crate::connect::tls::errors::{Given, option_error, tls_error};
+use crate::connect::tls::errors::option_error;
 use crate::connect::tls::own_roots::OwnRoots;
 use crate::connect::tls_options::{TlsOptions, Trust};
 use crate::error::ConnectError;
@@ -110,17 +110,17 @@ fn fault(error: &pem::Error) -> String {
     }
 }
 
-/// The TLS handshake; the URL's host is sent as SNI and the certificate held against it.
+/// What is sent as SNI and the certificate held against.
+pub(crate) fn server_name(host: &str) -> Result<ServerName<'static>, ConnectError> {
+    let name = ServerName::try_from(host.to_owned());
+    name.map_err(|error| option_error("the host's name", &error, "Correct it"))
+}
+
+/// The TLS handshake.
 pub(crate) async fn connect<T: AsyncRead + AsyncWrite + Unpin>(
     stream: T,
-    url: &WsUrl,
+    name: ServerName<'static>,
     config: Arc<ClientConfig>,
-    given: Given,
-) -> Result<TlsStream<T>, ConnectError> {
-    let name = ServerName::try_from(url.host().to_owned())
-        .map_err(|error| option_error("the host's name", &error, "Correct it"))?;
-    let connecting = TlsConnector::from(config).connect(name, stream);
-    connecting
-        .await
-        .map_err(|error| tls_error(url, error, given))
+) -> io::Result<TlsStream<T>> {
+    TlsConnector::from(config).connect(name, stream).await
 }

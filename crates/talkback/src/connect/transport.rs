@@ -6,28 +6,31 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 /// The transport of a connection that [`connect`](crate::connect()) made.
 ///
-/// It is TCP, or what [`over`](crate::Connect::over) was given, with TLS on top if the URL asked for it.
-/// What it is made of is not part of the interface, so that proxies fit in.
+/// It is TCP, or what [`over`](crate::Connect::over) was given, with TLS on top if the URL asked for it, or a
+/// tunnel through a proxy. What it is made of is not part of the interface.
 #[doc(alias = "MaybeTlsStream")]
 pub struct Transport<T = TcpStream>(Inner<T>);
 
 enum Inner<T> {
     Plain(T),
+    /// Over TCP, or over a tunnel that may itself be in TLS.
     #[cfg(feature = "tls")]
-    Tls(Box<tokio_rustls::client::TlsStream<T>>),
+    Tls(Box<tokio_rustls::client::TlsStream<Transport<T>>>),
+    /// A transport of which some was read already.
+    After(Box<(BytesMut, Transport<T>)>),
 }
 
 /// Shows nothing of the transport: one in memory shows what is on its way.
 impl<T> fmt::Debug for Transport<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let is_tls = !matches!(self.0, Inner::Plain(_));
         f.debug_struct("Transport")
-            .field("is_tls", &is_tls)
+            .field("is_tls", &self.is_tls())
             .finish_non_exhaustive()
     }
 }
@@ -39,6 +42,10 @@ macro_rules! with_inner {
             Inner::Plain($io) => $call,
             #[cfg(feature = "tls")]
             Inner::Tls($io) => $call,
+            Inner::After(it) => {
+                let $io = &mut it.1;
+                $call
+            }
         }
     };
 }
@@ -49,8 +56,25 @@ impl<T> Transport<T> {
     }
 
     #[cfg(feature = "tls")]
-    pub(crate) fn tls(stream: tokio_rustls::client::TlsStream<T>) -> Self {
+    pub(crate) fn tls(stream: tokio_rustls::client::TlsStream<Self>) -> Self {
         Self(Inner::Tls(Box::new(stream)))
+    }
+
+    /// The same behind what was read of it already.
+    pub(crate) fn after(self, unread: BytesMut) -> Self {
+        match unread.is_empty() {
+            true => self,
+            false => Self(Inner::After(Box::new((unread, self)))),
+        }
+    }
+
+    fn is_tls(&self) -> bool {
+        match &self.0 {
+            Inner::Plain(_) => false,
+            #[cfg(feature = "tls")]
+            Inner::Tls(_) => true,
+            Inner::After(it) => it.1.is_tls(),
+        }
     }
 }
 
@@ -60,7 +84,8 @@ impl Transport {
         match &self.0 {
             Inner::Plain(stream) => stream,
             #[cfg(feature = "tls")]
-            Inner::Tls(stream) => stream.get_ref().0,
+            Inner::Tls(stream) => stream.get_ref().0.tcp_stream(),
+            Inner::After(it) => it.1.tcp_stream(),
         }
     }
 
@@ -94,6 +119,16 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncRead for Transport<T> {
                 let outcome = Pin::new(stream).poll_read(cx, buf);
                 outcome.map_err(crate::connect::tls::errors::read_error)
             }
+            Inner::After(it) => {
+                let (unread, stream) = &mut **it;
+                if unread.is_empty() {
+                    return Pin::new(stream).poll_read(cx, buf);
+                }
+                let size = unread.len().min(buf.remaining());
+                buf.put_slice(&unread[..size]);
+                unread.advance(size);
+                Poll::Ready(Ok(()))
+            }
         }
     }
 }
@@ -120,6 +155,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Transport<T> {
             Inner::Plain(stream) => stream.is_write_vectored(),
             #[cfg(feature = "tls")]
             Inner::Tls(stream) => stream.is_write_vectored(),
+            Inner::After(it) => it.1.is_write_vectored(),
         }
     }
 

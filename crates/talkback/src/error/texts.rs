@@ -90,6 +90,9 @@ impl fmt::Display for ConnectError {
             Self::Tcp { url, error } => {
                 write!(f, "could not connect to {url}: {error}. {}", on_tcp(error))
             }
+            Self::Proxy { url, proxy, error } => {
+                write!(f, "could not open {url}: the proxy {proxy} {error}")
+            }
             Self::Lost { url, error } => write!(
                 f,
                 "the connection to {url} was lost during the opening handshake: {error}. Check that the port is that of a WebSocket server, which may hang up on a path or a subprotocol that it does not know{}",
@@ -129,6 +132,9 @@ fn advice_on_timeout(stage: Stage) -> &'static str {
     match stage {
         Stage::Resolve => "Check the network and its name servers, or raise `timeout`",
         Stage::Tcp => "Check the host, the port and firewalls between, or raise `timeout`",
+        Stage::Proxy => {
+            "Check the proxy, which the option `proxy` or a variable such as HTTPS_PROXY names, and firewalls between, or raise `timeout`"
+        }
         Stage::Tls => "Check that the server speaks TLS at this port, or raise `timeout`",
         Stage::Handshake => {
             "Check that the server does not hang and the port is that of a WebSocket server, or raise `timeout`"
@@ -154,6 +160,7 @@ impl Error for ConnectError {
             | Self::Tcp { error, .. }
             | Self::Lost { error, .. } => Some(&**error),
             Self::Handshake { error, .. } => Some(error),
+            Self::Proxy { error, .. } => error.source(),
             _ => None,
         }
     }

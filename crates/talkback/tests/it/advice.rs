@@ -165,6 +165,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("ConnectError::Resolve", "machine.rs"),
     ("ConnectError::Tcp", "machine.rs"),
     ("ConnectError::Timeout", "machine.rs"),
+    ("ConnectError::Proxy", "proxy.rs"),
     ("ConnectError::TlsOption", "below"),
     ("ConnectError::NoTls", "only in a build without TLS"),
     ("ConnectError::NotInBrowser", "only in a browser"),

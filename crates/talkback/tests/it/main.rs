@@ -51,6 +51,12 @@ mod opening;
 #[cfg(not(shuttle))]
 mod over;
 #[cfg(not(shuttle))]
+mod proxy;
+#[cfg(not(shuttle))]
+mod proxy_socks;
+#[cfg(all(feature = "tls", not(shuttle)))]
+mod proxy_tls;
+#[cfg(not(shuttle))]
 mod receive_path;
 #[cfg(not(shuttle))]
 mod relay;

@@ -45,6 +45,7 @@ async fn v12_l3_no_public_type_shows_a_secret() {
     let mut shown = Shown::default();
     builders(&mut shown);
     connect_errors(&mut shown).await;
+    proxy_errors(&mut shown).await;
     tls_errors(&mut shown).await;
     accepting(&mut shown).await;
     accept_errors(&mut shown).await;
@@ -82,7 +83,9 @@ fn with_secrets(scheme: &str, authority: &str) -> Connect {
 fn builders(shown: &mut Shown) {
     let connecting = with_secrets("ws", "a.example")
         .tls_roots(SECRET)
-        .tls_client_certificate(SECRET, SECRET);
+        .tls_client_certificate(SECRET, SECRET)
+        .proxy(&*format!("http://user:{SECRET}@proxy.example"))
+        .proxy_tls_roots(SECRET);
     shown.debug(&connecting);
     let (stream, _) = duplex(1);
     shown.debug(&accept(stream).subprotocols([SECRET]));
@@ -95,9 +98,15 @@ fn builders(shown: &mut Shown) {
 
 fn shown_connect_error(shown: &mut Shown, error: ConnectError) {
     shown_variant!(shown, error => ConnectError:
-        Url, TlsOption, Tls, Header, Resolve, Tcp, Lost, Handshake, Timeout);
+        Url, TlsOption, Tls, Header, Resolve, Tcp, Proxy, Lost, Handshake, Timeout);
     if let Some(refused) = error.refused() {
         shown.error(refused);
+    }
+    if let ConnectError::Proxy { error, .. } = &error {
+        shown.error(error);
+        if let Some(refused) = error.refused() {
+            shown.error(refused);
+        }
     }
     shown.unwrap(Err::<(), Error>(error.clone().into()));
     shown.unwrap(Err::<(), ConnectError>(error));
@@ -132,7 +141,7 @@ async fn connect_errors(shown: &mut Shown) {
     for connecting in [
         with_secrets("https", &address),
         with_secrets("ws", "127.0.0.1:hunter2"),
-        with_secrets("ws", "nonexistent.invalid"),
+        with_secrets("ws", "nonexistent.invalid").proxy(None),
         with_secrets("ws", &address).header("X-Api-Key", "hunter2\n"),
         with_secrets("ws", &address).set_header("X-Api-Key", "hunter2\n"),
         with_secrets("ws", &address).origin("http://hunter2\n"),
@@ -148,6 +157,50 @@ async fn connect_errors(shown: &mut Shown) {
     }
     drop(listener);
     shown_connect_error(shown, failure(with_secrets("ws", &address)).await);
+}
+
+/// A proxy whose URL has a secret, and which says it again.
+async fn proxy_errors(shown: &mut Shown) {
+    let (listener, address) = listen().await;
+    for (scheme, said) in [
+        ("http", "hunter2\r\n\r\n"),
+        (
+            "http",
+            "HTTP/1.1 407 \r\nProxy-Authenticate: Basic realm=\"hunter2\"\r\n\r\nhunter2",
+        ),
+        (
+            "http",
+            "HTTP/1.1 403 hunter2\r\nX-Api-Key: hunter2\r\n\r\nhunter2",
+        ),
+        ("https", "hunter2"),
+        ("socks5h", "hunter2"),
+    ] {
+        let server = async {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            stream.write_all(said.as_bytes()).await.unwrap();
+            stream.shutdown().await.unwrap();
+            let _ = tokio::io::copy(&mut stream, &mut tokio::io::sink()).await;
+        };
+        let proxy = format!("{scheme}://user:{SECRET}@{address}");
+        let root = Identity::self_signed("localhost").chain_pem;
+        let connecting = with_secrets("ws", "a.example").proxy(&*proxy);
+        let (error, ()) = tokio::join!(failure(connecting.proxy_tls_roots(root)), server);
+        shown_connect_error(shown, error);
+    }
+    drop(listener);
+    for proxy in [
+        format!("http://user:{SECRET}@{address}"),
+        format!("http://user:{SECRET}@nonexistent.invalid"),
+        format!("ftp://user:{SECRET}@{address}"),
+        format!("{SECRET}://{address}"),
+        format!("http://user:{SECRET}@"),
+        format!("http://user:{SECRET}\u{e9}@{address}/{SECRET}"),
+        format!("http://{address}{SECRET}"),
+        format!("socks5h://{SECRET}@{address}"),
+    ] {
+        let connecting = with_secrets("ws", "a.example").proxy(&*proxy);
+        shown_connect_error(shown, failure(connecting).await);
+    }
 }
 
 async fn tls_errors(shown: &mut Shown) {

@@ -11,6 +11,7 @@ pub(crate) mod fault_proxy;
 pub(crate) mod fault_session;
 pub(crate) mod local;
 pub(crate) mod never_ends;
+pub(crate) mod proxy;
 pub(crate) mod watched;
 
 use std::collections::VecDeque;

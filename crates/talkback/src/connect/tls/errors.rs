@@ -103,6 +103,23 @@ fn advice(error: &Error, given: Given) -> &'static str {
     }
 }
 
+/// What to do about TLS with a proxy that failed.
+pub(crate) fn advice_on_proxy(error: &io::Error) -> &'static str {
+    use CertificateError as C;
+    match error_of(error) {
+        Some(Error::InvalidCertificate(C::UnknownIssuer)) => {
+            "No trusted root vouches for the proxy's certificate: give its root with `proxy_tls_roots`"
+        }
+        Some(Error::InvalidCertificate(_)) => {
+            "The proxy's certificate is not good for it: use the name that it was issued for, have it replaced, or set this machine's clock"
+        }
+        Some(Error::AlertReceived(_) | Error::PeerIncompatible(_)) => {
+            "The proxy refuses this client: it may want a client certificate, which this client has none of, or another version of TLS than 1.2 and 1.3"
+        }
+        _ => "Check that the proxy speaks TLS at this port, or use http:// in its URL",
+    }
+}
+
 fn advice_on_certificate(error: &CertificateError, roots: Roots) -> &'static str {
     use CertificateError as C;
     match error {

@@ -113,7 +113,9 @@ async fn a_port_that_nobody_listens_at() {
 
 #[tokio::test]
 async fn a_name_that_has_no_address() {
-    let text = failure(connect("ws://nowhere.invalid/")).await.to_string();
+    let text = failure(connect("ws://nowhere.invalid/").proxy(None))
+        .await
+        .to_string();
     assert!(
         text.starts_with("could not find the address of \"nowhere.invalid\": ")
             && text.ends_with(". Check the name and the network"),
@@ -170,6 +172,10 @@ fn each_stage_that_is_too_slow_has_its_advice() {
         (
             Stage::Tcp,
             "connecting. Check the host, the port and firewalls between, or raise `timeout`",
+        ),
+        (
+            Stage::Proxy,
+            "waiting for the proxy. Check the proxy, which the option `proxy` or a variable such as HTTPS_PROXY names, and firewalls between, or raise `timeout`",
         ),
         (
             Stage::Tls,

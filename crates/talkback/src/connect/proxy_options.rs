@@ -1,0 +1,49 @@
+//! What a client wants of proxies, also where the browser decides on them.
+
+use std::fmt;
+
+/// What a client wants of proxies; the default asks the environment.
+#[derive(Clone, Default)]
+pub(crate) struct ProxyOptions {
+    pub(crate) choice: ProxyChoice,
+    /// Own roots in PEM for TLS to the proxy, in place of the platform's.
+    pub(crate) roots_pem: Option<Vec<u8>>,
+}
+
+/// Whose proxy it is.
+#[derive(Clone, Default)]
+pub(crate) enum ProxyChoice {
+    /// That of the environment, if it names one for the URL.
+    #[default]
+    Environment,
+    /// None at all.
+    Direct,
+    /// The one at this URL, for every host.
+    Url(String),
+}
+
+impl ProxyOptions {
+    /// The first of the options that was asked for.
+    #[cfg(browser)]
+    pub(crate) fn asked(&self) -> Option<&'static str> {
+        match self.choice {
+            ProxyChoice::Environment => self.roots_pem.as_ref().map(|_| "proxy_tls_roots"),
+            ProxyChoice::Direct | ProxyChoice::Url(_) => Some("proxy"),
+        }
+    }
+}
+
+/// The URL may hold a password.
+impl fmt::Debug for ProxyOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let choice = match self.choice {
+            ProxyChoice::Environment => "Environment",
+            ProxyChoice::Direct => "Direct",
+            ProxyChoice::Url(_) => "Url(…)",
+        };
+        f.debug_struct("ProxyOptions")
+            .field("choice", &format_args!("{choice}"))
+            .field("has_own_roots", &self.roots_pem.is_some())
+            .finish()
+    }
+}

@@ -18,7 +18,8 @@ BUN = "1.4.5"
 NODE_PACKAGES = "axe-core@4.14.1 playwright-core@1.60.0 ws@8.23.0"
 # What the tests of this folder run: programs with Debian's packages that bring them, and packages of Python and Node.
 PEERS = ROOT / "crates/talkback-conformance/tests/peers"
-PROGRAMS = dict(javac="default-jdk-headless", nginx="nginx", haproxy="haproxy", caddy="caddy", squid="squid")
+PROGRAMS = dict(javac="default-jdk-headless", nginx="nginx", haproxy="haproxy", caddy="caddy", squid="squid",
+                tinyproxy="tinyproxy", microsocks="microsocks")
 # The tests without those programs.
 ELSEWHERE = "--skip clients::java --skip proxies::"
 PYTHON_PEERS = f"aiohttp==3.14.5 hypercorn==0.18.0 tornado==6.6.1 uvicorn==0.54.0 {WEBSOCKETS} wsproto==1.3.2"

@@ -1,5 +1,6 @@
 //! Behind nginx, HAProxy and Caddy: the configurations of docs/behind-a-proxy.md as they stand there,
-//! with a server of this library behind and a client of it in front.
+//! with a server of this library behind and a client of it in front. And out through tinyproxy, squid and
+//! microsocks.
 
 mod backend;
 mod http2;

@@ -145,12 +145,6 @@ impl Site {
         connect.over(self.tcp().await.unwrap()).await
     }
 
-    /// As [`open`](Self::open), over a stream that leads to it.
-    pub(super) async fn open_over(&self, stream: TcpStream) -> Result<Socket, ConnectError> {
-        let connect = talkback::connect("wss://chat.example.com/ws/");
-        connect.tls_roots(self.root.as_bytes()).over(stream).await
-    }
-
     /// The status with which it is refused.
     pub(super) async fn refused(
         &self,

@@ -53,7 +53,7 @@ impl Proxy {
                 || "given with `proxy`".to_owned(),
                 |name| format!("(from {name})"),
             ),
-            error: Why::Setting(fault).into(),
+            error: ProxyError::new(Why::Setting(fault)),
         })
     }
 
@@ -84,11 +84,11 @@ impl Proxy {
     }
 
     /// The error of a connect through this proxy.
-    fn failed(&self, url: &WsUrl, error: impl Into<ProxyError>) -> ConnectError {
+    fn failed(&self, url: &WsUrl, why: Why) -> ConnectError {
         ConnectError::Proxy {
             url: url.to_string(),
             proxy: self.to_string(),
-            error: error.into(),
+            error: ProxyError::new(why),
         }
     }
 }

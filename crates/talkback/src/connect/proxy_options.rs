@@ -19,7 +19,7 @@ pub(crate) enum ProxyChoice {
     /// None at all.
     Direct,
     /// The one at this URL, for every host.
-    Url(String),
+    Url(#[cfg_attr(browser, allow(dead_code, reason = "proxies are the browser's"))] String),
 }
 
 impl ProxyOptions {

@@ -13,6 +13,7 @@ use talkback_proto::handshake::{HeadError, Refused};
 #[derive(Clone)]
 pub struct ProxyError(Why);
 
+#[cfg_attr(browser, allow(dead_code, reason = "proxies are the browser's"))]
 #[derive(Clone)]
 pub(crate) enum Why {
     /// What was given as its URL is none.
@@ -40,6 +41,11 @@ pub(crate) enum Why {
 }
 
 impl ProxyError {
+    #[cfg(not(browser))]
+    pub(crate) fn new(why: Why) -> Self {
+        Self(why)
+    }
+
     /// The proxy's answer, if it is one of HTTP and refused with a status: 407, 403, 502.
     pub fn refused(&self) -> Option<&Refused> {
         match &self.0 {
@@ -51,12 +57,6 @@ impl ProxyError {
     /// What it is, for the crate's own verdicts.
     pub(crate) fn why(&self) -> &Why {
         &self.0
-    }
-}
-
-impl From<Why> for ProxyError {
-    fn from(why: Why) -> Self {
-        Self(why)
     }
 }
 

@@ -45,7 +45,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// The result is a builder: await it for a `WebSocket` (not in a browser), or make a [`WebSocketChannel`] of it with
 /// [`channel`](Connect::channel).
 ///
-/// A user name and password in the URL become an `Authorization` header.
+/// A user name and password in the URL become an `Authorization` header. Where the environment names a proxy
+/// (`HTTPS_PROXY`), the way leads [through it](Connect::proxy).
 ///
 /// To be awaited it needs a tokio runtime with I/O and time enabled (`enable_all`), and panics without
 /// one; a channel needs [none](WebSocketChannel#runtimes).
@@ -193,7 +194,7 @@ impl Connect {
     }
 
     /// Waits while another connection to the same address and port is being opened that waits so too,
-    /// as RFC 6455 §4.1 asks of clients: a browser always does.
+    /// as RFC 6455 §4.1 asks of clients: a browser always does. Through a proxy, the address is the proxy's.
     ///
     /// By default there is no such queue, a deviation: one server that stalls must not hold up a
     /// whole program. The wait counts into the [`timeout`](Self::timeout).

@@ -167,3 +167,19 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Transport<T> {
         with_inner!(self, io => Pin::new(io).poll_shutdown(cx))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_way_without_a_proxy_takes_no_more_than_its_stream() {
+        assert_eq!(size_of::<Transport>(), size_of::<TcpStream>());
+        #[cfg(feature = "tls")]
+        {
+            use tokio_rustls::client::TlsStream;
+            let size = size_of::<TlsStream<Transport>>();
+            assert_eq!(size, size_of::<TlsStream<TcpStream>>());
+        }
+    }
+}

@@ -11,7 +11,7 @@ impl Refused {
     /// Makes what a proxy answered to a CONNECT that it does not grant: any status but 2xx
     /// (RFC 9110 §9.3.6).
     ///
-    /// `body` is the beginning of the response's body, as [`RefusedBody`](super::RefusedBody) collects
+    /// `body` is the beginning of the response's body, as [`RefusedBody`](crate::handshake::RefusedBody) collects
     /// it. The text shows none of it: it may repeat what was sent.
     #[must_use]
     pub fn by_proxy<T>(request: &Request<()>, response: &Response<T>, body: Bytes) -> Refused {

@@ -107,12 +107,13 @@ impl Identity {
         &self.fingerprint
     }
 
-    /// The TLS handshake.
+    /// The TLS handshake. What comes of it is large, and lies in a box: tasks are small without it.
     pub(crate) fn accept<T: Transport>(
         &self,
         stream: T,
-    ) -> impl Future<Output = io::Result<TlsStream<T>>> + Send + use<T> {
-        self.acceptor.accept(stream)
+    ) -> impl Future<Output = io::Result<Box<TlsStream<T>>>> + Send + use<T> {
+        let accepting = self.acceptor.accept(stream);
+        async { Ok(Box::new(accepting.await?)) }
     }
 }
 

@@ -19,6 +19,7 @@ pub(crate) mod polling;
 pub(crate) mod pump_slot;
 pub(crate) mod queue;
 pub(crate) mod receiver;
+pub(crate) mod recv;
 pub(crate) mod sender;
 mod sending;
 pub(crate) mod snapshot;

@@ -243,7 +243,7 @@ macro_rules! receiving_methods {
         pub fn recv(
             &mut self,
         ) -> impl Future<Output = Result<Option<talkback_proto::Message>, crate::error::Error>> {
-            crate::channel::receiver::Recv::new(self.handle())
+            crate::channel::recv::Recv::new(self.handle())
         }
 
         /// The next message, if one has come. `None` says that none has yet, or that the channel has

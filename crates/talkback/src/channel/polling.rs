@@ -42,11 +42,11 @@ pub(crate) struct Polling {
 
 /// What the driver is to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Attend {
-    Poll,
-    /// Nothing, but to look again: a reader was woken to do it.
-    Watch,
-    Rest,
+pub(crate) struct Attend {
+    /// Poll the connection.
+    pub(crate) polls: bool,
+    /// Look again after the patience, as readers are woken.
+    pub(crate) watches: bool,
 }
 
 impl Polling {
@@ -58,13 +58,10 @@ impl Polling {
             let is_late = std::mem::take(&mut self.is_reader_awaited);
             self.is_watched = std::mem::take(&mut self.was_reader_woken) && !is_late;
         }
-        if is_wanted || (is_due && !self.is_reader_awaited) {
-            return Attend::Poll;
-        }
         self.is_watched |= self.was_reader_woken;
-        match self.is_watched {
-            true => Attend::Watch,
-            false => Attend::Rest,
+        Attend {
+            polls: is_wanted || (is_due && !self.is_reader_awaited),
+            watches: self.is_watched,
         }
     }
 }
@@ -81,12 +78,25 @@ mod tests {
         }
     }
 
+    const REST: Attend = Attend {
+        polls: false,
+        watches: false,
+    };
+    const POLL: Attend = Attend {
+        polls: true,
+        ..REST
+    };
+    const WATCH: Attend = Attend {
+        watches: true,
+        ..REST
+    };
+
     #[test]
     fn the_driver_polls_what_nobody_else_was_woken_for() {
         let mut polling = Polling::default();
-        assert_eq!(polling.attend(false, true, false), Attend::Poll);
-        assert_eq!(polling.attend(true, false, false), Attend::Poll);
-        assert_eq!(polling.attend(false, false, false), Attend::Rest);
+        assert_eq!(polling.attend(false, true, false), POLL);
+        assert_eq!(polling.attend(true, false, false), POLL);
+        assert_eq!(polling.attend(false, false, false), REST);
     }
 
     #[test]
@@ -94,25 +104,23 @@ mod tests {
         let mut polling = woken();
         // It may have come before the driver did.
         polling.is_reader_awaited = false;
-        assert_eq!(polling.attend(false, false, false), Attend::Watch);
-        polling.was_reader_woken = true;
-        assert_eq!(polling.attend(false, false, true), Attend::Watch);
-        assert_eq!(polling.attend(false, false, true), Attend::Rest);
+        assert_eq!(polling.attend(false, false, false), WATCH);
+        assert_eq!(polling.attend(false, false, true), WATCH);
+        assert_eq!(polling.attend(false, false, true), REST);
     }
 
     #[test]
     fn a_reader_that_is_late_is_stood_in_for() {
         let mut polling = woken();
-        assert_eq!(polling.attend(false, true, false), Attend::Watch);
-        assert_eq!(polling.attend(false, true, true), Attend::Poll);
+        assert_eq!(polling.attend(false, true, false), WATCH);
+        assert_eq!(polling.attend(false, true, true), POLL);
         // Nor is it waited for when something more happens.
-        assert_eq!(polling.attend(false, true, false), Attend::Poll);
-        assert!(!polling.is_watched);
+        assert_eq!(polling.attend(false, true, false), POLL);
     }
 
     #[test]
     fn what_the_channel_wants_waits_for_no_reader() {
-        let mut polling = woken();
-        assert_eq!(polling.attend(true, true, false), Attend::Poll);
+        let attend = woken().attend(true, true, false);
+        assert!(attend.polls && attend.watches);
     }
 }

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use crate::channel::polling::{Attend, PATIENCE};
+use crate::channel::polling::PATIENCE;
 use crate::channel::pump_slot::{Placed, Polled};
 use crate::channel::state::Shared;
 use crate::channel::sync::Arc;
@@ -51,14 +51,18 @@ impl Future for Attendant {
         if let Some(pump) = self.pump.take() {
             self.shared.place_pump(pump);
         }
-        loop {
-            let has_looked = self.has_looked(cx);
-            match self.shared.attend(has_looked, cx) {
-                Attend::Poll => break,
-                Attend::Rest => return Poll::Pending,
-                Attend::Watch if self.patience.is_some() => return Poll::Pending,
-                Attend::Watch => self.patience = Some(timer(PATIENCE)),
+        let mut has_looked = self.has_looked(cx);
+        let attend = loop {
+            let attend = self.shared.attend(has_looked, cx);
+            if !attend.watches || self.patience.is_some() {
+                break attend;
             }
+            self.patience = Some(timer(PATIENCE));
+            // It knows whom to wake once it was polled.
+            has_looked = self.has_looked(cx);
+        };
+        if !attend.polls {
+            return Poll::Pending;
         }
         match self.shared.poll_for_driver() {
             Polled::Ended => Poll::Ready(()),

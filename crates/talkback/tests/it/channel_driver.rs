@@ -40,6 +40,55 @@ async fn pings_are_answered_while_the_program_does_not_read() {
     drop(channel);
 }
 
+/// A message comes while the program waits for one, as it then polls the connection by itself.
+async fn wait_for_one(channel: &mut WebSocketChannel, server: &mut WebSocket<DuplexStream>) {
+    for _ in 0..2 {
+        let sending = async {
+            settle().await;
+            server.send("Hello!").await
+        };
+        let (received, sent) = tokio::join!(channel.recv(), sending);
+        sent.unwrap();
+        assert!(received.unwrap().is_some());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn pings_are_answered_while_a_call_that_waits_is_not_polled() {
+    let (mut channel, mut server) = channel(64 * 1024);
+    wait_for_one(&mut channel, &mut server).await;
+    server.set_keepalive(Duration::from_secs(1));
+    let mut receiving = std::pin::pin!(channel.recv());
+    assert!(futures_util::poll!(receiving.as_mut()).is_pending());
+    // Its task is woken, and awaits something else.
+    let (first, all) = (Duration::from_millis(1100), Duration::from_secs(10));
+    assert!(timeout(first, server.recv()).await.is_err());
+    let late = server.latency().expect("the first was answered");
+    assert!(late <= Duration::from_millis(60), "{late:?}");
+    assert!(timeout(all, server.recv()).await.is_err());
+    // Once it was late, it is not waited for any more.
+    assert_eq!(server.latency(), Some(Duration::ZERO));
+    server.send("still there").await.unwrap();
+    assert!(receiving.await.unwrap().is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_sent_after_a_wait_is_written_at_once_and_what_follows_by_the_driver() {
+    let (mut channel, mut server) = channel(64 * 1024);
+    wait_for_one(&mut channel, &mut server).await;
+    channel.send("answer").now_or_never().unwrap().unwrap();
+    let written = server.recv().now_or_never().expect("it is written");
+    assert_eq!(written.unwrap().unwrap().as_text(), Some("answer"));
+    for text in ["more", "and more"] {
+        channel.send(text).now_or_never().unwrap().unwrap();
+        assert!(server.recv().now_or_never().is_none());
+    }
+    for text in ["more", "and more"] {
+        let message = server.recv().await.unwrap().unwrap();
+        assert_eq!(message.as_text(), Some(text));
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_close_is_answered_while_the_program_does_not_read() {
     let (mut channel, mut server) = channel(64 * 1024);

@@ -27,6 +27,7 @@ pub(crate) mod state;
 pub(crate) mod sync;
 mod wait_list;
 pub(crate) mod waiting;
+mod wakes;
 mod watchers;
 
 use std::fmt;
@@ -123,6 +124,10 @@ use crate::error::Error;
 /// thread drives it only while a `block_on` of it runs. Outside of tokio, in other executors, and where
 /// a runtime of one thread was only entered, one thread in the background drives all channels. A runtime
 /// needs I/O and time (`enable_all`): without, making a channel panics at once, as tokio's own calls do.
+///
+/// The program's own `recv` and `send` read and write by themselves, where they run on the channel's runtime, or
+/// outside of all with the thread in the background: a message costs one task's turn. The driver does it
+/// whenever the program does not, so that nothing depends on being polled.
 ///
 /// The calls that block are for plain threads, `spawn_blocking` and `block_in_place`: `blocking_recv`,
 /// `blocking_send`, and `wait` of [`ready`](Self::ready), [`close`](Self::close) and

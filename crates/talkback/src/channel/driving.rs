@@ -5,6 +5,7 @@ use std::sync::Arc as StdArc;
 use std::task::{Context, Wake, Waker};
 
 use tokio::runtime::Handle;
+use tokio::task::coop::has_budget_remaining;
 
 use crate::channel::polling::Attend;
 use crate::channel::pump_slot::{By, Home, Placed, Polled};
@@ -16,11 +17,16 @@ struct PumpWaker(Arc<Shared>);
 
 impl Wake for PumpWaker {
     fn wake(self: StdArc<Self>) {
-        self.0.wake_pump();
+        self.wake_by_ref();
     }
 
     fn wake_by_ref(self: &StdArc<Self>) {
-        self.0.wake_pump();
+        // The reader's waker is the program's, and this is the thread that turns the runtime's I/O.
+        if catch_unwind(AssertUnwindSafe(|| self.0.wake_pump())).is_err() {
+            let mut state = self.0.lock();
+            state.polling.is_reader_awaited = false;
+            state.wake_driver_task();
+        }
     }
 }
 
@@ -30,7 +36,8 @@ impl Shared {
     fn wake_pump(&self) {
         self.is_pump_due.store(true, Ordering::Release);
         let mut state = self.lock();
-        if state.polling.reader_polls && state.wake_reader() {
+        let others_wait = state.has_waiters();
+        if state.polling.reader_polls && state.wake_reader() && !others_wait {
             let polling = &mut state.polling;
             polling.is_reader_awaited = true;
             polling.was_reader_woken = true;
@@ -70,6 +77,14 @@ impl Shared {
     #[inline]
     pub(crate) fn poll_for_reader<'a>(&'a self, mut state: Locked<'a>) -> Locked<'a> {
         state.polling.is_reader_awaited = false;
+        if state.inbox.is_drawn() {
+            // Callbacks are the driver's to call: the program may hold what they wait for.
+            state.polling.reader_polls = false;
+            if self.is_pump_due() {
+                state.wake_driver_task();
+            }
+            return state;
+        }
         let can_bring = self.is_pump_due() || !self.is_driver_asleep();
         if !state.polling.is_attended || (state.polling.reader_polls && !can_bring) {
             return state;
@@ -82,6 +97,10 @@ impl Shared {
             Polled::Busy => {}
             Polled::Ended | Polled::NotHere => state.polling.reader_polls = false,
         }
+        // A waker of an earlier task may have been woken meanwhile.
+        if std::mem::take(&mut state.polling.is_reader_awaited) {
+            state.wake_driver_task();
+        }
         self.leave_pump(&mut state, polled);
         state
     }
@@ -92,7 +111,8 @@ impl Shared {
     pub(crate) fn poll_for_sender(&self, mut state: Locked<'_>) {
         let writes = self.is_driver_asleep()
             && std::mem::take(&mut state.polling.has_waited)
-            && state.inbox.is_empty();
+            && state.inbox.is_empty()
+            && !state.inbox.is_drawn();
         if !writes {
             state.wake_driver();
             return;
@@ -111,7 +131,11 @@ impl Shared {
             // The driver learns it when it polls.
             self.is_pump_due.store(true, Ordering::Release);
         }
-        let was_polled = polled == Polled::Pending;
+        // A task that has used up what tokio lets it do was told of nothing by the transport.
+        let was_polled = polled == Polled::Pending && has_budget_remaining();
+        if polled == Polled::Pending && !was_polled {
+            self.is_pump_due.store(true, Ordering::Release);
+        }
         let is_left = !was_polled && (self.is_pump_due() || !self.is_driver_asleep());
         let has_missed = std::mem::take(&mut state.polling.has_driver_missed);
         if is_left || has_missed {

@@ -135,6 +135,12 @@ impl Inbox {
         callback
     }
 
+    /// Whether anybody looks at snapshots.
+    #[cfg(not(browser))]
+    pub(crate) fn is_drawn(&self) -> bool {
+        self.drawn.is_some()
+    }
+
     /// Those who look at snapshots, if there are any.
     pub(crate) fn watchers(&mut self) -> Option<&mut Watchers> {
         Some(&mut self.drawn.as_mut()?.watchers)

@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::fmt;
 use std::future::Future;
 use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::process;
 use std::task::{Context, Poll, Waker};
@@ -119,10 +120,7 @@ impl PumpSlot {
             },
         };
         let _entered = background.as_ref().map(Handle::enter);
-        POLLS.set(true);
-        let polled = Running(&mut slot).poll();
-        POLLS.set(false);
-        if polled.is_pending() {
+        if Running::new(&mut slot).poll().is_pending() {
             return Polled::Pending;
         }
         let ended = slot.take();
@@ -158,7 +156,9 @@ impl Home {
                 Found::NotHere
             }
             Self::Background(handle, process) => {
-                match Handle::try_current().is_err() && process::id() == *process {
+                let is_outside =
+                    Handle::try_current().is_err_and(|error| error.is_missing_context());
+                match is_outside && process::id() == *process {
                     true => Found::Background(handle.clone()),
                     false => Found::NotHere,
                 }
@@ -168,16 +168,27 @@ impl Home {
 }
 
 /// A pump that is being polled.
-struct Running<'a>(&'a mut Option<Box<Placed>>);
+struct Running<'a> {
+    slot: &'a mut Option<Box<Placed>>,
+    /// Whether the thread polls another one, whose callback sends on this one.
+    is_nested: bool,
+}
 
-impl Running<'_> {
+impl<'a> Running<'a> {
+    #[inline]
+    fn new(slot: &'a mut Option<Box<Placed>>) -> Self {
+        let is_nested = POLLS.replace(true);
+        Self { slot, is_nested }
+    }
+
     #[inline]
     fn poll(self) -> Poll<()> {
-        let Some(placed) = &mut *self.0 else {
+        let Some(placed) = &mut *self.slot else {
             return Poll::Ready(());
         };
         let Placed { waker, pump, .. } = &mut **placed;
         let polled = Pin::new(pump).poll(&mut Context::from_waker(waker));
+        POLLS.set(self.is_nested);
         mem::forget(self);
         polled
     }
@@ -185,9 +196,10 @@ impl Running<'_> {
 
 impl Drop for Running<'_> {
     fn drop(&mut self) {
-        // It has panicked. Its end tells so, as this unwinds.
-        *self.0 = None;
-        POLLS.set(false);
+        // It has panicked. Its end tells so, as this unwinds; a second panic would abort.
+        let broken = self.slot.take();
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(broken)));
+        POLLS.set(self.is_nested);
     }
 }
 

@@ -7,10 +7,8 @@
 
 use std::fmt;
 use std::ops::{Deref, DerefMut};
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::PoisonError;
 use std::task::{Context, Waker};
-use std::thread::panicking;
 
 use talkback_proto::{CloseCause, CloseFrame, CloseInfo};
 #[cfg(not(browser))]
@@ -28,6 +26,7 @@ use crate::channel::pump_slot::{Placed, PumpSlot};
 use crate::channel::queue::QueueLimits;
 use crate::channel::sync::{Arc, AtomicBool, AtomicUsize, Mutex, MutexGuard, Ordering};
 use crate::channel::wait_list::{WaitFor, WaitList};
+use crate::channel::wakes::Wakes;
 use crate::error::send::{SendError, Unsent};
 use crate::error::why::Why;
 use crate::error::{ConnectError, Error};
@@ -82,24 +81,6 @@ pub(crate) struct Locked<'a> {
     wakes: Wakes,
 }
 
-/// Whoever is woken when this is dropped. Mostly that is one, or nobody.
-#[derive(Debug, Default)]
-struct Wakes {
-    first: Option<Waker>,
-    more: Option<Box<MoreWakes>>,
-}
-
-#[derive(Debug, Default)]
-struct MoreWakes {
-    wakers: Vec<Waker>,
-    /// The callbacks, which are called when all others are awake: they may take their time.
-    calls: Vec<Waker>,
-    /// What is dropped after the lock, too: a waker may hold a task, and that anything.
-    spent: Vec<Waker>,
-    #[cfg(not(browser))]
-    pump: Option<Box<Placed>>,
-}
-
 /// Shows no message: one may be a secret.
 impl fmt::Debug for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -121,78 +102,6 @@ impl Deref for Locked<'_> {
 impl DerefMut for Locked<'_> {
     fn deref_mut(&mut self) -> &mut State {
         &mut self.state
-    }
-}
-
-impl Drop for Wakes {
-    #[inline(always)]
-    fn drop(&mut self) {
-        let (first, more) = (self.first.take(), self.more.take());
-        if let Some(more) = more {
-            more.wake(first);
-        } else if let Some(first) = first {
-            wake(first);
-        }
-    }
-}
-
-fn wake(waker: Waker) {
-    if panicking() {
-        MoreWakes::default().wake(Some(waker));
-    } else {
-        waker.wake();
-    }
-}
-
-impl Wakes {
-    #[inline]
-    fn add(&mut self, waker: Option<Waker>) {
-        match waker {
-            Some(waker) if self.first.is_some() => self.more().wakers.push(waker),
-            Some(waker) => self.first = Some(waker),
-            None => {}
-        }
-    }
-
-    #[inline]
-    fn add_all(&mut self, waiters: Vec<(u64, Waker)>) {
-        if !waiters.is_empty() {
-            let wakers = waiters.into_iter().map(|(_, waker)| waker);
-            self.more().wakers.extend(wakers);
-        }
-    }
-
-    /// Has a waker dropped.
-    #[inline]
-    fn spend(&mut self, waker: Option<Waker>) {
-        if waker.is_some() {
-            self.more().spent.extend(waker);
-        }
-    }
-
-    #[cold]
-    fn more(&mut self) -> &mut MoreWakes {
-        self.more.get_or_insert_default()
-    }
-}
-
-impl MoreWakes {
-    /// Wakes all, in order.
-    #[cold]
-    fn wake(self, first: Option<Waker>) {
-        let mut panic = None;
-        let wakers = first.into_iter().chain(self.wakers);
-        for waker in wakers.chain(self.calls) {
-            // A waker or a callback that panics leaves nobody else asleep.
-            let woken = catch_unwind(AssertUnwindSafe(|| waker.wake()));
-            panic = panic.or(woken.err());
-        }
-        // What unwinds already, as when a program's panic drops its channel, would abort.
-        if let Some(panic) = panic
-            && !panicking()
-        {
-            resume_unwind(panic);
-        }
     }
 }
 
@@ -442,6 +351,12 @@ impl State {
             Lifecycle::Connecting => ChannelState::Connecting,
             Lifecycle::Open(_) => ChannelState::Open,
         }
+    }
+
+    /// Whether anybody waits for something else than a message.
+    #[cfg(not(browser))]
+    pub(crate) fn has_waiters(&self) -> bool {
+        self.waits.has_waiters()
     }
 
     /// Grows with each change that a snapshot shows.

@@ -30,6 +30,13 @@ pub(crate) enum WaitFor {
 }
 
 impl WaitList {
+    /// Whether anybody waits.
+    #[cfg(not(browser))]
+    pub(crate) fn has_waiters(&self) -> bool {
+        let waiting = self.waiting.as_ref();
+        waiting.is_some_and(|waiting| !waiting.is_empty())
+    }
+
     /// Registers a future's waker under its key, which is made at the first time; returns the waker of
     /// another task that it has waited in, to be dropped outside of the lock.
     pub(crate) fn register(
@@ -53,7 +60,7 @@ impl WaitList {
             return [None, None];
         };
         let wakers = [waiting.changes.remove(key), waiting.sends.remove(key)];
-        if waiting.changes.0.is_empty() && waiting.sends.0.is_empty() {
+        if waiting.is_empty() {
             self.waiting = None;
         }
         wakers
@@ -71,6 +78,10 @@ impl WaitList {
 }
 
 impl Waiting {
+    fn is_empty(&self) -> bool {
+        self.changes.0.is_empty() && self.sends.0.is_empty()
+    }
+
     fn waiters(&mut self, what: WaitFor) -> &mut Waiters {
         match what {
             WaitFor::Change => &mut self.changes,

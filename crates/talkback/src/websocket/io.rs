@@ -415,7 +415,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
             return false;
         };
         let mut space = self.core.input.bytes().limit(LIFE_SIZE);
-        match pin!(io.read_buf(&mut space)).poll(cx) {
+        // A task that has used up what tokio lets it do would see nothing.
+        match pin!(tokio::task::unconstrained(io.read_buf(&mut space))).poll(cx) {
             Poll::Pending => false,
             Poll::Ready(Ok(0)) => {
                 self.core.connection.handle_end(ENDED);

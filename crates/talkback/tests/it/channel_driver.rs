@@ -73,6 +73,19 @@ async fn pings_are_answered_while_a_call_that_waits_is_not_polled() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_ping_takes_no_longer_while_a_call_that_waits_is_not_polled() {
+    let (mut channel, mut server) = channel(64 * 1024);
+    wait_for_one(&mut channel, &mut server).await;
+    let sender = channel.sender();
+    let mut receiving = std::pin::pin!(channel.recv());
+    assert!(futures_util::poll!(receiving.as_mut()).is_pending());
+    let answering = timeout(Duration::from_secs(1), server.recv());
+    let (latency, silence) = tokio::join!(sender.ping("there?"), answering);
+    assert!(silence.is_err());
+    assert_eq!(latency.unwrap(), Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_sent_after_a_wait_is_written_at_once_and_what_follows_by_the_driver() {
     let (mut channel, mut server) = channel(64 * 1024);
     wait_for_one(&mut channel, &mut server).await;

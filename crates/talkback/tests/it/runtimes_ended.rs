@@ -2,9 +2,9 @@
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
-use std::sync::mpsc;
-use std::task::{Context, Poll};
+use std::pin::{Pin, pin};
+use std::sync::{Arc, mpsc};
+use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::Duration;
 
@@ -341,6 +341,37 @@ fn the_background_thread_outlives_a_panic() {
         let channel = WebSocketChannel::connect(echo_thread());
         channel.ready().wait().unwrap();
         assert!(channel.close().wait().unwrap().clean);
+    })
+    .unwrap();
+}
+
+/// The waker of a program with a fault of its own.
+struct PanicsToo;
+
+impl Wake for PanicsToo {
+    fn wake(self: Arc<Self>) {
+        panic!("the waker's own");
+    }
+}
+
+#[test]
+fn the_background_thread_outlives_a_waker_that_panics() {
+    watched(|| {
+        let [mut channel, mut other] = [(); 2].map(|()| WebSocketChannel::connect(echo_thread()));
+        channel.ready().wait().unwrap();
+        other.ready().wait().unwrap();
+        let sender = channel.sender();
+        {
+            let mut receiving = pin!(channel.recv());
+            let waker = Waker::from(Arc::new(PanicsToo));
+            let polled = receiving.as_mut().poll(&mut Context::from_waker(&waker));
+            assert!(polled.is_pending());
+            sender.try_send("Hello!").unwrap();
+            other.try_send("there?").unwrap();
+            assert!(other.blocking_recv().unwrap().is_some());
+        }
+        let message = channel.blocking_recv().unwrap().unwrap();
+        assert_eq!(message.as_text(), Some("Hello!"));
     })
     .unwrap();
 }

@@ -11,7 +11,7 @@ type Outcome = Result<(), Box<dyn Error + Send + Sync>>;
 /// Accepts as a server with many connections does: none of them keeps what only the handshake needed.
 async fn accepted(stream: TcpStream) -> Result<WebSocket<TcpStream>, AcceptError> {
     let mut socket = Box::pin(accept(stream).into_future()).await?;
-    drop(socket.take_request());
+    socket.forget_request();
     Ok(socket)
 }
 

@@ -17,5 +17,7 @@ pub async fn accepted<S: Stream>(stream: S, options: Options) -> Result<WebSocke
             .client_no_context_takeover(!options.has_takeover)
             .tuning(level.map_or(tuning, |level| tuning.level(level)))
     });
-    accept(stream).compression(policy).await
+    let mut socket = accept(stream).compression(policy).await?;
+    socket.forget_request();
+    Ok(socket)
 }

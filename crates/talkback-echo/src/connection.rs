@@ -106,7 +106,7 @@ async fn open<T: Transport>(
         Ok(mut socket) => {
             info!(peer = %Peer(peer), subprotocol = socket.subprotocol().is_some(), "open");
             // An idle connection can do without it: it is the larger part of what one holds.
-            drop(socket.take_request());
+            socket.forget_request();
             Some(socket)
         }
         Err(error) => {

@@ -42,7 +42,8 @@ impl<T> WebSocket<T> {
     /// mostly path and query alone, its headers, and the extensions that an HTTP server gave it.
     ///
     /// A client's end has none, nor has one whose handshake somebody else has done, nor one after
-    /// [`take_request`](Self::take_request): there it is an empty request for `/`.
+    /// [`take_request`](Self::take_request) or [`forget_request`](Self::forget_request): there it is an
+    /// empty request for `/`.
     ///
     /// ```
     /// # async fn example(stream: tokio::net::TcpStream) -> Result<(), talkback::AcceptError> {
@@ -71,6 +72,15 @@ impl<T> WebSocket<T> {
         };
         self.forget_head();
         request
+    }
+
+    /// Gives back the memory of the [`request`](Self::request) without looking at it: for a server of many
+    /// connections that needs it no more.
+    pub fn forget_request(&mut self) {
+        match self.head() {
+            None | Some(Head::Response(_)) => {}
+            Some(_) => self.forget_head(),
+        }
     }
 
     /// The server's 101 with its headers, after [`connect`](crate::connect()).

@@ -92,6 +92,20 @@ async fn a_request_can_be_taken_before_it_was_looked_at() {
     assert!(server.request().headers().is_empty());
 }
 
+#[tokio::test]
+async fn a_request_that_is_forgotten_takes_nothing_else_along() {
+    let (near, far) = tokio::io::duplex(4096);
+    let peer = "192.0.2.1:1".parse().unwrap();
+    let connecting = connect("ws://a.example/room").over(near);
+    let (client, server) = tokio::join!(connecting, accept(far).peer(peer));
+    let (mut client, mut server) = (client.unwrap(), server.unwrap());
+    server.forget_request();
+    client.forget_request();
+    assert_eq!(server.request().uri(), "/");
+    assert_eq!(server.peer(), Some(peer));
+    assert_eq!(client.response().status(), 101);
+}
+
 #[test]
 fn a_task_that_accepts_has_no_space_for_it() {
     let accepting = accept(tokio::io::empty()).into_future();

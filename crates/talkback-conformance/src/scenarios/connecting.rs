@@ -67,7 +67,8 @@ pub(crate) async fn reports_a_failure_to_all_who_wait_and_on_the_stream_once(
 ) -> Outcome {
     // Nobody listens at port 1.
     let mut channel = WebSocketChannel::connect("ws://127.0.0.1:1/");
-    channel.try_send("lost")?;
+    // On a busy machine it may be refused before this comes to it.
+    let _ = channel.try_send("lost");
     let (first, second, third) = join3(channel.ready(), channel.ready(), channel.ready()).await;
     for outcome in [first, second, third] {
         ensure_matches!(outcome, Err(Error::Connect(_)));

@@ -4,11 +4,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc as StdArc;
 use std::task::{Context, Wake, Waker};
 
+use talkback_proto::{Compression, Message};
 use tokio::runtime::Handle;
 use tokio::task::coop::has_budget_remaining;
 
 use crate::channel::polling::Attend;
-use crate::channel::pump_slot::{By, Home, Placed, Polled};
+use crate::channel::pump_slot::{Call, First, Home, Placed, Polled};
 use crate::channel::state::{Locked, Shared};
 use crate::channel::sync::{Arc, Ordering};
 
@@ -62,20 +63,23 @@ impl Shared {
 
     /// Polls the connection, if it can be done here and now.
     #[inline]
-    fn poll_pump(&self, by: By) -> Polled {
-        match by {
-            By::Driver => self.pump.poll(by),
+    fn poll_pump(&self, call: &mut Call) -> Polled {
+        match call {
+            Call::Drive => self.pump.poll(call),
             // A panic is the transport's, and not that of the program's call.
-            By::Program => {
-                catch_unwind(AssertUnwindSafe(|| self.pump.poll(by))).unwrap_or(Polled::Ended)
+            Call::Receive(_) | Call::Send(_) => {
+                catch_unwind(AssertUnwindSafe(|| self.pump.poll(call))).unwrap_or(Polled::Ended)
             }
         }
     }
 
-    /// Polls the connection for a reader that found nothing, where that can bring something; returns the
-    /// lock that it gave up for it.
+    /// Polls the connection for a reader that found nothing, where that can bring something; returns a message
+    /// for it, and the lock that it gave up.
     #[inline]
-    pub(crate) fn poll_for_reader<'a>(&'a self, mut state: Locked<'a>) -> Locked<'a> {
+    pub(crate) fn poll_for_reader<'a>(
+        &'a self,
+        mut state: Locked<'a>,
+    ) -> (Option<Message>, Locked<'a>) {
         state.polling.is_reader_awaited = false;
         if state.inbox.is_drawn() {
             // Callbacks are the driver's to call: the program may hold what they wait for.
@@ -83,14 +87,19 @@ impl Shared {
             if self.is_pump_due() {
                 state.wake_driver_task();
             }
-            return state;
+            return (None, state);
         }
         let can_bring = self.is_pump_due() || !self.is_driver_asleep();
         if !state.polling.is_attended || (state.polling.reader_polls && !can_bring) {
-            return state;
+            return (None, state);
         }
+        let appended = state.inbox.appended();
         drop(state);
-        let polled = self.poll_pump(By::Program);
+        let mut call = Call::Receive(First {
+            appended,
+            message: None,
+        });
+        let polled = self.poll_pump(&mut call);
         let mut state = self.lock();
         match polled {
             Polled::Pending => state.polling.reader_polls = true,
@@ -102,26 +111,42 @@ impl Shared {
             state.wake_driver_task();
         }
         self.leave_pump(&mut state, polled);
-        state
+        let Call::Receive(First {
+            message: Some(message),
+            ..
+        }) = call
+        else {
+            return (None, state);
+        };
+        state.inbox.note_data();
+        (Some(message), state)
     }
 
-    /// Writes what was just queued, where the program has waited since it last did: then more is not likely
-    /// to follow at once, and be written with it.
+    /// Whether a program had better write a message by itself: it has waited since it last did, so that more is
+    /// not likely to follow at once, and be written with it.
     #[inline]
-    pub(crate) fn poll_for_sender(&self, mut state: Locked<'_>) {
-        let writes = self.is_driver_asleep()
+    pub(crate) fn writes_by_itself(&self, state: &mut Locked<'_>) -> bool {
+        self.is_driver_asleep()
             && std::mem::take(&mut state.polling.has_waited)
             && state.inbox.is_empty()
-            && !state.inbox.is_drawn();
-        if !writes {
-            state.wake_driver();
-            return;
+            && !state.inbox.is_drawn()
+            && !state.outbox.has_messages()
+    }
+
+    /// Writes a message; gives it back if that cannot be done here and now.
+    #[inline]
+    pub(crate) fn write_for_sender(
+        &self,
+        message: Message,
+        compression: Compression,
+    ) -> Option<Message> {
+        let mut call = Call::Send(Some((message, compression)));
+        let polled = self.poll_pump(&mut call);
+        self.leave_pump(&mut self.lock(), polled);
+        match call {
+            Call::Send(Some((message, _))) => Some(message),
+            _ => None,
         }
-        state.note_driver_awake();
-        drop(state);
-        let polled = self.poll_pump(By::Program);
-        let mut state = self.lock();
-        self.leave_pump(&mut state, polled);
     }
 
     /// Tells the driver what it has to know after a call of the program has tried to poll.
@@ -171,13 +196,13 @@ impl Shared {
 
     /// Polls the connection for its driver.
     pub(crate) fn poll_for_driver(&self) -> Polled {
-        match self.poll_pump(By::Driver) {
+        match self.poll_pump(&mut Call::Drive) {
             Polled::Busy => {}
             polled => return polled,
         }
         // Whoever polls it looks at this afterwards, or has just left it.
         self.lock().polling.has_driver_missed = true;
-        self.poll_pump(By::Driver)
+        self.poll_pump(&mut Call::Drive)
     }
 
     /// The driver goes, and the connection with it; or with the program's call that polls it just now.

@@ -14,6 +14,9 @@ pub(crate) struct Inbox {
     reading: Reading,
     /// Whether a message ever came.
     has_data: bool,
+    /// How often messages were appended; it may wrap.
+    #[cfg(not(browser))]
+    appended: u32,
     /// What those who look at snapshots see, if there are any.
     drawn: Option<Box<Drawn>>,
     receiver: Option<Waker>,
@@ -64,6 +67,10 @@ impl Inbox {
     /// lock.
     pub(crate) fn append(&mut self, messages: &mut Messages) {
         self.has_data |= !messages.is_empty();
+        #[cfg(not(browser))]
+        {
+            self.appended = self.appended.wrapping_add(1);
+        }
         // The last message is kept for those who draw it, and for nobody else.
         if let Some(drawn) = &mut self.drawn {
             drawn.latest = messages.newest().cloned();
@@ -80,6 +87,18 @@ impl Inbox {
             Reading::Queue(queue) => queue.is_empty(),
             Reading::Latest | Reading::Discard => true,
         }
+    }
+
+    /// How often messages came here: whether more have is told by another number.
+    #[cfg(not(browser))]
+    pub(crate) fn appended(&self) -> u32 {
+        self.appended
+    }
+
+    /// A message came that did not have to wait here.
+    #[cfg(not(browser))]
+    pub(crate) fn note_data(&mut self) {
+        self.has_data = true;
     }
 
     /// The next message that waits for the receiver, and whether those that come had to wait for it.

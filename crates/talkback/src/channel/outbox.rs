@@ -124,6 +124,16 @@ impl Outbox {
         taken > 0
     }
 
+    /// Counts a message that went to the socket without waiting here.
+    #[cfg(not(browser))]
+    pub(crate) fn note_sent(&mut self, size: usize, is_written: bool) {
+        self.taken += 1;
+        if !is_written {
+            self.unreported += 1;
+            self.socket_bytes += size;
+        }
+    }
+
     /// Learns how far the socket has got with what was taken.
     pub(crate) fn report(&mut self, progress: SendProgress) {
         self.socket_bytes = progress.buffered;

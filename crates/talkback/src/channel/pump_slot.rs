@@ -2,13 +2,12 @@
 
 use std::cell::Cell;
 use std::fmt;
-use std::future::Future;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
 use std::process;
 use std::task::{Context, Poll, Waker};
 
+use talkback_proto::{Compression, Message};
 use tokio::runtime::{self, Handle};
 use tokio::task;
 
@@ -30,13 +29,39 @@ pub(crate) struct PumpSlot(Mutex<Option<Box<Placed>>>);
 
 /// A pump, beside what is needed to poll it. It lies in a box, so that the task behind the channel stays
 /// small.
-pub(crate) struct Placed<P: ?Sized = dyn Future<Output = ()> + Send + Unpin> {
+pub(crate) struct Placed<P: ?Sized = dyn Pumped> {
     /// Always the same, whoever polls: a transport remembers one waker.
     waker: Waker,
     home: Home,
     /// A task that is known to run at home.
     task: Option<task::Id>,
     pump: P,
+}
+
+/// A pump, whatever its connection is.
+pub(crate) trait Pumped: Send {
+    /// Polls it, for the call of the program in the first place, until it has ended.
+    fn poll(&mut self, call: &mut Call, cx: &mut Context<'_>) -> Poll<()>;
+}
+
+/// On whose behalf a pump is polled. What a call of the program is about need not pass through the channel's
+/// queues, which are empty then.
+#[derive(Debug)]
+pub(crate) enum Call {
+    /// The task behind the channel's.
+    Drive,
+    /// `recv`'s, which gets the first message that comes.
+    Receive(First),
+    /// `send`'s, whose message is taken if it can be written at once.
+    Send(Option<(Message, Compression)>),
+}
+
+/// Where the first message goes that comes to a channel without any.
+#[derive(Debug)]
+pub(crate) struct First {
+    /// How often messages had come when there was none.
+    pub(crate) appended: u32,
+    pub(crate) message: Option<Message>,
 }
 
 /// Where a program's own calls may poll a pump: its timers and its transport are of one runtime.
@@ -50,15 +75,6 @@ pub(crate) enum Home {
     /// Outside of runtimes, with that of the background thread, and not in a process that was forked from
     /// this one.
     Background(Handle, u32),
-}
-
-/// Who polls a pump.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum By {
-    /// The task behind the channel.
-    Driver,
-    /// A call of the program.
-    Program,
 }
 
 /// What became of it.
@@ -104,23 +120,23 @@ impl PumpSlot {
     ///
     /// One that panics is dropped while that unwinds.
     #[inline]
-    pub(crate) fn poll(&self, by: By) -> Polled {
+    pub(crate) fn poll(&self, call: &mut Call) -> Polled {
         let Some(mut slot) = try_lock(&self.0) else {
             return Polled::Busy;
         };
         let Some(placed) = &mut *slot else {
             return Polled::Ended;
         };
-        let background = match by {
-            By::Driver => None,
-            By::Program => match placed.home.find(&mut placed.task) {
+        let background = match call {
+            Call::Drive => None,
+            Call::Receive(_) | Call::Send(_) => match placed.home.find(&mut placed.task) {
                 Found::NotHere => return Polled::NotHere,
                 Found::Here => None,
                 Found::Background(handle) => Some(handle),
             },
         };
         let _entered = background.as_ref().map(Handle::enter);
-        if Running::new(&mut slot).poll().is_pending() {
+        if Running::new(&mut slot).poll(call).is_pending() {
             return Polled::Pending;
         }
         let ended = slot.take();
@@ -182,12 +198,12 @@ impl<'a> Running<'a> {
     }
 
     #[inline]
-    fn poll(self) -> Poll<()> {
+    fn poll(self, call: &mut Call) -> Poll<()> {
         let Some(placed) = &mut *self.slot else {
             return Poll::Ready(());
         };
         let Placed { waker, pump, .. } = &mut **placed;
-        let polled = Pin::new(pump).poll(&mut Context::from_waker(waker));
+        let polled = pump.poll(call, &mut Context::from_waker(waker));
         POLLS.set(self.is_nested);
         mem::forget(self);
         polled

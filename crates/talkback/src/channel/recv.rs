@@ -20,8 +20,9 @@ impl Handle {
         }
         #[cfg(not(browser))]
         if !state.lifecycle.is_ended() {
-            state = self.poll_for_reader(state);
-            if let Some(message) = pop(&mut state) {
+            let (first, after) = self.poll_for_reader(state);
+            state = after;
+            if let Some(message) = first.or_else(|| pop(&mut state)) {
                 return Poll::Ready(Ok(Some(message)));
             }
         }

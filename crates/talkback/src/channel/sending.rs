@@ -67,12 +67,15 @@ impl Handle {
     #[inline]
     fn send_now(&self, message: Message, compression: Compression) -> Result<(), Refused> {
         let mut state = self.lock();
-        push(&mut state, message, compression)?;
         #[cfg(not(browser))]
-        self.poll_for_sender(state);
-        #[cfg(browser)]
-        state.wake_driver();
-        Ok(())
+        if !state.is_send_refused() && self.writes_by_itself(&mut state) {
+            drop(state);
+            let Some(message) = self.write_for_sender(message, compression) else {
+                return Ok(());
+            };
+            return try_push(&mut self.lock(), message, compression);
+        }
+        try_push(&mut state, message, compression)
     }
 
     /// Queues a message once there is capacity.
@@ -128,21 +131,13 @@ impl Handle {
     }
 }
 
-/// Queues a message, if the channel takes it, and wakes the driver.
+/// Queues a message, if the channel takes it.
 #[inline]
 fn try_push(
     state: &mut Locked<'_>,
     message: Message,
     compression: Compression,
 ) -> Result<(), Refused> {
-    push(state, message, compression)?;
-    state.wake_driver();
-    Ok(())
-}
-
-/// Queues a message, if the channel takes it.
-#[inline]
-fn push(state: &mut Locked<'_>, message: Message, compression: Compression) -> Result<(), Refused> {
     if state.is_send_refused() {
         return Err(Refused::Closed(message));
     }
@@ -150,5 +145,6 @@ fn push(state: &mut Locked<'_>, message: Message, compression: Compression) -> R
         return Err(Refused::Full(message));
     }
     state.outbox.push(message, compression);
+    state.wake_driver();
     Ok(())
 }

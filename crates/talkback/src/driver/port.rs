@@ -160,6 +160,13 @@ impl Port {
         self.shared.lock().set_driver(cx);
     }
 
+    /// A message of this size went to the socket without passing through the queue; it may be written by now.
+    #[cfg(not(browser))]
+    #[inline]
+    pub(crate) fn note_sent(&self, size: usize, is_written: bool) {
+        self.shared.lock().outbox.note_sent(size, is_written);
+    }
+
     /// Passes on what came before the end.
     pub(crate) fn exchange_last(&self, exchange: &mut Exchange) {
         let mut state = self.shared.lock();
@@ -306,6 +313,16 @@ impl Exchange {
             return true;
         }
         self.is_lost || self.outgoing.close.is_some()
+    }
+
+    /// Whether there is nothing to be passed on.
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        #[cfg(not(browser))]
+        if self.pong.is_some() {
+            return false;
+        }
+        self.received.is_empty() && !self.is_lost
     }
 
     fn has_outgoing(&self) -> bool {

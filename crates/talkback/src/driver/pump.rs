@@ -10,6 +10,8 @@ use talkback_proto::{CloseInfo, Compression, Message};
 
 use crate::channel::outbox::Outgoing;
 #[cfg(not(browser))]
+use crate::channel::pump_slot::{Call, Pumped};
+#[cfg(not(browser))]
 use crate::channel::state::Shared;
 #[cfg(not(browser))]
 use crate::channel::sync::Arc;
@@ -159,24 +161,35 @@ pub(crate) struct Pump<S> {
     end: u64,
     /// What the channel wanted when the driver slept last.
     wanted: Option<Wanted>,
+    /// How often messages were passed on; it may wrap.
+    appended: u32,
 }
 
 impl<S: Socket + Unpin> Future for Pump<S> {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let Self {
-            port,
-            socket,
-            end,
-            wanted,
-        } = self.get_mut();
-        if let Some(open) = port {
-            let info = ready!(poll_pumped(open, socket, end, wanted, cx));
-            open.ended(info, progress(socket, *end));
-            *port = None;
+        self.get_mut().poll_for(None, cx)
+    }
+}
+
+#[cfg(not(browser))]
+impl<S: Socket + Send> Pumped for Pump<S> {
+    fn poll(&mut self, call: &mut Call, cx: &mut Context<'_>) -> Poll<()> {
+        match call {
+            Call::Drive => self.poll_for(None, cx),
+            Call::Receive(first) => {
+                // If others have come meanwhile, they go first.
+                let is_first = first.appended == self.appended;
+                self.poll_for(is_first.then_some(&mut first.message), cx)
+            }
+            Call::Send(message) => {
+                if self.write(message, cx) {
+                    return Poll::Pending;
+                }
+                self.poll_for(None, cx)
+            }
         }
-        socket.poll_released(cx)
     }
 }
 
@@ -187,7 +200,53 @@ impl<S: Socket> Pump<S> {
             socket,
             end: 0,
             wanted: None,
+            appended: 0,
         }
+    }
+
+    /// Polls it; for a call that waits for a message, the first one goes there.
+    #[inline]
+    fn poll_for(&mut self, first: First<'_>, cx: &mut Context<'_>) -> Poll<()> {
+        if let Some(port) = &self.port {
+            let Self {
+                socket,
+                end,
+                wanted,
+                appended,
+                ..
+            } = self;
+            let (slept, counts) = (wanted, (end, appended));
+            let info = ready!(poll_pumped(port, socket, counts, slept, first, cx));
+            port.ended(info, progress(socket, self.end));
+            self.port = None;
+        }
+        self.socket.poll_released(cx)
+    }
+
+    /// Writes a message that is to wait for nothing, if nothing is to go before it; whether all is done.
+    #[cfg(not(browser))]
+    fn write(
+        &mut self,
+        message: &mut Option<(Message, Compression)>,
+        cx: &mut Context<'_>,
+    ) -> bool {
+        let (Some(port), Some(wanted)) = (&self.port, &self.wanted) else {
+            return false;
+        };
+        let socket = &mut self.socket;
+        let is_free = !wanted.is_unusual()
+            && port.is_content()
+            && socket.can_send()
+            && socket.send_capacity() > 0;
+        let Some((message, compression)) = message.take_if(|_| is_free) else {
+            return false;
+        };
+        let size = message.len();
+        let is_sent = socket.start_send(message, compression).is_ok();
+        self.end = socket.send_progress().end;
+        let is_written = is_sent && matches!(socket.poll_flush(cx), Poll::Ready(Ok(())));
+        port.note_sent(size, is_written);
+        is_written
     }
 
     /// What its channel's halves share.
@@ -206,8 +265,9 @@ impl<S: Socket> Pump<S> {
 fn poll_pumped<S: Socket>(
     port: &Port,
     socket: &mut S,
-    end: &mut u64,
+    (end, appended): (&mut u64, &mut u32),
     slept: &mut Option<Wanted>,
+    mut first: First<'_>,
     cx: &mut Context<'_>,
 ) -> Poll<CloseInfo> {
     // Elsewhere it is an `Attendant` that is woken.
@@ -237,8 +297,12 @@ fn poll_pumped<S: Socket>(
         }
         let mut is_pending = true;
         if is_due || exchange.is_lost {
-            let received = poll_receive(socket, &mut exchange, wanted, &mut budget, cx);
+            let received = poll_receive(socket, &mut exchange, &mut first, wanted, &mut budget, cx);
             is_pending = received.is_pending();
+            if is_content && is_pending && tells_nothing(socket, &exchange, &first, progress) {
+                return Poll::Pending;
+            }
+            *appended = appended.wrapping_add(u32::from(!exchange.received.is_empty()));
             if let Poll::Ready(Err(info)) = received {
                 port.exchange_last(&mut exchange);
                 return Poll::Ready(info);
@@ -252,6 +316,23 @@ fn poll_pumped<S: Socket>(
         exchange.received.clear();
         ready!(exchanged);
     }
+}
+
+/// Where the first message goes that comes, if a call waits for it.
+type First<'a> = Option<&'a mut Option<Message>>;
+
+/// Whether a message for the call that waits was all that came, and the channel need not hear of it.
+#[inline]
+fn tells_nothing<S: Socket>(
+    socket: &S,
+    exchange: &Exchange,
+    first: &First<'_>,
+    before: SendProgress,
+) -> bool {
+    first.as_ref().is_some_and(|first| first.is_some())
+        && exchange.is_empty()
+        && before.written == before.end
+        && socket.can_send()
 }
 
 /// What the channel is to know of its socket.
@@ -308,6 +389,7 @@ fn send<S: Socket>(socket: &mut S, exchange: &mut Exchange, wanted: &Wanted, end
 fn poll_receive<S: Socket>(
     socket: &mut S,
     exchange: &mut Exchange,
+    first: &mut First<'_>,
     wanted: &mut Wanted,
     budget: &mut usize,
     cx: &mut Context<'_>,
@@ -320,14 +402,16 @@ fn poll_receive<S: Socket>(
         if backlog.is_none()
             && let Some(message) = socket.next_received()
         {
-            size += take_in(message, exchange, wanted);
+            size += take_in(message, exchange, first, wanted);
         } else {
             let received = match backlog {
                 Some(backlog) => socket.poll_ahead(cx, backlog),
                 None => socket.poll_received(cx),
             };
             match ready!(received)? {
-                Received::Message(message) => size += take_in(message, exchange, wanted),
+                Received::Message(message) => {
+                    size += take_in(message, exchange, first, wanted);
+                }
                 #[cfg(not(browser))]
                 Received::Pong(payload) => {
                     exchange.pong = Some(payload);
@@ -342,10 +426,22 @@ fn poll_receive<S: Socket>(
     Poll::Ready(Ok(()))
 }
 
-/// Puts a message to those that came; returns its size in bytes.
+/// Puts a message to those that came, or where the first one goes; returns its size in bytes.
 #[inline]
-fn take_in(message: Message, exchange: &mut Exchange, wanted: &mut Wanted) -> usize {
+fn take_in(
+    message: Message,
+    exchange: &mut Exchange,
+    first: &mut First<'_>,
+    wanted: &mut Wanted,
+) -> usize {
     let size = message.len();
+    if let Some(first) = first
+        && first.is_none()
+        && exchange.received.is_empty()
+    {
+        **first = Some(message);
+        return size;
+    }
     if let Some(load) = &mut wanted.load {
         load.push(size);
     }

@@ -243,6 +243,20 @@ mod tests {
     }
 
     #[test]
+    fn what_did_not_wait_is_counted_as_what_did() {
+        let mut outbox = outbox(0);
+        outbox.note_sent(7, true);
+        assert_eq!((outbox.queued(), outbox.written()), (1, 1));
+        outbox.note_sent(7, false);
+        assert_eq!((outbox.queued(), outbox.written()), (2, 1));
+        assert_eq!(outbox.buffered_bytes(), 7);
+        outbox.report(progress(20, 15));
+        assert_eq!((outbox.queued(), outbox.written()), (2, 1));
+        outbox.report(progress(20, 20));
+        assert_eq!((outbox.written(), outbox.buffered_bytes()), (2, 0));
+    }
+
+    #[test]
     fn nothing_counts_as_written_behind_what_is_lost() {
         let mut outbox = outbox(4);
         take(&mut outbox, 1);

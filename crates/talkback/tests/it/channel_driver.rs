@@ -40,6 +40,22 @@ async fn pings_are_answered_while_the_program_does_not_read() {
     drop(channel);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_message_that_the_transport_cannot_take_at_once_is_counted_until_it_is_written() {
+    let (mut channel, mut server) = channel(1024);
+    wait_for_one(&mut channel, &mut server).await;
+    channel.send(vec![7; 10_000]).now_or_never().unwrap().unwrap();
+    assert!(channel.buffered_amount() > 8_000);
+    assert!(channel.flush().now_or_never().is_none());
+    channel.try_send("behind it").unwrap();
+    let (flushed, received) = tokio::join!(channel.flush(), async {
+        [server.recv().await, server.recv().await].map(|message| message.unwrap().unwrap())
+    });
+    flushed.unwrap();
+    assert_eq!(received, [vec![7; 10_000].into(), "behind it".into()]);
+    assert_eq!(channel.buffered_amount(), 0);
+}
+
 /// A message comes while the program waits for one, as it then polls the connection by itself.
 async fn wait_for_one(channel: &mut WebSocketChannel, server: &mut WebSocket<DuplexStream>) {
     for _ in 0..2 {
@@ -92,6 +108,8 @@ async fn what_is_sent_after_a_wait_is_written_at_once_and_what_follows_by_the_dr
     channel.send("answer").now_or_never().unwrap().unwrap();
     let written = server.recv().now_or_never().expect("it is written");
     assert_eq!(written.unwrap().unwrap().as_text(), Some("answer"));
+    channel.flush().now_or_never().unwrap().unwrap();
+    assert_eq!(channel.buffered_amount(), 0);
     for text in ["more", "and more"] {
         channel.send(text).now_or_never().unwrap().unwrap();
         assert!(server.recv().now_or_never().is_none());

@@ -119,6 +119,8 @@ impl Shared {
             return (None, state);
         };
         state.inbox.note_data();
+        // No other message has taken its waker out.
+        state.forget_reader();
         (Some(message), state)
     }
 

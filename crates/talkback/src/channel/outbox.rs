@@ -41,6 +41,17 @@ pub(crate) struct Outbox {
     socket_bytes: usize,
 }
 
+/// What became of a message that did not wait.
+#[cfg(not(browser))]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    Written,
+    /// The socket has it, or what did not fit of it.
+    Unwritten,
+    /// The socket has not taken it.
+    Lost,
+}
+
 /// What was taken and is not written yet.
 #[derive(Debug, Default)]
 struct InFlight {
@@ -126,9 +137,12 @@ impl Outbox {
 
     /// Counts a message that went to the socket without waiting here.
     #[cfg(not(browser))]
-    pub(crate) fn note_sent(&mut self, size: usize, is_written: bool) {
+    pub(crate) fn note_sent(&mut self, size: usize, fate: Fate) {
+        if fate == Fate::Lost {
+            self.lose_in_flight();
+        }
         self.taken += 1;
-        if !is_written {
+        if fate == Fate::Unwritten {
             self.unreported += 1;
             self.socket_bytes += size;
         }
@@ -245,15 +259,17 @@ mod tests {
     #[test]
     fn what_did_not_wait_is_counted_as_what_did() {
         let mut outbox = outbox(0);
-        outbox.note_sent(7, true);
+        outbox.note_sent(7, Fate::Written);
         assert_eq!((outbox.queued(), outbox.written()), (1, 1));
-        outbox.note_sent(7, false);
+        outbox.note_sent(7, Fate::Unwritten);
         assert_eq!((outbox.queued(), outbox.written()), (2, 1));
         assert_eq!(outbox.buffered_bytes(), 7);
         outbox.report(progress(20, 15));
         assert_eq!((outbox.queued(), outbox.written()), (2, 1));
         outbox.report(progress(20, 20));
         assert_eq!((outbox.written(), outbox.buffered_bytes()), (2, 0));
+        outbox.note_sent(7, Fate::Lost);
+        assert_eq!((outbox.queued(), outbox.written()), (3, 2));
     }
 
     #[test]

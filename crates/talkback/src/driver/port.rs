@@ -12,6 +12,8 @@ use talkback_proto::{CloseCause, CloseCode, CloseInfo, Initiator};
 
 use crate::channel::buffers::Messages;
 use crate::channel::lifecycle::Lifecycle;
+#[cfg(not(browser))]
+use crate::channel::outbox::Fate;
 use crate::channel::outbox::Outgoing;
 use crate::channel::queue::Load;
 use crate::channel::state::{Locked, Shared, State};
@@ -160,11 +162,11 @@ impl Port {
         self.shared.lock().set_driver(cx);
     }
 
-    /// A message of this size went to the socket without passing through the queue; it may be written by now.
+    /// A message of this size went to the socket without passing through the queue.
     #[cfg(not(browser))]
     #[inline]
-    pub(crate) fn note_sent(&self, size: usize, is_written: bool) {
-        self.shared.lock().outbox.note_sent(size, is_written);
+    pub(crate) fn note_sent(&self, size: usize, fate: Fate) {
+        self.shared.lock().outbox.note_sent(size, fate);
     }
 
     /// Passes on what came before the end.

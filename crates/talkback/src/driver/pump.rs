@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use talkback_proto::{CloseInfo, Compression, Message};
 
+#[cfg(not(browser))]
+use crate::channel::outbox::Fate;
 use crate::channel::outbox::Outgoing;
 #[cfg(not(browser))]
 use crate::channel::pump_slot::{Call, Pumped};
@@ -241,12 +243,22 @@ impl<S: Socket> Pump<S> {
         let Some((message, compression)) = message.take_if(|_| is_free) else {
             return false;
         };
-        let size = message.len();
-        let is_sent = socket.start_send(message, compression).is_ok();
+        let before = socket.send_progress();
+        let mut sent = Sent {
+            port,
+            size: message.len(),
+            fate: Fate::Unwritten,
+        };
+        if socket.start_send(message, compression).is_err() {
+            sent.fate = Fate::Lost;
+            return false;
+        }
         self.end = socket.send_progress().end;
-        let is_written = is_sent && matches!(socket.poll_flush(cx), Poll::Ready(Ok(())));
-        port.note_sent(size, is_written);
-        is_written
+        if let Poll::Ready(Ok(())) = socket.poll_flush(cx) {
+            sent.fate = Fate::Written;
+        }
+        // What was in flight before is to be told of, too.
+        sent.fate == Fate::Written && before.written == before.end
     }
 
     /// What its channel's halves share.
@@ -254,6 +266,22 @@ impl<S: Socket> Pump<S> {
     pub(crate) fn shared(&self) -> Arc<Shared> {
         let port = self.port.as_ref();
         Arc::clone(port.expect("a pump begins with its port").shared())
+    }
+}
+
+/// A message that goes to the socket without having waited: counted in any case, also where the transport
+/// panics.
+#[cfg(not(browser))]
+struct Sent<'a> {
+    port: &'a Port,
+    size: usize,
+    fate: Fate,
+}
+
+#[cfg(not(browser))]
+impl Drop for Sent<'_> {
+    fn drop(&mut self) {
+        self.port.note_sent(self.size, self.fate);
     }
 }
 
@@ -274,7 +302,7 @@ fn poll_pumped<S: Socket>(
     #[cfg(browser)]
     port.set_driver(cx);
     let mut exchange = Exchange::default();
-    let is_content = slept.is_some() && port.is_content();
+    let mut is_content = slept.is_some() && port.is_content();
     let mut is_due = port.take_due() || slept.as_ref().is_none_or(Wanted::is_unusual);
     let wanted = slept.get_or_insert_default();
     if !is_content {
@@ -315,6 +343,8 @@ fn poll_pumped<S: Socket>(
         // What nobody wants is dropped outside of the lock.
         exchange.received.clear();
         ready!(exchanged);
+        // The channel takes the driver for awake now, until another exchange.
+        is_content = false;
     }
 }
 
@@ -437,6 +467,8 @@ fn take_in(
     let size = message.len();
     if let Some(first) = first
         && first.is_none()
+        // After a local close nothing is given out.
+        && !wanted.close
         && exchange.received.is_empty()
     {
         **first = Some(message);

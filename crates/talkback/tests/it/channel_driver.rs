@@ -44,7 +44,11 @@ async fn pings_are_answered_while_the_program_does_not_read() {
 async fn a_message_that_the_transport_cannot_take_at_once_is_counted_until_it_is_written() {
     let (mut channel, mut server) = channel(1024);
     wait_for_one(&mut channel, &mut server).await;
-    channel.send(vec![7; 10_000]).now_or_never().unwrap().unwrap();
+    channel
+        .send(vec![7; 10_000])
+        .now_or_never()
+        .unwrap()
+        .unwrap();
     assert!(channel.buffered_amount() > 8_000);
     assert!(channel.flush().now_or_never().is_none());
     channel.try_send("behind it").unwrap();

@@ -109,9 +109,8 @@ fn request(host: Result<IpAddr, &str>, port: u16) -> Result<Vec<u8>, Why> {
 
 /// RFC 1928 §6. The address that the proxy connects from is passed over.
 async fn read_reply<T: AsyncRead + Unpin>(io: &mut T) -> Result<(), Why> {
-    let (reply, kind) = match read(io).await? {
-        [VERSION, reply, RESERVED, kind] => (reply, kind),
-        _ => return Err(BREAKS),
+    let [VERSION, reply, RESERVED, kind] = read(io).await? else {
+        return Err(BREAKS);
     };
     if reply != SUCCEEDED {
         return Err(refusal(reply));

@@ -7,6 +7,7 @@ use talkback_proto::{CloseCause, CloseCode, CloseFrame, Compression, Initiator};
 use super::*;
 use crate::channel::handle::Handle;
 use crate::channel::lifecycle::ChannelState;
+use crate::channel::pump_slot::First;
 use crate::channel::queue::QueueLimits;
 use crate::driver::attendant::Attendant;
 use crate::error::why::Why;
@@ -323,4 +324,156 @@ fn a_driver_that_is_dropped_ends_its_channel() {
         (CloseCode::ABNORMAL, Initiator::Local)
     );
     assert!(matches!(state.why(), Why::Ended(..)));
+}
+
+/// A socket to which messages come, and whose transport may take nothing.
+#[derive(Default)]
+struct Stub {
+    comes: Vec<Message>,
+    is_full: bool,
+    sent: u64,
+    written: u64,
+}
+
+impl Socket for Stub {
+    fn subprotocol(&self) -> Option<Box<str>> {
+        None
+    }
+
+    fn send_capacity(&self) -> usize {
+        1024
+    }
+
+    fn start_send(&mut self, _: Message, _: Compression) -> Result<(), Lost> {
+        self.sent += 1;
+        Ok(())
+    }
+
+    fn start_ping(&mut self, _: bytes::Bytes) {}
+
+    fn start_close(&mut self, _: Option<CloseFrame>) {}
+
+    fn start_close_timeout(&mut self) {}
+
+    fn continue_close_timeout(&mut self, _: Timer) {}
+
+    fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Lost>> {
+        if self.is_full {
+            return Poll::Pending;
+        }
+        self.written = self.sent;
+        Poll::Ready(Ok(()))
+    }
+
+    fn can_send(&self) -> bool {
+        true
+    }
+
+    fn send_progress(&self) -> SendProgress {
+        SendProgress {
+            end: self.sent,
+            written: self.written,
+            buffered: (self.sent - self.written) as usize,
+        }
+    }
+
+    fn can_hold_back(&self) -> bool {
+        true
+    }
+
+    fn poll_received(&mut self, _: &mut Context<'_>) -> Poll<Result<Received, CloseInfo>> {
+        match self.comes.pop() {
+            Some(message) => Poll::Ready(Ok(Received::Message(message))),
+            None => Poll::Pending,
+        }
+    }
+
+    fn poll_ahead(&mut self, _: &mut Context<'_>, _: Backlog) -> Poll<Result<Received, CloseInfo>> {
+        Poll::Pending
+    }
+}
+
+/// A pump whose channel waits for nothing.
+fn idle() -> (Arc<Shared>, Pump<Stub>) {
+    let shared = Shared::with_defaults();
+    let port = Port::new(Arc::clone(&shared));
+    port.opened(None, None);
+    let mut pump = Pump::new(Stub::default(), port);
+    poll(&mut pump, &mut Call::Drive);
+    assert!(shared.is_driver_asleep());
+    (shared, pump)
+}
+
+fn poll(pump: &mut Pump<Stub>, call: &mut Call) {
+    let mut cx = Context::from_waker(Waker::noop());
+    assert!(Pumped::poll(pump, call, &mut cx).is_pending());
+}
+
+/// What a call that waits for a message gets when something has come.
+fn receive(shared: &Shared, pump: &mut Pump<Stub>) -> Option<Message> {
+    shared.is_pump_due.store(true, Ordering::Release);
+    let mut call = Call::Receive(First {
+        appended: shared.lock().inbox.appended(),
+        message: None,
+    });
+    poll(pump, &mut call);
+    let Call::Receive(first) = call else {
+        panic!("it is the same call");
+    };
+    first.message
+}
+
+#[test]
+fn a_call_that_got_its_message_leaves_a_driver_that_can_be_woken() {
+    let (shared, mut pump) = idle();
+    for size in [1, BATCH_SIZE] {
+        pump.socket.comes = vec![vec![0; size].into()];
+        let message = receive(&shared, &mut pump).expect("it came");
+        assert_eq!(message.len(), size);
+        assert!(shared.is_driver_asleep(), "{size} bytes");
+    }
+}
+
+#[test]
+fn of_several_messages_the_first_goes_to_the_call_and_the_others_to_the_queue() {
+    let (shared, mut pump) = idle();
+    pump.socket.comes = vec!["third".into(), "second".into(), "first".into()];
+    assert_eq!(receive(&shared, &mut pump), Some("first".into()));
+    let program = Handle::new(Arc::clone(&shared));
+    // More that comes goes behind them, whoever polls.
+    pump.socket.comes = vec!["fourth".into()];
+    let mut call = Call::Receive(First {
+        appended: 0,
+        message: None,
+    });
+    shared.is_pump_due.store(true, Ordering::Release);
+    poll(&mut pump, &mut call);
+    assert!(matches!(call, Call::Receive(First { message: None, .. })));
+    let recv = || program.try_recv().unwrap();
+    let all: Vec<_> = std::iter::from_fn(recv).collect();
+    assert_eq!(all, ["second", "third", "fourth"].map(Message::from));
+}
+
+#[test]
+fn what_is_written_at_once_tells_of_what_was_in_flight_before() {
+    let (shared, mut pump) = idle();
+    let program = Handle::new(Arc::clone(&shared));
+    program.try_send("large".into()).unwrap();
+    pump.socket.is_full = true;
+    poll(&mut pump, &mut Call::Drive);
+    assert_eq!(shared.lock().outbox.written(), 0);
+    pump.socket.is_full = false;
+    let mut call = Call::Send(Some(("more".into(), Compression::Auto)));
+    poll(&mut pump, &mut call);
+    assert!(matches!(call, Call::Send(None)));
+    assert_eq!(shared.lock().outbox.written(), 2);
+}
+
+#[test]
+fn after_a_local_close_no_call_gets_a_message() {
+    let (shared, mut pump) = idle();
+    let _program = Handle::new(Arc::clone(&shared));
+    shared.lock().close(None);
+    pump.socket.comes = vec!["late".into()];
+    assert_eq!(receive(&shared, &mut pump), None);
 }

@@ -1,13 +1,14 @@
 //! SOCKS5 (RFC 1928), with a user name and password if there are some (RFC 1929).
 
+use std::io;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::HeaderValue;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
-use super::tunnel::lost;
 use crate::error::proxy::Why;
 
 const VERSION: u8 = 5;
@@ -54,7 +55,8 @@ where
                 ));
             }
         }
-        ([VERSION, NO_METHOD], _) => {
+        // Or a login is wanted, and was not offered.
+        ([VERSION, NO_METHOD | LOGIN], _) => {
             return Err(Why::Socks(
                 "it takes none of the ways to log in that were offered: put a user name and password into its URL, as this client has no other",
             ));
@@ -151,6 +153,10 @@ fn refusal(reply: u8) -> Why {
         ),
         _ => BREAKS,
     }
+}
+
+fn lost(error: io::Error) -> Why {
+    Why::Lost(Arc::new(error))
 }
 
 async fn write<T: AsyncWrite + Unpin>(io: &mut T, bytes: &[u8]) -> Result<(), Why> {

@@ -189,6 +189,6 @@ impl Way<'_> {
     }
 }
 
-pub(super) fn lost(error: io::Error) -> Why {
+fn lost(error: io::Error) -> Why {
     Why::Lost(Arc::new(error))
 }

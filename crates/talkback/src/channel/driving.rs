@@ -1,7 +1,6 @@
 //! Polling the connection of an open channel, by its driver and by the program's own calls.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc as StdArc;
 use std::task::{Context, Wake, Waker};
 
 use talkback_proto::{Compression, Message};
@@ -13,18 +12,16 @@ use crate::channel::pump_slot::{Call, First, Home, Placed, Polled};
 use crate::channel::state::{Locked, Shared};
 use crate::channel::sync::{Arc, Ordering};
 
-/// What the transport wakes.
-struct PumpWaker(Arc<Shared>);
-
-impl Wake for PumpWaker {
-    fn wake(self: StdArc<Self>) {
+/// It is what the transport wakes.
+impl Wake for Shared {
+    fn wake(self: Arc<Self>) {
         self.wake_by_ref();
     }
 
-    fn wake_by_ref(self: &StdArc<Self>) {
+    fn wake_by_ref(self: &Arc<Self>) {
         // The reader's waker is the program's, and this is the thread that turns the runtime's I/O.
-        if catch_unwind(AssertUnwindSafe(|| self.0.wake_pump())).is_err() {
-            let mut state = self.0.lock();
+        if catch_unwind(AssertUnwindSafe(|| self.wake_pump())).is_err() {
+            let mut state = self.lock();
             state.polling.is_reader_awaited = false;
             state.wake_driver_task();
         }
@@ -75,7 +72,7 @@ impl Shared {
 
     /// Polls the connection for a reader that found nothing, where that can bring something; returns a message
     /// for it, and the lock that it gave up.
-    #[inline]
+    #[inline(never)]
     pub(crate) fn poll_for_reader<'a>(
         &'a self,
         mut state: Locked<'a>,
@@ -128,15 +125,17 @@ impl Shared {
     /// not likely to follow at once, and be written with it.
     #[inline]
     pub(crate) fn writes_by_itself(&self, state: &mut Locked<'_>) -> bool {
-        self.is_driver_asleep()
+        state.polling.has_waited
             && std::mem::take(&mut state.polling.has_waited)
+            && self.is_driver_asleep()
+            && !state.is_send_refused()
             && state.inbox.is_empty()
             && !state.inbox.is_drawn()
             && !state.outbox.has_messages()
     }
 
     /// Writes a message; gives it back if that cannot be done here and now.
-    #[inline]
+    #[inline(never)]
     pub(crate) fn write_for_sender(
         &self,
         message: Message,
@@ -154,13 +153,10 @@ impl Shared {
     /// Tells the driver what it has to know after a call of the program has tried to poll.
     #[inline]
     fn leave_pump(&self, state: &mut Locked<'_>, polled: Polled) {
-        if polled == Polled::Ended {
-            // The driver learns it when it polls.
-            self.is_pump_due.store(true, Ordering::Release);
-        }
         // A task that has used up what tokio lets it do was told of nothing by the transport.
         let was_polled = polled == Polled::Pending && has_budget_remaining();
-        if polled == Polled::Pending && !was_polled {
+        if !was_polled && matches!(polled, Polled::Pending | Polled::Ended) {
+            // The driver goes on, or learns of the end when it polls.
             self.is_pump_due.store(true, Ordering::Release);
         }
         let is_left = !was_polled && (self.is_pump_due() || !self.is_driver_asleep());
@@ -182,7 +178,7 @@ impl Shared {
             Ok(handle) => Home::Runtime(handle.id()),
             Err(_) => Home::Anywhere,
         };
-        let waker = Waker::from(StdArc::new(PumpWaker(Arc::clone(self))));
+        let waker = Waker::from(Arc::clone(self));
         self.is_pump_due.store(true, Ordering::Release);
         self.pump.place(pump, waker, home);
         self.lock().polling.is_attended = true;

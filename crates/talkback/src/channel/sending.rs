@@ -68,7 +68,7 @@ impl Handle {
     fn send_now(&self, message: Message, compression: Compression) -> Result<(), Refused> {
         let mut state = self.lock();
         #[cfg(not(browser))]
-        if !state.is_send_refused() && self.writes_by_itself(&mut state) {
+        if self.writes_by_itself(&mut state) {
             drop(state);
             let Some(message) = self.write_for_sender(message, compression) else {
                 return Ok(());

@@ -39,7 +39,7 @@ fn idle_connections_cost_little() {
         assert!(size <= 80 && socket + size as isize <= 832);
         let channel = channel_bytes().await;
         println!("an idle WebSocketChannel holds {channel} bytes of heap, its driver and the server's end included");
-        assert!(channel <= 4416);
+        assert!(channel <= 4352);
         let peak = echo_peak_bytes().await;
         println!("10,000 echoes of 1 KiB from 100 tasks hold at most {peak} bytes of heap at once");
         assert!(peak <= 4 * 1024 * 1024);

@@ -113,16 +113,21 @@ fn a_peer_that_is_given_up_closes_the_channel_before_it_ends() {
     assert!(outcome.is_err_and(|error| error.to_string().starts_with("2 messages")));
 }
 
-/// A socket to which some messages have come; a program sends one more while the last is sent.
-struct Scripted {
-    received: usize,
-    sent: usize,
-    written: usize,
+/// A socket to which messages come, the last one first, and whose transport may take nothing.
+#[derive(Default)]
+struct Stub {
+    comes: Vec<Message>,
+    is_full: bool,
+    sent: u64,
+    written: u64,
+    /// How often it was asked for what came, and to write.
+    asked: usize,
     flushes: usize,
-    program: Handle,
+    /// A program that sends one more message while the third is sent, and makes room while it is held back.
+    program: Option<Handle>,
 }
 
-impl Socket for Scripted {
+impl Socket for Stub {
     fn subprotocol(&self) -> Option<Box<str>> {
         None
     }
@@ -133,8 +138,10 @@ impl Socket for Scripted {
 
     fn start_send(&mut self, _: Message, _: Compression) -> Result<(), Lost> {
         self.sent += 1;
-        if self.sent == 3 {
-            self.program.try_send("while it runs".into()).unwrap();
+        if let Some(program) = &self.program
+            && self.sent == 3
+        {
+            program.try_send("while it runs".into()).unwrap();
         }
         Ok(())
     }
@@ -149,6 +156,9 @@ impl Socket for Scripted {
 
     fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Lost>> {
         self.flushes += 1;
+        if self.is_full {
+            return Poll::Pending;
+        }
         self.written = self.sent;
         Poll::Ready(Ok(()))
     }
@@ -159,68 +169,10 @@ impl Socket for Scripted {
 
     fn send_progress(&self) -> SendProgress {
         SendProgress {
-            end: self.sent as u64,
-            written: self.written as u64,
-            buffered: self.sent - self.written,
+            end: self.sent,
+            written: self.written,
+            buffered: (self.sent - self.written) as usize,
         }
-    }
-
-    fn can_hold_back(&self) -> bool {
-        true
-    }
-
-    fn poll_received(&mut self, _: &mut Context<'_>) -> Poll<Result<Received, CloseInfo>> {
-        match self.received.checked_sub(1) {
-            Some(rest) => {
-                self.received = rest;
-                Poll::Ready(Ok(Received::Message("came".into())))
-            }
-            None => Poll::Pending,
-        }
-    }
-
-    fn poll_ahead(&mut self, _: &mut Context<'_>, _: Backlog) -> Poll<Result<Received, CloseInfo>> {
-        Poll::Pending
-    }
-}
-
-/// A socket that is held back, while which the program makes room.
-struct HeldBack {
-    asked: usize,
-    program: Handle,
-}
-
-impl Socket for HeldBack {
-    fn subprotocol(&self) -> Option<Box<str>> {
-        None
-    }
-
-    fn send_capacity(&self) -> usize {
-        1024
-    }
-
-    fn start_send(&mut self, _: Message, _: Compression) -> Result<(), Lost> {
-        Ok(())
-    }
-
-    fn start_ping(&mut self, _: bytes::Bytes) {}
-
-    fn start_close(&mut self, _: Option<CloseFrame>) {}
-
-    fn start_close_timeout(&mut self) {}
-
-    fn continue_close_timeout(&mut self, _: Timer) {}
-
-    fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Lost>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn can_send(&self) -> bool {
-        true
-    }
-
-    fn send_progress(&self) -> SendProgress {
-        SendProgress::default()
     }
 
     fn can_hold_back(&self) -> bool {
@@ -229,14 +181,16 @@ impl Socket for HeldBack {
 
     fn poll_received(&mut self, _: &mut Context<'_>) -> Poll<Result<Received, CloseInfo>> {
         self.asked += 1;
-        match self.asked {
-            1 => Poll::Ready(Ok(Received::Message(vec![0; BATCH_SIZE].into()))),
-            _ => Poll::Pending,
+        match self.comes.pop() {
+            Some(message) => Poll::Ready(Ok(Received::Message(message))),
+            None => Poll::Pending,
         }
     }
 
     fn poll_ahead(&mut self, _: &mut Context<'_>, _: Backlog) -> Poll<Result<Received, CloseInfo>> {
-        assert!(self.program.try_recv().unwrap().is_some());
+        if let Some(program) = &self.program {
+            assert!(program.try_recv().unwrap().is_some());
+        }
         Poll::Pending
     }
 }
@@ -245,9 +199,10 @@ impl Socket for HeldBack {
 fn a_socket_that_was_held_back_is_asked_as_soon_as_there_is_room() {
     let one = QueueLimits::default().messages_max(1);
     let shared = Shared::new(QueueLimits::default(), one);
-    let socket = HeldBack {
-        asked: 0,
-        program: Handle::new(Arc::clone(&shared)),
+    let socket = Stub {
+        comes: vec![vec![0; BATCH_SIZE].into()],
+        program: Some(Handle::new(Arc::clone(&shared))),
+        ..Stub::default()
     };
     let port = Port::new(Arc::clone(&shared));
     port.opened(None, None);
@@ -277,12 +232,10 @@ fn a_batch_wakes_its_reader_once_and_leaves_in_one_flush() {
     for _ in 0..3 {
         program.try_send("before".into()).unwrap();
     }
-    let socket = Scripted {
-        received: 10,
-        sent: 0,
-        written: 0,
-        flushes: 0,
-        program: program.clone(),
+    let socket = Stub {
+        comes: vec!["came".into(); 10],
+        program: Some(program.clone()),
+        ..Stub::default()
     };
     let port = Port::new(Arc::clone(&shared));
     port.opened(None, None);
@@ -324,73 +277,6 @@ fn a_driver_that_is_dropped_ends_its_channel() {
         (CloseCode::ABNORMAL, Initiator::Local)
     );
     assert!(matches!(state.why(), Why::Ended(..)));
-}
-
-/// A socket to which messages come, and whose transport may take nothing.
-#[derive(Default)]
-struct Stub {
-    comes: Vec<Message>,
-    is_full: bool,
-    sent: u64,
-    written: u64,
-}
-
-impl Socket for Stub {
-    fn subprotocol(&self) -> Option<Box<str>> {
-        None
-    }
-
-    fn send_capacity(&self) -> usize {
-        1024
-    }
-
-    fn start_send(&mut self, _: Message, _: Compression) -> Result<(), Lost> {
-        self.sent += 1;
-        Ok(())
-    }
-
-    fn start_ping(&mut self, _: bytes::Bytes) {}
-
-    fn start_close(&mut self, _: Option<CloseFrame>) {}
-
-    fn start_close_timeout(&mut self) {}
-
-    fn continue_close_timeout(&mut self, _: Timer) {}
-
-    fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Lost>> {
-        if self.is_full {
-            return Poll::Pending;
-        }
-        self.written = self.sent;
-        Poll::Ready(Ok(()))
-    }
-
-    fn can_send(&self) -> bool {
-        true
-    }
-
-    fn send_progress(&self) -> SendProgress {
-        SendProgress {
-            end: self.sent,
-            written: self.written,
-            buffered: (self.sent - self.written) as usize,
-        }
-    }
-
-    fn can_hold_back(&self) -> bool {
-        true
-    }
-
-    fn poll_received(&mut self, _: &mut Context<'_>) -> Poll<Result<Received, CloseInfo>> {
-        match self.comes.pop() {
-            Some(message) => Poll::Ready(Ok(Received::Message(message))),
-            None => Poll::Pending,
-        }
-    }
-
-    fn poll_ahead(&mut self, _: &mut Context<'_>, _: Backlog) -> Poll<Result<Received, CloseInfo>> {
-        Poll::Pending
-    }
 }
 
 /// A pump whose channel waits for nothing.

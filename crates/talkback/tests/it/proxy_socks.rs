@@ -6,7 +6,7 @@ use std::time::Duration;
 use talkback::{Connect, ConnectError, Stage, connect};
 use tokio::io::AsyncWriteExt;
 
-use crate::support::answers::failure;
+use crate::support::answers::{assert_timeout, failure};
 use crate::support::echo::echo;
 use crate::support::proxy::{Proxy, SOCKS, Socks, socks_proxy};
 
@@ -211,16 +211,7 @@ async fn px13_a_proxy_of_socks_that_says_nothing_has_the_one_timeout() {
         for scheme in ["socks5", "socks5h"] {
             let connecting = connect("ws://192.0.2.1/").timeout(Duration::from_millis(60));
             let error = failure(connecting.proxy(&*proxy.url(scheme))).await;
-            assert!(
-                matches!(
-                    error,
-                    ConnectError::Timeout {
-                        stage: Stage::Proxy,
-                        ..
-                    }
-                ),
-                "{error}"
-            );
+            assert_timeout(&error, Stage::Proxy);
         }
     }
 }

@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 
-use crate::support::answers::{failure, read_request};
+use crate::support::answers::{assert_timeout, failure, read_request};
 use crate::support::certificates::{Authority, Identity, say_hello, serve};
 use crate::support::echo::echo;
 use crate::support::proxy::{Proxy, SOCKS, connect as answer_connect, http_proxy, socks_proxy};
@@ -219,26 +219,8 @@ async fn px13_tls_that_stalls_has_the_one_timeout() {
     };
     let after = Duration::from_millis(100);
     let error = failure(connecting("ws", after).proxy(&*silent.url("https"))).await;
-    assert!(
-        matches!(
-            error,
-            ConnectError::Timeout {
-                stage: Stage::Proxy,
-                ..
-            }
-        ),
-        "{error}"
-    );
+    assert_timeout(&error, Stage::Proxy);
     let proxy = http_proxy(OK, silent.address).await;
     let error = failure(connecting("wss", after).proxy(&*proxy.url("http"))).await;
-    assert!(
-        matches!(
-            error,
-            ConnectError::Timeout {
-                stage: Stage::Tls,
-                ..
-            }
-        ),
-        "{error}"
-    );
+    assert_timeout(&error, Stage::Tls);
 }

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::io::ErrorKind;
 use std::net::SocketAddr;
 
-use talkback::{Connect, ConnectError, Refused, connect};
+use talkback::{Connect, ConnectError, Refused, Stage, connect};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -19,6 +19,14 @@ pub(crate) async fn failure(connecting: Connect) -> ConnectError {
     let error = connecting.await.map(drop).unwrap_err();
     assert!(!error.to_string().contains('\n'), "{error}");
     error
+}
+
+/// Holds that the time ran out at this stage.
+pub(crate) fn assert_timeout(error: &ConnectError, at: Stage) {
+    assert!(
+        matches!(error, ConnectError::Timeout { stage, .. } if *stage == at),
+        "{error}"
+    );
 }
 
 /// The error of a connect to a server that does this with its first client.

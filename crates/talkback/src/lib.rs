@@ -47,8 +47,9 @@
 //! any thread, and is the same in a browser (`wasm32-unknown-unknown`). There it is all that there
 //! is, for the browser does the protocol:
 //!
-//! - It has no headers, origin, keepalive, bounds of heads and frames, proxies, or TLS options, and no user name
-//!   in the URL: asking for them is [`ConnectError::NotInBrowser`], unless inside of [`Connect::native`].
+//! - It has no headers, origin, keepalive, bounds of heads and frames, proxies, transports and lookups of the
+//!   program's own, or TLS options, and no user name in the URL: asking for them is
+//!   [`ConnectError::NotInBrowser`], unless inside of [`Connect::native`].
 //! - It closes with no code, 1000 or 3000–4999; others are [`CloseFrameError::CodeInBrowser`].
 //! - It hides from a page why a connection could not be made: [`ConnectError::Browser`].
 //! - A server cannot be made to wait for a program that does not read: beyond the message limit, the
@@ -101,6 +102,7 @@ pub use channel::sender::Sender;
 pub use channel::snapshot::{Snapshot, SnapshotState, Snapshots};
 
 pub use channel::waiting::{Closing, Ready};
+pub use connect::destination::Destination;
 pub use connect::{Connect, connect};
 pub use error::proxy::ProxyError;
 pub use error::send::{SendError, SendErrorKind};

@@ -1,6 +1,7 @@
 //! native: the way to an open connection: URL → DNS → TCP → TLS → opening handshake.
 
 use std::future::{Future, IntoFuture};
+use std::io;
 use std::mem;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -14,7 +15,9 @@ use tokio::time::timeout;
 use crate::channel::state::Shared;
 use crate::connect::Connect;
 use crate::connect::attempt::{Attempt, BODY_TIMEOUT};
+use crate::connect::destination::Destination;
 use crate::connect::dial::{dial, look_up};
+use crate::connect::dial_options::{Connector, Resolver};
 use crate::connect::one_at_a_time;
 use crate::connect::proxy::Proxy;
 use crate::connect::proxy::tunnel::Way;
@@ -75,13 +78,16 @@ impl Connect {
     async fn run(mut self) -> Result<WebSocket<Transport>, ConnectError> {
         let is_one_at_a_time = self.is_one_at_a_time;
         let options = mem::take(&mut self.proxy);
+        let resolver = self.dial.resolver.take();
+        let resolver = resolver.as_deref();
         let attempt = Attempt::new(self)?;
         let url = &attempt.url;
         let proxy = Proxy::of(&options, url)?;
         let way = proxy.as_ref().map(|proxy| Way {
             proxy,
             url,
-            roots_pem: options.roots_pem.as_deref(),
+            tls: &options.tls,
+            resolver,
             head_limits: attempt.head_limits,
             // It is told whether or not all of the reason comes in time.
             body_timeout: BODY_TIMEOUT.min(attempt.time_left() / 2),
@@ -89,7 +95,7 @@ impl Connect {
         let mut stage = way.as_ref().map_or(Stage::Resolve, |_| Stage::Proxy);
         let dialing = async {
             let addresses = match &way {
-                None => resolve(url).await?,
+                None => resolve(resolver, url).await?,
                 Some(way) => way.resolve().await?,
             };
             if way.is_none() {
@@ -115,19 +121,41 @@ impl Connect {
         let (io, response) = shaken?;
         attempt.finish(io, response, peer).await
     }
+
+    /// The same over what the program's connector gives.
+    async fn run_over(
+        self,
+        connector: Arc<Connector>,
+    ) -> Result<WebSocket<Transport>, ConnectError> {
+        let attempt = Attempt::new(self)?;
+        let connecting = connector(Destination::of(&attempt.url));
+        let stream = match timeout(attempt.time_left(), connecting).await {
+            Ok(connected) => connected.map_err(|error| refused(&attempt.url, error))?,
+            Err(_) => return Err(attempt.late(Stage::Tcp)),
+        };
+        let peer = stream.peer_addr().ok();
+        let (io, response) = attempt.shake_hands(stream).await?;
+        attempt.finish(io, response, peer).await
+    }
 }
 
 impl IntoFuture for Connect {
     type Output = Result<WebSocket<Transport>, ConnectError>;
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 
-    fn into_future(self) -> Self::IntoFuture {
-        Box::pin(self.run())
+    fn into_future(mut self) -> Self::IntoFuture {
+        match self.dial.connector.take() {
+            None => Box::pin(self.run()),
+            Some(connector) => Box::pin(self.run_over(connector)),
+        }
     }
 }
 
-async fn resolve(url: &WsUrl) -> Result<Vec<SocketAddr>, ConnectError> {
-    let addresses = look_up(url.host().to_owned(), url.port()).await;
+async fn resolve(
+    resolver: Option<&Resolver>,
+    url: &WsUrl,
+) -> Result<Vec<SocketAddr>, ConnectError> {
+    let addresses = look_up(resolver, url.host(), url.port()).await;
     addresses.map_err(|error| ConnectError::Resolve {
         host: url.host().to_owned(),
         error: Arc::new(error),
@@ -136,11 +164,15 @@ async fn resolve(url: &WsUrl) -> Result<Vec<SocketAddr>, ConnectError> {
 
 /// Connects to the first of the host's addresses that answers.
 async fn connect_tcp(addresses: Vec<SocketAddr>, url: &WsUrl) -> Result<TcpStream, ConnectError> {
-    let stream = dial(addresses).await.map_err(|error| ConnectError::Tcp {
-        url: url.to_string(),
-        error: Arc::new(error),
-    })?;
+    let stream = dial(addresses).await.map_err(|error| refused(url, error))?;
     // A message must not wait for the acknowledgement of the one before.
     let _ = stream.set_nodelay(true);
     Ok(stream)
+}
+
+fn refused(url: &WsUrl, error: io::Error) -> ConnectError {
+    ConnectError::Tcp {
+        url: url.to_string(),
+        error: Arc::new(error),
+    }
 }

@@ -59,6 +59,11 @@ pub(super) fn is_seen(io: &mut dyn Any, cx: &mut Context<'_>) -> bool {
     if let Some(stream) = tcp_stream(io) {
         return is_closed(stream.ready(Interest::READABLE));
     }
+    if let Some(transport) = io.downcast_mut::<Transport>() {
+        return transport
+            .own_stream()
+            .is_some_and(|stream| is_seen(stream, cx));
+    }
     #[cfg(unix)]
     if let Some(stream) = io.downcast_ref::<tokio::net::UnixStream>() {
         return is_closed(stream.ready(Interest::READABLE));
@@ -83,7 +88,7 @@ fn tcp_stream(io: &dyn Any) -> Option<&TcpStream> {
         return Some(stream);
     }
     if let Some(transport) = io.downcast_ref::<Transport>() {
-        return Some(transport.tcp_stream());
+        return transport.tcp_stream();
     }
     #[cfg(feature = "upgrade")]
     if let Some(upgraded) = io.downcast_ref::<Upgraded>() {

@@ -35,6 +35,8 @@ mod connect;
 #[cfg(not(shuttle))]
 mod connect_options;
 #[cfg(not(shuttle))]
+mod connector;
+#[cfg(not(shuttle))]
 mod fault_cuts;
 #[cfg(not(shuttle))]
 mod fault_fragments;
@@ -61,6 +63,8 @@ mod receive_path;
 #[cfg(not(shuttle))]
 mod relay;
 #[cfg(not(shuttle))]
+mod resolver;
+#[cfg(not(shuttle))]
 mod runtimes;
 #[cfg(all(unix, not(shuttle)))]
 mod runtimes_child;
@@ -68,7 +72,11 @@ mod runtimes_child;
 mod runtimes_ended;
 #[cfg(shuttle)]
 mod schedules;
-#[cfg(all(feature = "tls", feature = "upgrade", not(shuttle)))]
+#[cfg(all(
+    feature = "tls",
+    feature = "upgrade",
+    not(shuttle)
+))]
 mod secrets;
 #[cfg(not(shuttle))]
 mod send_errors;

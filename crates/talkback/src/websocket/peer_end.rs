@@ -68,6 +68,10 @@ pub(super) fn is_seen(io: &mut dyn Any, cx: &mut Context<'_>) -> bool {
     if let Some(stream) = io.downcast_ref::<tokio::net::UnixStream>() {
         return is_closed(stream.ready(Interest::READABLE));
     }
+    #[cfg(feature = "test-util")]
+    if let Some(stream) = io.downcast_ref::<crate::test_util::stream::ScriptedStream>() {
+        return stream.is_gone();
+    }
     if let Some(stream) = io.downcast_mut::<DuplexStream>() {
         // Of nothing, nothing is written; but an end that is gone takes not even that.
         return matches!(Pin::new(stream).poll_write(cx, &[]), Poll::Ready(Err(_)));

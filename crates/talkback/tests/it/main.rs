@@ -75,6 +75,7 @@ mod schedules;
 #[cfg(all(
     feature = "tls",
     feature = "upgrade",
+    feature = "test-util",
     not(shuttle)
 ))]
 mod secrets;
@@ -90,6 +91,8 @@ mod streams_cancel;
 mod streams_memory;
 #[cfg(not(shuttle))]
 mod support;
+#[cfg(all(feature = "test-util", not(shuttle)))]
+mod test_util;
 #[cfg(all(feature = "tls", not(shuttle)))]
 mod tls;
 #[cfg(all(feature = "tls", not(shuttle)))]

@@ -34,6 +34,7 @@ mod error;
 mod grammar;
 mod header_case;
 mod http1;
+mod location;
 mod origin;
 mod origin_header;
 mod proxy_settings;

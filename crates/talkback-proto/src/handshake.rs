@@ -42,6 +42,7 @@ mod refusal;
 mod refused;
 mod refused_body;
 mod server;
+mod unfollowed;
 mod url;
 
 #[cfg(test)]
@@ -59,4 +60,5 @@ pub use origin::OriginPolicy;
 pub use refusal::Refusal;
 pub use refused_body::RefusedBody;
 pub use server::ServerHandshake;
+pub use unfollowed::Unfollowed;
 pub use url::WsUrl;

@@ -1,6 +1,25 @@
 //! Where a `Location` leads (RFC 9110 §10.2.2).
 
+use http::header::{HeaderMap, HeaderValue, LOCATION};
+
 use super::url::WsUrl;
+
+/// Why a response says no place.
+pub(super) enum NoLocation {
+    Missing,
+    /// It stands there more than once, and not the same.
+    Several,
+}
+
+/// The `Location` of a response.
+pub(super) fn of(headers: &HeaderMap) -> Result<&HeaderValue, NoLocation> {
+    let mut locations = headers.get_all(LOCATION).iter();
+    let location = locations.next().ok_or(NoLocation::Missing)?;
+    match locations.all(|other| other == location) {
+        true => Ok(location),
+        false => Err(NoLocation::Several),
+    }
+}
 
 /// The WebSocket that a `Location` stands for: a URL of HTTP or WebSocket, or a reference that the
 /// request's URL completes (RFC 3986 §5.2).
@@ -18,6 +37,17 @@ pub(super) fn resolve(location: &str, base: &WsUrl) -> Option<WsUrl> {
         _ => complete(reference, base)?,
     };
     WsUrl::parse(&text).ok()
+}
+
+/// Whether a `Location` has a user name or a password, or room for them.
+pub(super) fn has_user_info(location: &str) -> bool {
+    let reference = location.split('#').next().unwrap_or_default();
+    let rest = match reference.split_once("://") {
+        Some((scheme, rest)) if is_scheme(scheme) => Some(rest),
+        _ => reference.strip_prefix("//"),
+    };
+    let authority = rest.and_then(|rest| rest.split(['/', '?']).next());
+    authority.is_some_and(|authority| authority.contains('@'))
 }
 
 fn is_scheme(text: &str) -> bool {

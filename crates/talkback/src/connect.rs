@@ -1,11 +1,14 @@
 //! What a client wants of a connection, on every platform.
 
+mod address;
+mod address_options;
 #[cfg(not(browser))]
 mod attempt;
 #[cfg(not(browser))]
 mod bad_header;
 #[cfg(browser)]
 mod browser;
+pub(crate) mod cookies;
 #[cfg(not(browser))]
 mod dial;
 #[cfg(not(browser))]
@@ -15,12 +18,16 @@ mod open;
 #[cfg(not(browser))]
 mod proxy;
 mod proxy_options;
+mod redirect_options;
+mod redirects;
 mod retryable;
 #[cfg(all(feature = "tls", not(browser)))]
 mod tls;
 mod tls_options;
 #[cfg(not(browser))]
 pub(crate) mod transport;
+#[cfg(unix)]
+mod unix_socket;
 
 use std::fmt;
 use std::time::Duration;
@@ -32,9 +39,12 @@ use talkback_proto::{Keepalive, Limits};
 use crate::channel::WebSocketChannel;
 use crate::channel::queue::QueueLimits;
 use crate::channel::state::Shared;
+use crate::connect::address_options::AddressOptions;
 #[cfg(not(browser))]
 use crate::connect::bad_header::BadHeader;
+use crate::connect::cookies::Cookies;
 use crate::connect::proxy_options::{ProxyChoice, ProxyOptions};
+use crate::connect::redirect_options::RedirectOptions;
 use crate::connect::tls_options::{TlsOptions, Trust};
 
 /// The default connect timeout.
@@ -72,6 +82,9 @@ pub fn connect(url: impl Into<String>) -> Connect {
         send_queue: QueueLimits::default(),
         recv_queue: QueueLimits::default(),
         is_one_at_a_time: false,
+        address: AddressOptions::default(),
+        redirects: RedirectOptions::default(),
+        cookies: None,
         proxy: ProxyOptions::default(),
         tls: TlsOptions::default(),
     }
@@ -110,6 +123,9 @@ pub struct Connect {
     pub(crate) recv_queue: QueueLimits,
     /// Whether it waits for others that connect to the same address.
     pub(crate) is_one_at_a_time: bool,
+    pub(crate) address: AddressOptions,
+    pub(crate) redirects: RedirectOptions,
+    pub(crate) cookies: Option<Cookies>,
     pub(crate) proxy: ProxyOptions,
     pub(crate) tls: TlsOptions,
 }
@@ -129,9 +145,9 @@ impl Connect {
     ///
     /// The handshake's own headers are refused. `Origin`, `Sec-WebSocket-Protocol` and
     /// `Sec-WebSocket-Extensions` have options: [`origin`](Self::origin),
-    /// [`subprotocol`](Self::subprotocol), [`compression`](Self::compression). `Host` is the URL's host; to
-    /// connect elsewhere under its name, open the stream and hand it to [`over`](Self::over). A value may
-    /// have characters beyond ASCII, which are sent as UTF-8, but no line end.
+    /// [`subprotocol`](Self::subprotocol), [`compression`](Self::compression). `Host` is the URL's host, or what
+    /// [`host`](Self::host) says; to connect elsewhere under the URL's, give the [`address`](Self::address). A
+    /// value may have characters beyond ASCII, which are sent as UTF-8, but no line end.
     pub fn header(mut self, name: impl AsRef<str>, value: impl AsRef<str>) -> Self {
         if let Some((name, value)) = self.parse_header(name.as_ref(), value.as_ref()) {
             self.options.headers.append(name, value);
@@ -186,8 +202,8 @@ impl Connect {
         self
     }
 
-    /// Sets the connect timeout, over the lookup, TCP, a proxy, TLS and the opening handshake together; 10 s by
-    /// default.
+    /// Sets the connect timeout, over the lookup, TCP, a proxy, TLS, the opening handshake and redirects
+    /// together; 10 s by default.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
@@ -386,6 +402,9 @@ impl fmt::Debug for Connect {
             .field("options", &self.options)
             .field("limits", &self.limits)
             .field("timeout", &self.timeout)
+            .field("address", &self.address)
+            .field("redirects", &self.redirects)
+            .field("cookies", &self.cookies)
             .field("proxy", &self.proxy)
             .field("tls", &self.tls)
             .finish_non_exhaustive()

@@ -9,11 +9,13 @@ use std::task::{Context, Poll};
 use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+#[cfg(unix)]
+use tokio::net::UnixStream;
 
 /// The transport of a connection that [`connect`](crate::connect()) made.
 ///
-/// It is TCP, or what [`over`](crate::Connect::over) was given, with TLS on top if the URL asked for it, or a
-/// tunnel through a proxy. What it is made of is not part of the interface.
+/// It is TCP, a Unix socket, or what [`over`](crate::Connect::over) was given, with TLS on top if the URL asked for
+/// it, or a tunnel through a proxy. What it is made of is not part of the interface.
 #[doc(alias = "MaybeTlsStream")]
 pub struct Transport<T = TcpStream>(Inner<T>);
 
@@ -24,6 +26,8 @@ enum Inner<T> {
     Tls(Box<tokio_rustls::client::TlsStream<Transport<T>>>),
     /// A transport of which some was read already.
     After(Box<(BytesMut, Transport<T>)>),
+    #[cfg(unix)]
+    Unix(Box<UnixStream>),
 }
 
 /// Shows nothing of the transport: one in memory shows what is on its way.
@@ -46,6 +50,8 @@ macro_rules! with_inner {
                 let $io = &mut it.1;
                 $call
             }
+            #[cfg(unix)]
+            Inner::Unix($io) => $call,
         }
     };
 }
@@ -74,36 +80,65 @@ impl<T> Transport<T> {
             #[cfg(feature = "tls")]
             Inner::Tls(_) => true,
             Inner::After(it) => it.1.is_tls(),
+            #[cfg(unix)]
+            Inner::Unix(_) => false,
         }
     }
 }
 
 impl Transport {
-    /// The TCP connection at the bottom.
-    pub(crate) fn tcp_stream(&self) -> &TcpStream {
+    /// A socket of this machine.
+    #[cfg(unix)]
+    pub(crate) fn unix(stream: UnixStream) -> Self {
+        Self(Inner::Unix(Box::new(stream)))
+    }
+
+    /// The TCP connection at the bottom, if it is one.
+    pub(crate) fn tcp_stream(&self) -> Option<&TcpStream> {
         match &self.0 {
-            Inner::Plain(stream) => stream,
+            Inner::Plain(stream) => Some(stream),
             #[cfg(feature = "tls")]
             Inner::Tls(stream) => stream.get_ref().0.tcp_stream(),
             Inner::After(it) => it.1.tcp_stream(),
+            #[cfg(unix)]
+            Inner::Unix(_) => None,
+        }
+    }
+
+    /// The Unix socket at the bottom, if it is one.
+    #[cfg(unix)]
+    pub(crate) fn unix_stream(&self) -> Option<&UnixStream> {
+        match &self.0 {
+            Inner::Plain(_) => None,
+            #[cfg(feature = "tls")]
+            Inner::Tls(stream) => stream.get_ref().0.unix_stream(),
+            Inner::After(it) => it.1.unix_stream(),
+            Inner::Unix(stream) => Some(stream),
         }
     }
 
     /// The address of this end.
     ///
     /// # Errors
-    /// The operating system's, if the socket is gone.
+    /// The operating system's, if the socket is gone; [`Unsupported`](io::ErrorKind::Unsupported), if it is a
+    /// Unix socket.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.tcp_stream().local_addr()
+        self.tcp_stream().ok_or_else(no_address)?.local_addr()
     }
 
     /// The address of the other end: the server, or the proxy before it.
     ///
     /// # Errors
-    /// The operating system's, if the socket is not connected any more.
+    /// The operating system's, if the socket is not connected any more;
+    /// [`Unsupported`](io::ErrorKind::Unsupported), if it is a Unix socket.
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
-        self.tcp_stream().peer_addr()
+        self.tcp_stream().ok_or_else(no_address)?.peer_addr()
     }
+}
+
+fn no_address() -> io::Error {
+    let what = "the connection is no TCP, and has no address of that kind";
+    io::Error::new(io::ErrorKind::Unsupported, what)
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin> AsyncRead for Transport<T> {
@@ -129,6 +164,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncRead for Transport<T> {
                 unread.advance(size);
                 Poll::Ready(Ok(()))
             }
+            #[cfg(unix)]
+            Inner::Unix(stream) => Pin::new(&mut **stream).poll_read(cx, buf),
         }
     }
 }
@@ -156,6 +193,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Transport<T> {
             #[cfg(feature = "tls")]
             Inner::Tls(stream) => stream.is_write_vectored(),
             Inner::After(it) => it.1.is_write_vectored(),
+            #[cfg(unix)]
+            Inner::Unix(stream) => stream.is_write_vectored(),
         }
     }
 

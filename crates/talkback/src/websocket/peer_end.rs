@@ -60,7 +60,7 @@ pub(super) fn is_seen(io: &mut dyn Any, cx: &mut Context<'_>) -> bool {
         return is_closed(stream.ready(Interest::READABLE));
     }
     #[cfg(unix)]
-    if let Some(stream) = io.downcast_ref::<tokio::net::UnixStream>() {
+    if let Some(stream) = unix_stream(io) {
         return is_closed(stream.ready(Interest::READABLE));
     }
     if let Some(stream) = io.downcast_mut::<DuplexStream>() {
@@ -77,13 +77,20 @@ fn is_closed(ready: impl Future<Output = std::io::Result<tokio::io::Ready>>) -> 
     matches!(pin!(ready).poll(&mut cx), Poll::Ready(Ok(ready)) if ready.is_read_closed())
 }
 
+/// The Unix socket at the bottom of a transport.
+#[cfg(unix)]
+fn unix_stream(io: &dyn Any) -> Option<&tokio::net::UnixStream> {
+    let stream = io.downcast_ref::<tokio::net::UnixStream>();
+    stream.or_else(|| io.downcast_ref::<Transport>()?.unix_stream())
+}
+
 /// The TCP connection at the bottom of a transport.
 fn tcp_stream(io: &dyn Any) -> Option<&TcpStream> {
     if let Some(stream) = io.downcast_ref::<TcpStream>() {
         return Some(stream);
     }
     if let Some(transport) = io.downcast_ref::<Transport>() {
-        return Some(transport.tcp_stream());
+        return transport.tcp_stream();
     }
     #[cfg(feature = "upgrade")]
     if let Some(upgraded) = io.downcast_ref::<Upgraded>() {

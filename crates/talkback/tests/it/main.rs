@@ -7,6 +7,8 @@ mod accept_check;
 #[cfg(not(shuttle))]
 mod accept_io;
 #[cfg(not(shuttle))]
+mod address;
+#[cfg(not(shuttle))]
 mod advice;
 #[cfg(not(shuttle))]
 mod broadcast;
@@ -35,6 +37,8 @@ mod connect;
 #[cfg(not(shuttle))]
 mod connect_options;
 #[cfg(not(shuttle))]
+mod cookies;
+#[cfg(not(shuttle))]
 mod fault_cuts;
 #[cfg(not(shuttle))]
 mod fault_fragments;
@@ -53,11 +57,17 @@ mod over;
 #[cfg(not(shuttle))]
 mod proxy;
 #[cfg(not(shuttle))]
+mod proxy_choice;
+#[cfg(not(shuttle))]
 mod proxy_socks;
+#[cfg(not(shuttle))]
+mod proxy_stalls;
 #[cfg(all(feature = "tls", not(shuttle)))]
 mod proxy_tls;
 #[cfg(not(shuttle))]
 mod receive_path;
+#[cfg(not(shuttle))]
+mod redirects;
 #[cfg(not(shuttle))]
 mod relay;
 #[cfg(not(shuttle))]
@@ -88,6 +98,8 @@ mod tls;
 mod tls_certificates;
 #[cfg(all(feature = "tls", not(shuttle)))]
 mod tls_own_certificate;
+#[cfg(all(unix, not(shuttle)))]
+mod unix_socket;
 #[cfg(not(shuttle))]
 mod unread;
 #[cfg(not(shuttle))]

@@ -8,7 +8,7 @@ use talkback::{CookieStore, connect};
 
 use crate::support::answers::failure;
 use crate::support::proxy::{Proxy, http_proxy};
-use crate::support::site::{empty, header, redirect, say_hello, serve, site, switching, target};
+use crate::support::site::{empty, header, redirect, say_hello, site, switching, target};
 
 /// A store that looks at the scheme as others do: `Secure` wants https, `HttpOnly` any of HTTP.
 #[derive(Default)]
@@ -201,6 +201,7 @@ async fn px23_v12_no_cookie_of_the_store_is_shown() {
 #[tokio::test]
 async fn px23_secure_and_http_only_cookies_go_over_wss() {
     use crate::support::certificates::Authority;
+    use crate::support::site::serve;
 
     let authority = Authority::new("A root");
     let config = Arc::new(authority.issue("localhost").server());

@@ -1,11 +1,14 @@
 //! What a client wants of a connection, on every platform.
 
+mod address;
+mod address_options;
 #[cfg(not(browser))]
 mod attempt;
 #[cfg(not(browser))]
 mod bad_header;
 #[cfg(browser)]
 mod browser;
+pub(crate) mod cookies;
 pub(crate) mod destination;
 #[cfg(not(browser))]
 mod dial;
@@ -20,12 +23,16 @@ mod own_stream;
 #[cfg(not(browser))]
 mod proxy;
 mod proxy_options;
+mod redirect_options;
+mod redirects;
 mod retryable;
 #[cfg(all(feature = "tls", not(browser)))]
 mod tls;
 mod tls_options;
 #[cfg(not(browser))]
 pub(crate) mod transport;
+#[cfg(unix)]
+mod unix_socket;
 
 use std::fmt;
 use std::time::Duration;
@@ -37,10 +44,13 @@ use talkback_proto::{Keepalive, Limits};
 use crate::channel::WebSocketChannel;
 use crate::channel::queue::QueueLimits;
 use crate::channel::state::Shared;
+use crate::connect::address_options::AddressOptions;
 #[cfg(not(browser))]
 use crate::connect::bad_header::BadHeader;
+use crate::connect::cookies::Cookies;
 use crate::connect::dial_options::DialOptions;
 use crate::connect::proxy_options::{ProxyChoice, ProxyOptions};
+use crate::connect::redirect_options::RedirectOptions;
 use crate::connect::tls_options::TlsOptions;
 
 /// The default connect timeout.
@@ -79,6 +89,9 @@ pub fn connect(url: impl Into<String>) -> Connect {
         recv_queue: QueueLimits::default(),
         is_one_at_a_time: false,
         dial: DialOptions::default(),
+        address: AddressOptions::default(),
+        redirects: RedirectOptions::default(),
+        cookies: None,
         proxy: ProxyOptions::default(),
         tls: TlsOptions::default(),
     }
@@ -122,6 +135,9 @@ pub struct Connect {
     /// Whether it waits for others that connect to the same address.
     pub(crate) is_one_at_a_time: bool,
     pub(crate) dial: DialOptions,
+    pub(crate) address: AddressOptions,
+    pub(crate) redirects: RedirectOptions,
+    pub(crate) cookies: Option<Cookies>,
     pub(crate) proxy: ProxyOptions,
     pub(crate) tls: TlsOptions,
 }
@@ -141,9 +157,9 @@ impl Connect {
     ///
     /// The handshake's own headers are refused. `Origin`, `Sec-WebSocket-Protocol` and
     /// `Sec-WebSocket-Extensions` have options: [`origin`](Self::origin),
-    /// [`subprotocol`](Self::subprotocol), [`compression`](Self::compression). `Host` is the URL's host; to
-    /// connect elsewhere under its name, open the stream and hand it to [`over`](Self::over). A value may
-    /// have characters beyond ASCII, which are sent as UTF-8, but no line end.
+    /// [`subprotocol`](Self::subprotocol), [`compression`](Self::compression). `Host` is the URL's host, or what
+    /// [`host`](Self::host) says; to connect elsewhere under the URL's, give the [`address`](Self::address). A
+    /// value may have characters beyond ASCII, which are sent as UTF-8, but no line end.
     pub fn header(mut self, name: impl AsRef<str>, value: impl AsRef<str>) -> Self {
         if let Some((name, value)) = self.parse_header(name.as_ref(), value.as_ref()) {
             self.options.headers.append(name, value);
@@ -198,8 +214,8 @@ impl Connect {
         self
     }
 
-    /// Sets the connect timeout, over the lookup, TCP, a proxy, TLS and the opening handshake together; 10 s by
-    /// default.
+    /// Sets the connect timeout, over the lookup, TCP, a proxy, TLS, the opening handshake and redirects
+    /// together; 10 s by default.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
@@ -399,6 +415,9 @@ impl fmt::Debug for Connect {
             .field("limits", &self.limits)
             .field("timeout", &self.timeout)
             .field("dial", &self.dial)
+            .field("address", &self.address)
+            .field("redirects", &self.redirects)
+            .field("cookies", &self.cookies)
             .field("proxy", &self.proxy)
             .field("tls", &self.tls)
             .finish_non_exhaustive()

@@ -49,9 +49,9 @@
 //! any thread, and is the same in a browser (`wasm32-unknown-unknown`). There it is all that there
 //! is, for the browser does the protocol:
 //!
-//! - It has no headers, origin, keepalive, bounds of heads and frames, proxies, transports and lookups of the
-//!   program's own, or TLS options, and no user name in the URL: asking for them is
-//!   [`ConnectError::NotInBrowser`], unless inside of [`Connect::native`].
+//! - It has no headers, origin, cookies of the program's, keepalive, bounds of heads and frames, redirects,
+//!   addresses, proxies, transports and lookups of the program's own, or TLS options, and no user name in the URL:
+//!   asking for them is [`ConnectError::NotInBrowser`], unless inside of [`Connect::native`].
 //! - It closes with no code, 1000 or 3000–4999; others are [`CloseFrameError::CodeInBrowser`].
 //! - It hides from a page why a connection could not be made: [`ConnectError::Browser`].
 //! - A server cannot be made to wait for a program that does not read: beyond the message limit, the
@@ -111,6 +111,7 @@ pub use channel::sender::Sender;
 pub use channel::snapshot::{Snapshot, SnapshotState, Snapshots};
 
 pub use channel::waiting::{Closing, Ready};
+pub use connect::cookies::CookieStore;
 pub use connect::destination::Destination;
 pub use connect::{Connect, connect};
 pub use error::proxy::ProxyError;
@@ -148,7 +149,7 @@ pub use {bytes, http};
 
 pub use talkback_proto::handshake::{
     DeflateError, DeflateOffer, DeflatePolicy, HandshakeError, HeadError, HeadLimits, OriginPolicy,
-    Refusal, Refused, UrlError, WsUrl, accept_key,
+    Refusal, Refused, Unfollowed, UrlError, WsUrl, accept_key,
 };
 pub use talkback_proto::{
     Binary, CloseCause, CloseCode, CloseFrame, CloseFrameError, CloseInfo, Compression,

@@ -13,8 +13,9 @@ impl Connect {
     /// serial line, a pipe in a test. For one stream that is there already, use `over`.
     ///
     /// The function is told the [`Destination`] and gives a transport, over which TLS goes if the URL is a `wss://`,
-    /// and then the opening handshake. Nothing is looked up then, [no proxy](Self::proxy) is asked, and
-    /// there is no address to wait for [`in_turn`](Self::in_turn). The [`timeout`](Self::timeout) is over all of
+    /// and then the opening handshake. Nothing is looked up then, no [`proxy`](Self::proxy) is asked, no
+    /// [`address`](Self::address) and no Unix socket connected to, and nobody waited for [`in_turn`](Self::in_turn).
+    /// For each of the [`redirects`](Self::redirects) it is asked again. The [`timeout`](Self::timeout) is over all of
     /// it; the function's part is `Stage::Tcp`. When time runs out, or the connect is dropped, so is its future.
     ///
     /// # Errors

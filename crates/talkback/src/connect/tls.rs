@@ -9,7 +9,7 @@ use std::io;
 use std::sync::Arc;
 
 use rustls_pki_types::pem::{self, PemObject};
-use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -118,16 +118,27 @@ fn fault(error: &pem::Error) -> String {
     }
 }
 
-/// What is sent as SNI and the certificate held against.
-pub(crate) fn server_name(host: &str) -> Result<ServerName<'static>, ConnectError> {
+/// What is sent as SNI, unless it is an address, and the certificate held against.
+pub(crate) type ServerName = rustls_pki_types::ServerName<'static>;
+
+/// That of a URL's host.
+pub(crate) fn server_name(host: &str) -> Result<ServerName, ConnectError> {
     let name = ServerName::try_from(host.to_owned());
     name.map_err(|error| option_error("the host's name", &error, "Correct it"))
+}
+
+/// The one that the program gives.
+pub(crate) fn given_name(name: &str) -> Result<ServerName, ConnectError> {
+    ServerName::try_from(name.to_owned()).map_err(|_| ConnectError::Option {
+        option: "server_name",
+        error: "it is neither a name nor an address: give what the server's certificate has, without a port, as in a.example".to_owned(),
+    })
 }
 
 /// The TLS handshake.
 pub(crate) async fn connect<T: AsyncRead + AsyncWrite + Unpin>(
     stream: T,
-    name: ServerName<'static>,
+    name: ServerName,
     config: Arc<ClientConfig>,
 ) -> io::Result<TlsStream<T>> {
     TlsConnector::from(config).connect(name, stream).await

@@ -15,8 +15,9 @@ use crate::connect::own_stream::{Own, OwnStream};
 
 /// The transport of a connection that [`connect`](crate::connect()) made.
 ///
-/// It is TCP, or what [`over`](crate::Connect::over) or [`connector`](crate::Connect::connector) was given, with TLS
-/// on top if the URL asked for it, or a tunnel through a proxy. What it is made of is not part of the interface.
+/// It is TCP, a Unix socket, or what [`over`](crate::Connect::over) or [`connector`](crate::Connect::connector) was
+/// given, with TLS on top if the URL asked for it, or a tunnel through a proxy. What it is made of is not part of the
+/// interface.
 #[doc(alias = "MaybeTlsStream")]
 pub struct Transport<T = TcpStream>(Inner<T>);
 
@@ -27,7 +28,7 @@ enum Inner<T> {
     Tls(Box<tokio_rustls::client::TlsStream<Transport<T>>>),
     /// A transport of which some was read already.
     After(Box<(BytesMut, Transport<T>)>),
-    /// What the program's connector gave.
+    /// A Unix socket, or what the program's connector gave.
     Own(Box<Own>),
 }
 
@@ -88,7 +89,7 @@ impl<T> Transport<T> {
 }
 
 impl Transport {
-    /// What the program's connector gave. TCP is TCP, whoever has connected it.
+    /// A stream of any kind. TCP is TCP, whoever has connected it.
     pub(crate) fn own<S: OwnStream>(stream: S) -> Self {
         let mut stream = Some(stream);
         let any: &mut dyn Any = &mut stream;
@@ -100,7 +101,7 @@ impl Transport {
         Self(Inner::Own(Own::new(stream)))
     }
 
-    /// The TCP connection at the bottom, unless that is a stream of the program's.
+    /// The TCP connection at the bottom, if it is one.
     pub(crate) fn tcp_stream(&self) -> Option<&TcpStream> {
         match &self.0 {
             Inner::Plain(stream) => Some(stream),
@@ -111,7 +112,7 @@ impl Transport {
         }
     }
 
-    /// The program's own stream at the bottom, if there is one.
+    /// The stream at the bottom, if it is no TCP.
     pub(crate) fn own_stream(&mut self) -> Option<&mut (dyn OwnStream + 'static)> {
         match &mut self.0 {
             Inner::Plain(_) => None,
@@ -125,11 +126,10 @@ impl Transport {
     /// The address of this end.
     ///
     /// # Errors
-    /// The operating system's, if the socket is gone; [`Unsupported`](io::ErrorKind::Unsupported) for what a
-    /// [`connector`](crate::Connect::connector) gave, unless that is a `TcpStream`.
+    /// The operating system's, if the socket is gone; [`Unsupported`](io::ErrorKind::Unsupported), if it is no TCP:
+    /// a Unix socket, or what a [`connector`](crate::Connect::connector) gave.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.tcp_stream()
-            .map_or_else(no_address, TcpStream::local_addr)
+        self.tcp_stream().ok_or_else(no_address)?.local_addr()
     }
 
     /// The address of the other end: the server, or the proxy before it.
@@ -138,14 +138,13 @@ impl Transport {
     /// The operating system's, if the socket is not connected any more; else as
     /// [`local_addr`](Self::local_addr).
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
-        self.tcp_stream()
-            .map_or_else(no_address, TcpStream::peer_addr)
+        self.tcp_stream().ok_or_else(no_address)?.peer_addr()
     }
 }
 
-fn no_address() -> io::Result<SocketAddr> {
-    let what = "the transport is the program's own: only its connector knows where it leads";
-    Err(io::Error::new(io::ErrorKind::Unsupported, what))
+fn no_address() -> io::Error {
+    let what = "the connection is no TCP, and has no address of that kind";
+    io::Error::new(io::ErrorKind::Unsupported, what)
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin> AsyncRead for Transport<T> {

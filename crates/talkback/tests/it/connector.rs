@@ -206,6 +206,8 @@ async fn nothing_is_looked_up_and_no_proxy_is_asked() {
     let (connecting, mut tries) = in_memory("ws://server.invalid/");
     let connecting = connecting
         .in_turn()
+        .address(([192, 0, 2, 1], 9))
+        .local_address([192, 0, 2, 2])
         .proxy(&*proxy.url("http"))
         .resolver(move |_, _| {
             counter.fetch_add(1, Ordering::Relaxed);
@@ -217,6 +219,25 @@ async fn nothing_is_looked_up_and_no_proxy_is_asked() {
     opening.await.unwrap().unwrap();
     assert_eq!(lookups.load(Ordering::Relaxed), 0);
     proxy.assert_unasked();
+}
+
+#[tokio::test]
+async fn it_is_asked_again_for_each_redirect() {
+    let (connecting, mut tries) = in_memory("ws://a.example/old");
+    let connecting = connecting.redirects(2);
+    let opening = tokio::spawn(async move { connecting.await.map(drop) });
+    for (host, location) in [("a.example", "/new"), ("a.example", "ws://b.example/")] {
+        let (destination, mut far) = tries.recv().await.unwrap();
+        assert_eq!(destination.host(), host);
+        let answer =
+            format!("HTTP/1.1 302 Found\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n");
+        far.write_all(answer.as_bytes()).await.unwrap();
+    }
+    let (destination, far) = tries.recv().await.unwrap();
+    assert_eq!(destination.host(), "b.example");
+    accept(far).await.unwrap();
+    opening.await.unwrap().unwrap();
+    assert!(tries.try_recv().is_err());
 }
 
 #[tokio::test]

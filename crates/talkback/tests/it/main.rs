@@ -7,6 +7,8 @@ mod accept_check;
 #[cfg(not(shuttle))]
 mod accept_io;
 #[cfg(not(shuttle))]
+mod address;
+#[cfg(not(shuttle))]
 mod advice;
 #[cfg(not(shuttle))]
 mod broadcast;
@@ -37,6 +39,8 @@ mod connect_options;
 #[cfg(not(shuttle))]
 mod connector;
 #[cfg(not(shuttle))]
+mod cookies;
+#[cfg(not(shuttle))]
 mod fault_cuts;
 #[cfg(not(shuttle))]
 mod fault_fragments;
@@ -55,11 +59,17 @@ mod over;
 #[cfg(not(shuttle))]
 mod proxy;
 #[cfg(not(shuttle))]
+mod proxy_choice;
+#[cfg(not(shuttle))]
 mod proxy_socks;
+#[cfg(not(shuttle))]
+mod proxy_stalls;
 #[cfg(all(feature = "tls", not(shuttle)))]
 mod proxy_tls;
 #[cfg(not(shuttle))]
 mod receive_path;
+#[cfg(not(shuttle))]
+mod redirects;
 #[cfg(not(shuttle))]
 mod relay;
 #[cfg(not(shuttle))]
@@ -99,6 +109,8 @@ mod tls;
 mod tls_certificates;
 #[cfg(all(feature = "tls", not(shuttle)))]
 mod tls_own_certificate;
+#[cfg(all(unix, not(shuttle)))]
+mod unix_socket;
 #[cfg(not(shuttle))]
 mod unread;
 #[cfg(not(shuttle))]

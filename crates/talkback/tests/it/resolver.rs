@@ -197,8 +197,8 @@ async fn px17_the_names_that_are_looked_up_here_are_counted() {
     let names = [("proxy.invalid", 1080), ("server.invalid", 258)];
     let names = names.map(|(name, port)| (name.to_owned(), port));
     assert_eq!(take(&asked), names);
-    // The port of the proxy's connection is the URL's.
-    assert_eq!(proxy.asked().await.target, [1, 192, 0, 2, 1, 1, 2]);
+    // An address has its port.
+    assert_eq!(proxy.asked().await.target, [1, 192, 0, 2, 1, 0, 9]);
 }
 
 #[tokio::test]

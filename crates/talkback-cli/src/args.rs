@@ -98,6 +98,11 @@ pub(crate) struct ConnectArgs {
     /// The Origin header, to be taken for a page of that site
     #[arg(long, value_name = "ORIGIN")]
     pub(crate) origin: Option<String>,
+    /// Connect through this proxy: http://host:port, https://, socks5h:// or socks5://, with user:password@ before
+    /// the host if it wants them; `none` for none. Without it the environment says which (HTTPS_PROXY, NO_PROXY)
+    // No `value_parser`: clap would repeat the text, which may have a password.
+    #[arg(long, value_name = "URL")]
+    pub(crate) proxy: Option<String>,
     /// How long lookup, connecting and the opening handshake may take together
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = values::seconds)]
     pub(crate) timeout: Duration,
@@ -137,7 +142,7 @@ Exit codes:
     1  anything else, such as standard input that cannot be read
     2  wrong usage
     3  the URL cannot be used
-    4  the server's name has no address, or it cannot be reached
+    4  the server, or the proxy before it, has no address, or cannot be reached
     5  time ran out while connecting
     6  TLS or the opening handshake failed: an HTTP answer, no WebSocket, no subprotocol
     7  the server broke the protocol

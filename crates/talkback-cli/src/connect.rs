@@ -88,6 +88,11 @@ fn connection(args: ConnectArgs) -> Result<Connect, Failure> {
     if let Some(origin) = args.origin {
         connecting = connecting.origin(origin);
     }
+    match args.proxy.as_deref() {
+        None => {}
+        Some("none") => connecting = connecting.proxy(None),
+        Some(url) => connecting = connecting.proxy(url),
+    }
     tls::configure(connecting, &args.tls)
 }
 

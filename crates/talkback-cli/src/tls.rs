@@ -112,8 +112,17 @@ fn named_options(text: &str) -> String {
         (", or raise HeadLimits::size_max with `head_limits`", ""),
         (", or raise HeadLimits::headers_max with `head_limits`", ""),
         (
-            "; to connect elsewhere, hand in a stream of your own (`over`)",
+            "; to connect elsewhere, give the address with `address`, or another name with `host`",
             "",
+        ),
+        ("given with `proxy`", "given with `--proxy`"),
+        (
+            "which the option `proxy` or",
+            "which the option `--proxy` or",
+        ),
+        (
+            "give its root with `proxy_tls_roots`",
+            "have this system trust its root",
         ),
     ];
     let named = |text: String, (method, option)| text.replace(method, option);

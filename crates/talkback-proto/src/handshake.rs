@@ -34,6 +34,7 @@ mod error;
 mod grammar;
 mod header_case;
 mod http1;
+mod location;
 mod origin;
 mod origin_header;
 mod proxy_settings;
@@ -41,6 +42,7 @@ mod refusal;
 mod refused;
 mod refused_body;
 mod server;
+mod unfollowed;
 mod url;
 
 #[cfg(test)]
@@ -58,4 +60,5 @@ pub use origin::OriginPolicy;
 pub use refusal::Refusal;
 pub use refused_body::RefusedBody;
 pub use server::ServerHandshake;
+pub use unfollowed::Unfollowed;
 pub use url::WsUrl;

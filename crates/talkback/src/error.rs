@@ -1,5 +1,6 @@
 //! What can go wrong, a stage at a time.
 
+pub(crate) mod local_address;
 mod os_advice;
 pub(crate) mod proxy;
 pub(crate) mod send;
@@ -8,6 +9,7 @@ pub(crate) mod try_send;
 pub(crate) mod why;
 
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -53,6 +55,7 @@ impl Error {
                 | C::NoTls { .. }
                 | C::TlsOption { .. }
                 | C::Header { .. }
+                | C::Option { .. }
                 | C::NotInBrowser { .. }
                 | C::BrowserRefused { .. },
             ) => Initiator::Local,
@@ -109,6 +112,13 @@ pub enum ConnectError {
         /// Why, and what to do.
         error: String,
     },
+    /// An option cannot be used, alone or beside another.
+    Option {
+        /// The option's name.
+        option: &'static str,
+        /// Why, and what to do.
+        error: String,
+    },
     /// The host's name has no address.
     Resolve {
         /// The host of the URL.
@@ -121,6 +131,13 @@ pub enum ConnectError {
         /// The URL, without its secrets.
         url: String,
         /// What the first address that failed said.
+        error: Arc<io::Error>,
+    },
+    /// The Unix socket did not take the connection.
+    UnixSocket {
+        /// Where it is.
+        path: PathBuf,
+        /// What the operating system said.
         error: Arc<io::Error>,
     },
     /// The proxy could not be used, or did not lead to the server.

@@ -5,6 +5,7 @@ mod attacks;
 mod blocked_pipes;
 mod connect;
 mod connect_exit_codes;
+mod connect_proxy;
 mod echo;
 mod echo_web;
 mod handshake;

@@ -3,14 +3,16 @@
 //!
 //! They count the server's connections and the page's objects, so they have a page to themselves.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::future::join;
+use talkback::http::HeaderValue;
 use talkback::{
     ChannelState, CloseCause, CloseCode, CloseFrameError, Compression, Connect, ConnectError,
-    Error, HeadLimits, Initiator, Keepalive, Limits, Message, SendErrorKind, Sender, Snapshots,
-    WebSocketChannel,
+    CookieStore, Error, HeadLimits, Initiator, Keepalive, Limits, Message, SendErrorKind, Sender,
+    Snapshots, WebSocketChannel,
 };
 use talkback_conformance::{Backend, Behaviour};
 use wasm_bindgen_test::wasm_bindgen_test;
@@ -182,6 +184,31 @@ async fn options_that_a_page_does_not_have_are_errors_with_the_way_round() {
     refuses(identity, "tls_client_certificate", certificates).await;
     let any = echo().danger_accept_any_certificate();
     refuses(any, "danger_accept_any_certificate", certificates).await;
+    let connections = "makes its connections";
+    let own = echo().connector(|_| async { Ok(tokio::io::duplex(1).0) });
+    refuses(own, "connector", connections).await;
+    let own = echo().resolver(|_, _| std::future::pending());
+    refuses(own, "resolver", connections).await;
+    let by_url = "server's own into the URL";
+    refuses(echo().address(([127, 0, 0, 1], 1)), "address", by_url).await;
+    refuses(echo().host("a.example"), "host", by_url).await;
+    refuses(echo().server_name("a.example"), "server_name", by_url).await;
+    let local = echo().local_address([127, 0, 0, 1]);
+    refuses(local, "local_address", "its system").await;
+    refuses(echo().redirects(1), "redirects", "follows none").await;
+    let named = echo().redirect_header("Authorization");
+    refuses(named, "redirect_header", "follows none").await;
+    refuses(echo().cookies(Arc::new(NoCookies)), "cookies", "its own").await;
+}
+
+struct NoCookies;
+
+impl CookieStore for NoCookies {
+    fn cookies(&self, _: &str) -> Option<HeaderValue> {
+        None
+    }
+
+    fn set_cookies(&self, _: &str, _: &mut dyn Iterator<Item = &HeaderValue>) {}
 }
 
 #[wasm_bindgen_test]

@@ -21,8 +21,10 @@ use super::error::HandshakeError;
 use super::grammar::{
     ExtensionOffer, Occurrence, extension_list, is_token, protocol_list, single, token_list,
 };
+use super::location;
 use super::refused::asked::Asked;
 use super::refused::refused;
+use super::unfollowed::Unfollowed;
 use super::url::WsUrl;
 use crate::deflate::parameters::DeflateParameters;
 
@@ -148,6 +150,12 @@ impl ClientHandshake {
         })
     }
 
+    /// The URL that the request asks for.
+    #[must_use]
+    pub fn url(&self) -> &WsUrl {
+        &self.url
+    }
+
     /// The request to send: its URI is the request target alone.
     ///
     /// Its own `Debug` shows the query, which may be a secret: do not log it.
@@ -212,11 +220,55 @@ impl ClientHandshake {
     /// without what the request held and may be secret: query, credentials, cookies, own headers.
     #[must_use]
     pub fn refused<T>(&self, response: &Response<T>, body: Bytes) -> HandshakeError {
-        let asked = Asked {
+        refused(response, body, Some(self.asked()), None)
+    }
+
+    /// Makes the error for a redirect that is not followed; `body` as for [`refused`](Self::refused).
+    #[must_use]
+    pub fn unfollowed<T>(
+        &self,
+        response: &Response<T>,
+        body: Bytes,
+        why: Unfollowed,
+    ) -> HandshakeError {
+        refused(response, body, Some(self.asked()), Some(why))
+    }
+
+    /// Where a redirect leads: a 301, 302, 303, 307 or 308 (RFC 9110 §15.4). `None` for any other response.
+    ///
+    /// A URL of HTTP stands for one of WebSocket, and a relative one is completed by this request's. What is
+    /// made of it is the next request, a GET as well. `Display` of the URL shows nothing that this request
+    /// held and may be secret.
+    ///
+    /// # Errors
+    ///
+    /// [`Unfollowed`], if it leads nowhere, to no TLS from TLS, or to a URL with a user name: make the error
+    /// with [`unfollowed`](Self::unfollowed) then.
+    pub fn redirect<T>(&self, response: &Response<T>) -> Option<Result<WsUrl, Unfollowed>> {
+        let is_redirect = matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308);
+        is_redirect.then(|| self.redirect_target(response.headers()))
+    }
+
+    fn redirect_target(&self, headers: &HeaderMap) -> Result<WsUrl, Unfollowed> {
+        let location = location::of(headers).map_err(|_| Unfollowed::Location)?;
+        let location = std::str::from_utf8(location.as_bytes());
+        let location = location.map_err(|_| Unfollowed::Location)?.trim();
+        if location::has_user_info(location) {
+            return Err(Unfollowed::UserInfo);
+        }
+        let target = location::resolve(location, &self.url).ok_or(Unfollowed::Location)?;
+        if self.url.is_secure() && !target.is_secure() {
+            return Err(Unfollowed::Downgrade);
+        }
+        let shown_path = self.asked().without_secrets(target.path_and_query().path());
+        Ok(target.with_shown_path(&shown_path))
+    }
+
+    fn asked(&self) -> Asked<'_> {
+        Asked {
             url: &self.url,
             request: &self.request,
-        };
-        refused(response, body, Some(asked))
+        }
     }
 
     /// Item 6: a subprotocol "that was not present in the client's handshake" fails.

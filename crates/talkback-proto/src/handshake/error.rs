@@ -9,6 +9,7 @@ use http::header::{HeaderMap, HeaderName};
 use http::{StatusCode, Version};
 
 use super::deflate_error::DeflateError;
+use super::unfollowed::Unfollowed;
 
 /// The caller's URL does not name a WebSocket server (RFC 6455 §3).
 ///
@@ -165,6 +166,8 @@ pub struct Refused {
     pub headers: HeaderMap,
     /// The beginning of the body without its transfer coding, at most 4,096 bytes.
     pub body: Bytes,
+    /// If it is a redirect, and the client follows redirects: why not this one.
+    pub unfollowed: Option<Unfollowed>,
     /// What a person is told.
     pub(super) text: Box<str>,
 }
@@ -176,6 +179,7 @@ impl fmt::Debug for Refused {
             .field("status", &self.status)
             .field("headers", &names)
             .field("body_size", &self.body.len())
+            .field("unfollowed", &self.unfollowed)
             .finish()
     }
 }

@@ -18,6 +18,7 @@ use http::{Response, Version};
 
 use super::error::{HandshakeError, Refused};
 use super::proxy_settings::{HTTP_1_1, UPGRADE_PASSED};
+use super::unfollowed::Unfollowed;
 
 use self::asked::Asked;
 
@@ -31,7 +32,7 @@ impl HandshakeError {
     /// [`RefusedBody`](super::RefusedBody) collects it.
     #[must_use]
     pub fn refused<T>(response: &Response<T>, body: Bytes) -> HandshakeError {
-        refused(response, body, None)
+        refused(response, body, None, None)
     }
 }
 
@@ -45,6 +46,7 @@ struct Answer<'a> {
     /// Whether some of the body is shown.
     is_shown: bool,
     asked: Option<Asked<'a>>,
+    unfollowed: Option<Unfollowed>,
 }
 
 /// Makes the error for a response that is not a 101.
@@ -52,6 +54,7 @@ pub(super) fn refused<T>(
     response: &Response<T>,
     body: Bytes,
     asked: Option<Asked<'_>>,
+    unfollowed: Option<Unfollowed>,
 ) -> HandshakeError {
     let status = response.status();
     let excerpt = asked.and_then(|asked| excerpt::of(response.headers(), status, &body, asked));
@@ -62,6 +65,7 @@ pub(super) fn refused<T>(
         body: std::str::from_utf8(&body).unwrap_or_default(),
         is_shown: excerpt.is_some(),
         asked,
+        unfollowed,
     };
     let advice = answer.advice();
     let mut text =
@@ -82,6 +86,7 @@ pub(super) fn refused<T>(
         status,
         headers,
         body,
+        unfollowed,
         text: text.into(),
     }))
 }
@@ -95,7 +100,9 @@ impl Answer<'_> {
             200..=299 => {
                 "it speaks HTTP, but not WebSocket at this path: check the path, and that a proxy before it passes Upgrade and Connection on"
             }
-            300..=399 => return redirect::advice(self.headers, self.asked).into(),
+            300..=399 => {
+                return redirect::advice(self.headers, self.asked, self.unfollowed).into();
+            }
             400 => return self.advice_on_a_bad_request(),
             401 => return challenge::advice("it", self.headers, &WWW_AUTHENTICATE, self.credentials(&AUTHORIZATION), self.asked).into(),
             403 => return self.advice_on_forbidden().into(),

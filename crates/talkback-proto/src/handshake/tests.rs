@@ -16,6 +16,7 @@ mod hostile;
 mod http1;
 mod origin;
 mod properties;
+mod redirect;
 mod refused_body;
 mod server;
 mod told;

@@ -48,6 +48,8 @@ pub struct WsUrl {
     host: String,
     port: u16,
     target: PathAndQuery,
+    /// The path as it is shown, if it is not as it is: a redirect may repeat a secret in it.
+    shown_path: Option<Box<str>>,
     basic_auth: Option<HeaderValue>,
 }
 
@@ -85,26 +87,58 @@ impl WsUrl {
             Some((user_info, authority)) => (user_info, authority),
             None => ("", authority),
         };
-        let HostPort { host, port } = HostPort::parse(authority)?;
-        if !is_address(&host) && !is_dns_name(&host) {
-            return Err(UrlError::Host);
-        }
-        if port == Some(0) {
-            return Err(UrlError::Port);
-        }
+        let HostPort { host, port } = parse_authority(authority)?;
         Ok(WsUrl {
             scheme,
             host,
             port: port.unwrap_or(scheme.default_port()),
             target: parse_target(target)?,
+            shown_path: None,
             basic_auth: encode_basic_auth(user_info)?,
         })
+    }
+
+    /// The same URL at another host: a name, an IPv4 address or an IPv6 address in brackets, and behind a
+    /// colon a port, which is that of the scheme if there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`UrlError`] for a host or a port that is none.
+    pub fn with_host(&self, host: &str) -> Result<WsUrl, UrlError> {
+        let HostPort { host, port } = parse_authority(host)?;
+        Ok(WsUrl {
+            host,
+            port: port.unwrap_or(self.scheme.default_port()),
+            ..self.clone()
+        })
+    }
+
+    /// The same URL with the path and the query of another.
+    #[must_use]
+    pub fn with_target_of(&self, other: &WsUrl) -> WsUrl {
+        WsUrl {
+            target: other.target.clone(),
+            shown_path: other.shown_path.clone(),
+            ..self.clone()
+        }
+    }
+
+    /// The same URL, which shows this in place of its path.
+    pub(super) fn with_shown_path(self, path: &str) -> WsUrl {
+        let shown_path = (path != self.target.path()).then(|| path.into());
+        WsUrl { shown_path, ..self }
     }
 
     /// Says whether the connection goes through TLS: the scheme is `wss`.
     #[must_use]
     pub fn is_secure(&self) -> bool {
         self.scheme == Scheme::Wss
+    }
+
+    /// Says whether another URL has the same origin: scheme, host and port (RFC 6454 §5).
+    #[must_use]
+    pub fn is_same_origin(&self, other: &WsUrl) -> bool {
+        (self.scheme, &*self.host, self.port) == (other.scheme, &*other.host, other.port)
     }
 
     /// The host in lower case: a name, an IPv4 address, or an IPv6 address without brackets.
@@ -172,7 +206,8 @@ impl fmt::Display for WsUrl {
         } else {
             ""
         };
-        let (host, path) = (self.host_header(), self.target.path());
+        let host = self.host_header();
+        let path = self.shown_path.as_deref().unwrap_or(self.target.path());
         write!(f, "{scheme}://{host}{path}{query}")
     }
 }
@@ -232,6 +267,18 @@ impl HostPort {
             port: parse_port(port)?,
         })
     }
+}
+
+/// The host and the port of a URL that can be connected to.
+fn parse_authority(text: &str) -> Result<HostPort, UrlError> {
+    let authority = HostPort::parse(text)?;
+    if !is_address(&authority.host) && !is_dns_name(&authority.host) {
+        return Err(UrlError::Host);
+    }
+    if authority.port == Some(0) {
+        return Err(UrlError::Port);
+    }
+    Ok(authority)
 }
 
 /// `[ ":" *DIGIT ]`: an empty port is that of the scheme (RFC 3986 §3.2.3).

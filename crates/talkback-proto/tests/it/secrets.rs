@@ -26,7 +26,7 @@ const API: &str = concat!(
 );
 
 /// Numbers, flags and names of their own: no text can get in.
-const PLAIN: [&str; 21] = [
+const PLAIN: [&str; 22] = [
     "CloseCode",
     "Compression",
     "CompressionLevel",
@@ -47,6 +47,7 @@ const PLAIN: [&str; 21] = [
     "MessageKind",
     "Opcode",
     "Role",
+    "Unfollowed",
     "WindowBits",
 ];
 

@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use http::Response;
+use http::header::COOKIE;
 use talkback_proto::handshake::{
-    ClientHandshake, DeflateOffer, HandshakeError, HeadLimits, Negotiated, RefusedBody, WsUrl,
-    encode_request,
+    ClientHandshake, DeflateOffer, HandshakeError, HeadLimits, Negotiated, RefusedBody, Unfollowed,
+    WsUrl, encode_request,
 };
 use talkback_proto::{Keepalive, Limits, Role};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -17,9 +18,9 @@ use tokio::time::{Instant, timeout};
 
 use crate::connect::Connect;
 use crate::connect::bad_header::BadHeader;
+use crate::connect::cookies::CookiesAt;
 #[cfg(feature = "tls")]
 use crate::connect::tls;
-use crate::connect::tls_options::TlsOptions;
 use crate::connect::transport::Transport;
 use crate::error::{ConnectError, Stage};
 use crate::http_io::{ReadHeadError, read_body, read_response, write_all};
@@ -33,7 +34,9 @@ pub(super) const BODY_TIMEOUT: Duration = Duration::from_secs(2);
 /// One way to a connection, whose options are checked.
 pub(super) struct Attempt {
     pub(super) url: WsUrl,
+    origin: Origin,
     handshake: ClientHandshake,
+    cookies: Option<CookiesAt>,
     security: Security,
     pub(super) head_limits: HeadLimits,
     limits: Limits,
@@ -42,29 +45,107 @@ pub(super) struct Attempt {
     began: Instant,
 }
 
+/// Whose URL it is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    /// The program's own, or another one of the same origin.
+    Own,
+    /// That of another origin, to which a redirect has led.
+    Other,
+}
+
 impl Attempt {
-    pub(super) fn new(mut connect: Connect) -> Result<Self, ConnectError> {
+    pub(super) fn new(connect: &Connect) -> Result<Self, ConnectError> {
         check_runtime();
         let began = Instant::now();
-        let offer = connect.compression;
-        connect.options.deflate = offer.unwrap_or_else(|| Some(DeflateOffer::default()));
         let url = WsUrl::parse(&connect.url)?;
-        if let Some(BadHeader { name, error }) = connect.bad_header {
+        if let Some(BadHeader { name, error }) = &connect.bad_header {
+            let (name, error) = (name.clone(), error.clone());
             return Err(ConnectError::Header { name, error });
         }
-        let security = Security::of(&url, &connect.tls)?;
-        let handshake = ClientHandshake::new(&url, connect.options, random());
+        connect.redirects.check()?;
+        connect.address.check(&connect.proxy)?;
+        Self::at(connect, url, Origin::Own, began)
+    }
+
+    fn at(
+        connect: &Connect,
+        url: WsUrl,
+        origin: Origin,
+        began: Instant,
+    ) -> Result<Self, ConnectError> {
+        let mut options = connect.options.clone();
+        let offer = connect.compression;
+        options.deflate = offer.unwrap_or_else(|| Some(DeflateOffer::default()));
+        let named = match origin {
+            Origin::Own => connect.address.named(&url)?,
+            Origin::Other => {
+                options.headers = connect.redirects.kept(&options.headers);
+                url.clone()
+            }
+        };
+        let cookies = connect.cookies.as_ref().map(|cookies| cookies.at(&named));
+        if let Some(cookies) = &cookies
+            && !options.headers.contains_key(COOKIE)
+            && let Some(header) = cookies.header()
+        {
+            options.headers.insert(COOKIE, header);
+        }
+        let security = Security::of(&url, origin, connect)?;
+        let handshake = ClientHandshake::new(&named, options, random());
         let handshake = handshake.map_err(|error| failed(&url, error))?;
         Ok(Self {
             url,
+            origin,
             handshake,
+            cookies,
             security,
             head_limits: connect.head_limits.unwrap_or_default(),
-            limits: connect.limits,
+            limits: connect.limits.clone(),
             keepalive: connect.keepalive,
             timeout: connect.timeout,
             began,
         })
+    }
+
+    /// The next attempt, where the server's answer is a redirect to be followed and `followed` were before;
+    /// `None` if the answer is the last one. Why a redirect is not followed is noted in it.
+    pub(super) fn redirected(
+        &self,
+        connect: &Connect,
+        followed: u8,
+        answer: &mut ServerResponse,
+    ) -> Result<Option<Self>, ConnectError> {
+        let redirects_max = connect.redirects.redirects_max;
+        if redirects_max == 0 {
+            return Ok(None);
+        }
+        let Some(target) = self.handshake.redirect(&answer.response) else {
+            return Ok(None);
+        };
+        let next = target.and_then(|target| match followed == redirects_max {
+            true => Err(Unfollowed::TooMany { redirects_max }),
+            false => self.next_url(connect, target),
+        });
+        match next {
+            Ok((url, origin)) => Self::at(connect, url, origin, self.began).map(Some),
+            Err(why) => {
+                answer.unfollowed = Some(why);
+                Ok(None)
+            }
+        }
+    }
+
+    fn next_url(&self, connect: &Connect, target: WsUrl) -> Result<(WsUrl, Origin), Unfollowed> {
+        // The server knows itself by the name of its `Host`, which may not be the URL's.
+        let names = [&self.url, self.handshake.url()];
+        if names.iter().any(|url| url.is_same_origin(&target)) {
+            return Ok((self.url.with_target_of(&target), self.origin));
+        }
+        match connect.address.pinned_by() {
+            Some(option) => Err(Unfollowed::OtherOrigin { option }),
+            None => Ok((target, Origin::Other)),
+        }
     }
 
     pub(super) fn time_left(&self) -> Duration {
@@ -116,9 +197,13 @@ impl Attempt {
             Err(HandshakeError::Status(_)) => None,
             Err(error) => return Err(failed(&self.url, error)),
         };
+        if let Some(cookies) = &self.cookies {
+            cookies.take(response.headers());
+        }
         Ok(ServerResponse {
             response,
             negotiated,
+            unfollowed: None,
             leftover,
         })
     }
@@ -136,6 +221,7 @@ impl Attempt {
         let ServerResponse {
             response,
             negotiated,
+            unfollowed,
             leftover,
         } = response;
         let Some(negotiated) = negotiated else {
@@ -143,7 +229,11 @@ impl Attempt {
             let body_timeout = BODY_TIMEOUT.min(self.time_left());
             let mut body = RefusedBody::new(&response);
             let _ = timeout(body_timeout, read_body(&mut io, &leftover, &mut body)).await;
-            let error = self.handshake.refused(&response, body.finish());
+            let body = body.finish();
+            let error = match unfollowed {
+                None => self.handshake.refused(&response, body),
+                Some(why) => self.handshake.unfollowed(&response, body, why),
+            };
             return Err(failed(&self.url, error));
         };
         let mut socket = WebSocket::from_upgraded(io, Role::Client)
@@ -164,21 +254,33 @@ impl Attempt {
 enum Security {
     Plain,
     #[cfg(feature = "tls")]
-    Tls(Arc<tokio_rustls::rustls::ClientConfig>, tls::errors::Given),
+    Tls {
+        config: Arc<tokio_rustls::rustls::ClientConfig>,
+        given: tls::errors::Given,
+        name: tls::ServerName,
+    },
 }
 
 impl Security {
     #[cfg(feature = "tls")]
-    fn of(url: &WsUrl, options: &TlsOptions) -> Result<Self, ConnectError> {
-        Ok(match url.is_secure() {
-            true => Self::Tls(tls::config(options)?, tls::errors::Given::of(options)),
-            false => Self::Plain,
+    fn of(url: &WsUrl, origin: Origin, connect: &Connect) -> Result<Self, ConnectError> {
+        if !url.is_secure() {
+            return Ok(Self::Plain);
+        }
+        let name = match (origin, &connect.address.server_name) {
+            (Origin::Own, Some(name)) => tls::given_name(name)?,
+            _ => tls::server_name(url.host())?,
+        };
+        Ok(Self::Tls {
+            config: tls::config(&connect.tls)?,
+            given: tls::errors::Given::of(&connect.tls),
+            name,
         })
     }
 
     /// The options are those of a scheme that is not there.
     #[cfg(not(feature = "tls"))]
-    fn of(url: &WsUrl, _: &TlsOptions) -> Result<Self, ConnectError> {
+    fn of(url: &WsUrl, _: Origin, _: &Connect) -> Result<Self, ConnectError> {
         match url.is_secure() {
             true => Err(ConnectError::NoTls {
                 url: url.to_string(),
@@ -200,10 +302,13 @@ impl Security {
         Ok(match self {
             Self::Plain => stream,
             #[cfg(feature = "tls")]
-            Self::Tls(config, given) => {
+            Self::Tls {
+                config,
+                given,
+                name,
+            } => {
                 *stage = Stage::Tls;
-                let name = tls::server_name(url.host())?;
-                let stream = tls::connect(stream, name, Arc::clone(config)).await;
+                let stream = tls::connect(stream, name.clone(), Arc::clone(config)).await;
                 Transport::tls(stream.map_err(|error| tls::errors::tls_error(url, error, *given))?)
             }
         })
@@ -212,7 +317,7 @@ impl Security {
     /// A connection that was lost during the opening handshake, perhaps by an alert of TLS.
     fn lost(&self, url: &WsUrl, error: io::Error) -> ConnectError {
         #[cfg(feature = "tls")]
-        if let Self::Tls(_, given) = self
+        if let Self::Tls { given, .. } = self
             && tls::errors::is_tls_error(&error)
         {
             return tls::errors::tls_error(url, error, *given);
@@ -234,6 +339,8 @@ pub(super) struct ServerResponse {
     response: Response<()>,
     /// What was agreed on, if it is a 101.
     negotiated: Option<Negotiated>,
+    /// Why it is not followed, if it is a redirect and redirects are.
+    unfollowed: Option<Unfollowed>,
     /// The bytes behind it.
     leftover: BytesMut,
 }

@@ -48,6 +48,24 @@ impl Connect {
         if self.limits.frame_size_limit().is_some() {
             return not_here("frame_size_max", "the browser decides on frames by itself");
         }
+        if let Some(option) = self.dial.asked {
+            return not_here(option, "the browser makes its connections by itself");
+        }
+        if let Some((option, instead)) = self.address.asked() {
+            return not_here(option, instead);
+        }
+        if let Some(option) = self.redirects.asked() {
+            return not_here(
+                option,
+                "the browser follows none: connect to where it redirects to",
+            );
+        }
+        if self.cookies.is_some() {
+            return not_here(
+                "cookies",
+                "the browser sends its own, and keeps those that come",
+            );
+        }
         if let Some(option) = self.proxy.asked() {
             return not_here(option, "the browser, and its user, decide on proxies");
         }

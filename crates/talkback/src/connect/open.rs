@@ -1,8 +1,8 @@
 //! native: the way to an open connection: URL → DNS → TCP → TLS → opening handshake.
 
 use std::future::{Future, IntoFuture};
-use std::mem;
-use std::net::SocketAddr;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -14,11 +14,15 @@ use tokio::time::timeout;
 use crate::channel::state::Shared;
 use crate::connect::Connect;
 use crate::connect::attempt::{Attempt, BODY_TIMEOUT};
+use crate::connect::destination::Destination;
 use crate::connect::dial::{dial, look_up};
-use crate::connect::one_at_a_time;
+use crate::connect::dial_options::Resolver;
+use crate::connect::one_at_a_time::{self, Place};
 use crate::connect::proxy::Proxy;
 use crate::connect::proxy::tunnel::Way;
 use crate::connect::transport::Transport;
+#[cfg(unix)]
+use crate::connect::unix_socket;
 use crate::driver::native;
 use crate::driver::port::Port;
 use crate::error::{ConnectError, Stage};
@@ -40,8 +44,9 @@ impl Connect {
     /// test. TLS goes on top if the URL asks for it; its host is what the server is asked for, and what
     /// its certificate has to name.
     ///
-    /// The [`timeout`](Self::timeout) counts from here. With a stream there is no address, and nobody to
-    /// wait for [`in_turn`](Self::in_turn), and no [`proxy`](Self::proxy) is asked.
+    /// The [`timeout`](Self::timeout) counts from here. With a stream there is no [`address`](Self::address), and
+    /// nobody to wait for [`in_turn`](Self::in_turn); no [`proxy`](Self::proxy) is asked, and none of
+    /// [`redirects`](Self::redirects) followed.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]
@@ -67,53 +72,87 @@ impl Connect {
     where
         T: AsyncRead + AsyncWrite + Unpin,
     {
-        let attempt = Attempt::new(self)?;
+        let attempt = Attempt::new(&self)?;
         let (io, response) = attempt.shake_hands(Transport::plain(stream)).await?;
         attempt.finish(io, response, None).await
     }
 
-    async fn run(mut self) -> Result<WebSocket<Transport>, ConnectError> {
-        let is_one_at_a_time = self.is_one_at_a_time;
-        let options = mem::take(&mut self.proxy);
-        let attempt = Attempt::new(self)?;
-        let url = &attempt.url;
-        let proxy = Proxy::of(&options, url)?;
+    async fn run(self) -> Result<WebSocket<Transport>, ConnectError> {
+        let mut attempt = Attempt::new(&self)?;
+        let mut followed = 0;
+        loop {
+            let (stream, place) = self.reach(&attempt).await?;
+            let peer = stream.peer_addr().ok();
+            let shaken = attempt.shake_hands(stream).await;
+            // Held until the opening handshake is over, well or not.
+            drop(place);
+            let (io, mut response) = shaken?;
+            match attempt.redirected(&self, followed, &mut response)? {
+                None => return attempt.finish(io, response, peer).await,
+                Some(next) => attempt = next,
+            }
+            followed += 1;
+        }
+    }
+
+    /// The way to where TLS or HTTP begins; and the place in the connect queue.
+    async fn reach(&self, attempt: &Attempt) -> Result<(Transport, Option<Place>), ConnectError> {
+        let (url, options) = (&attempt.url, &self.address);
+        if let Some(connector) = &self.dial.connector {
+            let connecting = connector(Destination::of(url));
+            let Ok(connected) = timeout(attempt.time_left(), connecting).await else {
+                return Err(attempt.late(Stage::Tcp));
+            };
+            let stream = connected.map_err(|error| refused(url, error))?;
+            return Ok((stream, None));
+        }
+        let resolver = self.dial.resolver.as_deref();
+        let proxy = match options.unix_socket {
+            None => Proxy::of(&self.proxy, url, &options.addresses)?,
+            Some(_) => None,
+        };
         let way = proxy.as_ref().map(|proxy| Way {
             proxy,
             url,
-            roots_pem: options.roots_pem.as_deref(),
+            addresses: &options.addresses,
+            local: options.local,
+            tls: &self.proxy.tls,
+            resolver,
             head_limits: attempt.head_limits,
             // It is told whether or not all of the reason comes in time.
             body_timeout: BODY_TIMEOUT.min(attempt.time_left() / 2),
         });
-        let mut stage = way.as_ref().map_or(Stage::Resolve, |_| Stage::Proxy);
-        let dialing = async {
+        let mut stage = match (&way, options.pinned_by()) {
+            (Some(_), _) => Stage::Proxy,
+            (None, Some(_)) => Stage::Tcp,
+            (None, None) => Stage::Resolve,
+        };
+        let reaching = async {
+            #[cfg(unix)]
+            if let Some(path) = &options.unix_socket {
+                return Ok((unix_socket::dial(path).await?, None));
+            }
             let addresses = match &way {
-                None => resolve(url).await?,
                 Some(way) => way.resolve().await?,
+                None if options.addresses.is_empty() => resolve(resolver, url).await?,
+                None => options.addresses.clone(),
             };
             if way.is_none() {
                 stage = Stage::Tcp;
             }
-            let place = match is_one_at_a_time {
+            let place = match self.is_one_at_a_time {
                 true => Some(one_at_a_time::wait(addresses.clone()).await),
                 false => None,
             };
             let stream = match &way {
-                None => Transport::plain(connect_tcp(addresses, url).await?),
+                None => Transport::plain(connect_tcp(addresses, options.local, url).await?),
                 // Boxed, as most ways are direct and need no space for it.
                 Some(way) => Box::pin(way.open(addresses)).await?,
             };
             Ok((stream, place))
         };
-        let dialed = timeout(attempt.time_left(), dialing).await;
-        let (stream, place) = dialed.unwrap_or_else(|_| Err(attempt.late(stage)))?;
-        let peer = stream.peer_addr().ok();
-        let shaken = attempt.shake_hands(stream).await;
-        // Held until the opening handshake is over, well or not.
-        drop(place);
-        let (io, response) = shaken?;
-        attempt.finish(io, response, peer).await
+        let reached = timeout(attempt.time_left(), reaching).await;
+        reached.unwrap_or_else(|_| Err(attempt.late(stage)))
     }
 }
 
@@ -126,8 +165,11 @@ impl IntoFuture for Connect {
     }
 }
 
-async fn resolve(url: &WsUrl) -> Result<Vec<SocketAddr>, ConnectError> {
-    let addresses = look_up(url.host().to_owned(), url.port()).await;
+async fn resolve(
+    resolver: Option<&Resolver>,
+    url: &WsUrl,
+) -> Result<Vec<SocketAddr>, ConnectError> {
+    let addresses = look_up(resolver, url.host(), url.port()).await;
     addresses.map_err(|error| ConnectError::Resolve {
         host: url.host().to_owned(),
         error: Arc::new(error),
@@ -135,12 +177,21 @@ async fn resolve(url: &WsUrl) -> Result<Vec<SocketAddr>, ConnectError> {
 }
 
 /// Connects to the first of the host's addresses that answers.
-async fn connect_tcp(addresses: Vec<SocketAddr>, url: &WsUrl) -> Result<TcpStream, ConnectError> {
-    let stream = dial(addresses).await.map_err(|error| ConnectError::Tcp {
-        url: url.to_string(),
-        error: Arc::new(error),
-    })?;
+async fn connect_tcp(
+    addresses: Vec<SocketAddr>,
+    local: Option<IpAddr>,
+    url: &WsUrl,
+) -> Result<TcpStream, ConnectError> {
+    let dialed = dial(addresses, local).await;
+    let stream = dialed.map_err(|error| refused(url, error))?;
     // A message must not wait for the acknowledgement of the one before.
     let _ = stream.set_nodelay(true);
     Ok(stream)
+}
+
+fn refused(url: &WsUrl, error: io::Error) -> ConnectError {
+    ConnectError::Tcp {
+        url: url.to_string(),
+        error: Arc::new(error),
+    }
 }

@@ -6,6 +6,7 @@ mod socks;
 pub(super) mod tunnel;
 
 use std::fmt;
+use std::net::SocketAddr;
 
 use talkback_proto::handshake::{UrlError, WsUrl};
 
@@ -35,13 +36,19 @@ enum Scheme {
 }
 
 impl Proxy {
-    /// The proxy that leads to `url` by these options; `None` if the way is direct.
-    pub(super) fn of(options: &ProxyOptions, url: &WsUrl) -> Result<Option<Self>, ConnectError> {
+    /// The proxy that leads to `url`, at these addresses if the program gives some, by these options; `None` if
+    /// the way is direct.
+    pub(super) fn of(
+        options: &ProxyOptions,
+        url: &WsUrl,
+        addresses: &[SocketAddr],
+    ) -> Result<Option<Self>, ConnectError> {
         let (named, variable) = match &options.choice {
             ProxyChoice::Direct => return Ok(None),
             ProxyChoice::Url(text) => (Self::parse(text, None), None),
             ProxyChoice::Environment => {
-                let Some((variable, text)) = environment::proxy_for(url, environment::read) else {
+                let named = environment::proxy_for(url, addresses, environment::read);
+                let Some((variable, text)) = named else {
                     return Ok(None);
                 };
                 (Self::parse(&text, Some(variable)), Some(variable))

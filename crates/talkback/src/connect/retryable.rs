@@ -20,6 +20,7 @@ impl ConnectError {
     /// | a proxy that cannot be reached or did not get through; its status by the same rules | yes |
     /// | a proxy that wants a password, forbids it, or breaks the rules | no |
     /// | any other status, a 101 that is wrong, an answer that is not HTTP | no |
+    /// | a Unix socket, but for a path that is too long | yes |
     /// | the URL, a header, an option, a feature that is missing, what a browser refuses | no |
     ///
     /// Wait before the next try, and longer each time; a `Retry-After` is among the headers of
@@ -44,12 +45,15 @@ impl ConnectError {
             | Self::Browser { .. } => true,
             // What a check of TLS has found is invalid data; the rest is the transport's.
             Self::Tls { error, .. } => error.kind() != io::ErrorKind::InvalidData,
+            // No socket has such a path.
+            Self::UnixSocket { error, .. } => error.kind() != io::ErrorKind::InvalidInput,
             Self::Handshake { .. } => self.refused().is_some_and(|it| is_passing(it.status)),
             Self::Proxy { error, .. } => may_proxy_pass(error),
             Self::Url(_)
             | Self::NoTls { .. }
             | Self::TlsOption { .. }
             | Self::Header { .. }
+            | Self::Option { .. }
             | Self::NotInBrowser { .. }
             | Self::BrowserRefused { .. } => false,
         }
@@ -124,6 +128,10 @@ mod tests {
                 url: URL.into(),
                 error: error(),
             },
+            ConnectError::UnixSocket {
+                path: "/run/a.sock".into(),
+                error: error(),
+            },
             ConnectError::Browser { url: URL.into() },
             tls(io::ErrorKind::UnexpectedEof),
             tls(io::ErrorKind::ConnectionReset),
@@ -158,6 +166,14 @@ mod tests {
             ConnectError::Header {
                 name: "a".into(),
                 error: String::new(),
+            },
+            ConnectError::Option {
+                option: "host",
+                error: String::new(),
+            },
+            ConnectError::UnixSocket {
+                path: "/run/a.sock".into(),
+                error: Arc::new(io::ErrorKind::InvalidInput.into()),
             },
             ConnectError::NotInBrowser {
                 option: "header",

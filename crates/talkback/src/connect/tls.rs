@@ -9,7 +9,7 @@ use std::io;
 use std::sync::Arc;
 
 use rustls_pki_types::pem::{self, PemObject};
-use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -23,7 +23,7 @@ use crate::connect::tls::own_roots::OwnRoots;
 use crate::connect::tls_options::{TlsOptions, Trust};
 use crate::error::ConnectError;
 
-/// Checks the options and makes them into a configuration.
+/// Checks the options and makes them into a configuration, the first time.
 pub(crate) fn config(options: &TlsOptions) -> Result<Arc<ClientConfig>, ConnectError> {
     #[cfg(feature = "rustls-0-23")]
     if let Some(config) = &options.config {
@@ -35,6 +35,14 @@ pub(crate) fn config(options: &TlsOptions) -> Result<Arc<ClientConfig>, ConnectE
             }),
         };
     }
+    if let Some(config) = options.made.get() {
+        return Ok(Arc::clone(config));
+    }
+    let config = Arc::new(make(options)?);
+    Ok(Arc::clone(options.made.get_or_init(|| config)))
+}
+
+fn make(options: &TlsOptions) -> Result<ClientConfig, ConnectError> {
     let provider = Arc::new(ring::default_provider());
     let verifier = verifier(options, &provider)?;
     let builder = ClientConfig::builder_with_provider(provider)
@@ -56,7 +64,7 @@ pub(crate) fn config(options: &TlsOptions) -> Result<Arc<ClientConfig>, ConnectE
     };
     // A server must not answer with HTTP/2, which has another opening handshake.
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(Arc::new(config))
+    Ok(config)
 }
 
 fn verifier(
@@ -110,16 +118,27 @@ fn fault(error: &pem::Error) -> String {
     }
 }
 
-/// What is sent as SNI and the certificate held against.
-pub(crate) fn server_name(host: &str) -> Result<ServerName<'static>, ConnectError> {
+/// What is sent as SNI, unless it is an address, and the certificate held against.
+pub(crate) type ServerName = rustls_pki_types::ServerName<'static>;
+
+/// That of a URL's host.
+pub(crate) fn server_name(host: &str) -> Result<ServerName, ConnectError> {
     let name = ServerName::try_from(host.to_owned());
     name.map_err(|error| option_error("the host's name", &error, "Correct it"))
+}
+
+/// The one that the program gives.
+pub(crate) fn given_name(name: &str) -> Result<ServerName, ConnectError> {
+    ServerName::try_from(name.to_owned()).map_err(|_| ConnectError::Option {
+        option: "server_name",
+        error: "it is neither a name nor an address: give what the server's certificate has, without a port, as in a.example".to_owned(),
+    })
 }
 
 /// The TLS handshake.
 pub(crate) async fn connect<T: AsyncRead + AsyncWrite + Unpin>(
     stream: T,
-    name: ServerName<'static>,
+    name: ServerName,
     config: Arc<ClientConfig>,
 ) -> io::Result<TlsStream<T>> {
     TlsConnector::from(config).connect(name, stream).await

@@ -1,5 +1,6 @@
 //! What `connect` reaches a server over.
 
+use std::any::Any;
 use std::fmt;
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
@@ -10,10 +11,13 @@ use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
+use crate::connect::own_stream::{Own, OwnStream};
+
 /// The transport of a connection that [`connect`](crate::connect()) made.
 ///
-/// It is TCP, or what [`over`](crate::Connect::over) was given, with TLS on top if the URL asked for it, or a
-/// tunnel through a proxy. What it is made of is not part of the interface.
+/// It is TCP, a Unix socket, or what [`over`](crate::Connect::over) or [`connector`](crate::Connect::connector) was
+/// given, with TLS on top if the URL asked for it, or a tunnel through a proxy. What it is made of is not part of the
+/// interface.
 #[doc(alias = "MaybeTlsStream")]
 pub struct Transport<T = TcpStream>(Inner<T>);
 
@@ -24,6 +28,8 @@ enum Inner<T> {
     Tls(Box<tokio_rustls::client::TlsStream<Transport<T>>>),
     /// A transport of which some was read already.
     After(Box<(BytesMut, Transport<T>)>),
+    /// A Unix socket, or what the program's connector gave.
+    Own(Box<Own>),
 }
 
 /// Shows nothing of the transport: one in memory shows what is on its way.
@@ -44,6 +50,10 @@ macro_rules! with_inner {
             Inner::Tls($io) => $call,
             Inner::After(it) => {
                 let $io = &mut it.1;
+                $call
+            }
+            Inner::Own(it) => {
+                let $io = it.stream();
                 $call
             }
         }
@@ -70,7 +80,7 @@ impl<T> Transport<T> {
 
     fn is_tls(&self) -> bool {
         match &self.0 {
-            Inner::Plain(_) => false,
+            Inner::Plain(_) | Inner::Own(_) => false,
             #[cfg(feature = "tls")]
             Inner::Tls(_) => true,
             Inner::After(it) => it.1.is_tls(),
@@ -79,31 +89,62 @@ impl<T> Transport<T> {
 }
 
 impl Transport {
-    /// The TCP connection at the bottom.
-    pub(crate) fn tcp_stream(&self) -> &TcpStream {
+    /// A stream of any kind. TCP is TCP, whoever has connected it.
+    pub(crate) fn own<S: OwnStream>(stream: S) -> Self {
+        let mut stream = Some(stream);
+        let any: &mut dyn Any = &mut stream;
+        let tcp = any.downcast_mut::<Option<TcpStream>>();
+        if let Some(stream) = tcp.and_then(Option::take) {
+            return Self::plain(stream);
+        }
+        let stream = stream.expect("only TCP is taken out");
+        Self(Inner::Own(Own::new(stream)))
+    }
+
+    /// The TCP connection at the bottom, if it is one.
+    pub(crate) fn tcp_stream(&self) -> Option<&TcpStream> {
         match &self.0 {
-            Inner::Plain(stream) => stream,
+            Inner::Plain(stream) => Some(stream),
             #[cfg(feature = "tls")]
             Inner::Tls(stream) => stream.get_ref().0.tcp_stream(),
             Inner::After(it) => it.1.tcp_stream(),
+            Inner::Own(_) => None,
+        }
+    }
+
+    /// The stream at the bottom, if it is no TCP.
+    pub(crate) fn own_stream(&mut self) -> Option<&mut (dyn OwnStream + 'static)> {
+        match &mut self.0 {
+            Inner::Plain(_) => None,
+            #[cfg(feature = "tls")]
+            Inner::Tls(stream) => stream.get_mut().0.own_stream(),
+            Inner::After(it) => it.1.own_stream(),
+            Inner::Own(it) => Some(it.stream()),
         }
     }
 
     /// The address of this end.
     ///
     /// # Errors
-    /// The operating system's, if the socket is gone.
+    /// The operating system's, if the socket is gone; [`Unsupported`](io::ErrorKind::Unsupported), if it is no TCP:
+    /// a Unix socket, or what a [`connector`](crate::Connect::connector) gave.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.tcp_stream().local_addr()
+        self.tcp_stream().ok_or_else(no_address)?.local_addr()
     }
 
     /// The address of the other end: the server, or the proxy before it.
     ///
     /// # Errors
-    /// The operating system's, if the socket is not connected any more.
+    /// The operating system's, if the socket is not connected any more; else as
+    /// [`local_addr`](Self::local_addr).
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
-        self.tcp_stream().peer_addr()
+        self.tcp_stream().ok_or_else(no_address)?.peer_addr()
     }
+}
+
+fn no_address() -> io::Error {
+    let what = "the connection is no TCP, and has no address of that kind";
+    io::Error::new(io::ErrorKind::Unsupported, what)
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin> AsyncRead for Transport<T> {
@@ -129,6 +170,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncRead for Transport<T> {
                 unread.advance(size);
                 Poll::Ready(Ok(()))
             }
+            Inner::Own(it) => Pin::new(it.stream()).poll_read(cx, buf),
         }
     }
 }
@@ -156,6 +198,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Transport<T> {
             #[cfg(feature = "tls")]
             Inner::Tls(stream) => stream.is_write_vectored(),
             Inner::After(it) => it.1.is_write_vectored(),
+            Inner::Own(it) => it.is_write_vectored,
         }
     }
 
@@ -173,7 +216,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_way_without_a_proxy_takes_no_more_than_its_stream() {
+    fn a_way_of_tcp_takes_no_more_than_its_stream() {
+        fn is_send_and_sync<T: Send + Sync>() {}
+        is_send_and_sync::<Transport>();
         assert_eq!(size_of::<Transport>(), size_of::<TcpStream>());
         #[cfg(feature = "tls")]
         {

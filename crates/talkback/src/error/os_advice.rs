@@ -2,11 +2,16 @@
 
 use std::io;
 
+use crate::error::local_address::LocalAddressError;
+
 /// What to do about a connection that could not be made.
 pub(super) fn on_tcp(error: &io::Error) -> &'static str {
     use io::ErrorKind as K;
     if let Some(advice) = on_limits(error) {
         return advice;
+    }
+    if LocalAddressError::is_in(error) {
+        return "Give `local_address` an address that this machine has, of the family (IPv4 or IPv6) of one that the host has";
     }
     match error.kind() {
         K::ConnectionRefused => "Check the port, and that the server is running",
@@ -24,6 +29,26 @@ pub(super) fn on_tcp(error: &io::Error) -> &'static str {
             "The server, or a firewall between, ended it: check the port"
         }
         _ => "Check the host, the port and the network",
+    }
+}
+
+/// What to do about a Unix socket that does not take a connection.
+pub(super) fn on_unix_socket(error: &io::Error) -> &'static str {
+    use io::ErrorKind as K;
+    if let Some(advice) = on_limits(error) {
+        return advice;
+    }
+    match error.kind() {
+        K::NotFound => "Check the path, and that the server is running, which makes the socket",
+        K::ConnectionRefused => {
+            "Nobody listens there: start the server, which may have to remove what an earlier one left"
+        }
+        K::PermissionDenied => {
+            "Check who may write to the socket, and who may enter the folders before it"
+        }
+        K::InvalidInput => "Give a shorter path: a socket's has about 100 bytes at most",
+        K::WouldBlock => "As many as may wait there are waiting: try again later",
+        _ => "Check that there is a socket at this path, and that the server is running",
     }
 }
 

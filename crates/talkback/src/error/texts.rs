@@ -12,7 +12,7 @@ use talkback_proto::handshake::{HandshakeError, HeadError, UrlError};
 
 #[cfg(not(browser))]
 use crate::error::AcceptError;
-use crate::error::os_advice::{on_lookup, on_tcp};
+use crate::error::os_advice::{on_lookup, on_tcp, on_unix_socket};
 use crate::error::send::SendError;
 use crate::error::try_send::TrySendError;
 use crate::error::{self, ConnectError, Stage};
@@ -82,6 +82,9 @@ impl fmt::Display for ConnectError {
             Self::Header { name, error } => {
                 write!(f, "the header {name:?} cannot be sent: {error}")
             }
+            Self::Option { option, error } => {
+                write!(f, "the option `{option}` cannot be used: {error}")
+            }
             Self::Resolve { host, error } => write!(
                 f,
                 "could not find the address of {host:?}: {error}. {}",
@@ -90,6 +93,11 @@ impl fmt::Display for ConnectError {
             Self::Tcp { url, error } => {
                 write!(f, "could not connect to {url}: {error}. {}", on_tcp(error))
             }
+            Self::UnixSocket { path, error } => write!(
+                f,
+                "could not connect to the Unix socket {path:?}: {error}. {}",
+                on_unix_socket(error)
+            ),
             Self::Proxy { url, proxy, error } => {
                 write!(f, "could not open {url}: the proxy {proxy} {error}")
             }
@@ -158,6 +166,7 @@ impl Error for ConnectError {
             Self::Tls { error, .. }
             | Self::Resolve { error, .. }
             | Self::Tcp { error, .. }
+            | Self::UnixSocket { error, .. }
             | Self::Lost { error, .. } => Some(&**error),
             Self::Handshake { error, .. } => Some(error),
             Self::Proxy { error, .. } => error.source(),

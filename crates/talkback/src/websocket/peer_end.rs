@@ -59,9 +59,18 @@ pub(super) fn is_seen(io: &mut dyn Any, cx: &mut Context<'_>) -> bool {
     if let Some(stream) = tcp_stream(io) {
         return is_closed(stream.ready(Interest::READABLE));
     }
+    if let Some(transport) = io.downcast_mut::<Transport>() {
+        return transport
+            .own_stream()
+            .is_some_and(|stream| is_seen(stream, cx));
+    }
     #[cfg(unix)]
     if let Some(stream) = io.downcast_ref::<tokio::net::UnixStream>() {
         return is_closed(stream.ready(Interest::READABLE));
+    }
+    #[cfg(feature = "test-util")]
+    if let Some(stream) = io.downcast_ref::<crate::test_util::stream::ScriptedStream>() {
+        return stream.is_gone();
     }
     if let Some(stream) = io.downcast_mut::<DuplexStream>() {
         // Of nothing, nothing is written; but an end that is gone takes not even that.
@@ -83,7 +92,7 @@ fn tcp_stream(io: &dyn Any) -> Option<&TcpStream> {
         return Some(stream);
     }
     if let Some(transport) = io.downcast_ref::<Transport>() {
-        return Some(transport.tcp_stream());
+        return transport.tcp_stream();
     }
     #[cfg(feature = "upgrade")]
     if let Some(upgraded) = io.downcast_ref::<Upgraded>() {

@@ -164,6 +164,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("ConnectError::Tls", "tls.rs"),
     ("ConnectError::Resolve", "machine.rs"),
     ("ConnectError::Tcp", "machine.rs"),
+    ("ConnectError::UnixSocket", "machine.rs"),
     ("ConnectError::Timeout", "machine.rs"),
     ("ConnectError::Proxy", "proxy.rs"),
     ("ConnectError::TlsOption", "below"),
@@ -218,6 +219,7 @@ fn variants(error: &ConnectError) -> Vec<String> {
         ConnectError::Url(error) => vec!["ConnectError::Url".into(), variant("UrlError", error)],
         ConnectError::Header { .. } => vec!["ConnectError::Header".into()],
         ConnectError::Lost { .. } => vec!["ConnectError::Lost".into()],
+        ConnectError::Option { .. } => vec!["ConnectError::Option".into()],
         ConnectError::Handshake { error, .. } => {
             let within = match error {
                 HandshakeError::Head(error) => Some(variant("HeadError", error)),

@@ -11,6 +11,8 @@ use tokio::net::TcpListener;
 use crate::support::answers::{
     answer, assert_nobody_came, failure, failure_with, listen, read_request, refused,
 };
+#[cfg(target_os = "linux")]
+use crate::support::full_queue::FullQueue;
 
 // ── Addresses ────────────────────────────────────────────────────────────────────────────────
 
@@ -173,17 +175,8 @@ async fn v15_a_server_that_stalls_in_tls_costs_the_timeout() {
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn an_address_that_is_silent_costs_the_timeout() {
-    // A listener whose queue of connections is full swallows the next one's SYN.
-    let socket = tokio::net::TcpSocket::new_v4().unwrap();
-    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
-    let listener = socket.listen(1).unwrap();
-    let address = listener.local_addr().unwrap();
-    let wait = std::time::Duration::from_millis(200);
-    let mut streams = Vec::new();
-    while let Ok(stream) = std::net::TcpStream::connect_timeout(&address, wait) {
-        streams.push(stream);
-        assert!(streams.len() < 64, "the queue does not fill");
-    }
+    let full = FullQueue::new();
+    let address = full.address;
     tokio::time::pause();
     let error = failure(connect(format!("ws://{address}/"))).await;
     assert_timeout(&error, Stage::Tcp, "time ran out while connecting");

@@ -7,6 +7,8 @@ mod accept_check;
 #[cfg(not(shuttle))]
 mod accept_io;
 #[cfg(not(shuttle))]
+mod address;
+#[cfg(not(shuttle))]
 mod advice;
 #[cfg(not(shuttle))]
 mod broadcast;
@@ -35,6 +37,10 @@ mod connect;
 #[cfg(not(shuttle))]
 mod connect_options;
 #[cfg(not(shuttle))]
+mod connector;
+#[cfg(not(shuttle))]
+mod cookies;
+#[cfg(not(shuttle))]
 mod fault_cuts;
 #[cfg(not(shuttle))]
 mod fault_fragments;
@@ -53,13 +59,21 @@ mod over;
 #[cfg(not(shuttle))]
 mod proxy;
 #[cfg(not(shuttle))]
+mod proxy_choice;
+#[cfg(not(shuttle))]
 mod proxy_socks;
+#[cfg(not(shuttle))]
+mod proxy_stalls;
 #[cfg(all(feature = "tls", not(shuttle)))]
 mod proxy_tls;
 #[cfg(not(shuttle))]
 mod receive_path;
 #[cfg(not(shuttle))]
+mod redirects;
+#[cfg(not(shuttle))]
 mod relay;
+#[cfg(not(shuttle))]
+mod resolver;
 #[cfg(not(shuttle))]
 mod runtimes;
 #[cfg(all(unix, not(shuttle)))]
@@ -68,7 +82,12 @@ mod runtimes_child;
 mod runtimes_ended;
 #[cfg(shuttle)]
 mod schedules;
-#[cfg(all(feature = "tls", feature = "upgrade", not(shuttle)))]
+#[cfg(all(
+    feature = "tls",
+    feature = "upgrade",
+    feature = "test-util",
+    not(shuttle)
+))]
 mod secrets;
 #[cfg(not(shuttle))]
 mod send_errors;
@@ -82,12 +101,16 @@ mod streams_cancel;
 mod streams_memory;
 #[cfg(not(shuttle))]
 mod support;
+#[cfg(all(feature = "test-util", not(shuttle)))]
+mod test_util;
 #[cfg(all(feature = "tls", not(shuttle)))]
 mod tls;
 #[cfg(all(feature = "tls", not(shuttle)))]
 mod tls_certificates;
 #[cfg(all(feature = "tls", not(shuttle)))]
 mod tls_own_certificate;
+#[cfg(all(unix, not(shuttle)))]
+mod unix_socket;
 #[cfg(not(shuttle))]
 mod unread;
 #[cfg(not(shuttle))]

@@ -42,7 +42,7 @@ fn refused(error: &ConnectError) -> Refused {
 }
 
 /// A test of this binary again, in a process with these variables; what it prints as its outcome.
-async fn outcome_of(test: &str, variables: &[(&str, String)]) -> String {
+pub(crate) async fn outcome_of(test: &str, variables: &[(&str, String)]) -> String {
     let mut command = tokio::process::Command::new(std::env::current_exe().unwrap());
     for name in ["http", "https", "ws", "wss", "all", "no"] {
         command.env_remove(format!("{name}_proxy"));
@@ -58,12 +58,12 @@ async fn outcome_of(test: &str, variables: &[(&str, String)]) -> String {
     outcome.unwrap_or_else(|| panic!("{output}")).to_owned()
 }
 
-/// In the child, connects to the URL that it is given.
-async fn is_child() -> bool {
+/// In the child, connects to the URL that it is given, with these options.
+pub(crate) async fn is_child(change: impl FnOnce(Connect) -> Connect) -> bool {
     let Ok(url) = std::env::var("TALKBACK_TEST_PROXIED") else {
         return false;
     };
-    match connect(url).await {
+    match change(connect(url)).await {
         Ok(mut socket) => {
             socket.send("Hello!").await.unwrap();
             let message = socket.recv().await.unwrap().unwrap();
@@ -76,7 +76,7 @@ async fn is_child() -> bool {
 
 #[tokio::test]
 async fn px1_to_px8_the_variables_of_the_process_are_asked() {
-    if is_child().await {
+    if is_child(|connect| connect).await {
         return;
     }
     let address = server().await;

@@ -13,9 +13,10 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use talkback::test_util::ScriptedServer;
 use talkback::{
-    AcceptError, Approval, Connect, ConnectError, Error, HeadLimits, MessageKind, QueueLimits,
-    Refusal, Role, Transport, WebSocket, WebSocketChannel, accept, connect, pair,
+    AcceptError, Approval, Connect, ConnectError, CookieStore, Error, HeadLimits, MessageKind,
+    QueueLimits, Refusal, Role, Transport, WebSocket, WebSocketChannel, accept, connect, pair,
 };
 use talkback_testing::secrets::{SECRET, Shown};
 use talkback_testing::shown_variant;
@@ -44,8 +45,10 @@ const ELSEWHERE: [&str; 4] = ["Browser", "BrowserRefused", "NotInBrowser", "NoTl
 async fn v12_l3_no_public_type_shows_a_secret() {
     let mut shown = Shown::default();
     builders(&mut shown);
+    scripted(&mut shown).await;
     connect_errors(&mut shown).await;
     proxy_errors(&mut shown).await;
+    other_ways(&mut shown).await;
     tls_errors(&mut shown).await;
     accepting(&mut shown).await;
     accept_errors(&mut shown).await;
@@ -85,7 +88,10 @@ fn builders(shown: &mut Shown) {
         .tls_roots(SECRET)
         .tls_client_certificate(SECRET, SECRET)
         .proxy(&*format!("http://user:{SECRET}@proxy.example"))
-        .proxy_tls_roots(SECRET);
+        .proxy_tls_roots(SECRET)
+        .cookies(std::sync::Arc::new(Secretive))
+        .redirect_header("X-Api-Key")
+        .redirects(1);
     shown.debug(&connecting);
     let (stream, _) = duplex(1);
     shown.debug(&accept(stream).subprotocols([SECRET]));
@@ -96,9 +102,29 @@ fn builders(shown: &mut Shown) {
     shown.debug(&approval);
 }
 
+async fn scripted(shown: &mut Shown) {
+    let mut server = ScriptedServer::new();
+    let connecting = with_secrets("ws", "a.example").connector(server.connector());
+    let mut channel = connecting
+        .clone()
+        .resolver(|_, _| std::future::pending())
+        .channel();
+    shown.debug(&connecting);
+    shown.debug(&server);
+    let made = server.next_try().await;
+    shown.debug(&made);
+    shown.debug(made.destination());
+    let stream = made.connect();
+    shown.debug(&stream);
+    let mut peer = accept(stream).await.unwrap();
+    peer.send(SECRET).await.unwrap();
+    assert_eq!(channel.recv().await.unwrap(), Some(SECRET.into()));
+    shown.debug(&peer);
+}
+
 fn shown_connect_error(shown: &mut Shown, error: ConnectError) {
     shown_variant!(shown, error => ConnectError:
-        Url, TlsOption, Tls, Header, Resolve, Tcp, Proxy, Lost, Handshake, Timeout);
+        Url, TlsOption, Tls, Header, Option, Resolve, Tcp, UnixSocket, Proxy, Lost, Handshake, Timeout);
     if let Some(refused) = error.refused() {
         shown.error(refused);
     }
@@ -157,6 +183,53 @@ async fn connect_errors(shown: &mut Shown) {
     }
     drop(listener);
     shown_connect_error(shown, failure(with_secrets("ws", &address)).await);
+}
+
+/// A store of cookies that are secrets.
+struct Secretive;
+
+impl CookieStore for Secretive {
+    fn cookies(&self, _: &str) -> Option<HeaderValue> {
+        Some(HeaderValue::from_static("id=hunter2"))
+    }
+
+    fn set_cookies(&self, _: &str, _: &mut dyn Iterator<Item = &HeaderValue>) {}
+}
+
+/// Redirects that are not followed, or to where it fails; and ways that cannot be used.
+async fn other_ways(shown: &mut Shown) {
+    let (listener, address) = listen().await;
+    let address = address.to_string();
+    for (location, requests) in [
+        ("ws://user:hunter2@a/?hunter2", 1),
+        ("hunter2:hunter2", 1),
+        ("/hunter2?hunter2", 2),
+        ("http://127.0.0.1:1/hunter2?hunter2", 1),
+    ] {
+        let response = format!("HTTP/1.1 302 Found\r\nLocation: {location}\r\n\r\nhunter2");
+        let server = async {
+            for _ in 0..requests {
+                let (stream, _) = listener.accept().await.unwrap();
+                answer(stream, &response).await;
+            }
+        };
+        let connecting = with_secrets("ws", &address).redirects(1);
+        let (error, ()) = tokio::join!(failure(connecting), server);
+        shown_connect_error(shown, error);
+    }
+    for connecting in [
+        with_secrets("ws", "a.example").host("hunter2/"),
+        with_secrets("ws", "a.example").host("user:hunter2@b.example"),
+        with_secrets("wss", "a.example").server_name("hunter2 x"),
+        with_secrets("ws", "a.example").redirect_header("Bearer hunter2"),
+    ] {
+        shown_connect_error(shown, failure(connecting).await);
+    }
+    #[cfg(unix)]
+    shown_connect_error(
+        shown,
+        failure(with_secrets("ws", "a.example").unix_socket("/nonexistent")).await,
+    );
 }
 
 /// A proxy whose URL has a secret, and which says it again.

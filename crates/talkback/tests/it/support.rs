@@ -9,9 +9,12 @@ pub(crate) mod dropping;
 pub(crate) mod echo;
 pub(crate) mod fault_proxy;
 pub(crate) mod fault_session;
+#[cfg(target_os = "linux")]
+pub(crate) mod full_queue;
 pub(crate) mod local;
 pub(crate) mod never_ends;
 pub(crate) mod proxy;
+pub(crate) mod site;
 pub(crate) mod watched;
 
 use std::collections::VecDeque;

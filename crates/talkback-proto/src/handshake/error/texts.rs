@@ -241,7 +241,7 @@ impl fmt::Debug for HandshakeError {
 fn instead_of(name: &HeaderName) -> &'static str {
     match name.as_str() {
         "host" => {
-            "it is the host of the URL, so put the name there; to connect elsewhere, hand in a stream of your own (`over`)"
+            "it is the host of the URL, so put the name there; to connect elsewhere, give the address with `address`, or another name with `host`"
         }
         "origin" => "set it with the option `origin`",
         "sec-websocket-protocol" => "offer subprotocols with the option `subprotocol`",

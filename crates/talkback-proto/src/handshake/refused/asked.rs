@@ -31,7 +31,7 @@ impl Asked<'_> {
     }
 
     /// Puts "…" in the place of what the request held and may be secret.
-    pub(super) fn without_secrets(&self, text: &str) -> String {
+    pub(in crate::handshake) fn without_secrets(&self, text: &str) -> String {
         let mut secrets = secrets(*self);
         secrets.retain(|secret| secret.len() >= SECRET_MIN);
         // One may be a part of another.

@@ -35,6 +35,7 @@ impl Refused {
             status,
             headers: response.headers().clone(),
             body,
+            unfollowed: None,
             text: format!("it answered {status} to CONNECT; {advice}").into(),
         }
     }

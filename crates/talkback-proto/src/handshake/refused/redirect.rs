@@ -1,21 +1,36 @@
 //! Where a redirect leads (RFC 9110 §10.2.2).
 
-use http::header::{AUTHORIZATION, COOKIE, HeaderMap, LOCATION};
+use http::header::{AUTHORIZATION, COOKIE, HeaderMap};
 
 use super::asked::Asked;
+use crate::handshake::location::{self, NoLocation, resolve};
+use crate::handshake::unfollowed::Unfollowed;
 use crate::handshake::url::WsUrl;
 
 /// How many characters of a URL are shown.
 const SHOWN_MAX: usize = 200;
 
 /// What to do about a redirect, without the secrets that user name, query and fragment may be.
-pub(super) fn advice(headers: &HeaderMap, asked: Option<Asked<'_>>) -> String {
-    let Some(location) = headers.get(LOCATION) else {
-        return "it redirects, but does not say where: ask its operator for the address of the WebSocket".to_owned();
+pub(super) fn advice(
+    headers: &HeaderMap,
+    asked: Option<Asked<'_>>,
+    unfollowed: Option<Unfollowed>,
+) -> String {
+    let location = match location::of(headers) {
+        Ok(location) => location,
+        Err(NoLocation::Missing) => {
+            return "it redirects, but does not say where: ask its operator for the address of the WebSocket".to_owned();
+        }
+        Err(NoLocation::Several) => {
+            return "it redirects to several places at once: ask its operator for the address of the WebSocket".to_owned();
+        }
     };
     let Some(asked) = asked else {
         return "it redirects: connect to the address in its header Location".to_owned();
     };
+    if unfollowed == Some(Unfollowed::UserInfo) {
+        return "it redirects to a URL with a user name or a password, which no server is to choose: ask its operator for the address without".to_owned();
+    }
     let (location, base) = (std::str::from_utf8(location.as_bytes()).ok(), asked.url);
     let Some(target) = location.and_then(|location| resolve(location.trim(), base)) else {
         return "it redirects to what is no address of a WebSocket: ask its operator for that"
@@ -45,7 +60,15 @@ pub(super) fn advice(headers: &HeaderMap, asked: Option<Asked<'_>>) -> String {
         (false, true) => " (the query is in its header Location)",
         (false, false) => "",
     };
-    format!("it redirects: connect to {url}{rest}")
+    match unfollowed {
+        Some(Unfollowed::TooMany { redirects_max }) => format!(
+            "it redirects to {url}{rest}, once more than the option `redirects` allows ({redirects_max}): check that they end, and connect to where that is"
+        ),
+        Some(Unfollowed::OtherOrigin { option }) => format!(
+            "it redirects to {url}{rest}, where the option `{option}` does not lead: connect there without it"
+        ),
+        _ => format!("it redirects: connect to {url}{rest}"),
+    }
 }
 
 /// A URL of a length that a person reads, and whether it was longer. It is ASCII, but for what is left out.
@@ -59,7 +82,7 @@ fn cut(mut url: String) -> (String, bool) {
 }
 
 fn is_same(base: &WsUrl, target: &WsUrl) -> bool {
-    base.to_string() == target.to_string() && base.request_target() == target.request_target()
+    base.is_same_origin(target) && base.request_target() == target.request_target()
 }
 
 /// Whether this looks like the page that a server sends browsers to before they may have anything.
@@ -78,68 +101,4 @@ fn is_login(target: &WsUrl, base: &WsUrl) -> bool {
 fn path(url: &WsUrl) -> &str {
     let path = url.request_target().split('?').next().unwrap_or_default();
     path.trim_end_matches('/')
-}
-
-/// The WebSocket that a `Location` stands for: a URL of HTTP or WebSocket, or a reference that the
-/// request's URL completes (RFC 3986 §5.2).
-fn resolve(location: &str, base: &WsUrl) -> Option<WsUrl> {
-    let reference = location.split('#').next()?;
-    let text = match reference.split_once("://") {
-        Some((scheme, rest)) if is_scheme(scheme) => {
-            let scheme = match scheme.to_ascii_lowercase().as_str() {
-                "http" | "ws" => "ws",
-                "https" | "wss" => "wss",
-                _ => return None,
-            };
-            format!("{scheme}://{rest}")
-        }
-        _ => complete(reference, base)?,
-    };
-    WsUrl::parse(&text).ok()
-}
-
-fn is_scheme(text: &str) -> bool {
-    let is_scheme_byte = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
-    !text.is_empty() && text.bytes().all(is_scheme_byte)
-}
-
-fn complete(reference: &str, base: &WsUrl) -> Option<String> {
-    let scheme = if base.is_secure() { "wss" } else { "ws" };
-    if reference.starts_with("//") {
-        return Some(format!("{scheme}:{reference}"));
-    }
-    let (path, query) = reference.split_at(reference.find('?').unwrap_or(reference.len()));
-    let base_path = base.request_target().split('?').next()?;
-    let path = match path {
-        "" => base_path.to_owned(),
-        path if path.starts_with('/') => without_dots(path),
-        // Another scheme: `mailto:`, `about:`.
-        path if path.split('/').next()?.contains(':') => return None,
-        path => {
-            let (folder, _) = base_path.rsplit_once('/')?;
-            without_dots(&format!("{folder}/{path}"))
-        }
-    };
-    Some(format!("{scheme}://{}{path}{query}", base.host_header()))
-}
-
-/// RFC 3986 §5.2.4.
-fn without_dots(path: &str) -> String {
-    let mut segments: Vec<&str> = Vec::new();
-    let mut rest = path.split('/').skip(1).peekable();
-    while let Some(segment) = rest.next() {
-        let is_last = rest.peek().is_none();
-        match segment {
-            "." | ".." => {
-                if segment == ".." {
-                    segments.pop();
-                }
-                if is_last {
-                    segments.push("");
-                }
-            }
-            segment => segments.push(segment),
-        }
-    }
-    format!("/{}", segments.join("/"))
 }

@@ -267,3 +267,53 @@ fn v12_errors_show_no_secrets() {
         assert!(!format!("{error} {error:?}").contains("s3cr"), "{error}");
     }
 }
+
+#[test]
+fn c1_another_host_is_checked_as_the_first_one() {
+    let url = parse("wss://user:pass@a.example:8443/x?y");
+    for (host, shown) in [
+        ("B.example", "wss://b.example/x?…"),
+        ("b.example:443", "wss://b.example/x?…"),
+        ("b.example:80", "wss://b.example:80/x?…"),
+        ("192.0.2.1:1", "wss://192.0.2.1:1/x?…"),
+        ("[2001:DB8::1]:1", "wss://[2001:db8::1]:1/x?…"),
+    ] {
+        let other = url.with_host(host).unwrap();
+        assert_eq!(other.to_string(), shown);
+        assert_eq!(other.request_target(), url.request_target());
+        assert_eq!(other.basic_auth(), url.basic_auth());
+    }
+    for (host, error) in [
+        ("", UrlError::Host),
+        ("b.example/x", UrlError::Host),
+        ("me@b.example", UrlError::Host),
+        ("b example", UrlError::Host),
+        ("b.example\r\nX: y", UrlError::Host),
+        ("2001:db8::1", UrlError::Port),
+        ("b.example:0", UrlError::Port),
+        ("b.example:http", UrlError::Port),
+        ("b\u{fc}cher.example", UrlError::HostNotAscii),
+    ] {
+        assert_eq!(url.with_host(host), Err(error), "{host}");
+    }
+}
+
+#[test]
+fn an_origin_is_scheme_host_and_port() {
+    let url = parse("wss://a.example/x");
+    for same in [
+        "wss://a.example:443/y?z",
+        "WSS://A.example",
+        "wss://me:pass@a.example/",
+    ] {
+        assert!(url.is_same_origin(&parse(same)), "{same}");
+    }
+    for other in [
+        "ws://a.example:443/",
+        "wss://a.example:444/",
+        "wss://b.a.example/",
+        "wss://a.example./",
+    ] {
+        assert!(!url.is_same_origin(&parse(other)), "{other}");
+    }
+}

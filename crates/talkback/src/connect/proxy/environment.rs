@@ -1,7 +1,7 @@
 //! Which proxy the environment names for a URL.
 
 use std::env;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use talkback_proto::handshake::WsUrl;
 
@@ -29,13 +29,21 @@ pub(super) fn read(name: &str) -> Option<String> {
 
 /// The variable that names a proxy for `url`, and what it says; `None` if the way is direct.
 ///
-/// A host of this machine is reached directly, and no variable is read for it. `variable` is the
-/// environment, so that tests bring one of their own.
+/// A host of this machine is reached directly, and no variable is read for it. Where the program gives
+/// addresses, those are what is of this machine or not; and as the URL's host, they may be named in `NO_PROXY`.
+/// `variable` is the environment, so that tests bring one of their own.
 pub(super) fn proxy_for(
     url: &WsUrl,
+    addresses: &[SocketAddr],
     variable: impl Fn(&str) -> Option<String>,
 ) -> Option<(&'static str, String)> {
-    if is_loopback(url.host()) {
+    let is_here = match addresses {
+        [] => is_loopback(url.host()),
+        addresses => addresses
+            .iter()
+            .all(|address| is_loopback_address(address.ip())),
+    };
+    if is_here {
         return None;
     }
     let names = if url.is_secure() { FOR_WSS } else { FOR_WS };
@@ -51,7 +59,12 @@ pub(super) fn proxy_for(
         return None;
     }
     let excepted = variable("no_proxy").or_else(|| variable("NO_PROXY"));
-    let is_excepted = excepted.is_some_and(|list| no_proxy::has(&list, url.host(), url.port()));
+    let is_excepted = excepted.is_some_and(|list| {
+        let has =
+            |address: &SocketAddr| no_proxy::has(&list, &address.ip().to_string(), address.port());
+        let has_all = !addresses.is_empty() && addresses.iter().all(has);
+        has_all || no_proxy::has(&list, url.host(), url.port())
+    });
     (!is_excepted).then(|| (name, value.to_owned()))
 }
 
@@ -63,11 +76,15 @@ fn is_perhaps_a_header(name: &str) -> bool {
 
 /// Whether a host is this machine: a program under development talks to it, whatever proxy there is.
 fn is_loopback(host: &str) -> bool {
-    if let Ok(address) = host.parse::<IpAddr>() {
-        return address.to_canonical().is_loopback();
+    if let Ok(address) = host.parse() {
+        return is_loopback_address(address);
     }
     let host = host.strip_suffix('.').unwrap_or(host);
     host == "localhost" || host.ends_with(".localhost")
+}
+
+fn is_loopback_address(address: IpAddr) -> bool {
+    address.to_canonical().is_loopback()
 }
 
 #[cfg(test)]
@@ -81,7 +98,7 @@ mod tests {
             let found = variables.iter().find(|(it, _)| *it == name);
             found.map(|(_, value)| (*value).to_owned())
         };
-        proxy_for(&url, variable)
+        proxy_for(&url, &[], variable)
     }
 
     fn variable_for(url: &str, variables: &[(&str, &str)]) -> Option<&'static str> {
@@ -114,13 +131,44 @@ mod tests {
             for scheme in ["ws", "wss"] {
                 let read = |name: &str| panic!("{name} is read");
                 let url = WsUrl::parse(&format!("{scheme}://{host}:9001/")).unwrap();
-                assert_eq!(proxy_for(&url, read), None, "{host}");
+                assert_eq!(proxy_for(&url, &[], read), None, "{host}");
             }
         }
         for host in ["128.0.0.1", "notlocalhost", "localhost.example", "[::2]"] {
             let url = format!("ws://{host}/");
             assert_eq!(variable_for(&url, ALL), Some("ws_proxy"), "{host}");
         }
+    }
+
+    /// Where the program says where to connect, the URL's host is only a name.
+    #[test]
+    fn px1_px8_an_address_of_the_programs_decides_as_a_host_does() {
+        let url = WsUrl::parse("ws://a.example/").unwrap();
+        let here = WsUrl::parse("ws://localhost/").unwrap();
+        let is_proxied = |url: &WsUrl, addresses: &[&str], no_proxy: &str| {
+            let addresses: Vec<SocketAddr> =
+                addresses.iter().map(|text| text.parse().unwrap()).collect();
+            let variable = |name: &str| match name {
+                "https_proxy" => Some("proxy:1".to_owned()),
+                "no_proxy" => Some(no_proxy.to_owned()),
+                _ => None,
+            };
+            proxy_for(url, &addresses, variable).is_some()
+        };
+        let (loopback, other) = ("127.0.0.1:1", "192.0.2.1:1");
+        assert!(!is_proxied(&url, &[loopback, "[::1]:1"], ""));
+        assert!(is_proxied(&url, &[loopback, other], ""));
+        assert!(is_proxied(&here, &[other], ""));
+        for (list, is_direct) in [
+            ("a.example", true),
+            ("192.0.2.0/24", true),
+            ("192.0.2.1:1", true),
+            ("192.0.2.1:2", false),
+            ("b.example", false),
+        ] {
+            assert_eq!(is_proxied(&url, &[other], list), !is_direct, "{list}");
+        }
+        assert!(is_proxied(&url, &[other, "192.0.2.2:1"], "192.0.2.1"));
     }
 
     #[test]

@@ -15,8 +15,11 @@ use tokio::time::timeout;
 
 use super::{Proxy, Scheme, authority, socks};
 use crate::connect::dial::{dial, look_up};
+use crate::connect::dial_options::Resolver;
+use crate::connect::tls_options::TlsOptions;
 use crate::connect::transport::Transport;
 use crate::error::ConnectError;
+use crate::error::local_address::LocalAddressError;
 use crate::error::proxy::Why;
 use crate::http_io::{ReadHeadError, read_body, read_response, write_all};
 
@@ -24,61 +27,47 @@ use crate::http_io::{ReadHeadError, read_body, read_response, write_all};
 pub(in crate::connect) struct Way<'a> {
     pub(in crate::connect) proxy: &'a Proxy,
     pub(in crate::connect) url: &'a WsUrl,
-    /// Own roots for TLS to the proxy.
-    pub(in crate::connect) roots_pem: Option<&'a [u8]>,
+    /// The server's addresses, if the program gives them.
+    pub(in crate::connect) addresses: &'a [SocketAddr],
+    /// This end's address.
+    pub(in crate::connect) local: Option<IpAddr>,
+    /// For TLS to the proxy.
+    pub(in crate::connect) tls: &'a TlsOptions,
+    /// The program's own, for the proxy's name, and the server's if that is looked up here.
+    pub(in crate::connect) resolver: Option<&'a Resolver>,
     pub(in crate::connect) head_limits: HeadLimits,
     /// How long the body of a refusal is waited for.
     pub(in crate::connect) body_timeout: Duration,
 }
 
+/// What a proxy is asked for.
+struct Target {
+    /// A name, or an address without brackets.
+    host: String,
+    port: u16,
+}
+
 impl Way<'_> {
     /// The addresses of the proxy.
     pub(in crate::connect) async fn resolve(&self) -> Result<Vec<SocketAddr>, ConnectError> {
-        let host = self.proxy.url.host().to_owned();
-        let addresses = look_up(host, self.proxy.port).await;
+        let host = self.proxy.url.host();
+        let addresses = look_up(self.resolver, host, self.proxy.port).await;
         addresses.map_err(|error| self.failed(Why::Resolve(Arc::new(error))))
     }
 
     /// Opens a tunnel to the server through the proxy at these addresses.
+    ///
+    /// Where the server has several, as many as are known here, the proxy is asked for one after the other: one
+    /// cannot race through it. The error is that of the first, as it is the preferred one.
     pub(in crate::connect) async fn open(
         &self,
-        addresses: Vec<SocketAddr>,
+        proxies: Vec<SocketAddr>,
     ) -> Result<Transport, ConnectError> {
-        match self.proxy.scheme {
-            Scheme::Http => {
-                let stream = Transport::plain(self.dial(addresses).await?);
-                self.connect(stream).await
-            }
-            Scheme::Https => {
-                let stream = self.dial(addresses).await?;
-                let stream = self.secure(stream).await?;
-                self.connect(stream).await
-            }
-            Scheme::Socks5 => self.open_to_address(&addresses).await,
-            Scheme::Socks5h => {
-                let stream = self.dial(addresses).await?;
-                self.socks(stream, self.url.host())
-                    .await
-                    .map_err(|why| self.failed(why))
-            }
-        }
-    }
-
-    /// Asks a proxy of SOCKS for one address of the server after the other: one cannot race through a
-    /// proxy. The error is that of the first, as it is the preferred one.
-    async fn open_to_address(&self, proxies: &[SocketAddr]) -> Result<Transport, ConnectError> {
-        let host = self.url.host();
-        let addresses = look_up(host.to_owned(), self.url.port()).await;
-        let addresses = addresses.map_err(|error| ConnectError::Resolve {
-            host: host.to_owned(),
-            error: Arc::new(error),
-        })?;
         let mut first_why = None;
-        for address in addresses {
-            let stream = self.dial(proxies.to_vec()).await?;
-            match self.socks(stream, &address.ip().to_string()).await {
+        for target in self.targets().await? {
+            match self.open_to(&target, proxies.clone()).await? {
                 Ok(transport) => return Ok(transport),
-                Err(why @ Why::SocksPassing(_)) => {
+                Err(why) if may_reach_another(&why) => {
                     first_why.get_or_insert(why);
                 }
                 Err(why) => return Err(self.failed(why)),
@@ -87,9 +76,51 @@ impl Way<'_> {
         Err(self.failed(first_why.unwrap_or(Why::Socks("the server's host has no address"))))
     }
 
-    async fn dial(&self, addresses: Vec<SocketAddr>) -> Result<TcpStream, ConnectError> {
-        let dialed = dial(addresses).await;
-        let stream = dialed.map_err(|error| self.failed(Why::Tcp(Arc::new(error))))?;
+    /// What the proxy is to be asked for: the server's addresses if the program gives them or they are looked up
+    /// here, else its name.
+    async fn targets(&self) -> Result<Vec<Target>, ConnectError> {
+        let of = |address: &SocketAddr| Target {
+            host: address.ip().to_string(),
+            port: address.port(),
+        };
+        let (host, port) = (self.url.host().to_owned(), self.url.port());
+        if !self.addresses.is_empty() {
+            return Ok(self.addresses.iter().map(of).collect());
+        }
+        if self.proxy.scheme != Scheme::Socks5 {
+            return Ok(vec![Target { host, port }]);
+        }
+        let addresses = look_up(self.resolver, &host, port).await;
+        let addresses = addresses.map_err(|error| ConnectError::Resolve {
+            host,
+            error: Arc::new(error),
+        })?;
+        Ok(addresses.iter().map(of).collect())
+    }
+
+    /// Asks the proxy for one target. Inside is why it did not lead there.
+    async fn open_to(
+        &self,
+        target: &Target,
+        proxies: Vec<SocketAddr>,
+    ) -> Result<Result<Transport, Why>, ConnectError> {
+        let stream = self.dial(proxies).await?;
+        Ok(match self.proxy.scheme {
+            Scheme::Http => self.connect(Transport::plain(stream), target).await,
+            Scheme::Https => self.connect(self.secure(stream).await?, target).await,
+            Scheme::Socks5 | Scheme::Socks5h => self.socks(stream, target).await,
+        })
+    }
+
+    async fn dial(&self, proxies: Vec<SocketAddr>) -> Result<TcpStream, ConnectError> {
+        let dialed = dial(proxies, self.local).await;
+        let stream = dialed.map_err(|error| match LocalAddressError::is_in(&error) {
+            true => ConnectError::Tcp {
+                url: self.url.to_string(),
+                error: Arc::new(error),
+            },
+            false => self.failed(Why::Tcp(Arc::new(error))),
+        })?;
         let _ = stream.set_nodelay(true);
         Ok(stream)
     }
@@ -98,15 +129,8 @@ impl Way<'_> {
     #[cfg(feature = "tls")]
     async fn secure(&self, stream: TcpStream) -> Result<Transport, ConnectError> {
         use crate::connect::tls;
-        use crate::connect::tls_options::TlsOptions;
 
-        // What the program wants of the server's TLS is for the server: a client certificate, or
-        // accepting anything.
-        let options = TlsOptions {
-            roots_pem: self.roots_pem.map(<[u8]>::to_vec),
-            ..TlsOptions::default()
-        };
-        let config = tls::config(&options).map_err(|error| match error {
+        let config = tls::config(self.tls).map_err(|error| match error {
             ConnectError::TlsOption {
                 what: "the roots",
                 error,
@@ -126,23 +150,22 @@ impl Way<'_> {
 
     #[cfg(not(feature = "tls"))]
     async fn secure(&self, _: TcpStream) -> Result<Transport, ConnectError> {
-        let _ = self.roots_pem;
+        let _ = self.tls;
         Err(self.failed(Why::NoTls))
     }
 
     /// Asks a proxy of HTTP for a tunnel (RFC 9110 §9.3.6), for `ws://` as for `wss://` (RFC 6455 §4.1).
-    async fn connect(&self, mut stream: Transport) -> Result<Transport, ConnectError> {
-        let tunnel = self.exchange(&mut stream).await;
-        let unread = tunnel.map_err(|why| self.failed(why))?;
+    async fn connect(&self, mut stream: Transport, target: &Target) -> Result<Transport, Why> {
+        let unread = self.exchange(&mut stream, target).await?;
         Ok(stream.after(unread))
     }
 
     /// CONNECT and its answer; gives back what was read behind it, which is the server's.
-    async fn exchange<T>(&self, io: &mut T) -> Result<BytesMut, Why>
+    async fn exchange<T>(&self, io: &mut T, target: &Target) -> Result<BytesMut, Why>
     where
         T: AsyncRead + AsyncWrite + Unpin,
     {
-        let request = self.request();
+        let request = self.request(target);
         // A proxy that refuses before it has read all answers and ends the connection.
         let _ = write_all(io, &encode_request(&request)).await;
         let read = read_response(io, self.head_limits).await;
@@ -162,8 +185,8 @@ impl Way<'_> {
         Err(Why::Refused(Box::new(refused)))
     }
 
-    fn request(&self) -> Request<()> {
-        let target = authority(self.url.host(), self.url.port());
+    fn request(&self, target: &Target) -> Request<()> {
+        let target = authority(&target.host, target.port);
         let mut request = Request::new(());
         *request.method_mut() = Method::CONNECT;
         let headers = request.headers_mut();
@@ -177,15 +200,24 @@ impl Way<'_> {
         request
     }
 
-    async fn socks(&self, mut stream: TcpStream, host: &str) -> Result<Transport, Why> {
-        let host: Result<IpAddr, _> = host.parse().map_err(|_| host);
+    async fn socks(&self, mut stream: TcpStream, target: &Target) -> Result<Transport, Why> {
+        let host: Result<IpAddr, _> = target.host.parse().map_err(|_| &*target.host);
         let credentials = self.proxy.url.basic_auth();
-        socks::lead(&mut stream, host, self.url.port(), credentials).await?;
+        socks::lead(&mut stream, host, target.port, credentials).await?;
         Ok(Transport::plain(stream))
     }
 
     fn failed(&self, why: Why) -> ConnectError {
         self.proxy.failed(self.url, why)
+    }
+}
+
+/// Whether a proxy that did not lead to one address may lead to another.
+fn may_reach_another(why: &Why) -> bool {
+    match why {
+        Why::SocksPassing(_) => true,
+        Why::Refused(refused) => matches!(refused.status.as_u16(), 502..=504),
+        _ => false,
     }
 }
 

@@ -56,6 +56,42 @@ fn each_error_of_tcp_has_its_advice() {
     }
 }
 
+#[test]
+fn each_error_of_a_unix_socket_has_its_advice() {
+    for (kind, advice) in [
+        (
+            ErrorKind::NotFound,
+            "Check the path, and that the server is running, which makes the socket",
+        ),
+        (
+            ErrorKind::ConnectionRefused,
+            "Nobody listens there: start the server, which may have to remove what an earlier one left",
+        ),
+        (
+            ErrorKind::PermissionDenied,
+            "Check who may write to the socket, and who may enter the folders before it",
+        ),
+        (
+            ErrorKind::InvalidInput,
+            "Give a shorter path: a socket's has about 100 bytes at most",
+        ),
+        (
+            ErrorKind::WouldBlock,
+            "As many as may wait there are waiting: try again later",
+        ),
+        (
+            ErrorKind::Other,
+            "Check that there is a socket at this path, and that the server is running",
+        ),
+    ] {
+        let (path, error) = ("/run/a.sock".into(), Arc::new(kind.into()));
+        let text = ConnectError::UnixSocket { path, error }.to_string();
+        let begin = "could not connect to the Unix socket \"/run/a.sock\": ";
+        assert!(text.starts_with(begin), "{text}");
+        assert_eq!(text.rsplit_once(". ").unwrap().1, advice, "{kind:?}");
+    }
+}
+
 /// By the numbers of Linux, as the machine gives them.
 #[cfg(target_os = "linux")]
 #[test]

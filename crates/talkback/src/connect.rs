@@ -9,12 +9,17 @@ mod bad_header;
 #[cfg(browser)]
 mod browser;
 pub(crate) mod cookies;
+pub(crate) mod destination;
 #[cfg(not(browser))]
 mod dial;
+mod dial_options;
 #[cfg(not(browser))]
 mod one_at_a_time;
 #[cfg(not(browser))]
 mod open;
+mod own_dialing;
+#[cfg(not(browser))]
+mod own_stream;
 #[cfg(not(browser))]
 mod proxy;
 mod proxy_options;
@@ -43,9 +48,10 @@ use crate::connect::address_options::AddressOptions;
 #[cfg(not(browser))]
 use crate::connect::bad_header::BadHeader;
 use crate::connect::cookies::Cookies;
+use crate::connect::dial_options::DialOptions;
 use crate::connect::proxy_options::{ProxyChoice, ProxyOptions};
 use crate::connect::redirect_options::RedirectOptions;
-use crate::connect::tls_options::{TlsOptions, Trust};
+use crate::connect::tls_options::TlsOptions;
 
 /// The default connect timeout.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -82,6 +88,7 @@ pub fn connect(url: impl Into<String>) -> Connect {
         send_queue: QueueLimits::default(),
         recv_queue: QueueLimits::default(),
         is_one_at_a_time: false,
+        dial: DialOptions::default(),
         address: AddressOptions::default(),
         redirects: RedirectOptions::default(),
         cookies: None,
@@ -92,6 +99,7 @@ pub fn connect(url: impl Into<String>) -> Connect {
 
 /// A browser sends no header of a program's, good or bad.
 #[cfg(browser)]
+#[derive(Clone)]
 pub(crate) struct BadHeader;
 
 #[cfg(browser)]
@@ -107,7 +115,10 @@ impl BadHeader {
 
 /// A connection to be made; await it.
 ///
-/// Dropping the future gives up and closes what was opened.
+/// Dropping the future gives up and closes what was opened. A clone is made into a connection of its own, with
+/// the same options; clones share the configuration of TLS, so that a later one resumes the session of an
+/// earlier one (RFC 8446 §2.2).
+#[derive(Clone)]
 #[must_use = "nothing is connected until this is awaited, or made a channel by `channel()`"]
 pub struct Connect {
     pub(crate) url: String,
@@ -123,6 +134,7 @@ pub struct Connect {
     pub(crate) recv_queue: QueueLimits,
     /// Whether it waits for others that connect to the same address.
     pub(crate) is_one_at_a_time: bool,
+    pub(crate) dial: DialOptions,
     pub(crate) address: AddressOptions,
     pub(crate) redirects: RedirectOptions,
     pub(crate) cookies: Option<Cookies>,
@@ -287,7 +299,7 @@ impl Connect {
     ///
     /// The other options of TLS are for the server's alone.
     pub fn proxy_tls_roots(mut self, pem: impl Into<Vec<u8>>) -> Self {
-        self.proxy.roots_pem = Some(pem.into());
+        self.proxy.tls.set_roots(pem.into());
         self
     }
 
@@ -297,7 +309,7 @@ impl Connect {
     /// where it is that very certificate, its name and dates fit, and the server holds its key. The name is the
     /// one in subjectAltName: `-addext subjectAltName=DNS:localhost`.
     pub fn tls_roots(mut self, pem: impl Into<Vec<u8>>) -> Self {
-        self.tls.roots_pem = Some(pem.into());
+        self.tls.set_roots(pem.into());
         self
     }
 
@@ -307,7 +319,7 @@ impl Connect {
         chain_pem: impl Into<Vec<u8>>,
         key_pem: impl Into<Vec<u8>>,
     ) -> Self {
-        self.tls.identity_pem = Some((chain_pem.into(), key_pem.into()));
+        self.tls.set_identity(chain_pem.into(), key_pem.into());
         self
     }
 
@@ -318,7 +330,7 @@ impl Connect {
     /// Any is any: expired, for another host, of X.509 version 1, with a key of 1,024 bits.
     #[doc(alias = "danger_accept_invalid_certs")]
     pub fn danger_accept_any_certificate(mut self) -> Self {
-        self.tls.trust = Trust::Anything;
+        self.tls.trust_anything();
         self
     }
 
@@ -402,6 +414,7 @@ impl fmt::Debug for Connect {
             .field("options", &self.options)
             .field("limits", &self.limits)
             .field("timeout", &self.timeout)
+            .field("dial", &self.dial)
             .field("address", &self.address)
             .field("redirects", &self.redirects)
             .field("cookies", &self.cookies)

@@ -10,7 +10,8 @@
 //! sink for them. A long message, or one of unknown length, passes as a stream of bytes:
 //! [`WebSocket::send_stream`] and [`WebSocket::recv_stream`].
 //!
-//! [`pair()`] makes two connected channels in memory, for tests. The folder `examples` of this crate has
+//! [`pair()`] makes two connected channels in memory, for tests; [`test_util`] a server that does what a test
+//! says. The folder `examples` of this crate has
 //! a client and servers without a framework, on hyper and on axum.
 //!
 //! | feature | |
@@ -20,6 +21,7 @@
 //! | `tls` | … and no roots but the program's own, of [`Connect::tls_roots`] |
 //! | `rustls-0-23` | a configuration of rustls of the program's own, [`Connect::rustls_0_23`] |
 //! | `upgrade` | [`upgrade()`], for servers on hyper 1 and axum 0.8 |
+//! | `test-util` | [`test_util`]: a scripted server in memory, for the tests of programs |
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")]
@@ -48,7 +50,8 @@
 //! is, for the browser does the protocol:
 //!
 //! - It has no headers, origin, cookies of the program's, keepalive, bounds of heads and frames, redirects,
-//!   addresses, proxies, or TLS options, and no user name in the URL: asking for them is [`ConnectError::NotInBrowser`], unless inside of [`Connect::native`].
+//!   addresses, proxies, transports and lookups of the program's own, or TLS options, and no user name in the URL:
+//!   asking for them is [`ConnectError::NotInBrowser`], unless inside of [`Connect::native`].
 //! - It closes with no code, 1000 or 3000–4999; others are [`CloseFrameError::CodeInBrowser`].
 //! - It hides from a page why a connection could not be made: [`ConnectError::Browser`].
 //! - A server cannot be made to wait for a program that does not read: beyond the message limit, the
@@ -65,6 +68,11 @@
     any(browser, not(feature = "rustls-0-23")),
     doc = "",
     doc = " [`Connect::rustls_0_23`]: https://docs.rs/talkback/latest/talkback/struct.Connect.html#method.rustls_0_23"
+)]
+#![cfg_attr(
+    any(browser, not(feature = "test-util")),
+    doc = "",
+    doc = " [`test_util`]: https://docs.rs/talkback/latest/talkback/test_util/index.html"
 )]
 #![cfg_attr(
     browser,
@@ -89,6 +97,8 @@ mod pair;
 #[cfg(not(browser))]
 mod runtime;
 mod socket;
+#[cfg(all(feature = "test-util", not(browser)))]
+pub mod test_util;
 mod timer;
 #[cfg(not(browser))]
 mod websocket;
@@ -102,6 +112,7 @@ pub use channel::snapshot::{Snapshot, SnapshotState, Snapshots};
 
 pub use channel::waiting::{Closing, Ready};
 pub use connect::cookies::CookieStore;
+pub use connect::destination::Destination;
 pub use connect::{Connect, connect};
 pub use error::proxy::ProxyError;
 pub use error::send::{SendError, SendErrorKind};

@@ -9,17 +9,20 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-const PAGES: [&str; 5] = [
+const PAGES: [&str; 7] = [
     "docs/behind-a-proxy.md",
     "docs/behind-a-proxy.ko.md",
     "docs/cookbook.md",
     "docs/cookbook.ko.md",
+    "docs/testing.md",
+    "docs/testing.ko.md",
     "docs/ui.md",
 ];
-const PAIRS: [(&str, &str); 3] = [
+const PAIRS: [(&str, &str); 4] = [
     ("README.md", "README.ko.md"),
     ("docs/behind-a-proxy.md", "docs/behind-a-proxy.ko.md"),
     ("docs/cookbook.md", "docs/cookbook.ko.md"),
+    ("docs/testing.md", "docs/testing.ko.md"),
 ];
 /// In bytes; a moving picture may have ten times as many.
 const PICTURE_SIZE_MAX: u64 = 60_000;

@@ -184,6 +184,11 @@ async fn options_that_a_page_does_not_have_are_errors_with_the_way_round() {
     refuses(identity, "tls_client_certificate", certificates).await;
     let any = echo().danger_accept_any_certificate();
     refuses(any, "danger_accept_any_certificate", certificates).await;
+    let connections = "makes its connections";
+    let own = echo().connector(|_| async { Ok(tokio::io::duplex(1).0) });
+    refuses(own, "connector", connections).await;
+    let own = echo().resolver(|_, _| std::future::pending());
+    refuses(own, "resolver", connections).await;
     let by_url = "server's own into the URL";
     refuses(echo().address(([127, 0, 0, 1], 1)), "address", by_url).await;
     refuses(echo().host("a.example"), "host", by_url).await;

@@ -1,6 +1,7 @@
 //! native: what is wrong with a header that cannot be sent.
 
 /// A header that cannot be sent, without its value, which may be a secret.
+#[derive(Clone)]
 pub(crate) struct BadHeader {
     /// The name as far as it is one: behind that there may be a value.
     pub(crate) name: String,

@@ -48,6 +48,9 @@ impl Connect {
         if self.limits.frame_size_limit().is_some() {
             return not_here("frame_size_max", "the browser decides on frames by itself");
         }
+        if let Some(option) = self.dial.asked {
+            return not_here(option, "the browser makes its connections by itself");
+        }
         if let Some((option, instead)) = self.address.asked() {
             return not_here(option, instead);
         }

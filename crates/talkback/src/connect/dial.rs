@@ -12,19 +12,38 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::{JoinError, JoinSet, spawn_blocking};
 use tokio::time::{Instant, timeout_at};
 
+use crate::connect::dial_options::Resolver;
 use crate::error::local_address::LocalAddressError;
 
 /// How long an address has before the next one is tried beside it (RFC 8305 §5).
 const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 
-/// Asks the system's resolver for the addresses of a host.
+const NO_ADDRESS: &str = "the host has no address";
+
+/// Asks for the addresses of a host: the program's resolver if there is one, else the system's.
 ///
 /// # Errors
-/// Those of the resolver; and that there is no thread to wait for it.
-pub(super) async fn look_up(host: String, port: u16) -> io::Result<Vec<SocketAddr>> {
+/// Those of the resolver; that it gives no address; and that there is no thread to wait for the system's.
+pub(super) async fn look_up(
+    resolver: Option<&Resolver>,
+    host: &str,
+    port: u16,
+) -> io::Result<Vec<SocketAddr>> {
     if let Ok(address) = host.parse::<IpAddr>() {
         return Ok(vec![SocketAddr::new(address, port)]);
     }
+    let host = host.to_owned();
+    let Some(resolver) = resolver else {
+        return look_up_by_system(host, port).await;
+    };
+    let addresses = resolver(host, port).await?;
+    match addresses.is_empty() {
+        true => Err(io::Error::new(io::ErrorKind::NotFound, NO_ADDRESS)),
+        false => Ok(addresses),
+    }
+}
+
+async fn look_up_by_system(host: String, port: u16) -> io::Result<Vec<SocketAddr>> {
     let look_up = move || (host, port).to_socket_addrs().map(Iterator::collect);
     // Without a thread tokio panics, and in a driver nobody would see it who waits.
     let looking = catch_unwind(|| spawn_blocking(look_up)).map_err(|_| {
@@ -70,7 +89,7 @@ pub(crate) async fn dial(
     let mut next_attempt = Instant::now();
     loop {
         if attempts.is_empty() && waiting.is_empty() {
-            let none = || io::Error::new(io::ErrorKind::NotFound, "the host has no address");
+            let none = || io::Error::new(io::ErrorKind::NotFound, NO_ADDRESS);
             return Err(first_error.unwrap_or_else(none));
         }
         let attempt = attempts.join_next();

@@ -1,6 +1,7 @@
 //! native: the way to an open connection: URL → DNS → TCP → TLS → opening handshake.
 
 use std::future::{Future, IntoFuture};
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -13,7 +14,9 @@ use tokio::time::timeout;
 use crate::channel::state::Shared;
 use crate::connect::Connect;
 use crate::connect::attempt::{Attempt, BODY_TIMEOUT};
+use crate::connect::destination::Destination;
 use crate::connect::dial::{dial, look_up};
+use crate::connect::dial_options::Resolver;
 use crate::connect::one_at_a_time::{self, Place};
 use crate::connect::proxy::Proxy;
 use crate::connect::proxy::tunnel::Way;
@@ -95,6 +98,15 @@ impl Connect {
     /// The way to where TLS or HTTP begins; and the place in the connect queue.
     async fn reach(&self, attempt: &Attempt) -> Result<(Transport, Option<Place>), ConnectError> {
         let (url, options) = (&attempt.url, &self.address);
+        if let Some(connector) = &self.dial.connector {
+            let connecting = connector(Destination::of(url));
+            let Ok(connected) = timeout(attempt.time_left(), connecting).await else {
+                return Err(attempt.late(Stage::Tcp));
+            };
+            let stream = connected.map_err(|error| refused(url, error))?;
+            return Ok((stream, None));
+        }
+        let resolver = self.dial.resolver.as_deref();
         let proxy = match options.unix_socket {
             None => Proxy::of(&self.proxy, url, &options.addresses)?,
             Some(_) => None,
@@ -104,7 +116,8 @@ impl Connect {
             url,
             addresses: &options.addresses,
             local: options.local,
-            roots_pem: self.proxy.roots_pem.as_deref(),
+            tls: &self.proxy.tls,
+            resolver,
             head_limits: attempt.head_limits,
             // It is told whether or not all of the reason comes in time.
             body_timeout: BODY_TIMEOUT.min(attempt.time_left() / 2),
@@ -121,7 +134,7 @@ impl Connect {
             }
             let addresses = match &way {
                 Some(way) => way.resolve().await?,
-                None if options.addresses.is_empty() => resolve(url).await?,
+                None if options.addresses.is_empty() => resolve(resolver, url).await?,
                 None => options.addresses.clone(),
             };
             if way.is_none() {
@@ -152,8 +165,11 @@ impl IntoFuture for Connect {
     }
 }
 
-async fn resolve(url: &WsUrl) -> Result<Vec<SocketAddr>, ConnectError> {
-    let addresses = look_up(url.host().to_owned(), url.port()).await;
+async fn resolve(
+    resolver: Option<&Resolver>,
+    url: &WsUrl,
+) -> Result<Vec<SocketAddr>, ConnectError> {
+    let addresses = look_up(resolver, url.host(), url.port()).await;
     addresses.map_err(|error| ConnectError::Resolve {
         host: url.host().to_owned(),
         error: Arc::new(error),
@@ -167,11 +183,15 @@ async fn connect_tcp(
     url: &WsUrl,
 ) -> Result<TcpStream, ConnectError> {
     let dialed = dial(addresses, local).await;
-    let stream = dialed.map_err(|error| ConnectError::Tcp {
-        url: url.to_string(),
-        error: Arc::new(error),
-    })?;
+    let stream = dialed.map_err(|error| refused(url, error))?;
     // A message must not wait for the acknowledgement of the one before.
     let _ = stream.set_nodelay(true);
     Ok(stream)
+}
+
+fn refused(url: &WsUrl, error: io::Error) -> ConnectError {
+    ConnectError::Tcp {
+        url: url.to_string(),
+        error: Arc::new(error),
+    }
 }

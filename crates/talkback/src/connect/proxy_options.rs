@@ -2,12 +2,15 @@
 
 use std::fmt;
 
+use crate::connect::tls_options::TlsOptions;
+
 /// What a client wants of proxies; the default asks the environment.
 #[derive(Clone, Default)]
 pub(crate) struct ProxyOptions {
     pub(crate) choice: ProxyChoice,
-    /// Own roots in PEM for TLS to the proxy, in place of the platform's.
-    pub(crate) roots_pem: Option<Vec<u8>>,
+    /// For TLS to the proxy: roots alone. What else the program wants of TLS is for the server: a client
+    /// certificate, or accepting anything.
+    pub(crate) tls: TlsOptions,
 }
 
 /// Whose proxy it is.
@@ -27,7 +30,7 @@ impl ProxyOptions {
     #[cfg(browser)]
     pub(crate) fn asked(&self) -> Option<&'static str> {
         match self.choice {
-            ProxyChoice::Environment => self.roots_pem.as_ref().map(|_| "proxy_tls_roots"),
+            ProxyChoice::Environment => self.tls.asked().map(|_| "proxy_tls_roots"),
             ProxyChoice::Direct | ProxyChoice::Url(_) => Some("proxy"),
         }
     }
@@ -43,7 +46,7 @@ impl fmt::Debug for ProxyOptions {
         };
         f.debug_struct("ProxyOptions")
             .field("choice", &format_args!("{choice}"))
-            .field("has_own_roots", &self.roots_pem.is_some())
+            .field("tls", &self.tls)
             .finish()
     }
 }

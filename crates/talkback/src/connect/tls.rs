@@ -23,7 +23,7 @@ use crate::connect::tls::own_roots::OwnRoots;
 use crate::connect::tls_options::{TlsOptions, Trust};
 use crate::error::ConnectError;
 
-/// Checks the options and makes them into a configuration.
+/// Checks the options and makes them into a configuration, the first time.
 pub(crate) fn config(options: &TlsOptions) -> Result<Arc<ClientConfig>, ConnectError> {
     #[cfg(feature = "rustls-0-23")]
     if let Some(config) = &options.config {
@@ -35,6 +35,14 @@ pub(crate) fn config(options: &TlsOptions) -> Result<Arc<ClientConfig>, ConnectE
             }),
         };
     }
+    if let Some(config) = options.made.get() {
+        return Ok(Arc::clone(config));
+    }
+    let config = Arc::new(make(options)?);
+    Ok(Arc::clone(options.made.get_or_init(|| config)))
+}
+
+fn make(options: &TlsOptions) -> Result<ClientConfig, ConnectError> {
     let provider = Arc::new(ring::default_provider());
     let verifier = verifier(options, &provider)?;
     let builder = ClientConfig::builder_with_provider(provider)
@@ -56,7 +64,7 @@ pub(crate) fn config(options: &TlsOptions) -> Result<Arc<ClientConfig>, ConnectE
     };
     // A server must not answer with HTTP/2, which has another opening handshake.
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(Arc::new(config))
+    Ok(config)
 }
 
 fn verifier(

@@ -1,18 +1,31 @@
 //! What a client wants of TLS, also where there is none to honour it.
 
 use std::fmt;
+use std::sync::Arc;
+#[cfg(all(feature = "tls", not(browser)))]
+use std::sync::OnceLock;
+
+#[cfg(all(feature = "tls", not(browser)))]
+use tokio_rustls::rustls::ClientConfig;
+
+/// A text of PEM, which clones share.
+pub(crate) type Pem = Arc<[u8]>;
 
 /// What a client wants of TLS; the default trusts what the platform trusts.
 #[derive(Clone, Default)]
 pub(crate) struct TlsOptions {
     /// Own roots in PEM, in place of the platform's.
-    pub(crate) roots_pem: Option<Vec<u8>>,
+    pub(crate) roots_pem: Option<Pem>,
     /// A certificate chain and its private key, in PEM.
-    pub(crate) identity_pem: Option<(Vec<u8>, Vec<u8>)>,
+    pub(crate) identity_pem: Option<(Pem, Pem)>,
     pub(crate) trust: Trust,
     /// The program's own configuration, in place of all that.
     #[cfg(all(feature = "rustls-0-23", not(browser)))]
-    pub(crate) config: Option<std::sync::Arc<tokio_rustls::rustls::ClientConfig>>,
+    pub(crate) config: Option<Arc<ClientConfig>>,
+    /// What the first who connected made of them. Clones have it, too, so that it is made once for all of
+    /// their tries, and a session of one is resumed by the next.
+    #[cfg(all(feature = "tls", not(browser)))]
+    pub(crate) made: Arc<OnceLock<Arc<ClientConfig>>>,
 }
 
 /// Which certificates of servers are accepted.
@@ -26,6 +39,29 @@ pub(crate) enum Trust {
 }
 
 impl TlsOptions {
+    pub(super) fn set_roots(&mut self, pem: Vec<u8>) {
+        self.roots_pem = Some(pem.into());
+        self.leave_clones();
+    }
+
+    pub(super) fn set_identity(&mut self, chain_pem: Vec<u8>, key_pem: Vec<u8>) {
+        self.identity_pem = Some((chain_pem.into(), key_pem.into()));
+        self.leave_clones();
+    }
+
+    pub(super) fn trust_anything(&mut self) {
+        self.trust = Trust::Anything;
+        self.leave_clones();
+    }
+
+    /// What was made of other options, by a clone, is not shared any more.
+    fn leave_clones(&mut self) {
+        #[cfg(all(feature = "tls", not(browser)))]
+        {
+            self.made = Arc::default();
+        }
+    }
+
     /// The first of the options for those who have no configuration of their own.
     #[cfg(any(browser, feature = "rustls-0-23"))]
     pub(crate) fn asked(&self) -> Option<&'static str> {

@@ -1,5 +1,6 @@
 //! What `connect` reaches a server over.
 
+use std::any::Any;
 use std::fmt;
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
@@ -9,13 +10,14 @@ use std::task::{Context, Poll};
 use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-#[cfg(unix)]
-use tokio::net::UnixStream;
+
+use crate::connect::own_stream::{Own, OwnStream};
 
 /// The transport of a connection that [`connect`](crate::connect()) made.
 ///
-/// It is TCP, a Unix socket, or what [`over`](crate::Connect::over) was given, with TLS on top if the URL asked for
-/// it, or a tunnel through a proxy. What it is made of is not part of the interface.
+/// It is TCP, a Unix socket, or what [`over`](crate::Connect::over) or [`connector`](crate::Connect::connector) was
+/// given, with TLS on top if the URL asked for it, or a tunnel through a proxy. What it is made of is not part of the
+/// interface.
 #[doc(alias = "MaybeTlsStream")]
 pub struct Transport<T = TcpStream>(Inner<T>);
 
@@ -26,8 +28,8 @@ enum Inner<T> {
     Tls(Box<tokio_rustls::client::TlsStream<Transport<T>>>),
     /// A transport of which some was read already.
     After(Box<(BytesMut, Transport<T>)>),
-    #[cfg(unix)]
-    Unix(Box<UnixStream>),
+    /// A Unix socket, or what the program's connector gave.
+    Own(Box<Own>),
 }
 
 /// Shows nothing of the transport: one in memory shows what is on its way.
@@ -50,8 +52,10 @@ macro_rules! with_inner {
                 let $io = &mut it.1;
                 $call
             }
-            #[cfg(unix)]
-            Inner::Unix($io) => $call,
+            Inner::Own(it) => {
+                let $io = it.stream();
+                $call
+            }
         }
     };
 }
@@ -76,21 +80,25 @@ impl<T> Transport<T> {
 
     fn is_tls(&self) -> bool {
         match &self.0 {
-            Inner::Plain(_) => false,
+            Inner::Plain(_) | Inner::Own(_) => false,
             #[cfg(feature = "tls")]
             Inner::Tls(_) => true,
             Inner::After(it) => it.1.is_tls(),
-            #[cfg(unix)]
-            Inner::Unix(_) => false,
         }
     }
 }
 
 impl Transport {
-    /// A socket of this machine.
-    #[cfg(unix)]
-    pub(crate) fn unix(stream: UnixStream) -> Self {
-        Self(Inner::Unix(Box::new(stream)))
+    /// A stream of any kind. TCP is TCP, whoever has connected it.
+    pub(crate) fn own<S: OwnStream>(stream: S) -> Self {
+        let mut stream = Some(stream);
+        let any: &mut dyn Any = &mut stream;
+        let tcp = any.downcast_mut::<Option<TcpStream>>();
+        if let Some(stream) = tcp.and_then(Option::take) {
+            return Self::plain(stream);
+        }
+        let stream = stream.expect("only TCP is taken out");
+        Self(Inner::Own(Own::new(stream)))
     }
 
     /// The TCP connection at the bottom, if it is one.
@@ -100,28 +108,26 @@ impl Transport {
             #[cfg(feature = "tls")]
             Inner::Tls(stream) => stream.get_ref().0.tcp_stream(),
             Inner::After(it) => it.1.tcp_stream(),
-            #[cfg(unix)]
-            Inner::Unix(_) => None,
+            Inner::Own(_) => None,
         }
     }
 
-    /// The Unix socket at the bottom, if it is one.
-    #[cfg(unix)]
-    pub(crate) fn unix_stream(&self) -> Option<&UnixStream> {
-        match &self.0 {
+    /// The stream at the bottom, if it is no TCP.
+    pub(crate) fn own_stream(&mut self) -> Option<&mut (dyn OwnStream + 'static)> {
+        match &mut self.0 {
             Inner::Plain(_) => None,
             #[cfg(feature = "tls")]
-            Inner::Tls(stream) => stream.get_ref().0.unix_stream(),
-            Inner::After(it) => it.1.unix_stream(),
-            Inner::Unix(stream) => Some(stream),
+            Inner::Tls(stream) => stream.get_mut().0.own_stream(),
+            Inner::After(it) => it.1.own_stream(),
+            Inner::Own(it) => Some(it.stream()),
         }
     }
 
     /// The address of this end.
     ///
     /// # Errors
-    /// The operating system's, if the socket is gone; [`Unsupported`](io::ErrorKind::Unsupported), if it is a
-    /// Unix socket.
+    /// The operating system's, if the socket is gone; [`Unsupported`](io::ErrorKind::Unsupported), if it is no TCP:
+    /// a Unix socket, or what a [`connector`](crate::Connect::connector) gave.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.tcp_stream().ok_or_else(no_address)?.local_addr()
     }
@@ -129,8 +135,8 @@ impl Transport {
     /// The address of the other end: the server, or the proxy before it.
     ///
     /// # Errors
-    /// The operating system's, if the socket is not connected any more;
-    /// [`Unsupported`](io::ErrorKind::Unsupported), if it is a Unix socket.
+    /// The operating system's, if the socket is not connected any more; else as
+    /// [`local_addr`](Self::local_addr).
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
         self.tcp_stream().ok_or_else(no_address)?.peer_addr()
     }
@@ -164,8 +170,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncRead for Transport<T> {
                 unread.advance(size);
                 Poll::Ready(Ok(()))
             }
-            #[cfg(unix)]
-            Inner::Unix(stream) => Pin::new(&mut **stream).poll_read(cx, buf),
+            Inner::Own(it) => Pin::new(it.stream()).poll_read(cx, buf),
         }
     }
 }
@@ -193,8 +198,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Transport<T> {
             #[cfg(feature = "tls")]
             Inner::Tls(stream) => stream.is_write_vectored(),
             Inner::After(it) => it.1.is_write_vectored(),
-            #[cfg(unix)]
-            Inner::Unix(stream) => stream.is_write_vectored(),
+            Inner::Own(it) => it.is_write_vectored,
         }
     }
 
@@ -212,7 +216,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_way_without_a_proxy_takes_no_more_than_its_stream() {
+    fn a_way_of_tcp_takes_no_more_than_its_stream() {
+        fn is_send_and_sync<T: Send + Sync>() {}
+        is_send_and_sync::<Transport>();
         assert_eq!(size_of::<Transport>(), size_of::<TcpStream>());
         #[cfg(feature = "tls")]
         {

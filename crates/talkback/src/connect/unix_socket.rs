@@ -11,7 +11,7 @@ use crate::error::ConnectError;
 pub(super) async fn dial(path: &Path) -> Result<Transport, ConnectError> {
     let dialed = UnixStream::connect(path).await;
     dialed
-        .map(Transport::unix)
+        .map(Transport::own)
         .map_err(|error| ConnectError::UnixSocket {
             path: path.to_owned(),
             error: Arc::new(error),

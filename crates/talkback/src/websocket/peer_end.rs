@@ -59,9 +59,18 @@ pub(super) fn is_seen(io: &mut dyn Any, cx: &mut Context<'_>) -> bool {
     if let Some(stream) = tcp_stream(io) {
         return is_closed(stream.ready(Interest::READABLE));
     }
+    if let Some(transport) = io.downcast_mut::<Transport>() {
+        return transport
+            .own_stream()
+            .is_some_and(|stream| is_seen(stream, cx));
+    }
     #[cfg(unix)]
-    if let Some(stream) = unix_stream(io) {
+    if let Some(stream) = io.downcast_ref::<tokio::net::UnixStream>() {
         return is_closed(stream.ready(Interest::READABLE));
+    }
+    #[cfg(feature = "test-util")]
+    if let Some(stream) = io.downcast_ref::<crate::test_util::stream::ScriptedStream>() {
+        return stream.is_gone();
     }
     if let Some(stream) = io.downcast_mut::<DuplexStream>() {
         // Of nothing, nothing is written; but an end that is gone takes not even that.
@@ -75,13 +84,6 @@ pub(super) fn is_seen(io: &mut dyn Any, cx: &mut Context<'_>) -> bool {
 fn is_closed(ready: impl Future<Output = std::io::Result<tokio::io::Ready>>) -> bool {
     let mut cx = Context::from_waker(Waker::noop());
     matches!(pin!(ready).poll(&mut cx), Poll::Ready(Ok(ready)) if ready.is_read_closed())
-}
-
-/// The Unix socket at the bottom of a transport.
-#[cfg(unix)]
-fn unix_stream(io: &dyn Any) -> Option<&tokio::net::UnixStream> {
-    let stream = io.downcast_ref::<tokio::net::UnixStream>();
-    stream.or_else(|| io.downcast_ref::<Transport>()?.unix_stream())
 }
 
 /// The TCP connection at the bottom of a transport.

@@ -37,6 +37,8 @@ mod connect;
 #[cfg(not(shuttle))]
 mod connect_options;
 #[cfg(not(shuttle))]
+mod connector;
+#[cfg(not(shuttle))]
 mod cookies;
 #[cfg(not(shuttle))]
 mod fault_cuts;
@@ -71,6 +73,8 @@ mod redirects;
 #[cfg(not(shuttle))]
 mod relay;
 #[cfg(not(shuttle))]
+mod resolver;
+#[cfg(not(shuttle))]
 mod runtimes;
 #[cfg(all(unix, not(shuttle)))]
 mod runtimes_child;
@@ -78,7 +82,12 @@ mod runtimes_child;
 mod runtimes_ended;
 #[cfg(shuttle)]
 mod schedules;
-#[cfg(all(feature = "tls", feature = "upgrade", not(shuttle)))]
+#[cfg(all(
+    feature = "tls",
+    feature = "upgrade",
+    feature = "test-util",
+    not(shuttle)
+))]
 mod secrets;
 #[cfg(not(shuttle))]
 mod send_errors;
@@ -92,6 +101,8 @@ mod streams_cancel;
 mod streams_memory;
 #[cfg(not(shuttle))]
 mod support;
+#[cfg(all(feature = "test-util", not(shuttle)))]
+mod test_util;
 #[cfg(all(feature = "tls", not(shuttle)))]
 mod tls;
 #[cfg(all(feature = "tls", not(shuttle)))]

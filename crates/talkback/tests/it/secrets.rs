@@ -13,6 +13,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use talkback::test_util::ScriptedServer;
 use talkback::{
     AcceptError, Approval, Connect, ConnectError, CookieStore, Error, HeadLimits, MessageKind,
     QueueLimits, Refusal, Role, Transport, WebSocket, WebSocketChannel, accept, connect, pair,
@@ -44,6 +45,7 @@ const ELSEWHERE: [&str; 4] = ["Browser", "BrowserRefused", "NotInBrowser", "NoTl
 async fn v12_l3_no_public_type_shows_a_secret() {
     let mut shown = Shown::default();
     builders(&mut shown);
+    scripted(&mut shown).await;
     connect_errors(&mut shown).await;
     proxy_errors(&mut shown).await;
     other_ways(&mut shown).await;
@@ -98,6 +100,26 @@ fn builders(shown: &mut Shown) {
         .header(SET_COOKIE, value())
         .header(HeaderName::from_static("x-api-key"), value());
     shown.debug(&approval);
+}
+
+async fn scripted(shown: &mut Shown) {
+    let mut server = ScriptedServer::new();
+    let connecting = with_secrets("ws", "a.example").connector(server.connector());
+    let mut channel = connecting
+        .clone()
+        .resolver(|_, _| std::future::pending())
+        .channel();
+    shown.debug(&connecting);
+    shown.debug(&server);
+    let made = server.next_try().await;
+    shown.debug(&made);
+    shown.debug(made.destination());
+    let stream = made.connect();
+    shown.debug(&stream);
+    let mut peer = accept(stream).await.unwrap();
+    peer.send(SECRET).await.unwrap();
+    assert_eq!(channel.recv().await.unwrap(), Some(SECRET.into()));
+    shown.debug(&peer);
 }
 
 fn shown_connect_error(shown: &mut Shown, error: ConnectError) {

@@ -15,6 +15,8 @@ use tokio::time::timeout;
 
 use super::{Proxy, Scheme, authority, socks};
 use crate::connect::dial::{dial, look_up};
+use crate::connect::dial_options::Resolver;
+use crate::connect::tls_options::TlsOptions;
 use crate::connect::transport::Transport;
 use crate::error::ConnectError;
 use crate::error::local_address::LocalAddressError;
@@ -29,8 +31,10 @@ pub(in crate::connect) struct Way<'a> {
     pub(in crate::connect) addresses: &'a [SocketAddr],
     /// This end's address.
     pub(in crate::connect) local: Option<IpAddr>,
-    /// Own roots for TLS to the proxy.
-    pub(in crate::connect) roots_pem: Option<&'a [u8]>,
+    /// For TLS to the proxy.
+    pub(in crate::connect) tls: &'a TlsOptions,
+    /// The program's own, for the proxy's name, and the server's if that is looked up here.
+    pub(in crate::connect) resolver: Option<&'a Resolver>,
     pub(in crate::connect) head_limits: HeadLimits,
     /// How long the body of a refusal is waited for.
     pub(in crate::connect) body_timeout: Duration,
@@ -46,8 +50,8 @@ struct Target {
 impl Way<'_> {
     /// The addresses of the proxy.
     pub(in crate::connect) async fn resolve(&self) -> Result<Vec<SocketAddr>, ConnectError> {
-        let host = self.proxy.url.host().to_owned();
-        let addresses = look_up(host, self.proxy.port).await;
+        let host = self.proxy.url.host();
+        let addresses = look_up(self.resolver, host, self.proxy.port).await;
         addresses.map_err(|error| self.failed(Why::Resolve(Arc::new(error))))
     }
 
@@ -86,7 +90,7 @@ impl Way<'_> {
         if self.proxy.scheme != Scheme::Socks5 {
             return Ok(vec![Target { host, port }]);
         }
-        let addresses = look_up(host.clone(), port).await;
+        let addresses = look_up(self.resolver, &host, port).await;
         let addresses = addresses.map_err(|error| ConnectError::Resolve {
             host,
             error: Arc::new(error),
@@ -125,15 +129,8 @@ impl Way<'_> {
     #[cfg(feature = "tls")]
     async fn secure(&self, stream: TcpStream) -> Result<Transport, ConnectError> {
         use crate::connect::tls;
-        use crate::connect::tls_options::TlsOptions;
 
-        // What the program wants of the server's TLS is for the server: a client certificate, or
-        // accepting anything.
-        let options = TlsOptions {
-            roots_pem: self.roots_pem.map(<[u8]>::to_vec),
-            ..TlsOptions::default()
-        };
-        let config = tls::config(&options).map_err(|error| match error {
+        let config = tls::config(self.tls).map_err(|error| match error {
             ConnectError::TlsOption {
                 what: "the roots",
                 error,
@@ -153,7 +150,7 @@ impl Way<'_> {
 
     #[cfg(not(feature = "tls"))]
     async fn secure(&self, _: TcpStream) -> Result<Transport, ConnectError> {
-        let _ = self.roots_pem;
+        let _ = self.tls;
         Err(self.failed(Why::NoTls))
     }
 

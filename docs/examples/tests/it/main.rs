@@ -1,0 +1,3 @@
+//! The tests of docs/testing.md: those of an app, as it would have them.
+
+mod testing;

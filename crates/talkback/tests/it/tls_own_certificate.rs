@@ -124,7 +124,7 @@ async fn a_configuration_of_ones_own_is_used_as_it_is() {
 
     let stranger = std::sync::Arc::new(Authority::new("Another root").client());
     let message = tls_failure(connect_to("localhost", address).rustls_0_23(stranger)).await;
-    assert_says(&message, ["UnknownIssuer", "`tls_roots`"]);
+    assert_says(&message, ["UnknownIssuer", "`rustls_0_23`"]);
 
     let both = talkback::connect("wss://127.0.0.1:1/")
         .rustls_0_23(config)

@@ -15,7 +15,7 @@ mod open;
 #[cfg(not(browser))]
 mod proxy;
 mod proxy_options;
-mod retryable;
+pub(crate) mod retryable;
 #[cfg(all(feature = "tls", not(browser)))]
 mod tls;
 mod tls_options;

@@ -13,4 +13,5 @@ pub(crate) mod link;
 pub(crate) mod lost;
 #[cfg(not(browser))]
 mod retry_after;
+pub(crate) mod schedule;
 pub(crate) mod verdict;

@@ -200,6 +200,8 @@ impl Page {
         match self.channel.state() {
             ChannelState::Connecting => ("connecting", Role::Busy),
             ChannelState::Open => ("open", Role::Good),
+            ChannelState::Retrying => ("reconnecting", Role::Busy),
+            ChannelState::Paused => ("paused", Role::Neutral),
             ChannelState::Closing => ("closing", Role::Busy),
             _ if self.snapshot.error.is_some() => ("closed", Role::Bad),
             // Closed; a channel has no further state yet.
@@ -233,7 +235,7 @@ impl Page {
     /// Whether there is a connection, or there will be.
     pub fn can_disconnect(&self) -> bool {
         let state = self.channel.state();
-        matches!(state, ChannelState::Connecting | ChannelState::Open)
+        !matches!(state, ChannelState::Closing | ChannelState::Closed)
     }
 
     /// The last messages both ways.

@@ -25,7 +25,7 @@ mod proxy;
 mod proxy_options;
 mod redirect_options;
 mod redirects;
-mod retryable;
+pub(crate) mod retryable;
 #[cfg(all(feature = "tls", not(browser)))]
 mod tls;
 mod tls_options;

@@ -94,6 +94,7 @@ mod error;
 mod http_io;
 #[cfg(not(browser))]
 mod pair;
+mod reconnect;
 #[cfg(not(browser))]
 mod runtime;
 mod socket;
@@ -118,6 +119,12 @@ pub use error::proxy::ProxyError;
 pub use error::send::{SendError, SendErrorKind};
 pub use error::try_send::{TrySendError, TrySendErrorKind};
 pub use error::{ConnectError, Error, Stage};
+pub use reconnect::backoff::Backoff;
+pub use reconnect::event::{ChannelEvent, Opened};
+pub use reconnect::hook_error::HookError;
+pub use reconnect::link::Link;
+pub use reconnect::lost::{Lost, LostCause};
+pub use reconnect::verdict::Verdict;
 
 #[cfg(not(browser))]
 pub use accept::accepting::Accepting;

@@ -12,9 +12,16 @@ use crate::socket::PeerClose;
 ///
 /// ```text
 ///  Connecting ──▶ Open ──▶ Closing ──▶ Closed
-///      │            └─────────────────────▲
-///      └──────────────────────────────────┘
+///    ▲   │         │ └──────────────────▲
+///    │   ▼         ▼                    │ close, drop, a limit, a cause that no try
+///    └─ Retrying ◀─┘ ───────────────────┘ follows: from any state
+///         │  ▲
+///         ▼  │ pause, resume
+///        Paused
 /// ```
+///
+/// Only a channel that reconnects is ever `Retrying` or `Paused`. It can be paused in any state but the last
+/// two, and is `Connecting` once it is resumed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ChannelState {
@@ -22,6 +29,10 @@ pub enum ChannelState {
     Connecting,
     /// Messages pass in both directions.
     Open,
+    /// There is no connection, and the next try is waited for; messages are queued.
+    Retrying,
+    /// There is no connection and no try, until the channel is resumed; messages are queued.
+    Paused,
     /// This end has begun to close; nothing can be sent any more.
     Closing,
     /// The connection has ended, or could not be made.

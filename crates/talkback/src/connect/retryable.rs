@@ -3,6 +3,7 @@
 use std::io;
 
 use http::StatusCode;
+use talkback_proto::handshake::HandshakeError;
 
 use crate::error::ConnectError;
 use crate::error::proxy::{ProxyError, Why};
@@ -24,7 +25,7 @@ impl ConnectError {
     /// | the URL, a header, an option, a feature that is missing, what a browser refuses | no |
     ///
     /// Wait before the next try, and longer each time; a `Retry-After` is among the headers of
-    /// what [`refused`](Self::refused) gives.
+    /// what [`refused`](Self::refused) gives. A channel that reconnects does so itself.
     ///
     /// ```
     /// # #[cfg(not(target_family = "wasm"))]
@@ -37,45 +38,96 @@ impl ConnectError {
     /// # }
     /// ```
     pub fn is_retryable(&self) -> bool {
+        self.outlook() == Outlook::Passing
+    }
+
+    /// Whether another try may succeed.
+    pub(crate) fn outlook(&self) -> Outlook {
         match self {
             Self::Resolve { .. }
             | Self::Tcp { .. }
             | Self::Lost { .. }
             | Self::Timeout { .. }
-            | Self::Browser { .. } => true,
-            // What a check of TLS has found is invalid data; the rest is the transport's.
-            Self::Tls { error, .. } => error.kind() != io::ErrorKind::InvalidData,
+            | Self::Browser { .. } => Outlook::Passing,
+            Self::Tls { error, .. } => of_tls(error),
             // No socket has such a path.
-            Self::UnixSocket { error, .. } => error.kind() != io::ErrorKind::InvalidInput,
-            Self::Handshake { .. } => self.refused().is_some_and(|it| is_passing(it.status)),
-            Self::Proxy { error, .. } => may_proxy_pass(error),
+            Self::UnixSocket { error, .. } => match error.kind() {
+                io::ErrorKind::InvalidInput => Outlook::Lasting,
+                _ => Outlook::Passing,
+            },
+            Self::Handshake { error, .. } => of_handshake(error),
+            Self::Proxy { error, .. } => of_proxy(error),
             Self::Url(_)
             | Self::NoTls { .. }
             | Self::TlsOption { .. }
             | Self::Header { .. }
             | Self::Option { .. }
             | Self::NotInBrowser { .. }
-            | Self::BrowserRefused { .. } => false,
+            | Self::BrowserRefused { .. } => Outlook::Lasting,
         }
     }
 }
 
-/// Whether a proxy may lead to the server a little later.
-fn may_proxy_pass(error: &ProxyError) -> bool {
-    match error.why() {
-        Why::Resolve(_) | Why::Tcp(_) | Why::Lost(_) | Why::SocksPassing(_) => true,
-        Why::Tls(error, _) => error.kind() != io::ErrorKind::InvalidData,
-        Why::Refused(refused) => is_passing(refused.status),
-        Why::Setting(_) | Why::NoTls | Why::Head(_) | Why::Socks(_) => false,
+/// What a failure says of another try.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outlook {
+    /// It may succeed a little later.
+    Passing,
+    /// The other side would have to change, as while it is being deployed.
+    Changing,
+    /// The server wants other credentials than were sent.
+    Unauthorized,
+    /// It fails as this one did: the caller would have to change something, or the peer has said so.
+    Lasting,
+}
+
+/// What a check of TLS has found is invalid data; the rest is the transport's.
+fn of_tls(error: &io::Error) -> Outlook {
+    match error.kind() {
+        io::ErrorKind::InvalidData => Outlook::Changing,
+        _ => Outlook::Passing,
     }
 }
 
-/// Whether a status is about now, not about the request.
-fn is_passing(status: StatusCode) -> bool {
+fn of_handshake(error: &HandshakeError) -> Outlook {
+    use HandshakeError as H;
+    match error {
+        H::Status(refused) => match refused.status.as_u16() {
+            401 | 407 => Outlook::Unauthorized,
+            _ => of_status(refused.status),
+        },
+        // These were found before a byte was written.
+        H::InvalidSubprotocol { .. }
+        | H::DuplicateSubprotocol { .. }
+        | H::ReservedHeader { .. }
+        | H::TooManyHeaders
+        | H::InvalidExtensions => Outlook::Lasting,
+        // An answer that is none, or a 101 that is wrong.
+        _ => Outlook::Changing,
+    }
+}
+
+fn of_proxy(error: &ProxyError) -> Outlook {
+    match error.why() {
+        Why::Resolve(_) | Why::Tcp(_) | Why::Lost(_) | Why::SocksPassing(_) => Outlook::Passing,
+        Why::Tls(error, _) => of_tls(error),
+        // It was given the credentials that there are for it.
+        Why::Refused(refused) if refused.status == StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
+            Outlook::Lasting
+        }
+        Why::Refused(refused) => of_status(refused.status),
+        Why::Head(_) => Outlook::Changing,
+        Why::Setting(_) | Why::NoTls | Why::Socks(_) => Outlook::Lasting,
+    }
+}
+
+/// Whether a status is about now or about the request.
+fn of_status(status: StatusCode) -> Outlook {
     match status.as_u16() {
-        408 | 425 | 429 => true,
-        501 | 505 => false,
-        _ => status.is_server_error(),
+        408 | 425 | 429 => Outlook::Passing,
+        501 | 505 => Outlook::Changing,
+        _ if status.is_server_error() => Outlook::Passing,
+        _ => Outlook::Changing,
     }
 }
 
@@ -86,7 +138,7 @@ mod tests {
 
     use bytes::Bytes;
     use http::Response;
-    use talkback_proto::handshake::{HandshakeError, HeadError, UrlError};
+    use talkback_proto::handshake::{HeadError, UrlError};
 
     use super::*;
     use crate::error::Stage;
@@ -191,6 +243,83 @@ mod tests {
         errors.extend([200, 301, 400, 401, 403, 404, 407, 426, 501, 505].map(status));
         for error in errors {
             assert!(!error.is_retryable(), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn re20_re21_what_the_other_side_would_have_to_change_is_told_from_what_this_end_would() {
+        let mut changing = vec![
+            tls(io::ErrorKind::InvalidData),
+            handshake(HandshakeError::Accept),
+            handshake(HandshakeError::Upgrade),
+            handshake(HandshakeError::Head(HeadError::NotHttp)),
+            handshake(HandshakeError::SubprotocolNotOffered {
+                subprotocol: "b".into(),
+            }),
+        ];
+        changing.extend([200, 301, 400, 403, 404, 410, 426, 501, 505].map(status));
+        for error in changing {
+            assert_eq!(error.outlook(), Outlook::Changing, "{error:?}");
+        }
+        for error in [401, 407].map(status) {
+            assert_eq!(error.outlook(), Outlook::Unauthorized, "{error:?}");
+        }
+        for error in [
+            ConnectError::Url(UrlError::Host),
+            ConnectError::NoTls { url: URL.into() },
+            handshake(HandshakeError::TooManyHeaders),
+            handshake(HandshakeError::InvalidSubprotocol {
+                subprotocol: "a b".into(),
+            }),
+        ] {
+            assert_eq!(error.outlook(), Outlook::Lasting, "{error:?}");
+        }
+    }
+
+    #[cfg(not(browser))]
+    #[test]
+    fn px19_each_failure_of_a_proxy_has_its_verdict() {
+        let refused = |code: u16| {
+            let answer = status(code).refused().unwrap().clone();
+            Why::Refused(Box::new(answer))
+        };
+        let io = |kind: io::ErrorKind| Arc::new(io::Error::from(kind));
+        let passing = [
+            Why::Resolve(io(io::ErrorKind::NotFound)),
+            Why::Tcp(io(io::ErrorKind::ConnectionRefused)),
+            Why::Lost(io(io::ErrorKind::UnexpectedEof)),
+            Why::SocksPassing("the way from it is too long"),
+            refused(500),
+            refused(502),
+            refused(503),
+            refused(504),
+        ];
+        let changing = [
+            Why::Head(HeadError::NotHttp),
+            refused(302),
+            refused(400),
+            refused(403),
+            refused(404),
+            refused(501),
+        ];
+        let lasting = [
+            Why::Setting("it has no host"),
+            Why::Socks("it forbids this"),
+            refused(407),
+        ];
+        for (whys, outlook) in [
+            (passing.to_vec(), Outlook::Passing),
+            (changing.to_vec(), Outlook::Changing),
+            (lasting.to_vec(), Outlook::Lasting),
+        ] {
+            for why in whys {
+                let error = ConnectError::Proxy {
+                    url: URL.into(),
+                    proxy: "http://b.example:3128".into(),
+                    error: ProxyError::new(why),
+                };
+                assert_eq!(error.outlook(), outlook, "{error:?}");
+            }
         }
     }
 }

@@ -1,0 +1,122 @@
+//! Random waits.
+
+use std::time::Duration;
+
+/// What a wait is drawn from: both ends may come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Window {
+    pub(crate) lowest: Duration,
+    pub(crate) highest: Duration,
+}
+
+impl Window {
+    /// From no wait at all up to this one.
+    pub(crate) fn up_to(highest: Duration) -> Self {
+        let lowest = Duration::ZERO;
+        Self { lowest, highest }
+    }
+}
+
+/// Where the draws come from.
+///
+/// Nobody is harmed by whoever guesses when a channel tries next, so that a generator of one word will do.
+#[derive(Clone, Debug)]
+pub(crate) enum Draw {
+    /// Uniform ones: a seed, which each draw moves on.
+    Random(u64),
+    /// Always the lowest, for tests.
+    Lowest,
+    /// Always the highest, for tests.
+    Highest,
+}
+
+impl Draw {
+    /// A wait within the window.
+    pub(crate) fn within(&mut self, window: Window) -> Duration {
+        // At most 94 bits of nanoseconds times 33 of a fraction.
+        let span = window.highest.saturating_sub(window.lowest).as_nanos();
+        let part = (span * u128::from(self.fraction())) >> 32;
+        window.lowest.saturating_add(nanoseconds(part))
+    }
+
+    /// A part of 2^32.
+    fn fraction(&mut self) -> u64 {
+        match self {
+            Self::Random(state) => splitmix64(state) >> 32,
+            Self::Lowest => 0,
+            Self::Highest => 1 << 32,
+        }
+    }
+}
+
+/// The next number of SplitMix64 (Steele, Lea and Flood, "Fast Splittable Pseudorandom Number
+/// Generators", 2014), whose first ones are good for any seed.
+fn splitmix64(state: &mut u64) -> u64 {
+    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let mut word = *state;
+    word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    word ^ (word >> 31)
+}
+
+/// A duration of so many nanoseconds, of which a duration has made them.
+fn nanoseconds(count: u128) -> Duration {
+    const SECOND: u128 = 1_000_000_000;
+    let seconds = u64::try_from(count / SECOND).unwrap_or(u64::MAX);
+    // Less than a second's.
+    let rest = (count % SECOND) as u32;
+    Duration::new(seconds, rest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn the_generator_is_splitmix64() {
+        // The first numbers of its authors' program for the seed 1234567.
+        let mut state = 1_234_567;
+        let numbers = [(); 3].map(|()| splitmix64(&mut state));
+        let expected = [
+            6_457_827_717_110_365_317,
+            3_203_168_211_198_807_973,
+            9_817_491_932_198_370_423,
+        ];
+        assert_eq!(numbers, expected);
+    }
+
+    #[test]
+    fn a_draw_lies_within_its_window_and_both_ends_may_come() {
+        let ends = [
+            Duration::ZERO,
+            Duration::from_nanos(1),
+            SECOND / 2,
+            SECOND * 5,
+            SECOND * 3600,
+            Duration::MAX,
+        ];
+        for (index, lowest) in ends.into_iter().enumerate() {
+            for highest in ends.into_iter().skip(index) {
+                let window = Window { lowest, highest };
+                assert_eq!(Draw::Lowest.within(window), lowest);
+                assert_eq!(Draw::Highest.within(window), highest);
+                let mut random = Draw::Random(7);
+                for _ in 0..100 {
+                    let drawn = random.within(window);
+                    assert!((lowest..=highest).contains(&drawn), "{drawn:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_window_that_is_none_is_its_lower_end() {
+        let window = Window {
+            lowest: SECOND,
+            highest: Duration::ZERO,
+        };
+        assert_eq!(Draw::Highest.within(window), SECOND);
+    }
+}

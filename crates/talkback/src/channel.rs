@@ -8,6 +8,8 @@ pub(crate) mod driving;
 pub(crate) mod handle;
 pub(crate) mod inbox;
 pub(crate) mod lifecycle;
+pub(crate) mod link;
+pub(crate) mod marks;
 mod methods;
 pub(crate) mod outbox;
 mod pinging;
@@ -27,6 +29,7 @@ pub(crate) mod state;
 pub(crate) mod sync;
 mod wait_list;
 pub(crate) mod waiting;
+pub(crate) mod waiting_messages;
 mod wakes;
 mod watchers;
 

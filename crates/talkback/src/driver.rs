@@ -11,3 +11,4 @@ pub(crate) mod browser;
 pub(crate) mod native;
 pub(crate) mod port;
 pub(crate) mod pump;
+pub(crate) mod reconnect;

@@ -111,19 +111,24 @@ pub use channel::receiver::Receiver;
 pub use channel::sender::Sender;
 pub use channel::snapshot::{Snapshot, SnapshotState, Snapshots};
 
-pub use channel::waiting::{Closing, Ready};
+pub use channel::waiting::{Closing, Ready, Receipt};
 pub use connect::cookies::CookieStore;
 pub use connect::destination::Destination;
 pub use connect::{Connect, connect};
+pub use error::Error;
+pub use error::connect::{ConnectError, Stage};
 pub use error::proxy::ProxyError;
 pub use error::send::{SendError, SendErrorKind};
 pub use error::try_send::{TrySendError, TrySendErrorKind};
-pub use error::{ConnectError, Error, Stage};
 pub use reconnect::backoff::Backoff;
+pub use reconnect::connected::Connected;
 pub use reconnect::event::{ChannelEvent, Opened};
+pub use reconnect::fate::Fate;
 pub use reconnect::hook_error::HookError;
+pub use reconnect::hooks::Tried;
 pub use reconnect::link::Link;
 pub use reconnect::lost::{Lost, LostCause};
+pub use reconnect::reconnecting::Reconnecting;
 pub use reconnect::verdict::Verdict;
 
 #[cfg(not(browser))]

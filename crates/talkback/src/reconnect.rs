@@ -1,16 +1,19 @@
-//! Staying connected: how a connection is lost, and when the next one is tried.
+//! Staying connected: what a program wants, how a connection is lost, and when the next one is tried.
 //!
-//! This is the pure part, the same on every platform: it knows no clock and no socket. The loop that tries
-//! hands in what happened, the time since a start of its own choosing, and a seed.
-
-#![expect(dead_code, reason = "the loop that uses all of it is not built yet")]
+//! The loop that tries is `driver/reconnect.rs`. What decides, `schedule` and `verdict`, knows no clock and no socket:
+//! it is handed what happened, the time since a start of the loop's own choosing, and a seed.
 
 pub(crate) mod backoff;
+pub(crate) mod connected;
 pub(crate) mod draw;
 pub(crate) mod event;
+pub(crate) mod fate;
 pub(crate) mod hook_error;
+pub(crate) mod hooks;
 pub(crate) mod link;
 pub(crate) mod lost;
+pub(crate) mod plan;
+pub(crate) mod reconnecting;
 #[cfg(not(browser))]
 mod retry_after;
 pub(crate) mod schedule;

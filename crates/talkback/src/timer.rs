@@ -69,3 +69,32 @@ pub(crate) fn timer(after: Duration) -> Timer {
     let milliseconds = milliseconds.min(i32::MAX as u32);
     Box::pin(gloo_timers::future::TimeoutFuture::new(milliseconds))
 }
+
+/// Time since it was started, by the clock that timers go by.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Clock {
+    #[cfg(not(browser))]
+    start: Instant,
+    /// In milliseconds.
+    #[cfg(browser)]
+    start: f64,
+}
+
+impl Clock {
+    pub(crate) fn start() -> Self {
+        #[cfg(not(browser))]
+        return Self { start: now() };
+        #[cfg(browser)]
+        return Self {
+            start: js_sys::Date::now(),
+        };
+    }
+
+    pub(crate) fn elapsed(&self) -> Duration {
+        #[cfg(not(browser))]
+        return now().saturating_duration_since(self.start);
+        // One that is set back stands still.
+        #[cfg(browser)]
+        return Duration::from_secs_f64((js_sys::Date::now() - self.start).max(0.0) / 1000.0);
+    }
+}

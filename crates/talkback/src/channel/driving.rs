@@ -7,7 +7,7 @@ use talkback_proto::{Compression, Message};
 use tokio::runtime::Handle;
 use tokio::task::coop::has_budget_remaining;
 
-use crate::channel::polling::Attend;
+use crate::channel::polling::{Attend, Polling};
 use crate::channel::pump_slot::{Call, First, Home, Placed, Polled};
 use crate::channel::state::{Locked, Shared};
 use crate::channel::sync::{Arc, Ordering};
@@ -90,7 +90,11 @@ impl Shared {
         if !state.polling.is_attended || (state.polling.reader_polls && !can_bring) {
             return (None, state);
         }
-        let appended = state.inbox.appended();
+        // Where connections follow one another, what became of them stands between the messages.
+        let appended = match state.reconnection {
+            None => Some(state.inbox.appended()),
+            Some(_) => None,
+        };
         drop(state);
         let mut call = Call::Receive(First {
             appended,
@@ -172,7 +176,7 @@ impl Shared {
     /// Puts the pump of an open connection where the program's calls find it. It is the driver that calls
     /// this, where it runs.
     pub(crate) fn place_pump(self: &Arc<Self>, pump: Box<Placed>) {
-        let is_background = self.lock().is_background();
+        let is_background = self.is_background.load(Ordering::Relaxed);
         let home = match Handle::try_current() {
             Ok(handle) if is_background => Home::Background(handle, std::process::id()),
             Ok(handle) => Home::Runtime(handle.id()),
@@ -201,6 +205,24 @@ impl Shared {
         // Whoever polls it looks at this afterwards, or has just left it.
         self.lock().polling.has_driver_missed = true;
         self.poll_pump(&mut Call::Drive)
+    }
+
+    /// Takes the connection out of the channel's reach, if it is there still; `None` while a call of the program
+    /// polls it, which wakes the driver then.
+    pub(crate) fn take_pump(&self) -> Option<Option<Box<Placed>>> {
+        let taken = self.pump.try_take().or_else(|_| {
+            // As in `poll_for_driver`.
+            self.lock().polling.has_driver_missed = true;
+            self.pump.try_take()
+        });
+        let pump = taken.ok()?;
+        let mut state = self.lock();
+        // A reader that was woken for it finds the next one, or waits.
+        state.polling = Polling {
+            is_reader_awaited: state.polling.is_reader_awaited,
+            ..Polling::default()
+        };
+        Some(pump)
     }
 
     /// The driver goes, and the connection with it; or with the program's call that polls it just now.

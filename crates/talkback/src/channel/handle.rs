@@ -6,9 +6,11 @@ use std::time::Duration;
 use talkback_proto::{CloseCode, CloseFrame, CloseFrameError, CloseInfo};
 
 use crate::channel::lifecycle::ChannelState;
+use crate::channel::link::Wish;
 use crate::channel::state::Shared;
 use crate::channel::sync::Arc;
 use crate::channel::waiting::{Closing, Ready};
+use crate::reconnect::link::Link;
 
 /// One of the handles that keep a channel open together; when the last is dropped, it closes.
 #[derive(Debug)]
@@ -47,11 +49,27 @@ impl Handle {
     }
 
     pub(crate) fn subprotocol(&self) -> Option<String> {
-        self.lock().lifecycle.subprotocol().map(str::to_owned)
+        self.lock().subprotocol().map(str::to_owned)
     }
 
     pub(crate) fn response(&self) -> Option<http::Response<()>> {
-        self.lock().lifecycle.response().cloned()
+        self.lock().response().cloned()
+    }
+
+    pub(crate) fn link(&self) -> Link {
+        self.lock().link()
+    }
+
+    pub(crate) fn connection(&self) -> u64 {
+        let state = self.lock();
+        match &state.reconnection {
+            Some(reconnection) => reconnection.marks.connection(),
+            None => state.connections(),
+        }
+    }
+
+    pub(crate) fn wish(&self, wish: Wish) -> bool {
+        self.lock().wish(wish)
     }
 
     pub(crate) fn state(&self) -> ChannelState {

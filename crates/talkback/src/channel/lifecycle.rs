@@ -156,6 +156,22 @@ impl Lifecycle {
         self.end_with(info, error);
     }
 
+    /// The channel ends, as there is to be no other connection.
+    pub(crate) fn end_for_good(&mut self, info: CloseInfo, error: Option<Error>) {
+        self.end_with(info, error);
+    }
+
+    /// The connection is lost, and there is to be another.
+    pub(crate) fn lose(&mut self) -> Option<Opened> {
+        match std::mem::take(self) {
+            Self::Open(opened) | Self::Closing(opened) => Some(opened),
+            other => {
+                *self = other;
+                None
+            }
+        }
+    }
+
     fn end_with(&mut self, info: CloseInfo, error: Option<Error>) {
         let opened = match std::mem::take(self) {
             Self::Connecting => None,
@@ -221,14 +237,6 @@ impl Lifecycle {
         Some(Err(self.error().cloned().unwrap_or_else(closed)))
     }
 
-    pub(crate) fn subprotocol(&self) -> Option<&str> {
-        self.details()?.subprotocol.as_deref()
-    }
-
-    pub(crate) fn response(&self) -> Option<&Response<()>> {
-        self.details()?.response.as_deref()
-    }
-
     /// How the peer closes, if that came first.
     pub(crate) fn peer_close(&self) -> Option<&PeerClose> {
         self.details()?.peer_close.as_ref()
@@ -242,11 +250,26 @@ impl Lifecycle {
         self.opened()?.details.as_deref()
     }
 
-    fn opened(&self) -> Option<&Opened> {
+    /// Whether there was a connection.
+    pub(crate) fn was_opened(&self) -> bool {
+        self.opened().is_some()
+    }
+
+    pub(crate) fn opened(&self) -> Option<&Opened> {
         match self {
             Self::Connecting => None,
             Self::Open(opened) | Self::Closing(opened) => Some(opened),
             Self::Ended(ended) => ended.opened.as_ref(),
         }
+    }
+}
+
+impl Opened {
+    pub(crate) fn subprotocol(&self) -> Option<&str> {
+        self.details.as_ref()?.subprotocol.as_deref()
+    }
+
+    pub(crate) fn response(&self) -> Option<&Response<()>> {
+        self.details.as_ref()?.response.as_deref()
     }
 }

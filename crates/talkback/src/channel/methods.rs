@@ -75,6 +75,39 @@ macro_rules! common_methods {
             self.handle().state()
         }
 
+        /// The connection, to be shown to a person: how far it has come, which one it is, and, on a channel that
+        /// [reconnects](crate::Connect::reconnect), why it was lost and how long until the next try.
+        pub fn link(&self) -> crate::reconnect::link::Link {
+            self.handle().link()
+        }
+
+        /// Has a channel that [reconnects](crate::Connect::reconnect) try at once, as when a person asks for it.
+        ///
+        /// An open connection is exchanged: what it holds is written, it is closed without a code, and another is
+        /// made. While one is being made this does nothing, and two tries never begin within a second. After
+        /// [`pause`](Self::pause) it is [`resume`](Self::resume).
+        ///
+        /// Returns `false` where nothing is done: the channel does not reconnect, closes, or has ended.
+        pub fn reconnect_now(&self) -> bool {
+            self.handle().wish(crate::channel::link::Wish::Now)
+        }
+
+        /// Closes the connection of a channel that [reconnects](crate::Connect::reconnect), without a code, and
+        /// makes no other until [`resume`](Self::resume). What is sent meanwhile is queued. Calling it again changes
+        /// nothing.
+        ///
+        /// Returns `false` where nothing is done, as [`reconnect_now`](Self::reconnect_now).
+        pub fn pause(&self) -> bool {
+            self.handle().wish(crate::channel::link::Wish::Pause)
+        }
+
+        /// Ends a [`pause`](Self::pause): it tries at once.
+        ///
+        /// Returns `false` where nothing is done, as [`reconnect_now`](Self::reconnect_now).
+        pub fn resume(&self) -> bool {
+            self.handle().wish(crate::channel::link::Wish::Resume)
+        }
+
         /// How the channel ended, once it has; after a local close too.
         pub fn close_info(&self) -> Option<talkback_proto::CloseInfo> {
             self.handle().close_info()
@@ -105,6 +138,18 @@ macro_rules! sending_methods {
             message: impl Into<talkback_proto::Outgoing<'a>>,
         ) -> Result<(), crate::error::try_send::TrySendError> {
             self.handle().try_send(message.into().into_message())
+        }
+
+        /// Queues a message as [`try_send`](Self::try_send) does, and returns what tells what becomes of it:
+        /// whether it was written, on which connection, or why it was not.
+        ///
+        /// # Errors
+        /// As [`try_send`](Self::try_send).
+        pub fn send_tracked<'a>(
+            &self,
+            message: impl Into<talkback_proto::Outgoing<'a>>,
+        ) -> Result<crate::channel::waiting::Receipt, crate::error::try_send::TrySendError> {
+            self.handle().send_tracked(message.into().into_message())
         }
 
         /// Queues a message, and waits while the queue is full.
@@ -243,7 +288,31 @@ macro_rules! receiving_methods {
         pub fn recv(
             &mut self,
         ) -> impl Future<Output = Result<Option<talkback_proto::Message>, crate::error::Error>> {
-            crate::channel::recv::Recv::new(self.handle())
+            crate::channel::recv::Recv::<talkback_proto::Message>::new(self.handle())
+        }
+
+        /// Waits for the next message as [`recv`](Self::recv) does, or for what became of the connection before it:
+        /// on a channel that [reconnects](crate::Connect::reconnect), where one was lost, and another opened.
+        ///
+        /// `recv` passes over these marks. Between two messages there is one pair of them at most, the newest.
+        ///
+        /// # Errors
+        /// As [`recv`](Self::recv).
+        ///
+        /// # Cancel safety
+        /// A dropped call loses nothing.
+        pub fn recv_event(
+            &mut self,
+        ) -> impl Future<
+            Output = Result<Option<crate::reconnect::event::ChannelEvent>, crate::error::Error>,
+        > {
+            crate::channel::recv::Recv::<crate::reconnect::event::ChannelEvent>::new(self.handle())
+        }
+
+        /// The number of the connection on which the message came that was given out last: 1 for the first, and for
+        /// good on a channel that does not [reconnect](crate::Connect::reconnect); 0 before.
+        pub fn connection(&self) -> u64 {
+            self.handle().connection()
         }
 
         /// The next message, if one has come. `None` says that none has yet, or that the channel has

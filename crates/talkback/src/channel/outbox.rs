@@ -2,11 +2,13 @@
 
 use std::collections::VecDeque;
 use std::mem;
+use std::sync::{Arc, OnceLock};
 
 use talkback_proto::{CloseFrame, Compression, Message};
 
 use crate::channel::buffers::Messages;
 use crate::channel::queue::{Queue, QueueLimits, SENT_MAX};
+use crate::reconnect::fate::Fate;
 use crate::socket::SendProgress;
 
 /// How many bytes the header of a frame has at most (RFC 6455 §5.2).
@@ -41,10 +43,10 @@ pub(crate) struct Outbox {
     socket_bytes: usize,
 }
 
-/// What became of a message that did not wait.
+/// How far a message has got that did not wait.
 #[cfg(not(browser))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fate {
+pub(crate) enum Progress {
     Written,
     /// The socket has it, or what did not fit of it.
     Unwritten,
@@ -59,6 +61,16 @@ struct InFlight {
     batches: VecDeque<Batch>,
     /// How many messages were written before the first that is lost: nothing behind that counts as written.
     lost: Option<u64>,
+    /// The messages whose fates somebody wants to know, in order, also of those that are queued.
+    tracked: VecDeque<Tracked>,
+}
+
+/// A message, and where its fate goes.
+#[derive(Debug)]
+struct Tracked {
+    /// How many messages were queued before it.
+    index: u64,
+    fate: Arc<OnceLock<Fate>>,
 }
 
 /// Whether this end closes.
@@ -137,12 +149,12 @@ impl Outbox {
 
     /// Counts a message that went to the socket without waiting here.
     #[cfg(not(browser))]
-    pub(crate) fn note_sent(&mut self, size: usize, fate: Fate) {
-        if fate == Fate::Lost {
+    pub(crate) fn note_sent(&mut self, size: usize, progress: Progress) {
+        if progress == Progress::Lost {
             self.lose_in_flight();
         }
         self.taken += 1;
-        if fate == Fate::Unwritten {
+        if progress == Progress::Unwritten {
             self.unreported += 1;
             self.socket_bytes += size;
         }
@@ -158,7 +170,7 @@ impl Outbox {
             {
                 batches.pop_front();
             }
-            if batches.is_empty() && in_flight.lost.is_none() {
+            if in_flight.is_empty() {
                 self.in_flight = None;
             }
         }
@@ -177,12 +189,89 @@ impl Outbox {
         self.in_flight.get_or_insert_default().lost = Some(written);
     }
 
+    /// The connection is lost, and with it what it held; how many messages that were. What is queued is for
+    /// the next one.
+    pub(crate) fn lose_connection(&mut self) -> u64 {
+        let unknown = self.taken - self.written();
+        if let Some(in_flight) = &mut self.in_flight {
+            in_flight.batches.clear();
+            in_flight.lost = None;
+            if in_flight.is_empty() {
+                self.in_flight = None;
+            }
+        }
+        self.unreported = 0;
+        self.socket_bytes = 0;
+        unknown
+    }
+
+    /// Takes the oldest message out of the queue, which is not to be sent any more. Of all that was taken the
+    /// progress was reported.
+    pub(crate) fn drop_oldest(&mut self) -> Option<Message> {
+        let (message, _) = self.queue.pop()?;
+        if let Some(in_flight) = &mut self.in_flight {
+            let tracked = &mut in_flight.tracked;
+            if let Ok(at) = tracked.binary_search_by_key(&self.taken, |one| one.index)
+                && let Some(dropped) = tracked.remove(at)
+            {
+                let _ = dropped.fate.set(Fate::Dropped);
+            }
+            if in_flight.is_empty() {
+                self.in_flight = None;
+            }
+        }
+        self.taken += 1;
+        Some(message)
+    }
+
+    /// Has the fate told of the message that was pushed last.
+    pub(crate) fn track(&mut self) -> Arc<OnceLock<Fate>> {
+        let fate = Arc::<OnceLock<Fate>>::default();
+        let tracked = Tracked {
+            index: self.queued() - 1,
+            fate: Arc::clone(&fate),
+        };
+        let in_flight = self.in_flight.get_or_insert_default();
+        in_flight.tracked.push_back(tracked);
+        fate
+    }
+
+    /// Tells this fate of all messages before this one whose fates are not known.
+    fn settle(&mut self, until: u64, fate: Fate) {
+        let Some(in_flight) = &mut self.in_flight else {
+            return;
+        };
+        while let Some(tracked) = in_flight.tracked.front()
+            && tracked.index < until
+        {
+            let _ = tracked.fate.set(fate);
+            in_flight.tracked.pop_front();
+        }
+        if in_flight.is_empty() {
+            self.in_flight = None;
+        }
+    }
+
+    /// Tells the fates of what this connection has written.
+    pub(crate) fn settle_written(&mut self, connection: u64) {
+        if self.in_flight.is_some() {
+            self.settle(self.written(), Fate::Written { connection });
+        }
+    }
+
+    /// Tells the fates of what was taken by this connection, which has ended.
+    pub(crate) fn settle_taken(&mut self, connection: u64) {
+        self.settle_written(connection);
+        self.settle(self.taken, Fate::Unknown { connection });
+    }
+
     /// Takes out what is queued, to be dropped outside of the lock, as its memory may belong to foreign
     /// code; it counts as sent, and as lost.
     pub(crate) fn discard_queue(&mut self) -> Queue {
         if self.has_messages() {
             self.lose_in_flight();
             self.taken += self.queue.len() as u64;
+            self.settle(self.taken, Fate::Unsent);
         }
         self.queue.take()
     }
@@ -208,9 +297,20 @@ impl Outbox {
         written.unwrap_or(self.taken - self.unreported)
     }
 
+    /// How many messages are queued.
+    pub(crate) fn len(&self) -> usize {
+        self.queue.len()
+    }
+
     /// The bytes of payload that are queued, and what the socket holds.
     pub(crate) fn buffered_bytes(&self) -> usize {
         self.queue.bytes() + self.socket_bytes
+    }
+}
+
+impl InFlight {
+    fn is_empty(&self) -> bool {
+        self.batches.is_empty() && self.lost.is_none() && self.tracked.is_empty()
     }
 }
 
@@ -259,16 +359,16 @@ mod tests {
     #[test]
     fn what_did_not_wait_is_counted_as_what_did() {
         let mut outbox = outbox(0);
-        outbox.note_sent(7, Fate::Written);
+        outbox.note_sent(7, Progress::Written);
         assert_eq!((outbox.queued(), outbox.written()), (1, 1));
-        outbox.note_sent(7, Fate::Unwritten);
+        outbox.note_sent(7, Progress::Unwritten);
         assert_eq!((outbox.queued(), outbox.written()), (2, 1));
         assert_eq!(outbox.buffered_bytes(), 7);
         outbox.report(progress(20, 15));
         assert_eq!((outbox.queued(), outbox.written()), (2, 1));
         outbox.report(progress(20, 20));
         assert_eq!((outbox.written(), outbox.buffered_bytes()), (2, 0));
-        outbox.note_sent(7, Fate::Lost);
+        outbox.note_sent(7, Progress::Lost);
         assert_eq!((outbox.queued(), outbox.written()), (3, 2));
     }
 

@@ -42,6 +42,9 @@ pub(crate) struct Placed<P: ?Sized = dyn Pumped> {
 pub(crate) trait Pumped: Send {
     /// Polls it, for the call of the program in the first place, until it has ended.
     fn poll(&mut self, call: &mut Call, cx: &mut Context<'_>) -> Poll<()>;
+
+    /// The channel gives its connection up, and does not poll it any more.
+    fn give_up(&mut self);
 }
 
 /// On whose behalf a pump is polled. What a call of the program is about need not pass through the channel's
@@ -59,8 +62,8 @@ pub(crate) enum Call {
 /// Where the first message goes that comes to a channel without any.
 #[derive(Debug)]
 pub(crate) struct First {
-    /// How often messages had come when there was none.
-    pub(crate) appended: u32,
+    /// How often messages had come when there was none; `None` where each is to pass through the queue.
+    pub(crate) appended: Option<u32>,
     pub(crate) message: Option<Message>,
 }
 
@@ -75,6 +78,22 @@ pub(crate) enum Home {
     /// Outside of runtimes, with that of the background thread, and not in a process that was forked from
     /// this one.
     Background(Handle, u32),
+}
+
+/// Somebody else polls it at this moment.
+#[derive(Debug)]
+pub(crate) struct Busy;
+
+impl Placed {
+    /// The channel gives the connection up.
+    pub(crate) fn give_up(&mut self) {
+        self.pump.give_up();
+    }
+
+    /// Polls what is left of a connection that its channel knows nothing of any more.
+    pub(crate) fn poll_rest(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.pump.poll(&mut Call::Drive, cx)
+    }
 }
 
 /// What became of it.
@@ -114,6 +133,11 @@ impl PumpSlot {
     /// Takes out the pump, to be dropped outside of the lock. While somebody polls it, it stays.
     pub(crate) fn take(&self) -> Option<Box<Placed>> {
         try_lock(&self.0)?.take()
+    }
+
+    /// Takes out the pump, if there is one, for who polls it on; or tells that somebody polls it just now.
+    pub(crate) fn try_take(&self) -> Result<Option<Box<Placed>>, Busy> {
+        try_lock(&self.0).map(|mut slot| slot.take()).ok_or(Busy)
     }
 
     /// Polls the pump, if nobody else does and it is at home here.

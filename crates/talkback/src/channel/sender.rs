@@ -12,7 +12,7 @@ use crate::channel::methods::{common_methods, sending_methods};
 use crate::channel::state::WaitKey;
 use crate::channel::sync::Arc;
 use crate::channel::wait_list::WaitFor;
-use crate::channel::waiting::{poll_send_capacity, poll_written};
+use crate::channel::waiting::{Flush, poll_send_capacity, poll_written};
 use crate::error::Error;
 
 /// The sending half of a channel; cheap to clone.
@@ -26,8 +26,8 @@ pub struct Sender {
     handle: Handle,
     /// The sink's place among those who wait, once it has waited.
     key: Option<WaitKey>,
-    /// How many messages the sink's flush waits for.
-    flush: Option<u64>,
+    /// What the sink's flush waits for.
+    flush: Option<Flush>,
 }
 
 impl Sender {
@@ -80,9 +80,9 @@ impl Sink<Message> for Sender {
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         let Self { handle, key, flush } = self.get_mut();
         let key = key.get_or_insert_with(|| WaitKey::new(Arc::clone(handle)));
-        ready!(poll_written(handle, flush, key, cx))?;
+        let written = ready!(poll_written(handle, flush, key, cx));
         *flush = None;
-        Poll::Ready(Ok(()))
+        Poll::Ready(Ok(written?))
     }
 
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {

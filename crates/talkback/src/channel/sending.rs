@@ -9,7 +9,7 @@ use crate::channel::handle::Handle;
 use crate::channel::state::{Locked, WaitKey};
 use crate::channel::sync::Arc;
 use crate::channel::wait_list::WaitFor;
-use crate::channel::waiting::poll_written;
+use crate::channel::waiting::{Flush, Receipt, poll_written};
 use crate::error::send::{SendError, Unsent};
 use crate::error::try_send::TrySendError;
 #[cfg(browser)]
@@ -26,6 +26,20 @@ impl Handle {
         let mut state = self.lock();
         match try_push(&mut state, message, Compression::Auto) {
             Ok(()) => Ok(()),
+            Err(Refused::Full(message)) => Err(TrySendError::full(message)),
+            Err(Refused::Closed(message)) => Err(TrySendError::refused(message, state.why())),
+        }
+    }
+
+    /// Queues a message at once, or not at all, and returns what tells its fate.
+    pub(crate) fn send_tracked(&self, message: Message) -> Result<Receipt, TrySendError> {
+        let mut state = self.lock();
+        match try_push(&mut state, message, Compression::Auto) {
+            Ok(()) => {
+                let fate = state.outbox.track();
+                drop(state);
+                Ok(Receipt::new(Arc::clone(self), fate))
+            }
             Err(Refused::Full(message)) => Err(TrySendError::full(message)),
             Err(Refused::Closed(message)) => Err(TrySendError::refused(message, state.why())),
         }
@@ -115,8 +129,8 @@ impl Handle {
 
     pub(crate) async fn flush(&self) -> Result<(), SendError> {
         let mut key = WaitKey::new(Arc::clone(self));
-        let mut target = Some(self.lock().outbox.queued());
-        poll_fn(|cx| poll_written(self, &mut target, &mut key, cx)).await
+        let mut flush = Some(Flush::of(&self.lock()));
+        poll_fn(|cx| poll_written(self, &mut flush, &mut key, cx)).await
     }
 
     /// Queues a message, capacity or not, for a sink that has found some before.
@@ -125,8 +139,7 @@ impl Handle {
         if state.is_send_refused() {
             return Err(SendError::new(Unsent::Message(message), state.why()));
         }
-        state.outbox.push(message, Compression::Auto);
-        state.wake_driver();
+        state.push(message, Compression::Auto);
         Ok(())
     }
 }
@@ -141,10 +154,9 @@ fn try_push(
     if state.is_send_refused() {
         return Err(Refused::Closed(message));
     }
-    if !state.outbox.has_capacity() {
+    if !state.has_send_capacity() {
         return Err(Refused::Full(message));
     }
-    state.outbox.push(message, compression);
-    state.wake_driver();
+    state.push(message, compression);
     Ok(())
 }

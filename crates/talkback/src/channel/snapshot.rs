@@ -13,6 +13,7 @@ use crate::channel::sync::Arc;
 use crate::channel::wait_list::WaitFor;
 use crate::channel::watchers::Callback;
 use crate::error::Error;
+use crate::reconnect::link::Link;
 
 /// How far a channel has come, as a widget sees it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -39,10 +40,13 @@ pub struct Snapshot {
     pub state: SnapshotState,
     /// The last message.
     pub data: Option<Message>,
-    /// What went wrong, if something did.
+    /// What went wrong, if something did. On a channel that reconnects it is the last loss, until the channel is
+    /// open again.
     pub error: Option<Error>,
     /// How the channel ended, once it has.
     pub close: Option<CloseInfo>,
+    /// How far the connection has come, and what it waits for.
+    pub link: Link,
 }
 
 impl Snapshot {
@@ -60,8 +64,9 @@ impl Snapshot {
         Self {
             state,
             data: channel.inbox.latest().cloned(),
-            error: channel.lifecycle.error().cloned(),
+            error: channel.error(),
             close: channel.lifecycle.close_info().cloned(),
+            link: channel.link(),
         }
     }
 }

@@ -10,13 +10,15 @@ use std::ops::{Deref, DerefMut};
 use std::sync::PoisonError;
 use std::task::{Context, Waker};
 
-use talkback_proto::{CloseCause, CloseFrame, CloseInfo};
+use http::Response;
+use talkback_proto::{CloseCause, CloseFrame, CloseInfo, Compression, Message};
 #[cfg(not(browser))]
 use tokio::runtime;
 
 use crate::channel::inbox::{Inbox, Reading};
-use crate::channel::lifecycle::{ChannelState, Lifecycle};
-use crate::channel::outbox::Outbox;
+use crate::channel::lifecycle::{ChannelState, Lifecycle, Opened};
+use crate::channel::link::{Reconnection, Wish};
+use crate::channel::outbox::{Outbox, Outgoing};
 #[cfg(not(browser))]
 use crate::channel::pings::Pings;
 #[cfg(not(browser))]
@@ -30,6 +32,7 @@ use crate::channel::wakes::Wakes;
 use crate::error::send::{SendError, Unsent};
 use crate::error::why::Why;
 use crate::error::{ConnectError, Error};
+use crate::reconnect::link::Link;
 
 /// A channel's shared half.
 pub(crate) struct Shared {
@@ -46,6 +49,9 @@ pub(crate) struct Shared {
     /// Whether something has happened to the connection since it was last polled.
     #[cfg(not(browser))]
     pub(crate) is_pump_due: AtomicBool,
+    /// Whether the background thread drives it.
+    #[cfg(not(browser))]
+    pub(crate) is_background: AtomicBool,
     /// The process that has its driver.
     #[cfg(not(browser))]
     process: u32,
@@ -57,6 +63,8 @@ pub(crate) struct State {
     pub(crate) outbox: Outbox,
     pub(crate) inbox: Inbox,
     pub(crate) lifecycle: Lifecycle,
+    /// What only a channel that reconnects has.
+    pub(crate) reconnection: Option<Box<Reconnection>>,
     #[cfg(not(browser))]
     pub(crate) pings: Pings,
     #[cfg(not(browser))]
@@ -67,8 +75,6 @@ pub(crate) struct State {
     /// That of its driver.
     #[cfg(not(browser))]
     runtime: Option<runtime::Id>,
-    #[cfg(not(browser))]
-    is_background: bool,
     waits: WaitList,
 }
 
@@ -108,18 +114,30 @@ impl DerefMut for Locked<'_> {
 impl Shared {
     /// A channel that connects, with bounds for what is sent and for what is received.
     pub(crate) fn new(send: QueueLimits, recv: QueueLimits) -> Arc<Self> {
+        Self::reconnecting(send, recv, None)
+    }
+
+    /// One that reconnects, if there is a place for what that takes.
+    pub(crate) fn reconnecting(
+        send: QueueLimits,
+        recv: QueueLimits,
+        reconnection: Option<Box<Reconnection>>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             is_driver_asleep: AtomicBool::new(false),
             handles: AtomicUsize::new(0),
             state: Mutex::new(State {
                 outbox: Outbox::new(send),
                 inbox: Inbox::new(recv),
+                reconnection,
                 ..State::default()
             }),
             #[cfg(not(browser))]
             pump: PumpSlot::default(),
             #[cfg(not(browser))]
             is_pump_due: AtomicBool::new(false),
+            #[cfg(not(browser))]
+            is_background: AtomicBool::new(false),
             #[cfg(not(browser))]
             process: std::process::id(),
         })
@@ -288,6 +306,9 @@ impl Locked<'_> {
     pub(crate) fn set_reading(&mut self, reading: Reading) {
         let receiver = self.state.inbox.set_reading(reading);
         self.wakes.spend(receiver);
+        if let Some(reconnection) = &mut self.state.reconnection {
+            reconnection.marks.forget_messages();
+        }
         self.wake_driver();
     }
 
@@ -300,6 +321,93 @@ impl Locked<'_> {
         self.wake_senders();
         self.wake_observers();
         self.wake_driver();
+    }
+
+    /// Takes what the socket is to send next; whether that is something, or makes room.
+    pub(crate) fn take_outgoing(&mut self, capacity: usize, outgoing: &mut Outgoing) -> bool {
+        if self.reconnection.is_none() {
+            return self.outbox.take(capacity, outgoing);
+        }
+        let is_dropped = self.drop_aged();
+        let queued = self.outbox.len();
+        let is_taken = self.outbox.take(capacity, outgoing);
+        let taken = queued - self.outbox.len();
+        if let Some(reconnection) = &mut self.state.reconnection {
+            reconnection.waiting.note_gone(taken);
+        }
+        is_taken || is_dropped
+    }
+
+    /// Queues a message, capacity or not.
+    #[inline]
+    pub(crate) fn push(&mut self, message: Message, compression: Compression) {
+        self.outbox.push(message, compression);
+        if let Some(reconnection) = &mut self.state.reconnection {
+            reconnection.note_queued();
+        }
+        self.wake_driver();
+    }
+
+    /// Whether there is capacity for one more message; makes some where old ones may go for it.
+    #[inline]
+    pub(crate) fn has_send_capacity(&mut self) -> bool {
+        self.outbox.has_capacity() || (self.reconnection.is_some() && self.make_room())
+    }
+
+    /// A connection that is slow does not lose what is queued for it: there has to be none.
+    #[cold]
+    fn make_room(&mut self) -> bool {
+        if !matches!(self.lifecycle, Lifecycle::Connecting) {
+            return false;
+        }
+        self.drop_aged();
+        let drops_oldest = |state: &State| {
+            let reconnection = state.reconnection.as_ref();
+            reconnection.is_some_and(|state| state.waiting.drops_oldest())
+        };
+        while !self.outbox.has_capacity() && drops_oldest(self) && self.outbox.has_messages() {
+            self.drop_oldest();
+        }
+        self.outbox.has_capacity()
+    }
+
+    /// Drops the messages that have waited too long; whether there were any.
+    fn drop_aged(&mut self) -> bool {
+        let mut is_dropped = false;
+        while self.outbox.has_messages()
+            && let Some(reconnection) = &self.reconnection
+            && reconnection.is_oldest_aged()
+        {
+            self.drop_oldest();
+            is_dropped = true;
+        }
+        is_dropped
+    }
+
+    fn drop_oldest(&mut self) {
+        let message = self.outbox.drop_oldest();
+        // Not under the lock.
+        self.wakes.more().messages.extend(message);
+        if let Some(reconnection) = &mut self.state.reconnection {
+            reconnection.waiting.note_dropped();
+        }
+        self.wake_senders();
+    }
+
+    /// Has the loop do something about the connection; `false` where there is none, or no more.
+    pub(crate) fn wish(&mut self, wish: Wish) -> bool {
+        let now = self.channel_state();
+        let Some(reconnection) = &mut self.state.reconnection else {
+            return false;
+        };
+        if matches!(now, ChannelState::Closing | ChannelState::Closed) {
+            return false;
+        }
+        if reconnection.wish(wish, now) {
+            self.note_driver_awake();
+            self.wake_driver_task();
+        }
+        true
     }
 }
 
@@ -348,8 +456,60 @@ impl State {
             Lifecycle::Ended(_) => ChannelState::Closed,
             Lifecycle::Closing(_) => ChannelState::Closing,
             _ if self.outbox.is_close_requested() => ChannelState::Closing,
-            Lifecycle::Connecting => ChannelState::Connecting,
+            Lifecycle::Connecting => {
+                let reconnection = self.reconnection.as_ref();
+                reconnection.map_or(ChannelState::Connecting, |state| state.state())
+            }
             Lifecycle::Open(_) => ChannelState::Open,
+        }
+    }
+
+    /// How `ready` ends that was called when so many connections had been open, once it is known.
+    pub(crate) fn readiness(&self, opened: u64) -> Option<Result<(), Error>> {
+        match &self.reconnection {
+            Some(reconnection) if reconnection.connection() > opened => Some(Ok(())),
+            _ => self.lifecycle.readiness(),
+        }
+    }
+
+    /// How many connections were open.
+    pub(crate) fn connections(&self) -> u64 {
+        match &self.reconnection {
+            Some(reconnection) => reconnection.connection(),
+            None => u64::from(self.lifecycle.was_opened()),
+        }
+    }
+
+    /// What is known of the last connection that was open.
+    fn last_opened(&self) -> Option<&Opened> {
+        let last = || self.reconnection.as_ref()?.last.as_ref();
+        self.lifecycle.opened().or_else(last)
+    }
+
+    pub(crate) fn subprotocol(&self) -> Option<&str> {
+        self.last_opened()?.subprotocol()
+    }
+
+    pub(crate) fn response(&self) -> Option<&Response<()>> {
+        self.last_opened()?.response()
+    }
+
+    /// What went wrong: for good, or for now.
+    pub(crate) fn error(&self) -> Option<Error> {
+        let now = || self.reconnection.as_ref()?.error();
+        match self.lifecycle.is_ended() {
+            true => self.lifecycle.error().cloned(),
+            false if self.lifecycle.was_opened() => None,
+            false => now(),
+        }
+    }
+
+    /// The connection, as a person or a program is told of it.
+    pub(crate) fn link(&self) -> Link {
+        let state = self.channel_state();
+        match &self.reconnection {
+            Some(reconnection) => reconnection.link(state),
+            None => Link::new(state, self.connections(), 0, None, None),
         }
     }
 
@@ -371,15 +531,8 @@ impl State {
     }
 
     #[cfg(not(browser))]
-    pub(crate) fn set_runtime(&mut self, runtime: Option<runtime::Id>, is_background: bool) {
+    pub(crate) fn set_runtime(&mut self, runtime: Option<runtime::Id>) {
         self.runtime = runtime;
-        self.is_background = is_background;
-    }
-
-    /// Whether that is the one of the background thread.
-    #[cfg(not(browser))]
-    pub(crate) fn is_background(&self) -> bool {
-        self.is_background
     }
 
     /// Whether there is a driver that attends to an open connection.

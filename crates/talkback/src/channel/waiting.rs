@@ -2,17 +2,20 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::OnceLock;
 use std::task::{Context, Poll};
 
 use talkback_proto::CloseInfo;
 
 #[cfg(not(browser))]
 use crate::channel::blocking;
-use crate::channel::state::{Shared, WaitKey};
+use crate::channel::state::{Shared, State, WaitKey};
 use crate::channel::sync::Arc;
 use crate::channel::wait_list::WaitFor;
 use crate::error::Error;
 use crate::error::send::{SendError, Unsent};
+use crate::error::why::Why;
+use crate::reconnect::fate::Fate;
 
 /// Waits until a channel is open; see [`WebSocketChannel::ready`](crate::WebSocketChannel::ready).
 #[derive(Debug)]
@@ -20,12 +23,19 @@ use crate::error::send::{SendError, Unsent};
 pub struct Ready {
     shared: Arc<Shared>,
     key: WaitKey,
+    /// How many connections had been open: one that was open for a moment since is not missed.
+    opened: u64,
 }
 
 impl Ready {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
         let key = WaitKey::new(Arc::clone(&shared));
-        Self { shared, key }
+        let opened = shared.lock().connections();
+        Self {
+            shared,
+            key,
+            opened,
+        }
     }
 }
 
@@ -50,7 +60,7 @@ impl Future for Ready {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let ready = self.get_mut();
         let mut state = ready.shared.lock();
-        match state.lifecycle.readiness() {
+        match state.readiness(ready.opened) {
             Some(outcome) => Poll::Ready(outcome),
             None => {
                 state.wait(&mut ready.key, WaitFor::Change, cx);
@@ -112,6 +122,44 @@ impl Future for Closing {
     }
 }
 
+/// Tells what became of a message; see [`send_tracked`](crate::WebSocketChannel::send_tracked).
+///
+/// Dropping it changes nothing about the message.
+#[derive(Debug)]
+#[must_use = "it tells what became of the message only when it is awaited"]
+pub struct Receipt {
+    shared: Arc<Shared>,
+    key: WaitKey,
+    fate: std::sync::Arc<OnceLock<Fate>>,
+}
+
+impl Receipt {
+    pub(crate) fn new(shared: Arc<Shared>, fate: std::sync::Arc<OnceLock<Fate>>) -> Self {
+        let key = WaitKey::new(Arc::clone(&shared));
+        Self { shared, key, fate }
+    }
+
+    /// What became of the message, if it is known already.
+    pub fn fate(&self) -> Option<Fate> {
+        self.fate.get().copied()
+    }
+}
+
+impl Future for Receipt {
+    type Output = Fate;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Fate> {
+        let receipt = self.get_mut();
+        // It is told under the lock.
+        let mut state = receipt.shared.lock();
+        if let Some(fate) = receipt.fate.get() {
+            return Poll::Ready(*fate);
+        }
+        state.wait(&mut receipt.key, WaitFor::Sending, cx);
+        Poll::Pending
+    }
+}
+
 /// Waits for capacity in the queue of sent messages.
 pub(crate) fn poll_send_capacity(
     shared: &Shared,
@@ -122,23 +170,46 @@ pub(crate) fn poll_send_capacity(
     if state.is_send_refused() {
         return Poll::Ready(Err(SendError::new(Unsent::Next, state.why())));
     }
-    if state.outbox.has_capacity() {
+    if state.has_send_capacity() {
         return Poll::Ready(Ok(()));
     }
     state.wait(key, WaitFor::Sending, cx);
     Poll::Pending
 }
 
-/// Waits until as many messages are written as were queued when `target` was set.
+/// What a flush waits for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Flush {
+    /// That so many messages are written.
+    target: u64,
+    /// How many losses with messages in flight it need not tell of.
+    told: u64,
+}
+
+impl Flush {
+    /// All that is queued by now.
+    pub(crate) fn of(state: &State) -> Self {
+        let reconnection = state.reconnection.as_ref();
+        Self {
+            target: state.outbox.queued(),
+            told: reconnection.map_or(0, |state| state.flushes_told()),
+        }
+    }
+}
+
+/// Waits until what was queued when `flush` was set is written.
 pub(crate) fn poll_written(
     shared: &Shared,
-    target: &mut Option<u64>,
+    flush: &mut Option<Flush>,
     key: &mut WaitKey,
     cx: &Context<'_>,
 ) -> Poll<Result<(), SendError>> {
     let mut state = shared.lock();
-    let queued = state.outbox.queued();
-    let target = *target.get_or_insert(queued);
+    let Flush { target, told } = *flush.get_or_insert_with(|| Flush::of(&state));
+    let reconnection = state.reconnection.as_mut();
+    if let Some(lost) = reconnection.and_then(|state| state.tell_in_flight_lost(told)) {
+        return Poll::Ready(Err(SendError::new(Unsent::InFlight(lost), Why::Lost)));
+    }
     let Some(missing @ 1..) = target.checked_sub(state.outbox.written()) else {
         return Poll::Ready(Ok(()));
     };

@@ -4,6 +4,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::task::Waker;
 use std::thread::panicking;
 
+use talkback_proto::Message;
+
 #[cfg(not(browser))]
 use crate::channel::pump_slot::Placed;
 
@@ -21,6 +23,8 @@ pub(crate) struct MoreWakes {
     pub(crate) calls: Vec<Waker>,
     /// What is dropped after the lock, too: a waker may hold a task, and that anything.
     spent: Vec<Waker>,
+    /// So are these: their memory may belong to foreign code.
+    pub(crate) messages: Vec<Message>,
     #[cfg(not(browser))]
     pub(crate) pump: Option<Box<Placed>>,
 }

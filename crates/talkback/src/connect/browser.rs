@@ -15,7 +15,7 @@ impl Connect {
     }
 
     /// Holds the options against what a browser can do.
-    fn opening(self) -> Result<Opening, ConnectError> {
+    pub(crate) fn opening(self) -> Result<Opening, ConnectError> {
         let not_here = |option, instead| Err(ConnectError::NotInBrowser { option, instead });
         let url = WsUrl::parse(&self.url)?;
         if self.bad_header.is_some() || !self.options.headers.is_empty() {

@@ -5,7 +5,7 @@ use std::io;
 use http::StatusCode;
 use talkback_proto::handshake::HandshakeError;
 
-use crate::error::ConnectError;
+use crate::error::connect::ConnectError;
 use crate::error::proxy::{ProxyError, Why};
 
 impl ConnectError {

@@ -8,13 +8,14 @@ use crate::channel::polling::PATIENCE;
 use crate::channel::pump_slot::{Placed, Polled};
 use crate::channel::state::Shared;
 use crate::channel::sync::Arc;
-use crate::driver::pump::Pump;
+use crate::driver::pump::{Known, Pump};
 use crate::socket::Socket;
 use crate::timer::{Timer, poll_timer, timer};
 
 /// Polls a connection whenever the program's own calls do not, until its end.
 pub(crate) struct Attendant {
-    shared: Arc<Shared>,
+    /// `None` once the connection was taken away.
+    shared: Option<Arc<Shared>>,
     /// The connection, until it is in its place.
     pump: Option<Box<Placed>>,
     /// While it looks after a reader that was woken.
@@ -27,44 +28,63 @@ impl Attendant {
         S: Socket + Send + Unpin + 'static,
     {
         Self {
-            shared: pump.shared(),
+            shared: Some(pump.shared()),
             pump: Some(Placed::new(pump)),
             patience: None,
         }
     }
 
-    /// Whether the time is up that a reader was given.
-    fn has_looked(&mut self, cx: &mut Context<'_>) -> bool {
-        let patience = self.patience.as_mut();
-        let has_looked = patience.is_some_and(|timer| poll_timer(timer, cx).is_ready());
-        if has_looked {
-            self.patience = None;
-        }
-        has_looked
+    /// Takes what is left of the connection away from the channel, which goes on to another; `None` while a call
+    /// of the program polls it, which wakes the driver then.
+    pub(crate) fn take_rest(&mut self) -> Option<Rest> {
+        let placed = match &self.shared {
+            Some(shared) => shared.take_pump()?,
+            None => None,
+        };
+        self.shared = None;
+        Some(Rest(placed.or_else(|| self.pump.take())))
     }
+}
+
+/// Whether the time is up that a reader was given.
+fn has_looked(patience: &mut Option<Timer>, cx: &mut Context<'_>) -> bool {
+    let timer = patience.as_mut();
+    let has_looked = timer.is_some_and(|timer| poll_timer(timer, cx).is_ready());
+    if has_looked {
+        *patience = None;
+    }
+    has_looked
 }
 
 impl Future for Attendant {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        if let Some(pump) = self.pump.take() {
-            self.shared.place_pump(pump);
+        let Self {
+            shared: Some(shared),
+            pump,
+            patience,
+        } = &mut *self
+        else {
+            return Poll::Ready(());
+        };
+        if let Some(pump) = pump.take() {
+            shared.place_pump(pump);
         }
-        let mut has_looked = self.has_looked(cx);
+        let mut looked = has_looked(patience, cx);
         let attend = loop {
-            let attend = self.shared.attend(has_looked, cx);
-            if !attend.watches || self.patience.is_some() {
+            let attend = shared.attend(looked, cx);
+            if !attend.watches || patience.is_some() {
                 break attend;
             }
-            self.patience = Some(timer(PATIENCE));
+            *patience = Some(timer(PATIENCE));
             // It knows whom to wake once it was polled.
-            has_looked = self.has_looked(cx);
+            looked = has_looked(patience, cx);
         };
         if !attend.polls {
             return Poll::Pending;
         }
-        match self.shared.poll_for_driver() {
+        match shared.poll_for_driver() {
             Polled::Ended => Poll::Ready(()),
             _ => Poll::Pending,
         }
@@ -73,6 +93,39 @@ impl Future for Attendant {
 
 impl Drop for Attendant {
     fn drop(&mut self) {
-        self.shared.leave();
+        if let Some(shared) = &self.shared {
+            shared.leave();
+        }
+    }
+}
+
+/// What is left of a connection that the channel has done with: it is ended, within the close timeout.
+pub(crate) struct Rest(Option<Box<Placed>>);
+
+impl Rest {
+    /// That of a socket which never came to the channel.
+    pub(crate) fn of<S>(socket: S, end: Known) -> Self
+    where
+        S: Socket + Send + Unpin + 'static,
+    {
+        Self(Some(Placed::new(Pump::rest(socket, end))))
+    }
+
+    /// The channel gives it up, though it was open.
+    pub(crate) fn give_up(&mut self) {
+        if let Some(placed) = &mut self.0 {
+            placed.give_up();
+        }
+    }
+}
+
+impl Future for Rest {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        match &mut self.0 {
+            Some(placed) => placed.poll_rest(cx),
+            None => Poll::Ready(()),
+        }
     }
 }

@@ -19,9 +19,11 @@
 //! learns that it is gone.
 
 mod events;
+pub(crate) mod page;
 mod socket;
 
 use std::future::{Future, poll_fn};
+use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -37,7 +39,7 @@ use crate::channel::sync::Arc;
 use crate::driver::browser::events::Closed;
 use crate::driver::browser::socket::BrowserSocket;
 use crate::driver::port::Port;
-use crate::driver::pump::{self, Pump};
+use crate::driver::pump::{self, Known, Pump};
 use crate::error::{ConnectError, Stage};
 use crate::socket::{Backlog, Lost, PeerClose, Received, SendProgress, Socket};
 use crate::timer::{Timer, timer};
@@ -113,8 +115,66 @@ async fn open(
     })
 }
 
+/// Opens a connection of a channel that reconnects, which learns by itself that its page is left.
+pub(crate) async fn open_again(opening: Opening) -> Result<Connection, ConnectError> {
+    open(opening, || {}).await
+}
+
+/// An open connection of a channel that reconnects.
+pub(crate) struct Open(Option<Box<Pump<Connection>>>);
+
+impl Open {
+    pub(crate) fn new(pump: Pump<Connection>) -> Self {
+        Self(Some(Box::new(pump)))
+    }
+
+    /// Takes what is left of the connection away from the channel, which goes on to another.
+    pub(crate) fn take_rest(&mut self) -> Option<Rest> {
+        Some(Rest(self.0.take()))
+    }
+}
+
+impl Future for Open {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        match &mut self.0 {
+            Some(pump) => Pin::new(pump).poll(cx),
+            None => Poll::Ready(()),
+        }
+    }
+}
+
+/// What is left of a connection that the channel has done with. Nothing waits for its events.
+pub(crate) struct Rest(Option<Box<Pump<Connection>>>);
+
+impl Rest {
+    /// That of a socket which never came to the channel.
+    pub(crate) fn of(socket: Connection, end: Known) -> Self {
+        Self(Some(Box::new(Pump::rest(socket, end))))
+    }
+
+    /// The channel gives it up, though it was open.
+    pub(crate) fn give_up(&mut self) {
+        if let Some(pump) = &mut self.0 {
+            pump.give_up();
+        }
+    }
+}
+
+impl Future for Rest {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        match &mut self.0 {
+            Some(pump) => Pin::new(pump).poll(cx),
+            None => Poll::Ready(()),
+        }
+    }
+}
+
 /// An open socket and what is being waited for.
-struct Connection {
+pub(crate) struct Connection {
     socket: BrowserSocket,
     limits: Limits,
     closing: Closing,

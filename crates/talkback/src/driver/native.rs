@@ -29,6 +29,15 @@ where
     });
 }
 
+/// Starts the loop of a channel that reconnects.
+#[track_caller]
+pub(crate) fn start_with_io<F>(port: Port, driver: impl FnOnce(Port) -> F)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    start(Runtime::with_io(), port, driver);
+}
+
 /// Starts a driver, or tells the channel why there is none.
 fn start<F>(runtime: Result<Runtime, String>, port: Port, driver: impl FnOnce(Port) -> F)
 where

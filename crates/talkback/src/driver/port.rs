@@ -1,5 +1,7 @@
 //! All that a driver sees of a channel.
 
+pub(crate) mod reconnecting;
+
 use std::mem;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -12,13 +14,16 @@ use talkback_proto::{CloseCause, CloseCode, CloseInfo, Initiator};
 
 use crate::channel::buffers::Messages;
 use crate::channel::lifecycle::Lifecycle;
-#[cfg(not(browser))]
-use crate::channel::outbox::Fate;
 use crate::channel::outbox::Outgoing;
+#[cfg(not(browser))]
+use crate::channel::outbox::Progress;
 use crate::channel::queue::Load;
 use crate::channel::state::{Locked, Shared, State};
 use crate::channel::sync::Arc;
+#[cfg(not(browser))]
+use crate::channel::sync::Ordering;
 use crate::error::Error;
+use crate::reconnect::lost::LostCause;
 #[cfg(not(browser))]
 use crate::runtime::Runtime;
 use crate::socket::{Backlog, PeerClose, SendProgress};
@@ -124,14 +129,23 @@ impl Port {
         let written = state.outbox.written();
         state.outbox.report(told.progress);
         let mut wakes_senders = state.outbox.written() != written;
+        if wakes_senders {
+            let connection = state.connections();
+            state.outbox.settle_written(connection);
+        }
+        let mut send_capacity = told.send_capacity;
         if let Takes::Nothing(peer_close) = told.takes
             && !state.outbox.is_close_requested()
-            && state.lifecycle.stop_sending(peer_close)
         {
-            // What is queued cannot be sent any more.
-            _lost = state.outbox.discard_queue();
-            wakes_senders = true;
-            state.wake_observers();
+            if state.reconnection.is_some() {
+                // What is queued is for the next connection.
+                send_capacity = 0;
+            } else if state.lifecycle.stop_sending(peer_close) {
+                // What is queued cannot be sent any more.
+                _lost = state.outbox.discard_queue();
+                wakes_senders = true;
+                state.wake_observers();
+            }
         }
         state.deliver(&mut exchange.received);
         if let Some(latency) = told.latency {
@@ -139,11 +153,9 @@ impl Port {
         }
         #[cfg(not(browser))]
         if exchange.pong.is_some() || state.pings.has_queued() {
-            wakes_senders |= state.exchange_pings(exchange, told.send_capacity);
+            wakes_senders |= state.exchange_pings(exchange, send_capacity);
         }
-        wakes_senders |= state
-            .outbox
-            .take(told.send_capacity, &mut exchange.outgoing);
+        wakes_senders |= state.take_outgoing(send_capacity, &mut exchange.outgoing);
         if wakes_senders {
             state.wake_senders();
         }
@@ -165,8 +177,8 @@ impl Port {
     /// A message of this size went to the socket without passing through the queue.
     #[cfg(not(browser))]
     #[inline]
-    pub(crate) fn note_sent(&self, size: usize, fate: Fate) {
-        self.shared.lock().outbox.note_sent(size, fate);
+    pub(crate) fn note_sent(&self, size: usize, progress: Progress) {
+        self.shared.lock().outbox.note_sent(size, progress);
     }
 
     /// Passes on what came before the end.
@@ -201,6 +213,9 @@ impl Port {
         response: Option<Box<Response<()>>>,
     ) {
         let mut state = self.shared.lock();
+        if let Some(reconnection) = &mut state.reconnection {
+            reconnection.open(subprotocol.clone());
+        }
         state.lifecycle.open(subprotocol, response);
         state.wake_observers();
     }
@@ -219,6 +234,9 @@ impl Port {
 
     /// The connection has ended, and what was taken has got so far.
     pub(crate) fn ended(&self, info: CloseInfo, progress: SendProgress) {
+        if self.reconnects() && self.lose(LostCause::Closed(info.clone()), Some(progress)) {
+            return;
+        }
         self.end(|state| {
             state.outbox.report(progress);
             state.lifecycle.end(info);
@@ -229,7 +247,10 @@ impl Port {
     #[cfg(not(browser))]
     pub(crate) fn driven_by(&self, runtime: &Runtime) {
         let is_background = runtime.is_background();
-        self.shared.lock().set_runtime(runtime.id(), is_background);
+        self.shared
+            .is_background
+            .store(is_background, Ordering::Relaxed);
+        self.shared.lock().set_runtime(runtime.id());
     }
 
     /// The channel itself, for the task that attends to it.
@@ -248,6 +269,15 @@ impl Port {
     #[cfg(not(browser))]
     pub(crate) fn ended_before(&self, info: CloseInfo) {
         self.end(|state| state.lifecycle.end_reported(info));
+    }
+
+    /// What drives the channel was dropped.
+    fn end_dropped(&self) {
+        // A panic is that of a transport or of a callback.
+        self.end_abnormally(match std::thread::panicking() {
+            true => "the channel's driver panicked".into(),
+            false => "there is no runtime any more to drive the channel".into(),
+        });
     }
 
     /// Whatever drives the channel is gone.
@@ -271,6 +301,8 @@ impl Port {
             return;
         }
         end(&mut state);
+        let connection = state.connections();
+        state.outbox.settle_taken(connection);
         _lost = state.outbox.end();
         if !state.is_attended() {
             state.forget_driver();
@@ -286,6 +318,12 @@ impl Locked<'_> {
     /// After a local close data is discarded, though the close frame may still wait behind others.
     fn deliver(&mut self, received: &mut Messages) {
         if !received.is_empty() && !self.outbox.is_close_requested() {
+            let is_queued = self.inbox.load().is_some();
+            if let Some(reconnection) = &mut self.reconnection
+                && is_queued
+            {
+                reconnection.marks.note_queued(received.iter().count());
+            }
             self.inbox.append(received);
             self.wake_observers();
         }
@@ -374,10 +412,10 @@ pub(crate) enum Takes {
 
 impl Drop for Port {
     fn drop(&mut self) {
-        // A panic is that of a transport or of a callback.
-        self.end_abnormally(match std::thread::panicking() {
-            true => "the channel's driver panicked".into(),
-            false => "there is no runtime any more to drive the channel".into(),
-        });
+        // The loop drops a connection when it has done with it, and ends the channel itself.
+        if self.reconnects() && !std::thread::panicking() {
+            return;
+        }
+        self.end_dropped();
     }
 }

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use talkback_proto::{CloseInfo, Compression, Message};
 
-#[cfg(not(browser))]
-use crate::channel::outbox::Fate;
 use crate::channel::outbox::Outgoing;
+#[cfg(not(browser))]
+use crate::channel::outbox::Progress;
 #[cfg(not(browser))]
 use crate::channel::pump_slot::{Call, Pumped};
 #[cfg(not(browser))]
@@ -155,8 +155,10 @@ fn poll_given_up(
 /// The channel ends as soon as it is certain how. What is left to be done, as when a client waits for the
 /// server to end TCP (RFC 6455 §7.1.1), is done without it.
 pub(crate) struct Pump<S> {
-    /// `None` once the channel has ended.
+    /// `None` once the channel has done with the connection.
     port: Option<Port>,
+    /// Whether it is known how the connection ends.
+    has_ended: bool,
     socket: S,
     /// Where the messages that were taken end in the bytes that the socket writes: what it has to say
     /// itself comes behind them.
@@ -182,7 +184,7 @@ impl<S: Socket + Send> Pumped for Pump<S> {
             Call::Drive => self.poll_for(None, cx),
             Call::Receive(first) => {
                 // If others have come meanwhile, they go first.
-                let is_first = first.appended == self.appended;
+                let is_first = first.appended == Some(self.appended);
                 self.poll_for(is_first.then_some(&mut first.message), cx)
             }
             Call::Send(message) => {
@@ -193,12 +195,17 @@ impl<S: Socket + Send> Pumped for Pump<S> {
             }
         }
     }
+
+    fn give_up(&mut self) {
+        self.give_up();
+    }
 }
 
 impl<S: Socket> Pump<S> {
     pub(crate) fn new(socket: S, port: Port) -> Self {
         Self {
             port: Some(port),
+            has_ended: false,
             socket,
             end: 0,
             wanted: None,
@@ -220,9 +227,40 @@ impl<S: Socket> Pump<S> {
             let (slept, counts) = (wanted, (end, appended));
             let info = ready!(poll_pumped(port, socket, counts, slept, first, cx));
             port.ended(info, progress(socket, self.end));
+            self.has_ended = true;
             self.port = None;
         }
+        if !self.has_ended {
+            ready!(poll_discarded(&mut self.socket, cx));
+            self.has_ended = true;
+        }
         self.socket.poll_released(cx)
+    }
+
+    /// What is left of a connection that never came to a channel: it is closed without a code, within the close
+    /// timeout, unless it is known how it ends.
+    pub(crate) fn rest(mut socket: S, end: Known) -> Self {
+        if end == Known::Open {
+            socket.start_close(None);
+            socket.start_close_timeout();
+        }
+        Self {
+            port: None,
+            has_ended: end == Known::Ended,
+            socket,
+            end: 0,
+            wanted: None,
+            appended: 0,
+        }
+    }
+
+    /// The channel gives the connection up, which writes what it holds, and closes without a code, within the
+    /// close timeout.
+    pub(crate) fn give_up(&mut self) {
+        if self.port.take().is_some() {
+            self.socket.start_close(None);
+            self.socket.start_close_timeout();
+        }
     }
 
     /// Writes a message that is to wait for nothing, if nothing is to go before it; whether all is done.
@@ -247,18 +285,18 @@ impl<S: Socket> Pump<S> {
         let mut sent = Sent {
             port,
             size: message.len(),
-            fate: Fate::Unwritten,
+            progress: Progress::Unwritten,
         };
         if socket.start_send(message, compression).is_err() {
-            sent.fate = Fate::Lost;
+            sent.progress = Progress::Lost;
             return false;
         }
         self.end = socket.send_progress().end;
         if let Poll::Ready(Ok(())) = socket.poll_flush(cx) {
-            sent.fate = Fate::Written;
+            sent.progress = Progress::Written;
         }
         // What was in flight before is to be told of, too.
-        sent.fate == Fate::Written && before.written == before.end
+        sent.progress == Progress::Written && before.written == before.end
     }
 
     /// What its channel's halves share.
@@ -275,14 +313,22 @@ impl<S: Socket> Pump<S> {
 struct Sent<'a> {
     port: &'a Port,
     size: usize,
-    fate: Fate,
+    progress: Progress,
 }
 
 #[cfg(not(browser))]
 impl Drop for Sent<'_> {
     fn drop(&mut self) {
-        self.port.note_sent(self.size, self.fate);
+        self.port.note_sent(self.size, self.progress);
     }
+}
+
+/// What is known of a socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Known {
+    Open,
+    /// It has told how it ends.
+    Ended,
 }
 
 /// Passes messages both ways, until the end.
@@ -363,6 +409,22 @@ fn tells_nothing<S: Socket>(
         && exchange.is_empty()
         && before.written == before.end
         && socket.can_send()
+}
+
+/// Writes what a socket holds, and reads away what comes, until it is known how it ends.
+fn poll_discarded<S: Socket>(socket: &mut S, cx: &mut Context<'_>) -> Poll<()> {
+    let mut budget = POLL_BUDGET;
+    loop {
+        let _ = socket.poll_flush(cx);
+        if budget == 0 {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        budget -= 1;
+        if ready!(socket.poll_received(cx)).is_err() {
+            return Poll::Ready(());
+        }
+    }
 }
 
 /// What the channel is to know of its socket.

@@ -38,6 +38,8 @@ pub(crate) enum Unsent {
     Next,
     /// As many messages that a channel had queued.
     Queued(u64),
+    /// As many messages that a connection had, and perhaps wrote, when it was lost.
+    InFlight(u64),
     /// A ping with a payload of this size.
     Ping(usize),
     /// What a socket had queued.
@@ -53,7 +55,6 @@ pub(crate) enum Unsent {
 
 /// Why something was not sent.
 ///
-/// It is open: a channel that reconnects will have more to say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SendErrorKind {
@@ -61,6 +62,9 @@ pub enum SendErrorKind {
     Closed,
     /// It may not be sent so: the connection goes on.
     Invalid,
+    /// The connection was lost with it, and whether the peer has got it is not known. The channel
+    /// reconnects and goes on.
+    InFlight,
 }
 
 impl SendError {
@@ -75,6 +79,7 @@ impl SendError {
             Why::Invalid(_) => SendErrorKind::Invalid,
             #[cfg(browser)]
             Why::NotInBrowser(_) => SendErrorKind::Invalid,
+            Why::Lost => SendErrorKind::InFlight,
             _ => SendErrorKind::Closed,
         }
     }
@@ -106,6 +111,8 @@ impl fmt::Display for Unsent {
             Self::Next => f.write_str("nothing can be sent"),
             Self::Queued(1) => f.write_str("a message that was queued was not written"),
             Self::Queued(count) => write!(f, "{count} messages that were queued were not written"),
+            Self::InFlight(1) => f.write_str("a message may not have arrived"),
+            Self::InFlight(count) => write!(f, "{count} messages may not have arrived"),
             Self::Ping(size) => write!(f, "a ping of {size} bytes was not sent, or not answered"),
             #[cfg(not(browser))]
             Self::Output => f.write_str("what was queued was not written"),

@@ -26,6 +26,18 @@ impl fmt::Display for error::Error {
             Self::Send(error) => error.fmt(f),
             Self::TrySend(error) => error.fmt(f),
             Self::CloseFrame(error) => error.fmt(f),
+            Self::Lost(lost) => lost.fmt(f),
+            Self::GaveUp { tries, after, last } => {
+                let tries = match tries {
+                    1 => "1 try".to_owned(),
+                    _ => format!("{tries} tries"),
+                };
+                write!(f, "gave up after {tries} in {after:.1?}")?;
+                match last {
+                    Some(last) => write!(f, ": {last}"),
+                    None => Ok(()),
+                }
+            }
         }
     }
 }
@@ -39,6 +51,8 @@ impl Error for error::Error {
             Self::Send(error) => error.source(),
             Self::TrySend(error) => error.source(),
             Self::CloseFrame(error) => error.source(),
+            Self::Lost(lost) => lost.cause().source(),
+            Self::GaveUp { last, .. } => last.as_ref()?.cause().source(),
         }
     }
 }

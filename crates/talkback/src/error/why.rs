@@ -16,6 +16,10 @@ pub(crate) enum Why {
     Closing,
     /// The peer has begun to close, with this code and reason, or has ended the connection (1006).
     PeerCloses(CloseCode, Box<str>),
+    /// The connection was lost, and there is to be another.
+    Lost,
+    /// The hook that had the connection has returned.
+    HookReturned,
     /// The connection has ended, or could not be made; and what failed below.
     Ended(CloseInfo, Option<Arc<dyn Error + Send + Sync>>),
     /// The transport takes no more bytes.
@@ -83,6 +87,12 @@ impl fmt::Display for Why {
                     write!(f, ", reason {reason:?}")?;
                 }
                 f.write_str(". Connect anew to send")?;
+            }
+            Self::Lost => {
+                f.write_str("the connection was lost. The channel connects anew, and sends nothing twice: ask the peer what it has, or send again what may come twice")?;
+            }
+            Self::HookReturned => {
+                f.write_str("`on_connected` has returned. Use the channel, or one of its senders")?;
             }
             // What could not be made says itself what to do.
             Self::Ended(info, Some(_)) => info.fmt(f)?,

@@ -25,8 +25,10 @@ pub(crate) enum Draw {
     /// Uniform ones: a seed, which each draw moves on.
     Random(u64),
     /// Always the lowest, for tests.
+    #[cfg(test)]
     Lowest,
     /// Always the highest, for tests.
+    #[cfg(test)]
     Highest,
 }
 
@@ -43,7 +45,9 @@ impl Draw {
     fn fraction(&mut self) -> u64 {
         match self {
             Self::Random(state) => splitmix64(state) >> 32,
+            #[cfg(test)]
             Self::Lowest => 0,
+            #[cfg(test)]
             Self::Highest => 1 << 32,
         }
     }

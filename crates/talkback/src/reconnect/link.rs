@@ -13,6 +13,14 @@ pub struct Link {
     tries: u32,
     next_try_in: Option<Duration>,
     lost: Option<Lost>,
+    dropped: u64,
+}
+
+/// That of no channel.
+impl Default for Link {
+    fn default() -> Self {
+        Self::new(ChannelState::Closed, 0, 0, None, None)
+    }
 }
 
 impl Link {
@@ -29,7 +37,12 @@ impl Link {
             tries,
             next_try_in,
             lost,
+            dropped: 0,
         }
+    }
+
+    pub(crate) fn with_dropped(self, dropped: u64) -> Self {
+        Self { dropped, ..self }
     }
 
     /// How far the channel has come.
@@ -52,6 +65,12 @@ impl Link {
     /// Nothing wakes for a countdown: ask again when it is drawn again.
     pub fn next_try_in(&self) -> Option<Duration> {
         self.next_try_in
+    }
+
+    /// How many messages that waited for a connection were dropped, since the channel was made: too old, or for newer
+    /// ones.
+    pub fn dropped(&self) -> u64 {
+        self.dropped
     }
 
     /// How the last connection was lost, or the last try failed; `None` if neither ever was.

@@ -9,7 +9,7 @@ use http::StatusCode;
 use talkback_proto::CloseInfo;
 use talkback_proto::handshake::Refused;
 
-use crate::error::ConnectError;
+use crate::error::connect::ConnectError;
 use crate::reconnect::hook_error::HookError;
 
 /// How a connection was lost, or why a try to connect failed.
@@ -36,8 +36,6 @@ pub enum LostCause {
     BeforeTry(HookError),
     /// The program's `on_connected` failed.
     OnConnected(HookError),
-    /// The peer did not answer the app's own heartbeat in time.
-    Heartbeat,
     /// The server agreed on another subprotocol than on the connection before, for which the messages that
     /// wait were made.
     Subprotocol {
@@ -147,7 +145,6 @@ impl fmt::Display for LostCause {
             Self::OnConnected(error) => {
                 write!(f, "what begins each connection failed: {error}")
             }
-            Self::Heartbeat => f.write_str("the peer did not answer a heartbeat in time"),
             Self::Subprotocol { .. } => f.write_str(
                 "the server agreed on another subprotocol than before, for which the messages that wait were not made",
             ),
@@ -176,7 +173,6 @@ impl fmt::Debug for LostCause {
             Self::Connect(error) => f.debug_tuple("Connect").field(error).finish(),
             Self::BeforeTry(error) => f.debug_tuple("BeforeTry").field(error).finish(),
             Self::OnConnected(error) => f.debug_tuple("OnConnected").field(error).finish(),
-            Self::Heartbeat => f.write_str("Heartbeat"),
             Self::Subprotocol { .. } => f.debug_struct("Subprotocol").finish_non_exhaustive(),
             Self::Asked => f.write_str("Asked"),
             Self::Paused => f.write_str("Paused"),
@@ -216,7 +212,7 @@ mod tests {
         for status in [400, 403, 404, 503] {
             assert!(!refused(status).is_unauthorized(), "{status}");
         }
-        assert!(!lost(LostCause::Heartbeat).is_unauthorized());
+        assert!(!lost(LostCause::Asked).is_unauthorized());
     }
 
     #[cfg(not(browser))]

@@ -255,6 +255,7 @@ impl Schedule {
     }
 
     /// The network seems to be away: waits are drawn in the longest window, until a connection lasts.
+    #[cfg(any(test, browser))]
     pub(crate) fn stretch(&mut self) {
         self.index = u32::MAX;
     }

@@ -68,6 +68,8 @@ mod proxy_stalls;
 mod proxy_tls;
 #[cfg(not(shuttle))]
 mod receive_path;
+#[cfg(all(not(shuttle), feature = "test-util"))]
+mod reconnect;
 #[cfg(not(shuttle))]
 mod redirects;
 #[cfg(not(shuttle))]

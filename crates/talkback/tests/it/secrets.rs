@@ -1,6 +1,8 @@
 //! V12: no public type and no panic shows a secret, wherever it stands in what the program, or the peer,
 //! gave.
 
+mod reconnecting;
+
 use std::convert::Infallible;
 use std::future::IntoFuture as _;
 use std::time::Duration;
@@ -29,13 +31,16 @@ use crate::support::certificates::{Identity, serve};
 const API: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/api/talkback.txt");
 
 /// Numbers, flags and names of their own: no text can get in.
-const PLAIN: [&str; 6] = [
+const PLAIN: [&str; 9] = [
+    "Backoff",
     "ChannelState",
+    "Fate",
     "QueueLimits",
     "SendErrorKind",
     "SnapshotState",
     "Stage",
     "TrySendErrorKind",
+    "Verdict",
 ];
 
 /// Those of a browser, and of a build without TLS.
@@ -46,6 +51,8 @@ async fn v12_l3_no_public_type_shows_a_secret() {
     let mut shown = Shown::default();
     builders(&mut shown);
     scripted(&mut shown).await;
+    reconnecting::reconnecting(&mut shown).await;
+    reconnecting::given_up(&mut shown).await;
     connect_errors(&mut shown).await;
     proxy_errors(&mut shown).await;
     other_ways(&mut shown).await;

@@ -99,7 +99,7 @@ fn a_peer_that_is_given_up_closes_the_channel_before_it_ends() {
     {
         let state = shared.lock();
         assert_eq!(state.channel_state(), ChannelState::Closing);
-        assert_eq!(state.lifecycle.subprotocol(), Some("flood"));
+        assert_eq!(state.subprotocol(), Some("flood"));
         // What was queued is lost, and does not count as written.
         assert!(!state.outbox.has_messages());
         assert_eq!((state.outbox.queued(), state.outbox.written()), (2, 0));
@@ -299,7 +299,7 @@ fn poll(pump: &mut Pump<Stub>, call: &mut Call) {
 fn receive(shared: &Shared, pump: &mut Pump<Stub>) -> Option<Message> {
     shared.is_pump_due.store(true, Ordering::Release);
     let mut call = Call::Receive(First {
-        appended: shared.lock().inbox.appended(),
+        appended: Some(shared.lock().inbox.appended()),
         message: None,
     });
     poll(pump, &mut call);
@@ -329,7 +329,7 @@ fn of_several_messages_the_first_goes_to_the_call_and_the_others_to_the_queue() 
     // More that comes goes behind them, whoever polls.
     pump.socket.comes = vec!["fourth".into()];
     let mut call = Call::Receive(First {
-        appended: 0,
+        appended: Some(0),
         message: None,
     });
     shared.is_pump_due.store(true, Ordering::Release);

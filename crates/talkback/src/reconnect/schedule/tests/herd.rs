@@ -28,7 +28,7 @@ fn in_tenths(tries: impl IntoIterator<Item = Duration>, tenths: usize) -> Vec<u3
 }
 
 #[test]
-fn re5_the_clients_of_a_server_that_dies_come_back_evenly_in_five_seconds() {
+fn v57_re5_the_clients_of_a_server_that_dies_come_back_evenly_in_five_seconds() {
     let tries = first_tries(&closed(1006));
     assert!(tries.iter().all(|at| *at <= s(5.0)));
     let counts = in_tenths(tries, 50);

@@ -1,0 +1,300 @@
+//! What a channel that reconnects knows of its connections.
+
+use std::time::Duration;
+
+use crate::channel::lifecycle::{ChannelState, Opened};
+use crate::channel::marks::{Mark, Marks};
+use crate::channel::waiting_messages::{WaitingLimits, WaitingMessages};
+use crate::error::Error;
+use crate::reconnect::event;
+use crate::reconnect::link::Link;
+use crate::reconnect::lost::{Lost, LostCause};
+use crate::timer::Clock;
+
+/// What only a channel that reconnects has; every other one has a null pointer in its place.
+#[derive(Debug)]
+pub(crate) struct Reconnection {
+    /// What the times here count from.
+    clock: Clock,
+    phase: Phase,
+    /// How many connections were open; the last one's number.
+    connection: u64,
+    /// When that was.
+    opened_at: Duration,
+    /// How many tries were begun since then.
+    tries: u32,
+    /// The last loss, or why the last try failed.
+    lost: Option<Lost>,
+    /// What is shown of the last connection while there is none.
+    pub(crate) last: Option<Opened>,
+    /// What the handles want of the loop.
+    wish: Option<Wish>,
+    /// A loss that the loop has not seen yet.
+    found: Option<Lost>,
+    pub(crate) marks: Marks,
+    /// Messages in flight that were lost, for who flushes.
+    in_flight_lost: InFlightLost,
+    pub(crate) waiting: WaitingMessages,
+}
+
+/// What the loop does while the channel is not open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// It makes a try.
+    Trying,
+    /// It waits until then, by the clock.
+    Waiting(Duration),
+    Paused(Pause),
+}
+
+/// Who has asked for a pause.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pause {
+    Program,
+    /// The page was left, and may be shown again.
+    #[cfg(browser)]
+    Page,
+}
+
+/// What a handle, or the page, wants of the loop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wish {
+    /// Another connection, now.
+    Now,
+    /// None until further notice.
+    Pause,
+    /// An end of the pause.
+    Resume,
+    /// A try within so long, if none would come sooner: the network is there again, or a person looks.
+    #[cfg(browser)]
+    Hasten(Duration),
+    /// Longer waits: the network seems to be away.
+    #[cfg(browser)]
+    Stretch,
+    /// No connection while the page is not there: a page with an open socket cannot be kept for the way back.
+    #[cfg(browser)]
+    LeavePage,
+    #[cfg(browser)]
+    ShowPage,
+}
+
+/// The messages in flight at losses that no flush has told of.
+#[derive(Clone, Copy, Debug, Default)]
+struct InFlightLost {
+    /// How many such losses there were.
+    losses: u64,
+    /// How many of them a flush has told of.
+    told: u64,
+    /// How many messages the untold ones had in flight.
+    messages: u64,
+}
+
+impl Reconnection {
+    pub(crate) fn new(limits: WaitingLimits) -> Self {
+        Self {
+            clock: Clock::start(),
+            phase: Phase::Trying,
+            connection: 0,
+            opened_at: Duration::ZERO,
+            tries: 0,
+            lost: None,
+            last: None,
+            wish: None,
+            found: None,
+            marks: Marks::default(),
+            in_flight_lost: InFlightLost::default(),
+            waiting: WaitingMessages::new(limits),
+        }
+    }
+
+    /// The time that the loop counts by.
+    pub(crate) fn now(&self) -> Duration {
+        self.clock.elapsed()
+    }
+
+    /// How far a channel has come that is not open.
+    pub(crate) fn state(&self) -> ChannelState {
+        match self.phase {
+            Phase::Trying => ChannelState::Connecting,
+            Phase::Waiting(_) => ChannelState::Retrying,
+            Phase::Paused(_) => ChannelState::Paused,
+        }
+    }
+
+    /// How many connections were open.
+    pub(crate) fn connection(&self) -> u64 {
+        self.connection
+    }
+
+    /// What is shown of it, in this state.
+    pub(crate) fn link(&self, state: ChannelState) -> Link {
+        let next_try_in = match self.phase {
+            Phase::Waiting(until) if state == ChannelState::Retrying => {
+                Some(until.saturating_sub(self.now()))
+            }
+            _ => None,
+        };
+        Link::new(
+            state,
+            self.connection,
+            self.tries,
+            next_try_in,
+            self.lost.clone(),
+        )
+        .with_dropped(self.waiting.dropped())
+    }
+
+    // ── The loop's ───────────────────────────────────────────────────────────────────────────
+
+    /// A try begins.
+    pub(crate) fn begin_try(&mut self) {
+        self.phase = Phase::Trying;
+        self.tries += 1;
+        self.wish = None;
+    }
+
+    /// Its connection is open.
+    pub(crate) fn open(&mut self, subprotocol: Option<Box<str>>) {
+        let now = self.now();
+        let after = (self.connection > 0).then(|| now.saturating_sub(self.lost_at()));
+        self.connection += 1;
+        self.opened_at = now;
+        self.tries = 0;
+        self.last = None;
+        self.wish = None;
+        let opened = event::Opened::new(self.connection, subprotocol, after);
+        self.marks.push(Mark::Opened(opened));
+    }
+
+    /// When the last connection was lost, or the first try began.
+    fn lost_at(&self) -> Duration {
+        let lasted = self.lost.as_ref().and_then(Lost::lasted);
+        lasted.map_or(self.opened_at, |lasted| self.opened_at + lasted)
+    }
+
+    /// The open connection is lost, and with it so many messages that were in flight.
+    pub(crate) fn lose(&mut self, cause: LostCause, unknown: u64, opened: Option<Opened>) {
+        let lasted = self.now().saturating_sub(self.opened_at);
+        let lost = Lost::new(self.connection, cause, Some(lasted), unknown);
+        if unknown > 0 {
+            let lost = &mut self.in_flight_lost;
+            if lost.told == lost.losses {
+                lost.messages = 0;
+            }
+            lost.losses += 1;
+            lost.messages += unknown;
+        }
+        self.last = opened;
+        self.phase = Phase::Trying;
+        self.marks.push(Mark::Lost(lost.clone()));
+        self.lost = Some(lost.clone());
+        self.found = Some(lost);
+    }
+
+    /// Whether a loss is to be taken by the loop.
+    pub(crate) fn has_lost(&self) -> bool {
+        self.found.is_some()
+    }
+
+    pub(crate) fn take_lost(&mut self) -> Option<Lost> {
+        self.found.take()
+    }
+
+    /// A try has failed.
+    pub(crate) fn fail(&mut self, cause: LostCause) -> Lost {
+        let lost = Lost::new(self.connection, cause, None, 0);
+        self.lost = Some(lost.clone());
+        lost
+    }
+
+    /// The loop waits so long.
+    pub(crate) fn wait(&mut self, time: Duration) {
+        self.phase = Phase::Waiting(self.now() + time);
+    }
+
+    pub(crate) fn pause(&mut self, pause: Pause) {
+        self.phase = Phase::Paused(pause);
+        self.wish = None;
+    }
+
+    pub(crate) fn peek_wish(&self) -> Option<Wish> {
+        self.wish
+    }
+
+    pub(crate) fn take_wish(&mut self) -> Option<Wish> {
+        self.wish.take()
+    }
+
+    // ── The handles' ─────────────────────────────────────────────────────────────────────────
+
+    /// A message is queued.
+    #[inline]
+    pub(crate) fn note_queued(&mut self) {
+        if self.waiting.has_age_max() {
+            self.waiting.note_queued(self.clock.elapsed());
+        }
+    }
+
+    /// Whether the oldest message in the queue has waited too long.
+    pub(crate) fn is_oldest_aged(&self) -> bool {
+        self.waiting.has_age_max() && self.waiting.is_oldest_aged(self.now())
+    }
+
+    /// Notes what is wanted; whether that is news to the loop, in this state.
+    pub(crate) fn wish(&mut self, wish: Wish, state: ChannelState) -> bool {
+        use ChannelState as S;
+        let wish = match (wish, state) {
+            #[cfg(browser)]
+            (Wish::ShowPage, _) => match (self.phase, self.wish) {
+                (Phase::Paused(Pause::Page), _) => Some(Wish::Resume),
+                (_, Some(Wish::LeavePage)) => None,
+                (_, before) => before,
+            },
+            #[cfg(browser)]
+            (Wish::LeavePage, S::Paused) => self.wish,
+            #[cfg(browser)]
+            (Wish::LeavePage, _) => Some(Wish::LeavePage),
+            // A wish of the program's is more.
+            #[cfg(browser)]
+            (hint @ (Wish::Hasten(_) | Wish::Stretch), S::Retrying) => self.wish.or(Some(hint)),
+            #[cfg(browser)]
+            (Wish::Hasten(_) | Wish::Stretch, _) => self.wish,
+            // One that is resumed tries at once; one that tries already goes on.
+            (Wish::Now | Wish::Resume, S::Paused) => Some(Wish::Resume),
+            (Wish::Resume, _) if self.wish == Some(Wish::Pause) => None,
+            (Wish::Resume, _) => self.wish,
+            (Wish::Now, S::Connecting) => self.wish.filter(|wish| *wish != Wish::Pause),
+            (Wish::Now, _) => Some(Wish::Now),
+            (Wish::Pause, S::Paused) => None,
+            (Wish::Pause, _) => Some(Wish::Pause),
+        };
+        let is_news = self.wish != wish;
+        self.wish = wish;
+        is_news && wish.is_some()
+    }
+
+    /// The last loss, or why the last try failed.
+    pub(crate) fn lost(&self) -> Option<&Lost> {
+        self.lost.as_ref()
+    }
+
+    /// The same as an error.
+    pub(crate) fn error(&self) -> Option<Error> {
+        self.lost.clone().map(Error::of_lost)
+    }
+
+    /// How many losses with messages in flight no flush has to tell of any more.
+    pub(crate) fn flushes_told(&self) -> u64 {
+        self.in_flight_lost.told
+    }
+
+    /// How many messages were in flight at losses since `told`, which this flush tells of.
+    pub(crate) fn tell_in_flight_lost(&mut self, told: u64) -> Option<u64> {
+        let lost = &mut self.in_flight_lost;
+        if lost.losses <= told {
+            return None;
+        }
+        lost.told = lost.losses;
+        Some(lost.messages)
+    }
+}

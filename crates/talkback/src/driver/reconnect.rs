@@ -1,0 +1,404 @@
+//! The loop of a channel that stays connected.
+//!
+//! One task owns everything: the tries, the waits between them, the hooks, the connection that is open, and
+//! what is left of the one before. So a try, a wait or a connection that is given up can touch nothing
+//! any more.
+
+use std::future::Future;
+use std::mem;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use crate::channel::link::{Pause, Wish};
+#[cfg(not(browser))]
+use crate::driver::attendant::{Attendant as Open, Rest};
+#[cfg(browser)]
+use crate::driver::browser::page::PageEvents;
+#[cfg(browser)]
+use crate::driver::browser::{Open, Rest};
+use crate::driver::port::Port;
+use crate::driver::port::reconnecting::Wanted;
+use crate::driver::pump::Pump;
+use crate::reconnect::hooks::{BoxFuture, Tried};
+use crate::reconnect::lost::{Lost, LostCause};
+use crate::reconnect::plan::{ChannelSocket, Failed, Plan};
+use crate::reconnect::schedule::{Next, Schedule};
+use crate::socket::Socket;
+use crate::timer::{Timer, timer};
+
+/// Keeps a channel connected until it ends.
+pub(crate) struct Reconnect {
+    port: Port,
+    plan: Plan,
+    schedule: Schedule,
+    phase: Phase,
+    /// What is left of the connection before.
+    rest: Option<Rest>,
+    /// Made when the channel is closed while there is no connection.
+    close_timer: Option<Timer>,
+    close_timeout: Duration,
+    /// The subprotocol of the last connection, once there was one.
+    subprotocol: Option<Option<Box<str>>>,
+    /// The last loss or failure.
+    lost: Option<Lost>,
+    /// What happens to the page asks for tries and pauses.
+    #[cfg(browser)]
+    _page: PageEvents,
+}
+
+enum Phase {
+    /// It was not polled yet: what it needs of a runtime is there only then.
+    New,
+    Trying(Try),
+    Open(Open),
+    Waiting(Wait),
+    Paused,
+    /// The channel has ended, and its last connection, if there is one, is being ended.
+    Over(Option<Open>),
+}
+
+/// A wait for the next try.
+struct Wait {
+    timer: Timer,
+    /// When it ends, by the channel's clock.
+    until: Duration,
+}
+
+/// A try that is under way.
+struct Try {
+    opening: BoxFuture<Result<ChannelSocket, Failed>>,
+    /// When all tries together have had their time.
+    deadline: Option<Timer>,
+}
+
+impl Reconnect {
+    pub(crate) fn new(port: Port, mut plan: Plan, close_timeout: Duration) -> Self {
+        Self {
+            schedule: plan.schedule(),
+            plan,
+            #[cfg(browser)]
+            _page: PageEvents::listen(port.wisher()),
+            port,
+            phase: Phase::New,
+            rest: None,
+            close_timer: None,
+            close_timeout,
+            subprotocol: None,
+            lost: None,
+        }
+    }
+
+    fn begin_try(&mut self) {
+        let now = self.port.now();
+        if let Some(Next::GaveUp { tries, after }) = self.schedule.gave_up(now) {
+            return self.give_up(tries, after);
+        }
+        self.schedule.begin_try(now);
+        self.port.begin_try();
+        let deadline = self.schedule.deadline();
+        let tried = Tried::new(self.schedule.tries(), self.lost.clone());
+        self.phase = Phase::Trying(Try {
+            opening: self.plan.attempt(tried, self.subprotocol.clone()),
+            deadline: deadline.map(|deadline| timer(deadline.saturating_sub(now))),
+        });
+    }
+
+    /// Goes on as far as it can; ready once nothing is left to be done.
+    fn poll_on(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            match &mut self.phase {
+                Phase::New => self.begin_try(),
+                Phase::Trying(_) => ready!(self.poll_try(cx)),
+                Phase::Open(_) => ready!(self.poll_open(cx)),
+                Phase::Waiting(_) | Phase::Paused => ready!(self.poll_wait(cx)),
+                Phase::Over(open) => {
+                    if let Some(open) = open {
+                        ready!(Pin::new(open).poll(cx));
+                        self.phase = Phase::Over(None);
+                    }
+                    return Poll::Ready(());
+                }
+            }
+        }
+    }
+
+    // ── A try ────────────────────────────────────────────────────────────────────────────────
+
+    fn poll_try(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Phase::Trying(attempt) = &mut self.phase else {
+            return Poll::Ready(());
+        };
+        if let Poll::Ready(tried) = attempt.opening.as_mut().poll(cx) {
+            match tried {
+                Ok(socket) => self.open(socket),
+                Err(Failed { cause, socket }) => {
+                    if let Some((socket, known)) = socket {
+                        self.rest = Some(Rest::of(*socket, known));
+                    }
+                    let lost = self.port.fail(cause);
+                    self.lose(lost);
+                }
+            }
+            return Poll::Ready(());
+        }
+        let deadline = attempt.deadline.as_mut();
+        if deadline.is_some_and(|timer| timer.as_mut().poll(cx).is_ready()) {
+            let now = self.port.now();
+            if let Some(Next::GaveUp { tries, after }) = self.schedule.gave_up(now) {
+                self.give_up(tries, after);
+            }
+            return Poll::Ready(());
+        }
+        match self.port.poll_wanted(cx) {
+            // It tries already.
+            Wanted::Nothing => Poll::Pending,
+            Wanted::Wish(wish) => match pause(wish) {
+                Some(pause) => {
+                    self.pause(pause);
+                    Poll::Ready(())
+                }
+                None => Poll::Pending,
+            },
+            Wanted::Closing => {
+                ready!(self.poll_close_timer(cx));
+                self.end_unopened();
+                Poll::Ready(())
+            }
+            Wanted::GivenUp => {
+                self.end_unopened();
+                Poll::Ready(())
+            }
+        }
+    }
+
+    fn open(&mut self, mut socket: ChannelSocket) {
+        if let Some(timer) = self.close_timer.take() {
+            socket.continue_close_timeout(timer);
+        }
+        self.schedule.opened(self.port.now());
+        let subprotocol = Socket::subprotocol(&socket);
+        let response = Socket::take_response(&mut socket);
+        self.subprotocol = Some(subprotocol.clone());
+        self.lost = None;
+        self.port.opened(subprotocol, response);
+        let pump = Pump::new(socket, self.port.of_connection());
+        self.phase = Phase::Open(Open::new(pump));
+    }
+
+    // ── An open connection ───────────────────────────────────────────────────────────────────
+
+    fn poll_open(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Phase::Open(open) = &mut self.phase else {
+            return Poll::Ready(());
+        };
+        let polled = Pin::new(&mut *open).poll(cx);
+        if self.port.is_over() {
+            return self.poll_over();
+        }
+        match self.port.peek_wish() {
+            Some(wish) if wish == Wish::Now || pause(wish).is_some() => {
+                // While a call of the program polls it, it is asked again.
+                let Some(mut rest) = open.take_rest() else {
+                    return Poll::Pending;
+                };
+                rest.give_up();
+                self.rest = Some(rest);
+                self.port.forget_wish();
+                let cause = match pause(wish) {
+                    Some(Pause::Program) => LostCause::Paused,
+                    #[cfg(browser)]
+                    Some(Pause::Page) => LostCause::PageLeft,
+                    None => LostCause::Asked,
+                };
+                match self.port.lose(cause, None) {
+                    true => self.take_lost(),
+                    // It was closed just now.
+                    false => self.end_unopened(),
+                }
+                Poll::Ready(())
+            }
+            _ => polled,
+        }
+    }
+
+    /// The connection is lost, or the channel has ended with it.
+    fn poll_over(&mut self) -> Poll<()> {
+        let Phase::Open(open) = &mut self.phase else {
+            return Poll::Ready(());
+        };
+        if self.port.has_lost() {
+            let Some(rest) = open.take_rest() else {
+                return Poll::Pending;
+            };
+            self.rest = Some(rest);
+            self.take_lost();
+        } else if let Phase::Open(open) = mem::replace(&mut self.phase, Phase::Over(None)) {
+            self.phase = Phase::Over(Some(open));
+        }
+        Poll::Ready(())
+    }
+
+    fn take_lost(&mut self) {
+        if let Some(lost) = self.port.take_lost() {
+            self.lose(lost);
+        }
+    }
+
+    // ── Between connections ──────────────────────────────────────────────────────────────────
+
+    /// What comes after a loss, or after a try that failed.
+    fn lose(&mut self, lost: Lost) {
+        self.lost = Some(lost.clone());
+        if self.port.is_closing() {
+            if lost.lasted().is_none() {
+                // The try was the last, whether or not it was made for what is queued.
+                return self.end_unopened();
+            }
+            self.phase = Phase::Paused;
+            return;
+        }
+        match lost.cause() {
+            LostCause::Paused => return self.pause(Pause::Program),
+            #[cfg(browser)]
+            LostCause::PageLeft => return self.pause(Pause::Page),
+            _ => {}
+        }
+        let now = self.port.now();
+        let verdict = self.schedule.lost(&lost, now);
+        let verdict = self.plan.decide(&lost, verdict);
+        match self.schedule.next(&lost, verdict, now) {
+            Next::Wait(Duration::ZERO) => self.begin_try(),
+            Next::Wait(time) => self.wait(time),
+            Next::Stop => {
+                self.phase = Phase::Over(None);
+                self.port.stopped(&lost);
+            }
+            Next::GaveUp { tries, after } => self.give_up(tries, after),
+        }
+    }
+
+    fn wait(&mut self, time: Duration) {
+        self.port.wait(time);
+        self.phase = Phase::Waiting(Wait {
+            timer: timer(time),
+            until: self.port.now().saturating_add(time),
+        });
+    }
+
+    fn pause(&mut self, pause: Pause) {
+        self.port.pause(pause);
+        self.phase = Phase::Paused;
+    }
+
+    /// Waits no longer than until a try that somebody asks for.
+    fn hasten(&mut self, within: Duration) {
+        let now = self.port.now();
+        let time = self.schedule.hasten(now, within);
+        match &self.phase {
+            Phase::Waiting(wait) if wait.until <= now.saturating_add(time) => {}
+            _ if time.is_zero() => self.begin_try(),
+            _ => self.wait(time),
+        }
+    }
+
+    fn poll_wait(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        match self.port.poll_wanted(cx) {
+            Wanted::Nothing => {
+                if let Phase::Waiting(wait) = &mut self.phase {
+                    ready!(wait.timer.as_mut().poll(cx));
+                    self.begin_try();
+                    return Poll::Ready(());
+                }
+                Poll::Pending
+            }
+            Wanted::Wish(wish) => {
+                self.grant(wish);
+                Poll::Ready(())
+            }
+            // One try more, at once, for what is queued.
+            Wanted::Closing => {
+                self.close_timer = Some(timer(self.close_timeout));
+                self.begin_try();
+                Poll::Ready(())
+            }
+            Wanted::GivenUp => {
+                self.end_unopened();
+                Poll::Ready(())
+            }
+        }
+    }
+
+    /// Does what is wanted of a channel that waits, or is paused.
+    fn grant(&mut self, wish: Wish) {
+        match wish {
+            Wish::Now => self.hasten(Duration::ZERO),
+            Wish::Resume => {
+                self.schedule.resumed();
+                self.hasten(Duration::ZERO);
+            }
+            Wish::Pause => self.pause(Pause::Program),
+            #[cfg(browser)]
+            Wish::LeavePage => self.pause(Pause::Page),
+            #[cfg(browser)]
+            Wish::Hasten(within) => self.hasten(within),
+            #[cfg(browser)]
+            Wish::Stretch => self.schedule.stretch(),
+            // It is there.
+            #[cfg(browser)]
+            Wish::ShowPage => {}
+        }
+    }
+
+    fn poll_close_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let close_timeout = self.close_timeout;
+        let timer = self.close_timer.get_or_insert_with(|| timer(close_timeout));
+        timer.as_mut().poll(cx)
+    }
+
+    // ── The end ──────────────────────────────────────────────────────────────────────────────
+
+    fn give_up(&mut self, tries: u32, after: Duration) {
+        self.phase = Phase::Over(None);
+        self.port.gave_up(tries, after, self.lost.take());
+    }
+
+    fn end_unopened(&mut self) {
+        self.phase = Phase::Over(None);
+        self.port.closed_unopened();
+    }
+}
+
+/// The pause that is wanted, if one is.
+fn pause(wish: Wish) -> Option<Pause> {
+    match wish {
+        Wish::Pause => Some(Pause::Program),
+        #[cfg(browser)]
+        Wish::LeavePage => Some(Pause::Page),
+        _ => None,
+    }
+}
+
+impl Future for Reconnect {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.get_mut();
+        let polled = this.poll_on(cx);
+        if let Some(rest) = &mut this.rest
+            && Pin::new(rest).poll(cx).is_ready()
+        {
+            this.rest = None;
+        }
+        match this.rest {
+            Some(_) => Poll::Pending,
+            None => polled,
+        }
+    }
+}
+
+impl Drop for Reconnect {
+    fn drop(&mut self) {
+        self.port.abandoned();
+    }
+}

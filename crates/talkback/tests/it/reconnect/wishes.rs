@@ -1,0 +1,120 @@
+//! `reconnect_now`, `pause` and `resume`.
+
+use super::*;
+
+use std::io;
+
+use talkback::LostCause;
+
+#[tokio::test(start_paused = true)]
+async fn re79_tries_that_are_asked_for_begin_a_second_apart() {
+    let (mut server, channel) = retrying().await;
+    let began = Instant::now();
+    let mut tries = 0;
+    while began.elapsed() < Duration::from_secs(1) {
+        assert!(channel.reconnect_now());
+        if let Ok(attempt) = timeout(Duration::from_millis(100), server.next_try()).await {
+            attempt.fail(io::ErrorKind::ConnectionRefused);
+            tries += 1;
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+    assert!((1..=2).contains(&tries), "{tries}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn re80_an_open_connection_is_exchanged() {
+    let (mut server, mut channel, mut old) = open().await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    for number in 0..3 {
+        channel.try_send(vec![number; 20_000]).unwrap();
+    }
+    settle().await;
+    assert!(channel.reconnect_now());
+    let began = Instant::now();
+    let mut new = accepted(&mut server).await;
+    assert!(began.elapsed() < Duration::from_millis(5));
+    channel.ready().await.unwrap();
+    // The old one gets what was handed to it, and an empty close frame; what it says reaches nobody.
+    old.send("late").await.unwrap();
+    for number in 0..3 {
+        let message = old.recv().await.unwrap();
+        let message = message.unwrap_or_else(|| panic!("{:?}", old.close_info()));
+        assert_eq!(message.as_bytes()[0], number);
+    }
+    assert_eq!(old.recv().await.unwrap(), None);
+    assert_eq!(old.close_info().unwrap().code.number(), 1005);
+    new.send("new").await.unwrap();
+    assert_eq!(channel.recv().await.unwrap(), Some("new".into()));
+    assert_eq!(channel.link().connection(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn re81_a_pause_lasts_until_it_is_ended() {
+    // While it is open:
+    let (mut server, channel, mut peer) = open().await;
+    assert!(channel.pause() && channel.pause());
+    assert_eq!(peer.recv().await.unwrap(), None);
+    assert_eq!(peer.close_info().unwrap().code.number(), 1005);
+    in_state(&channel, ChannelState::Paused).await;
+    assert!(matches!(
+        channel.link().lost().unwrap().cause(),
+        LostCause::Paused
+    ));
+    channel.try_send("queued").unwrap();
+    assert!(no_try(&mut server, Duration::from_secs(3600)).await);
+    assert!(channel.resume());
+    let mut peer = timeout(Duration::from_millis(5), accepted(&mut server))
+        .await
+        .unwrap();
+    assert_eq!(peer.recv().await.unwrap(), Some("queued".into()));
+    assert!(channel.resume(), "it changes nothing");
+    // While it waits:
+    peer.cut();
+    in_state(&channel, ChannelState::Retrying).await;
+    channel.pause();
+    in_state(&channel, ChannelState::Paused).await;
+    assert_eq!(channel.link().next_try_in(), None);
+    assert!(no_try(&mut server, Duration::from_secs(3600)).await);
+    channel.reconnect_now();
+    // While it tries:
+    let mut attempt = server.next_try().await;
+    channel.pause();
+    attempt.given_up().await;
+    assert_eq!(channel.state(), ChannelState::Paused);
+    channel.resume();
+    let _peer = accepted(&mut server).await;
+    channel.ready().await.unwrap();
+    channel.close();
+    assert!(!channel.pause() && !channel.reconnect_now());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pause_that_is_ended_at_once_is_none() {
+    let (mut server, channel, mut peer) = open().await;
+    channel.pause();
+    channel.resume();
+    assert!(no_try(&mut server, Duration::from_secs(1)).await);
+    channel.send("a").await.unwrap();
+    assert_eq!(peer.recv().await.unwrap(), Some("a".into()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn re91_reconnects_leave_nothing() {
+    let before = talkback_testing::heap::in_use();
+    let mut server = ScriptedServer::new();
+    let channel = reconnecting(&server).channel();
+    let mut after_some = 0;
+    for round in 0..2_000 {
+        accepted(&mut server).await.cut();
+        if round == 200 {
+            after_some = talkback_testing::heap::in_use();
+        }
+    }
+    let after = talkback_testing::heap::in_use();
+    assert!(
+        after <= after_some + 4096,
+        "{before}, {after_some}, {after}"
+    );
+    drop(channel);
+}

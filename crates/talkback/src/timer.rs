@@ -1,11 +1,9 @@
 //! The platform's timer.
 
-#[cfg(not(browser))]
 use std::future::Future as _;
 use std::pin::Pin;
 #[cfg(not(browser))]
 use std::pin::pin;
-#[cfg(not(browser))]
 use std::task::{Context, Poll};
 use std::time::Duration;
 #[cfg(not(browser))]
@@ -63,6 +61,11 @@ pub(crate) fn poll_timer(timer: &mut Timer, cx: &mut Context<'_>) -> Poll<()> {
 }
 
 #[cfg(browser)]
+pub(crate) fn poll_timer(timer: &mut Timer, cx: &mut Context<'_>) -> Poll<()> {
+    timer.as_mut().poll(cx)
+}
+
+#[cfg(browser)]
 pub(crate) fn timer(after: Duration) -> Timer {
     // A browser's timers hold 31 bits of milliseconds, 24 days.
     let milliseconds = u32::try_from(after.as_millis()).unwrap_or(u32::MAX);
@@ -93,8 +96,23 @@ impl Clock {
     pub(crate) fn elapsed(&self) -> Duration {
         #[cfg(not(browser))]
         return now().saturating_duration_since(self.start);
-        // One that is set back stands still.
         #[cfg(browser)]
-        return Duration::from_secs_f64((js_sys::Date::now() - self.start).max(0.0) / 1000.0);
+        return Duration::from_secs_f64((milliseconds() - self.start).max(0.0) / 1000.0);
     }
+}
+
+/// Since the page was opened, by a clock that nobody sets; a worker has it, too.
+#[cfg(browser)]
+fn milliseconds() -> f64 {
+    use wasm_bindgen::{JsCast, JsValue};
+
+    let property = |object: &JsValue, name: &str| js_sys::Reflect::get(object, &name.into()).ok();
+    let now = || {
+        let performance = property(&js_sys::global(), "performance")?;
+        let now = property(&performance, "now")?
+            .dyn_into::<js_sys::Function>()
+            .ok()?;
+        now.call0(&performance).ok()?.as_f64()
+    };
+    now().unwrap_or_else(js_sys::Date::now)
 }

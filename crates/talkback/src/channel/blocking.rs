@@ -107,5 +107,5 @@ pub(crate) fn end_if_inherited(shared: &sync::Arc<Shared>) {
 
 /// Ends a channel that nothing will drive while this thread waits.
 fn end(shared: &sync::Arc<Shared>) {
-    drop(Port::new(sync::Arc::clone(shared)));
+    Port::new(sync::Arc::clone(shared)).abandoned();
 }

@@ -132,6 +132,7 @@ impl Shared {
         state.polling.has_waited
             && std::mem::take(&mut state.polling.has_waited)
             && self.is_driver_asleep()
+            && state.polling.is_attended
             && !state.is_send_refused()
             && state.inbox.is_empty()
             && !state.inbox.is_drawn()
@@ -216,12 +217,8 @@ impl Shared {
             self.pump.try_take()
         });
         let pump = taken.ok()?;
-        let mut state = self.lock();
         // A reader that was woken for it finds the next one, or waits.
-        state.polling = Polling {
-            is_reader_awaited: state.polling.is_reader_awaited,
-            ..Polling::default()
-        };
+        self.lock().polling = Polling::default();
         Some(pump)
     }
 

@@ -144,16 +144,7 @@ impl Lifecycle {
 
     /// The connection could not be made, or without an error was closed before it was.
     pub(crate) fn end_unopened(&mut self, error: Option<Error>) {
-        let (initiator, what) = match &error {
-            Some(error) => (error.initiator(), error.to_string()),
-            None => (
-                Initiator::Local,
-                "this end closed or dropped it before it was open".to_owned(),
-            ),
-        };
-        let cause = CloseCause::NotOpened(what.into());
-        let info = CloseInfo::abnormal(CloseCode::ABNORMAL, initiator, cause);
-        self.end_with(info, error);
+        self.end_with(unopened(error.as_ref()), error);
     }
 
     /// The channel ends, as there is to be no other connection.
@@ -272,4 +263,21 @@ impl Opened {
     pub(crate) fn response(&self) -> Option<&Response<()>> {
         self.details.as_ref()?.response.as_deref()
     }
+}
+
+/// The end of a connection that could not be made, or without an error was closed before it was.
+pub(crate) fn unopened(error: Option<&Error>) -> CloseInfo {
+    match error {
+        Some(error) => not_opened(error.initiator(), error.to_string()),
+        None => not_opened(
+            Initiator::Local,
+            "this end closed or dropped it before it was open".to_owned(),
+        ),
+    }
+}
+
+/// The end of what was never open.
+pub(crate) fn not_opened(initiator: Initiator, what: String) -> CloseInfo {
+    let cause = CloseCause::NotOpened(what.into());
+    CloseInfo::abnormal(CloseCode::ABNORMAL, initiator, cause)
 }

@@ -21,7 +21,9 @@ pub(crate) struct Reconnection {
     connection: u64,
     /// When that was.
     opened_at: Duration,
-    /// How many tries were begun since then.
+    /// When it was lost.
+    lost_at: Duration,
+    /// How many tries were begun since then, or since a pause.
     tries: u32,
     /// The last loss, or why the last try failed.
     lost: Option<Lost>,
@@ -42,6 +44,8 @@ pub(crate) struct Reconnection {
 enum Phase {
     /// It makes a try.
     Trying,
+    /// It has yet to see that the connection is lost.
+    Lost,
     /// It waits until then, by the clock.
     Waiting(Duration),
     Paused(Pause),
@@ -78,6 +82,18 @@ pub(crate) enum Wish {
     ShowPage,
 }
 
+impl Wish {
+    /// The pause that is wanted, if one is.
+    pub(crate) fn pause(self) -> Option<Pause> {
+        match self {
+            Self::Pause => Some(Pause::Program),
+            #[cfg(browser)]
+            Self::LeavePage => Some(Pause::Page),
+            _ => None,
+        }
+    }
+}
+
 /// The messages in flight at losses that no flush has told of.
 #[derive(Clone, Copy, Debug, Default)]
 struct InFlightLost {
@@ -87,6 +103,8 @@ struct InFlightLost {
     told: u64,
     /// How many messages the untold ones had in flight.
     messages: u64,
+    /// How many messages had been written at the first of those.
+    first: u64,
 }
 
 impl Reconnection {
@@ -96,6 +114,7 @@ impl Reconnection {
             phase: Phase::Trying,
             connection: 0,
             opened_at: Duration::ZERO,
+            lost_at: Duration::ZERO,
             tries: 0,
             lost: None,
             last: None,
@@ -116,7 +135,7 @@ impl Reconnection {
     pub(crate) fn state(&self) -> ChannelState {
         match self.phase {
             Phase::Trying => ChannelState::Connecting,
-            Phase::Waiting(_) => ChannelState::Retrying,
+            Phase::Lost | Phase::Waiting(_) => ChannelState::Retrying,
             Phase::Paused(_) => ChannelState::Paused,
         }
     }
@@ -146,49 +165,61 @@ impl Reconnection {
 
     // ── The loop's ───────────────────────────────────────────────────────────────────────────
 
-    /// A try begins.
-    pub(crate) fn begin_try(&mut self) {
+    /// A try begins, so many since a connection was open, or since a pause.
+    pub(crate) fn begin_try(&mut self, tries: u32) {
         self.phase = Phase::Trying;
-        self.tries += 1;
-        self.wish = None;
+        self.tries = tries;
+        self.keep_pause();
+    }
+
+    /// A try is made, or a connection is open: of what was wanted, only a pause is still to come.
+    fn keep_pause(&mut self) {
+        self.wish = self.wish.filter(|wish| wish.pause().is_some());
     }
 
     /// Its connection is open.
     pub(crate) fn open(&mut self, subprotocol: Option<Box<str>>) {
         let now = self.now();
-        let after = (self.connection > 0).then(|| now.saturating_sub(self.lost_at()));
+        let after = (self.connection > 0).then(|| now.saturating_sub(self.lost_at));
         self.connection += 1;
         self.opened_at = now;
         self.tries = 0;
         self.last = None;
-        self.wish = None;
+        self.keep_pause();
         let opened = event::Opened::new(self.connection, subprotocol, after);
         self.marks.push(Mark::Opened(opened));
     }
 
-    /// When the last connection was lost, or the first try began.
-    fn lost_at(&self) -> Duration {
-        let lasted = self.lost.as_ref().and_then(Lost::lasted);
-        lasted.map_or(self.opened_at, |lasted| self.opened_at + lasted)
-    }
-
-    /// The open connection is lost, and with it so many messages that were in flight.
-    pub(crate) fn lose(&mut self, cause: LostCause, unknown: u64, opened: Option<Opened>) {
-        let lasted = self.now().saturating_sub(self.opened_at);
+    /// The open connection is lost, and with it so many messages that were in flight, behind so many that were
+    /// written. Returns the loss before, to be dropped outside of the lock.
+    pub(crate) fn lose(
+        &mut self,
+        cause: LostCause,
+        (written, unknown): (u64, u64),
+        opened: Option<Opened>,
+    ) -> Option<Lost> {
+        self.lost_at = self.now();
+        let lasted = self.lost_at.saturating_sub(self.opened_at);
+        self.phase = match cause {
+            LostCause::Paused => Phase::Paused(Pause::Program),
+            #[cfg(browser)]
+            LostCause::PageLeft => Phase::Paused(Pause::Page),
+            _ => Phase::Lost,
+        };
         let lost = Lost::new(self.connection, cause, Some(lasted), unknown);
         if unknown > 0 {
             let lost = &mut self.in_flight_lost;
             if lost.told == lost.losses {
                 lost.messages = 0;
+                lost.first = written;
             }
             lost.losses += 1;
             lost.messages += unknown;
         }
         self.last = opened;
-        self.phase = Phase::Trying;
         self.marks.push(Mark::Lost(lost.clone()));
-        self.lost = Some(lost.clone());
-        self.found = Some(lost);
+        self.found = Some(lost.clone());
+        self.lost.replace(lost)
     }
 
     /// Whether a loss is to be taken by the loop.
@@ -200,29 +231,24 @@ impl Reconnection {
         self.found.take()
     }
 
-    /// A try has failed.
-    pub(crate) fn fail(&mut self, cause: LostCause) -> Lost {
+    /// A try has failed. Returns the loss before, too, to be dropped outside of the lock.
+    pub(crate) fn fail(&mut self, cause: LostCause) -> (Lost, Option<Lost>) {
         let lost = Lost::new(self.connection, cause, None, 0);
-        self.lost = Some(lost.clone());
-        lost
+        (lost.clone(), self.lost.replace(lost))
     }
 
     /// The loop waits so long.
     pub(crate) fn wait(&mut self, time: Duration) {
-        self.phase = Phase::Waiting(self.now() + time);
+        self.phase = Phase::Waiting(self.now().saturating_add(time));
     }
 
-    pub(crate) fn pause(&mut self, pause: Pause) {
-        self.phase = Phase::Paused(pause);
-        self.wish = None;
-    }
-
-    pub(crate) fn peek_wish(&self) -> Option<Wish> {
-        self.wish
-    }
-
+    /// What is wanted. If that is a pause, the channel is paused by now: what ends it comes behind.
     pub(crate) fn take_wish(&mut self) -> Option<Wish> {
-        self.wish.take()
+        let wish = self.wish.take()?;
+        if let Some(pause) = wish.pause() {
+            self.phase = Phase::Paused(pause);
+        }
+        Some(wish)
     }
 
     // ── The handles' ─────────────────────────────────────────────────────────────────────────
@@ -252,6 +278,9 @@ impl Reconnection {
             },
             #[cfg(browser)]
             (Wish::LeavePage, S::Paused) => self.wish,
+            // A program that wants a pause has it when the page is shown again.
+            #[cfg(browser)]
+            (Wish::LeavePage, _) if self.wish == Some(Wish::Pause) => self.wish,
             #[cfg(browser)]
             (Wish::LeavePage, _) => Some(Wish::LeavePage),
             // A wish of the program's is more.
@@ -265,7 +294,10 @@ impl Reconnection {
             (Wish::Resume, _) => self.wish,
             (Wish::Now, S::Connecting) => self.wish.filter(|wish| *wish != Wish::Pause),
             (Wish::Now, _) => Some(Wish::Now),
-            (Wish::Pause, S::Paused) => None,
+            (Wish::Pause, S::Paused) => {
+                self.phase = Phase::Paused(Pause::Program);
+                None
+            }
             (Wish::Pause, _) => Some(Wish::Pause),
         };
         let is_news = self.wish != wish;
@@ -288,10 +320,10 @@ impl Reconnection {
         self.in_flight_lost.told
     }
 
-    /// How many messages were in flight at losses since `told`, which this flush tells of.
-    pub(crate) fn tell_in_flight_lost(&mut self, told: u64) -> Option<u64> {
+    /// How many messages were in flight at losses since `told`, if a flush up to `target` has to tell of them.
+    pub(crate) fn tell_in_flight_lost(&mut self, told: u64, target: u64) -> Option<u64> {
         let lost = &mut self.in_flight_lost;
-        if lost.losses <= told {
+        if lost.losses <= told || target <= lost.first {
             return None;
         }
         lost.told = lost.losses;

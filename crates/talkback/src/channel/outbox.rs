@@ -89,6 +89,7 @@ enum CloseRequest {
 struct Batch {
     /// How many messages went before them.
     first: u64,
+    count: u64,
     /// Where in the bytes that the socket writes they end.
     end: u64,
 }
@@ -176,10 +177,11 @@ impl Outbox {
         }
         // Mostly all is written by now.
         let first = self.taken - self.unreported;
-        if mem::take(&mut self.unreported) > 0 && progress.end > progress.written {
+        let count = mem::take(&mut self.unreported);
+        if count > 0 && progress.end > progress.written {
             let end = progress.end;
             let batches = &mut self.in_flight.get_or_insert_default().batches;
-            batches.push_back(Batch { first, end });
+            batches.push_back(Batch { first, count, end });
         }
     }
 
@@ -192,10 +194,13 @@ impl Outbox {
     /// The connection is lost, and with it what it held; how many messages that were. What is queued is for
     /// the next one.
     pub(crate) fn lose_connection(&mut self) -> u64 {
-        let unknown = self.taken - self.written();
+        let mut unknown = self.unreported;
         if let Some(in_flight) = &mut self.in_flight {
-            in_flight.batches.clear();
-            in_flight.lost = None;
+            // Between these, some may have been dropped from the queue.
+            let batches = in_flight.batches.drain(..);
+            unknown += batches.map(|batch| batch.count).sum::<u64>();
+            let lost = in_flight.lost.take();
+            unknown = unknown.max(lost.map_or(0, |written| self.taken - written));
             if in_flight.is_empty() {
                 self.in_flight = None;
             }

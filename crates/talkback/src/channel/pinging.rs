@@ -62,6 +62,9 @@ mod native {
                 if let Some(after) = state.pings.answered_after(waiter.key) {
                     return Poll::Ready(Ok(after));
                 }
+                if state.pings.is_lost(waiter.key) {
+                    return Poll::Ready(Err(refused(Why::Lost)));
+                }
                 if state.lifecycle.is_ended() {
                     return Poll::Ready(Err(refused(state.why())));
                 }

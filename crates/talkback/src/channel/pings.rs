@@ -27,6 +27,8 @@ struct Waiting {
     payload: Bytes,
     since: Instant,
     answered_after: Option<Duration>,
+    /// Whether it was lost with its connection.
+    is_lost: bool,
 }
 
 impl Pings {
@@ -56,6 +58,23 @@ impl Pings {
         self.0.as_ref()?.answered_after(key)
     }
 
+    /// The connection is lost, and with it the pings that were sent.
+    pub(crate) fn lose_sent(&mut self) {
+        if let Some(asked) = &mut self.0 {
+            let sent = asked.waiting.len() - asked.queued;
+            for ping in asked.waiting.iter_mut().take(sent) {
+                ping.is_lost |= ping.answered_after.is_none();
+            }
+        }
+    }
+
+    /// Whether the ping was lost with its connection.
+    pub(crate) fn is_lost(&self, key: u64) -> bool {
+        let waiting = self.0.as_ref().map(|asked| &asked.waiting);
+        let mut waiting = waiting.into_iter().flatten();
+        waiting.any(|ping| ping.key == key && ping.is_lost)
+    }
+
     /// Nobody waits for this one any more: it is not sent if it still can be helped. Returns its
     /// payload, to be dropped outside of the lock.
     pub(crate) fn remove(&mut self, key: u64) -> Option<Bytes> {
@@ -76,6 +95,7 @@ impl Asked {
             payload,
             since: now,
             answered_after: None,
+            is_lost: false,
         });
         self.queued += 1;
         self.last_key
@@ -91,11 +111,15 @@ impl Asked {
     fn answer(&mut self, pong: &[u8], now: Instant) -> bool {
         let sent = self.waiting.len() - self.queued;
         let mut sent = self.waiting.iter().take(sent);
-        let is_own = |ping: &Waiting| ping.answered_after.is_none() && ping.payload == pong;
+        let is_own =
+            |ping: &Waiting| !ping.is_lost && ping.answered_after.is_none() && ping.payload == pong;
         let Some(last) = sent.position(is_own) else {
             return false;
         };
         for ping in self.waiting.iter_mut().take(last + 1) {
+            if ping.is_lost {
+                continue;
+            }
             let after = now.saturating_duration_since(ping.since);
             ping.answered_after.get_or_insert(after);
         }

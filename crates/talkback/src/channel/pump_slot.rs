@@ -5,6 +5,7 @@ use std::fmt;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process;
+use std::sync::PoisonError;
 use std::task::{Context, Poll, Waker};
 
 use talkback_proto::{Compression, Message};
@@ -124,10 +125,9 @@ impl PumpSlot {
     pub(crate) fn place(&self, mut placed: Box<Placed>, waker: Waker, home: Home) {
         placed.waker = waker;
         placed.home = home;
-        // Nobody polls what is not there yet.
-        if let Some(mut slot) = try_lock(&self.0) {
-            *slot = Some(placed);
-        }
+        // Whoever has it now has found nothing, and lets go at once.
+        let mut slot = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *slot = Some(placed);
     }
 
     /// Takes out the pump, to be dropped outside of the lock. While somebody polls it, it stays.

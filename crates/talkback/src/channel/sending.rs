@@ -139,6 +139,8 @@ impl Handle {
         if state.is_send_refused() {
             return Err(SendError::new(Unsent::Message(message), state.why()));
         }
+        // Of a sink that was told so, an old message may go for this one.
+        state.has_send_capacity();
         state.push(message, Compression::Auto);
         Ok(())
     }

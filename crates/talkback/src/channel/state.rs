@@ -344,6 +344,10 @@ impl Locked<'_> {
         self.outbox.push(message, compression);
         if let Some(reconnection) = &mut self.state.reconnection {
             reconnection.note_queued();
+            if matches!(self.state.lifecycle, Lifecycle::Connecting) {
+                // It waits for a connection, and so does the loop.
+                return;
+            }
         }
         self.wake_driver();
     }
@@ -354,21 +358,26 @@ impl Locked<'_> {
         self.outbox.has_capacity() || (self.reconnection.is_some() && self.make_room())
     }
 
-    /// A connection that is slow does not lose what is queued for it: there has to be none.
+    /// Makes room for a message, if old ones may go for it.
     #[cold]
     fn make_room(&mut self) -> bool {
-        if !matches!(self.lifecycle, Lifecycle::Connecting) {
-            return false;
+        if matches!(self.lifecycle, Lifecycle::Connecting) {
+            self.drop_aged();
         }
-        self.drop_aged();
-        let drops_oldest = |state: &State| {
-            let reconnection = state.reconnection.as_ref();
-            reconnection.is_some_and(|state| state.waiting.drops_oldest())
-        };
-        while !self.outbox.has_capacity() && drops_oldest(self) && self.outbox.has_messages() {
+        while !self.outbox.has_capacity() && self.can_make_room() {
             self.drop_oldest();
         }
         self.outbox.has_capacity()
+    }
+
+    /// Whether the oldest message may go for a new one. A connection that is slow does not lose what is queued for
+    /// it: there has to be none.
+    #[cold]
+    pub(crate) fn can_make_room(&self) -> bool {
+        let reconnection = self.reconnection.as_ref();
+        reconnection.is_some_and(|state| state.waiting.drops_oldest())
+            && matches!(self.lifecycle, Lifecycle::Connecting)
+            && self.outbox.has_messages()
     }
 
     /// Drops the messages that have waited too long; whether there were any.
@@ -470,6 +479,12 @@ impl State {
             Some(reconnection) if reconnection.connection() > opened => Some(Ok(())),
             _ => self.lifecycle.readiness(),
         }
+    }
+
+    /// How many connections were open before the one that is.
+    pub(crate) fn connections_before(&self) -> u64 {
+        let is_open = matches!(self.lifecycle, Lifecycle::Open(_));
+        self.connections() - u64::from(is_open)
     }
 
     /// How many connections were open.

@@ -30,7 +30,7 @@ pub struct Ready {
 impl Ready {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
         let key = WaitKey::new(Arc::clone(&shared));
-        let opened = shared.lock().connections();
+        let opened = shared.lock().connections_before();
         Self {
             shared,
             key,
@@ -170,7 +170,7 @@ pub(crate) fn poll_send_capacity(
     if state.is_send_refused() {
         return Poll::Ready(Err(SendError::new(Unsent::Next, state.why())));
     }
-    if state.has_send_capacity() {
+    if state.outbox.has_capacity() || state.can_make_room() {
         return Poll::Ready(Ok(()));
     }
     state.wait(key, WaitFor::Sending, cx);
@@ -207,7 +207,7 @@ pub(crate) fn poll_written(
     let mut state = shared.lock();
     let Flush { target, told } = *flush.get_or_insert_with(|| Flush::of(&state));
     let reconnection = state.reconnection.as_mut();
-    if let Some(lost) = reconnection.and_then(|state| state.tell_in_flight_lost(told)) {
+    if let Some(lost) = reconnection.and_then(|state| state.tell_in_flight_lost(told, target)) {
         return Poll::Ready(Err(SendError::new(Unsent::InFlight(lost), Why::Lost)));
     }
     let Some(missing @ 1..) = target.checked_sub(state.outbox.written()) else {

@@ -123,6 +123,10 @@ impl Port {
         // Dropped after the lock.
         let mut _lost;
         let mut state = self.shared.lock();
+        if Self::is_given_up(&state) {
+            // Its loop takes it away, once nobody polls it.
+            return Poll::Pending;
+        }
         if mem::take(&mut exchange.is_lost) {
             state.outbox.lose_in_flight();
         }
@@ -184,6 +188,9 @@ impl Port {
     /// Passes on what came before the end.
     pub(crate) fn exchange_last(&self, exchange: &mut Exchange) {
         let mut state = self.shared.lock();
+        if Self::is_given_up(&state) {
+            return;
+        }
         if exchange.is_lost {
             state.outbox.lose_in_flight();
         }
@@ -213,6 +220,9 @@ impl Port {
         response: Option<Box<Response<()>>>,
     ) {
         let mut state = self.shared.lock();
+        if state.lifecycle.is_ended() {
+            return;
+        }
         if let Some(reconnection) = &mut state.reconnection {
             reconnection.open(subprotocol.clone());
         }

@@ -6,11 +6,14 @@
 
 use std::future::Future;
 use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use crate::channel::link::{Pause, Wish};
+use talkback_proto::{CloseCause, CloseCode, CloseInfo, Initiator};
+
+use crate::channel::link::Wish;
 #[cfg(not(browser))]
 use crate::driver::attendant::{Attendant as Open, Rest};
 #[cfg(browser)]
@@ -20,12 +23,16 @@ use crate::driver::browser::{Open, Rest};
 use crate::driver::port::Port;
 use crate::driver::port::reconnecting::Wanted;
 use crate::driver::pump::Pump;
+use crate::error::connect::ConnectError;
 use crate::reconnect::hooks::{BoxFuture, Tried};
 use crate::reconnect::lost::{Lost, LostCause};
 use crate::reconnect::plan::{ChannelSocket, Failed, Plan};
 use crate::reconnect::schedule::{Next, Schedule};
 use crate::socket::Socket;
-use crate::timer::{Timer, timer};
+use crate::timer::{Timer, poll_timer, timer};
+
+/// How long is waited on when a timer was early.
+const EARLY: Duration = Duration::from_millis(1);
 
 /// Keeps a channel connected until it ends.
 pub(crate) struct Reconnect {
@@ -42,6 +49,8 @@ pub(crate) struct Reconnect {
     subprotocol: Option<Option<Box<str>>>,
     /// The last loss or failure.
     lost: Option<Lost>,
+    /// Counts the tries; it may wrap.
+    begun: u32,
     /// What happens to the page asks for tries and pauses.
     #[cfg(browser)]
     _page: PageEvents,
@@ -86,6 +95,21 @@ impl Reconnect {
             close_timeout,
             subprotocol: None,
             lost: None,
+            begun: 0,
+        }
+    }
+
+    /// Makes the first try, unless it cannot be told when others are to follow.
+    fn begin(&mut self) {
+        match self.plan.backoff.check() {
+            Ok(()) => self.begin_try(),
+            Err(error) => {
+                let option = "backoff";
+                let cause = LostCause::Connect(ConnectError::Option { option, error });
+                let lost = self.port.fail(cause);
+                self.phase = Phase::Over(None);
+                self.port.stopped(&lost);
+            }
         }
     }
 
@@ -94,8 +118,9 @@ impl Reconnect {
         if let Some(Next::GaveUp { tries, after }) = self.schedule.gave_up(now) {
             return self.give_up(tries, after);
         }
+        self.begun += 1;
         self.schedule.begin_try(now);
-        self.port.begin_try();
+        self.port.begin_try(self.schedule.tries());
         let deadline = self.schedule.deadline();
         let tried = Tried::new(self.schedule.tries(), self.lost.clone());
         self.phase = Phase::Trying(Try {
@@ -106,9 +131,15 @@ impl Reconnect {
 
     /// Goes on as far as it can; ready once nothing is left to be done.
     fn poll_on(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let begun = self.begun;
         loop {
+            if self.begun.wrapping_sub(begun) > 1 {
+                // Tries that fail at once let other tasks run.
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
             match &mut self.phase {
-                Phase::New => self.begin_try(),
+                Phase::New => self.begin(),
                 Phase::Trying(_) => ready!(self.poll_try(cx)),
                 Phase::Open(_) => ready!(self.poll_open(cx)),
                 Phase::Waiting(_) | Phase::Paused => ready!(self.poll_wait(cx)),
@@ -143,23 +174,23 @@ impl Reconnect {
             return Poll::Ready(());
         }
         let deadline = attempt.deadline.as_mut();
-        if deadline.is_some_and(|timer| timer.as_mut().poll(cx).is_ready()) {
+        if deadline.is_some_and(|timer| poll_timer(timer, cx).is_ready()) {
             let now = self.port.now();
-            if let Some(Next::GaveUp { tries, after }) = self.schedule.gave_up(now) {
-                self.give_up(tries, after);
+            match self.schedule.gave_up(now) {
+                Some(Next::GaveUp { tries, after }) => self.give_up(tries, after),
+                // A browser's timer may come early.
+                _ => attempt.deadline = Some(timer(EARLY)),
             }
             return Poll::Ready(());
         }
         match self.port.poll_wanted(cx) {
             // It tries already.
             Wanted::Nothing => Poll::Pending,
-            Wanted::Wish(wish) => match pause(wish) {
-                Some(pause) => {
-                    self.pause(pause);
-                    Poll::Ready(())
-                }
-                None => Poll::Pending,
-            },
+            Wanted::Wish(wish) if wish.pause().is_some() => {
+                self.pause();
+                Poll::Ready(())
+            }
+            Wanted::Wish(_) => Poll::Pending,
             Wanted::Closing => {
                 ready!(self.poll_close_timer(cx));
                 self.end_unopened();
@@ -196,30 +227,19 @@ impl Reconnect {
         if self.port.is_over() {
             return self.poll_over();
         }
-        match self.port.peek_wish() {
-            Some(wish) if wish == Wish::Now || pause(wish).is_some() => {
-                // While a call of the program polls it, it is asked again.
-                let Some(mut rest) = open.take_rest() else {
-                    return Poll::Pending;
-                };
-                rest.give_up();
-                self.rest = Some(rest);
-                self.port.forget_wish();
-                let cause = match pause(wish) {
-                    Some(Pause::Program) => LostCause::Paused,
-                    #[cfg(browser)]
-                    Some(Pause::Page) => LostCause::PageLeft,
-                    None => LostCause::Asked,
-                };
-                match self.port.lose(cause, None) {
-                    true => self.take_lost(),
-                    // It was closed just now.
-                    false => self.end_unopened(),
-                }
-                Poll::Ready(())
-            }
-            _ => polled,
+        if self.port.lose_by_wish() {
+            return self.poll_over();
         }
+        if polled.is_ready() {
+            // It is gone, and has not said how.
+            let cause = CloseCause::Transport("the connection was dropped".into());
+            let info = CloseInfo::abnormal(CloseCode::ABNORMAL, Initiator::Local, cause);
+            match self.port.lose(LostCause::Closed(info), None) {
+                true => return self.poll_over(),
+                false => self.end_unopened(),
+            }
+        }
+        polled
     }
 
     /// The connection is lost, or the channel has ended with it.
@@ -228,21 +248,20 @@ impl Reconnect {
             return Poll::Ready(());
         };
         if self.port.has_lost() {
-            let Some(rest) = open.take_rest() else {
+            // While a call of the program polls it, it is asked again.
+            let Some(mut rest) = open.take_rest() else {
                 return Poll::Pending;
             };
+            // One that has ended knows how.
+            rest.give_up();
             self.rest = Some(rest);
-            self.take_lost();
+            if let Some(lost) = self.port.take_lost() {
+                self.lose(lost);
+            }
         } else if let Phase::Open(open) = mem::replace(&mut self.phase, Phase::Over(None)) {
             self.phase = Phase::Over(Some(open));
         }
         Poll::Ready(())
-    }
-
-    fn take_lost(&mut self) {
-        if let Some(lost) = self.port.take_lost() {
-            self.lose(lost);
-        }
     }
 
     // ── Between connections ──────────────────────────────────────────────────────────────────
@@ -258,14 +277,11 @@ impl Reconnect {
             self.phase = Phase::Paused;
             return;
         }
-        match lost.cause() {
-            LostCause::Paused => return self.pause(Pause::Program),
-            #[cfg(browser)]
-            LostCause::PageLeft => return self.pause(Pause::Page),
-            _ => {}
-        }
         let now = self.port.now();
         let verdict = self.schedule.lost(&lost, now);
+        if matches!(lost.cause(), LostCause::Paused | LostCause::PageLeft) {
+            return self.pause();
+        }
         let verdict = self.plan.decide(&lost, verdict);
         match self.schedule.next(&lost, verdict, now) {
             Next::Wait(Duration::ZERO) => self.begin_try(),
@@ -286,9 +302,10 @@ impl Reconnect {
         });
     }
 
-    fn pause(&mut self, pause: Pause) {
-        self.port.pause(pause);
+    /// The channel is paused, as was wanted of it.
+    fn pause(&mut self) {
         self.phase = Phase::Paused;
+        self.port.tell();
     }
 
     /// Waits no longer than until a try that somebody asks for.
@@ -306,7 +323,7 @@ impl Reconnect {
         match self.port.poll_wanted(cx) {
             Wanted::Nothing => {
                 if let Phase::Waiting(wait) = &mut self.phase {
-                    ready!(wait.timer.as_mut().poll(cx));
+                    ready!(poll_timer(&mut wait.timer, cx));
                     self.begin_try();
                     return Poll::Ready(());
                 }
@@ -319,6 +336,7 @@ impl Reconnect {
             // One try more, at once, for what is queued.
             Wanted::Closing => {
                 self.close_timer = Some(timer(self.close_timeout));
+                self.schedule.resumed();
                 self.begin_try();
                 Poll::Ready(())
             }
@@ -335,11 +353,11 @@ impl Reconnect {
             Wish::Now => self.hasten(Duration::ZERO),
             Wish::Resume => {
                 self.schedule.resumed();
-                self.hasten(Duration::ZERO);
+                self.begin_try();
             }
-            Wish::Pause => self.pause(Pause::Program),
+            Wish::Pause => self.pause(),
             #[cfg(browser)]
-            Wish::LeavePage => self.pause(Pause::Page),
+            Wish::LeavePage => self.pause(),
             #[cfg(browser)]
             Wish::Hasten(within) => self.hasten(within),
             #[cfg(browser)]
@@ -353,7 +371,7 @@ impl Reconnect {
     fn poll_close_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let close_timeout = self.close_timeout;
         let timer = self.close_timer.get_or_insert_with(|| timer(close_timeout));
-        timer.as_mut().poll(cx)
+        poll_timer(timer, cx)
     }
 
     // ── The end ──────────────────────────────────────────────────────────────────────────────
@@ -369,26 +387,18 @@ impl Reconnect {
     }
 }
 
-/// The pause that is wanted, if one is.
-fn pause(wish: Wish) -> Option<Pause> {
-    match wish {
-        Wish::Pause => Some(Pause::Program),
-        #[cfg(browser)]
-        Wish::LeavePage => Some(Pause::Page),
-        _ => None,
-    }
-}
-
 impl Future for Reconnect {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.get_mut();
         let polled = this.poll_on(cx);
-        if let Some(rest) = &mut this.rest
-            && Pin::new(rest).poll(cx).is_ready()
-        {
-            this.rest = None;
+        if let Some(rest) = &mut this.rest {
+            // A transport that panics in its end is none of the channel's.
+            let ended = catch_unwind(AssertUnwindSafe(|| Pin::new(rest).poll(cx).is_ready()));
+            if ended.unwrap_or(true) {
+                this.rest = None;
+            }
         }
         match this.rest {
             Some(_) => Poll::Pending,

@@ -107,6 +107,9 @@ impl Backoff {
         if self.first.is_zero() && self.shortest.is_zero() {
             return Err("the backoff's first and shortest waits are both zero, so that tries would follow each other without a pause: give one of them".to_owned());
         }
+        if self.first.is_zero() && self.stable.is_zero() {
+            return Err("the backoff's first wait and its time to be stable are both zero, so that a server which accepts and hangs up would be tried without a pause: give one of them".to_owned());
+        }
         Ok(())
     }
 

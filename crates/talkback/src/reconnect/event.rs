@@ -11,8 +11,8 @@ use crate::reconnect::lost::Lost;
 /// the next begins.
 ///
 /// The messages of a connection stand between its `Opened` and its `Lost`, so that a gap is seen where it is.
-/// Marks that nobody reads fold: of several losses in a row without a message between, the first `Lost` and the
-/// last `Opened` remain.
+/// Marks that nobody reads fold: of several losses in a row without a message between, the newest `Lost` and the
+/// newest `Opened` remain, and the `Lost` counts the messages of all.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum ChannelEvent {

@@ -12,7 +12,7 @@ use crate::connect::Connect;
 use crate::reconnect::connected::Connected;
 use crate::reconnect::hook_error::HookError;
 use crate::reconnect::lost::Lost;
-use crate::timer::timer;
+use crate::timer::{poll_timer, timer};
 
 /// What may pass to another thread, where there are threads: in a browser, anything.
 #[cfg(not(browser))]
@@ -109,9 +109,7 @@ async fn run<T>(
             Ok(Poll::Pending) => {}
             Err(panic) => return Poll::Ready(Err(panicked(name, &*panic))),
         }
-        time.as_mut()
-            .poll(cx)
-            .map(|()| Err(HookError::timed_out(within)))
+        poll_timer(&mut time, cx).map(|()| Err(HookError::timed_out(within)))
     })
     .await
 }

@@ -75,14 +75,8 @@ impl Plan {
         tried: Tried,
         was: Option<Option<Box<str>>>,
     ) -> BoxFuture<Result<ChannelSocket, Failed>> {
-        let (connect, hooks, unusable) = (
-            self.connect.clone(),
-            self.hooks.clone(),
-            self.backoff.check(),
-        );
+        let (connect, hooks) = (self.connect.clone(), self.hooks.clone());
         Box::pin(async move {
-            let option = "backoff";
-            unusable.map_err(|error| LostCause::Connect(ConnectError::Option { option, error }))?;
             let connect = hooks.before_try(connect, tried).await;
             let connect = connect.map_err(LostCause::BeforeTry)?;
             let socket = open(connect).await.map_err(LostCause::Connect)?;
@@ -123,7 +117,12 @@ struct Lent(Arc<Place<ChannelSocket>>);
 impl Lent {
     fn take_back(self) -> (ChannelSocket, Option<CloseInfo>) {
         let taken = self.0.take();
-        taken.expect("nobody else takes it")
+        #[cfg_attr(browser, expect(unused_mut))]
+        let (mut socket, info) = taken.expect("nobody else takes it");
+        // The hook may have polled it elsewhere.
+        #[cfg(not(browser))]
+        socket.forget_timer();
+        (socket, info)
     }
 }
 
@@ -134,7 +133,9 @@ impl Drop for Lent {
 }
 
 #[cfg(not(browser))]
-async fn open(connect: Connect) -> Result<ChannelSocket, ConnectError> {
+async fn open(mut connect: Connect) -> Result<ChannelSocket, ConnectError> {
+    // Also of one that the hook has made.
+    connect.keepalive.get_or_insert_default();
     connect.await
 }
 

@@ -207,8 +207,6 @@ impl Reconnecting {
         let shared = Shared::reconnecting(connect.send_queue, connect.recv_queue, reconnection);
         let channel = WebSocketChannel::new(&shared);
         let close_timeout = connect.limits.time_to_close();
-        #[cfg(not(browser))]
-        connect.keepalive.get_or_insert_default();
         start(Port::new(shared), |port| {
             Reconnect::new(port, plan, close_timeout)
         });

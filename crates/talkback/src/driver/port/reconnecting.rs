@@ -3,10 +3,11 @@
 use std::task::Context;
 use std::time::Duration;
 
-use talkback_proto::{CloseCause, CloseCode, CloseInfo, Initiator};
+use talkback_proto::Initiator;
 
-use crate::channel::link::{Pause, Reconnection, Wish};
-use crate::channel::state::Locked;
+use crate::channel::lifecycle::{Lifecycle, not_opened, unopened};
+use crate::channel::link::{Reconnection, Wish};
+use crate::channel::state::{Locked, State};
 use crate::channel::sync::Arc;
 use crate::driver::port::{Port, Unopened};
 use crate::error::Error;
@@ -53,14 +54,22 @@ impl Port {
         }
     }
 
-    /// What is wanted of an open connection.
-    pub(crate) fn peek_wish(&self) -> Option<Wish> {
-        self.of_loop(|reconnection| Reconnection::peek_wish(reconnection))
-    }
-
-    /// That is done.
-    pub(crate) fn forget_wish(&self) {
-        self.of_loop(Reconnection::take_wish);
+    /// Gives an open connection up, if that is wanted and the channel does not close; whether it is lost now.
+    pub(crate) fn lose_by_wish(&self) -> bool {
+        let mut state = self.shared.lock();
+        if state.is_send_refused() {
+            return false;
+        }
+        let reconnection = state.reconnection.as_mut();
+        let cause = match reconnection.and_then(|state| state.take_wish()) {
+            Some(Wish::Now) => LostCause::Asked,
+            Some(Wish::Pause) => LostCause::Paused,
+            #[cfg(browser)]
+            Some(Wish::LeavePage) => LostCause::PageLeft,
+            _ => return false,
+        };
+        self.lose_now(state, cause, None);
+        true
     }
 
     /// Whether this end closes.
@@ -88,34 +97,53 @@ impl Port {
     /// The open connection is lost, or given up, unless the channel closes; whether it is. What was taken has got
     /// so far, if that is known.
     pub(crate) fn lose(&self, cause: LostCause, progress: Option<SendProgress>) -> bool {
-        let mut state = self.shared.lock();
+        let state = self.shared.lock();
         if state.lifecycle.is_ended() || state.outbox.is_close_requested() {
             return false;
         }
+        // One that was given up just now is lost already.
+        if matches!(state.lifecycle, Lifecycle::Open(_)) {
+            self.lose_now(state, cause, progress);
+        }
+        true
+    }
+
+    fn lose_now(&self, mut state: Locked<'_>, cause: LostCause, progress: Option<SendProgress>) {
+        // It may hold the program's own error, and is dropped after the lock.
+        let mut _before = None;
         if let Some(progress) = progress {
             state.outbox.report(progress);
         }
         let connection = state.connections();
         state.outbox.settle_taken(connection);
-        let unknown = state.outbox.lose_connection();
+        let (written, unknown) = (state.outbox.written(), state.outbox.lose_connection());
         let opened = state.lifecycle.lose();
         if let Some(reconnection) = &mut state.reconnection {
-            reconnection.lose(cause, unknown, opened);
+            _before = reconnection.lose(cause, (written, unknown), opened);
         }
+        #[cfg(not(browser))]
+        state.pings.lose_sent();
         state.wake_senders();
         state.wake_observers();
         state.note_driver_awake();
         state.wake_driver_task();
-        true
+        drop(state);
     }
 
-    pub(crate) fn begin_try(&self) {
-        self.change(Reconnection::begin_try);
+    /// Whether a connection of a channel that reconnects is not its own any more.
+    pub(super) fn is_given_up(state: &State) -> bool {
+        state.reconnection.is_some() && matches!(state.lifecycle, Lifecycle::Connecting)
+    }
+
+    /// A try begins, so many since a connection was open, or since a pause.
+    pub(crate) fn begin_try(&self, tries: u32) {
+        self.change(|reconnection| reconnection.begin_try(tries));
     }
 
     /// A try has failed.
     pub(crate) fn fail(&self, cause: LostCause) -> Lost {
-        self.of_loop(|reconnection| reconnection.fail(cause))
+        let (lost, _before) = self.of_loop(|reconnection| reconnection.fail(cause));
+        lost
     }
 
     /// The loop waits so long until it tries again.
@@ -123,8 +151,9 @@ impl Port {
         self.change(|reconnection| reconnection.wait(time));
     }
 
-    pub(crate) fn pause(&self, pause: Pause) {
-        self.change(|reconnection| reconnection.pause(pause));
+    /// The loop does what was wanted, which everyone sees.
+    pub(crate) fn tell(&self) {
+        self.shared.lock().wake_observers();
     }
 
     /// What tells the loop of a wish, from a callback.
@@ -143,32 +172,37 @@ impl Port {
 
     /// The channel was closed while there was no connection.
     pub(crate) fn closed_unopened(&self) {
-        self.end(|state| {
-            let lost = state.reconnection.as_ref().and_then(|state| state.lost());
-            let what = match lost {
-                Some(lost) => format!("closed while waiting to connect again: {lost}"),
-                None => "this end closed or dropped it before it was open".to_owned(),
-            };
-            let cause = CloseCause::NotOpened(what.into());
-            let info = CloseInfo::abnormal(CloseCode::ABNORMAL, Initiator::Local, cause);
-            state.lifecycle.end_for_good(info, None);
-        });
+        // What a program's own error says is said outside of the lock.
+        let lost = self.of_loop(|reconnection| reconnection.lost().cloned());
+        let info = match lost {
+            Some(lost) => {
+                let what = format!("closed while waiting to connect again: {}", in_short(&lost));
+                not_opened(Initiator::Local, what)
+            }
+            None => unopened(None),
+        };
+        self.end(|state| state.lifecycle.end_for_good(info, None));
     }
 
     /// There is to be no other connection after this loss.
     pub(crate) fn stopped(&self, lost: &Lost) {
-        self.end(|state| match lost.cause() {
-            LostCause::Closed(info) => state.lifecycle.end(info.clone()),
-            _ => state
-                .lifecycle
-                .end_unopened(Some(Error::of_lost(lost.clone()))),
-        });
+        if let LostCause::Closed(info) = lost.cause() {
+            return self.end(|state| state.lifecycle.end(info.clone()));
+        }
+        let error = Error::of_lost(lost.clone());
+        let info = unopened(Some(&error));
+        self.end(|state| state.lifecycle.end_for_good(info, Some(error)));
     }
 
     /// There was to be a connection within so many tries, or so much time.
     pub(crate) fn gave_up(&self, tries: u32, after: Duration, last: Option<Lost>) {
+        let what = match &last {
+            Some(last) => format!("gave up after {tries} tries: {}", in_short(last)),
+            None => format!("gave up after {tries} tries"),
+        };
+        let info = not_opened(Initiator::Local, what);
         let error = Error::GaveUp { tries, after, last };
-        self.end(|state| state.lifecycle.end_unopened(Some(error)));
+        self.end(|state| state.lifecycle.end_for_good(info, Some(error)));
     }
 
     /// Changes what the loop does, which everyone sees.
@@ -178,8 +212,20 @@ impl Port {
     }
 
     fn of_loop<T>(&self, of: impl FnOnce(&mut Reconnection) -> T) -> T {
-        let mut state: Locked<'_> = self.shared.lock();
+        let mut state = self.shared.lock();
         let reconnection = state.reconnection.as_mut();
         of(reconnection.expect("only a channel that reconnects has a loop"))
+    }
+}
+
+/// Why it was lost, without what the peer said in closing: that is for a person, and may be a secret.
+fn in_short(lost: &Lost) -> String {
+    match lost.cause() {
+        LostCause::Closed(info) => {
+            let mut info = info.clone();
+            info.reason.clear();
+            info.to_string()
+        }
+        cause => cause.to_string(),
     }
 }

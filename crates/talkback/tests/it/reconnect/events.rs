@@ -241,3 +241,25 @@ fn re121_without_a_runtime() {
     channel.close().wait().unwrap();
     server.join().unwrap();
 }
+
+#[tokio::test(start_paused = true)]
+async fn re74_an_opening_tells_how_long_there_was_none() {
+    let (mut server, mut channel, peer) = open().await;
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    peer.cut();
+    let lost = Instant::now();
+    server
+        .next_try()
+        .await
+        .fail(std::io::ErrorKind::ConnectionRefused);
+    let _peer = accepted(&mut server).await;
+    let after = lost.elapsed();
+    for _ in 0..2 {
+        channel.recv_event().await.unwrap();
+    }
+    let event = channel.recv_event().await.unwrap();
+    let Some(ChannelEvent::Opened(opened)) = event else {
+        panic!("{event:?}")
+    };
+    assert!(opened.after().unwrap().abs_diff(after) < Duration::from_millis(5));
+}

@@ -312,3 +312,21 @@ async fn re115_a_connection_that_a_hook_has_kept_is_of_no_use() {
     channel.send("a").await.unwrap();
     assert_eq!(peer.recv().await.unwrap(), Some("a".into()));
 }
+
+#[tokio::test(start_paused = true)]
+async fn re119_an_address_of_the_hooks_own_has_the_keepalive_too() {
+    let mut server = ScriptedServer::new();
+    let other = connect(&server);
+    let channel = talkback::connect("ws://nowhere.example/")
+        .reconnect()
+        .before_try(move |_, _| {
+            let other = other.clone();
+            async { Ok(other) }
+        })
+        .channel();
+    let _silent = accepted(&mut server).await;
+    channel.ready().await.unwrap();
+    let began = Instant::now();
+    in_state(&channel, ChannelState::Retrying).await;
+    assert!(began.elapsed() < Duration::from_secs(45));
+}

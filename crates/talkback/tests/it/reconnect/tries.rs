@@ -68,6 +68,31 @@ async fn re4_a_backoff_that_makes_no_sense_is_an_error_of_ready() {
         let error = channel.ready().await.unwrap_err();
         assert!(error.to_string().contains("factor"), "{error}");
     }
+    // Nobody is asked, who might want another.
+    let none = Duration::ZERO;
+    let backoff = Backoff::default().first(none).shortest(none);
+    let channel = reconnecting(&server)
+        .backoff(backoff)
+        .decide(|_, _| Verdict::Retry)
+        .channel();
+    assert!(channel.ready().await.is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn re30_a_wait_may_be_for_ever() {
+    let mut server = ScriptedServer::new();
+    let channel = reconnecting(&server)
+        .decide(|_, _| Verdict::RetryAfter(Duration::MAX))
+        .channel();
+    server
+        .next_try()
+        .await
+        .fail(io::ErrorKind::ConnectionRefused);
+    in_state(&channel, ChannelState::Retrying).await;
+    assert!(no_try(&mut server, Duration::from_secs(86_400)).await);
+    assert!(channel.reconnect_now());
+    let _peer = accepted(&mut server).await;
+    channel.ready().await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
@@ -383,9 +408,11 @@ async fn re100_ready_does_not_miss_a_short_connection() {
     let ready = channel.ready();
     let peer = accepted(&mut server).await;
     tokio::time::sleep(Duration::from_millis(10)).await;
+    let while_open = channel.ready();
     peer.cut();
     in_state(&channel, ChannelState::Retrying).await;
     ready.await.unwrap();
+    while_open.await.unwrap();
     let waits = timeout(Duration::ZERO, channel.ready()).await;
     assert!(waits.is_err(), "one that is called now waits for the next");
 }

@@ -118,3 +118,73 @@ async fn re91_reconnects_leave_nothing() {
     );
     drop(channel);
 }
+
+#[tokio::test(start_paused = true)]
+async fn re81_a_pause_just_before_it_opens_is_kept() {
+    let mut server = ScriptedServer::new();
+    let channel = reconnecting(&server).channel();
+    let mut peer = accepted(&mut server).await;
+    assert!(channel.pause());
+    in_state(&channel, ChannelState::Paused).await;
+    assert_eq!(peer.recv().await.unwrap(), None);
+    assert!(no_try(&mut server, Duration::from_secs(3600)).await);
+    // One that is ended before the loop has seen it is none.
+    assert!(channel.resume());
+    let _peer = accepted(&mut server).await;
+    channel.pause();
+    channel.resume();
+    channel.ready().await.unwrap();
+    assert!(no_try(&mut server, Duration::from_secs(1)).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn re79_the_answer_to_a_loss_is_a_try_at_once() {
+    let (mut server, mut channel, peer) = open().await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    peer.cut();
+    loop {
+        match channel.recv_event().await.unwrap().unwrap() {
+            talkback::ChannelEvent::Lost(_) => break,
+            _ => assert_eq!(channel.state(), ChannelState::Open),
+        }
+    }
+    assert_eq!(channel.state(), ChannelState::Retrying);
+    assert!(channel.reconnect_now());
+    assert!(!no_try(&mut server, Duration::from_millis(5)).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn re80_close_is_more_than_another_connection() {
+    for wish in [WebSocketChannel::reconnect_now, WebSocketChannel::pause] {
+        let (_server, channel, mut peer) = open().await;
+        for _ in 0..100 {
+            channel.try_send(vec![0; 10_000]).unwrap();
+        }
+        assert!(wish(&channel));
+        let closing = channel.close();
+        for _ in 0..100 {
+            assert!(peer.recv().await.unwrap().is_some());
+        }
+        assert_eq!(peer.recv().await.unwrap(), None);
+        assert!(closing.await.unwrap().clean);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn re108_a_ping_is_lost_with_its_connection() {
+    let (mut server, channel, peer) = open().await;
+    let pinging = channel.ping("");
+    let cutting = async {
+        settle().await;
+        peer.cut();
+    };
+    let (answered, ()) = tokio::join!(pinging, cutting);
+    let error = answered.unwrap_err();
+    assert_eq!(error.kind(), talkback::SendErrorKind::InFlight);
+    assert_eq!(channel.latency(), None);
+    let mut peer = accepted(&mut server).await;
+    tokio::spawn(async move { peer.recv().await });
+    channel.ready().await.unwrap();
+    let answered = timeout(Duration::from_secs(1), channel.ping("")).await;
+    answered.unwrap().unwrap();
+}

@@ -25,8 +25,15 @@ impl Capabilities {
     pub const RESET: Self = Self(1 << 3);
     /// Makes a server wait whose messages nobody reads; a browser reads on, and keeps them.
     pub const BACKPRESSURE: Self = Self(1 << 4);
+    /// Fails a connection whose server masks a frame, closes with one byte, or chooses a subprotocol
+    /// though none was offered; Firefox takes all three.
+    pub const STRICT: Self = Self(1 << 5);
+    /// Tells that it is open before it tells of a fault that comes right behind the 101, and of a reset
+    /// that it was the peer's doing. Firefox may tell only of the end, and of a reset as of a fault
+    /// that it found itself; scenarios take both from a backend without this.
+    pub const IN_ORDER: Self = Self(1 << 6);
     /// Everything.
-    pub const ALL: Self = Self(0b1_1111);
+    pub const ALL: Self = Self(0b111_1111);
 
     /// These and those.
     #[must_use]
@@ -40,13 +47,24 @@ impl Capabilities {
     }
 }
 
-/// A scenario that a backend does not run.
+/// A scenario that does not hold on a backend.
 #[derive(Clone, Copy, Debug)]
 pub struct Exception {
     /// The scenario as `module::name`.
     pub scenario: &'static str,
     /// Why it cannot.
     pub reason: &'static str,
+    /// What comes of it.
+    pub expected: Expected,
+}
+
+/// What comes of a scenario that is an exception.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expected {
+    /// It fails. One that holds after all is no exception any more, and that is an error.
+    Failure,
+    /// This or that, so that nothing would follow from it: it is not run.
+    Either,
 }
 
 /// How a channel is opened.
@@ -76,7 +94,7 @@ pub trait Backend {
     /// What it can do.
     fn capabilities(&self) -> Capabilities;
 
-    /// The scenarios that it does not run, each with the reason: those that need what it cannot do.
+    /// The scenarios that do not hold on it, each with the reason: those that need what it cannot do.
     fn exceptions(&self) -> &[Exception];
 
     /// Opens a channel to a server that behaves as told.

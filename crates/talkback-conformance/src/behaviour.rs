@@ -120,8 +120,11 @@ pub enum Behaviour {
     },
     /// `/silent`: never answers the opening handshake.
     Silent,
-    /// `/disconnect`: ends TCP right after the opening handshake.
-    Disconnect,
+    /// `/disconnect?when=`: ends TCP without a close frame.
+    Disconnect {
+        /// When it ends.
+        when: When,
+    },
     /// `/reset`: resets TCP right after the opening handshake.
     Reset,
     /// `/ignore-close`: never answers a close frame, and does not end TCP either.
@@ -176,7 +179,9 @@ impl Behaviour {
                 )
             }
             Self::Silent => "/silent".to_owned(),
-            Self::Disconnect => "/disconnect".to_owned(),
+            Self::Disconnect { when } => {
+                encode("/disconnect", &[("when", bytes(when.name().as_bytes()))])
+            }
             Self::Reset => "/reset".to_owned(),
             Self::IgnoreClose => "/ignore-close".to_owned(),
             Self::Stall { delay } => encode("/stall", &[("delay", millis(*delay))]),
@@ -230,7 +235,9 @@ impl Behaviour {
                 body: query.text("body").unwrap_or_default(),
             },
             "/silent" => Self::Silent,
-            "/disconnect" => Self::Disconnect,
+            "/disconnect" => Self::Disconnect {
+                when: When::parse(&query)?,
+            },
             "/reset" => Self::Reset,
             "/ignore-close" => Self::IgnoreClose,
             "/stall" => Self::Stall {
@@ -295,7 +302,7 @@ mod tests {
                 body: "nothing\nhere".to_owned(),
             },
             Behaviour::Silent,
-            Behaviour::Disconnect,
+            Behaviour::Disconnect { when: When::Late },
             Behaviour::Reset,
             Behaviour::IgnoreClose,
             Behaviour::Stall { delay },

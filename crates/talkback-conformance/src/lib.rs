@@ -17,7 +17,7 @@ mod scenarios;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod server;
 
-pub use backend::{Backend, Capabilities, Exception, Options, SocketStage};
+pub use backend::{Backend, Capabilities, Exception, Expected, Options, SocketStage};
 pub use behaviour::{Behaviour, When};
 pub use outcome::{Failure, Outcome};
 pub use registry::{SCENARIOS, Scenario, Summary, check_exceptions, run_all, run_named};

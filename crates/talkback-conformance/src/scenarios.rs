@@ -15,10 +15,11 @@ pub(crate) mod subprotocols;
 pub(crate) mod wrapping;
 
 use talkback::{
-    CloseInfo, Error, Initiator, Message, SendErrorKind, Sender, TrySendErrorKind, WebSocketChannel,
+    CloseInfo, ConnectError, Error, Initiator, Message, SendErrorKind, Sender, TrySendErrorKind,
+    WebSocketChannel,
 };
 
-use crate::backend::{Backend, Options};
+use crate::backend::{Backend, Capabilities, Options};
 use crate::behaviour::{Behaviour, When};
 use crate::outcome::{Failure, Outcome};
 
@@ -32,6 +33,28 @@ async fn open(backend: &dyn Backend, behaviour: &Behaviour) -> Result<WebSocketC
     let channel = connect(backend, behaviour);
     channel.ready().await?;
     Ok(channel)
+}
+
+/// A channel to a server that breaks a rule, or goes away, when it is told to: right behind its 101, or
+/// behind the first message, which comes back before. There is none if the platform tells only of the end.
+async fn open_to_fault(
+    backend: &dyn Backend,
+    behaviour: &Behaviour,
+    when: When,
+) -> Result<Option<WebSocketChannel>, Failure> {
+    let mut channel = connect(backend, behaviour);
+    if when == When::Message {
+        exchange(&mut channel, "so far so good").await?;
+        return Ok(Some(channel));
+    }
+    let tells_in_order = backend.capabilities().contains(Capabilities::IN_ORDER);
+    let ready = channel.ready().await;
+    if !tells_in_order && matches!(ready, Err(Error::Connect(_))) {
+        expect_failure(&mut channel).await?;
+        return Ok(None);
+    }
+    ready?;
+    Ok(Some(channel))
 }
 
 /// A server that closes.
@@ -98,6 +121,21 @@ async fn expect_closed(channel: &mut WebSocketChannel) -> Result<CloseInfo, Fail
     expect_end(channel).await?;
     ensure_eq!(channel.close_info(), Some(info.clone()));
     Ok(info)
+}
+
+/// Holds the channel not to open: `ready` tells why each time, the stream once.
+async fn expect_failure(channel: &mut WebSocketChannel) -> Result<ConnectError, Failure> {
+    let error = match channel.ready().await {
+        Err(Error::Connect(error)) => error,
+        other => return Err(Failure::new(format!("expected a failure, saw {other:?}"))),
+    };
+    ensure_matches!(channel.ready().await, Err(Error::Connect(_)));
+    match channel.recv().await {
+        Err(Error::Connect(again)) => ensure_eq!(again.to_string(), error.to_string()),
+        other => return Err(Failure::new(format!("expected its error, saw {other:?}"))),
+    }
+    expect_end(channel).await?;
+    Ok(error)
 }
 
 /// A name that the server does not know yet: a random one, as it may outlive this program.

@@ -2,7 +2,9 @@
 
 use talkback::{CloseCause, Initiator, Message};
 
-use super::{closes, connect, exchange, expect_closed, expect_end, is_handed_back, next, open};
+use super::{
+    closes, connect, exchange, expect_closed, expect_end, is_handed_back, next, open, open_to_fault,
+};
 use crate::backend::Backend;
 use crate::behaviour::When;
 use crate::outcome::Outcome;
@@ -37,10 +39,13 @@ pub(crate) async fn then_close_tells_the_same(backend: &dyn Backend) -> Outcome 
 }
 
 pub(crate) async fn with_an_invalid_reason_is_an_error(backend: &dyn Backend) -> Outcome {
-    let server = closes(Some(4123), &[0xC3, 0x28, 0xFF], When::Open);
-    let mut channel = open(backend, &server).await?;
-    let info = expect_closed(&mut channel).await?;
-    ensure_matches!(info.code.number(), 1005..=1007);
+    for when in [When::Open, When::Message] {
+        let server = closes(Some(4123), &[0xC3, 0x28, 0xFF], when);
+        if let Some(mut channel) = open_to_fault(backend, &server, when).await? {
+            let info = expect_closed(&mut channel).await?;
+            ensure_matches!(info.code.number(), 1005..=1007);
+        }
+    }
     Ok(())
 }
 

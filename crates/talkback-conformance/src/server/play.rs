@@ -32,7 +32,8 @@ where
     let _ = match behaviour {
         Behaviour::Reset => return Some(peer.into_inner()),
         // The opening handshake is over; these have nothing left to do.
-        Behaviour::Disconnect | Behaviour::Silent | Behaviour::Status { .. } => Ok(()),
+        Behaviour::Silent | Behaviour::Status { .. } => Ok(()),
+        Behaviour::Disconnect { when } => wait(&mut peer, when).await.map(drop),
         Behaviour::Echo { .. } | Behaviour::Greet { .. } => echo(&mut peer).await,
         Behaviour::Subprotocol { .. } => {
             let offered = offered.unwrap_or("none");

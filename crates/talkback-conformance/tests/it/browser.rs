@@ -1,43 +1,81 @@
 //! The backend of a page: the server is in another process.
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use futures_util::future::{BoxFuture, LocalBoxFuture};
 use gloo_timers::future::TimeoutFuture;
 use talkback::{Connect, Error, WebSocketChannel};
-use talkback_conformance::{Backend, Behaviour, Capabilities, Exception, Options, SocketStage};
+use talkback_conformance::{
+    Backend, Behaviour, Capabilities, Exception, Expected, Options, SocketStage,
+};
 
-/// Chromium's rules for a page, by the scenarios that they keep from running.
-const EXCEPTIONS: &[Exception] = &[
+/// The browsers' rules for a page, by the scenarios that do not hold for them.
+const EVERYWHERE: &[Exception] = &[
     hidden("connecting::fails_on_200_in_place_of_101"),
     hidden("connecting::tells_the_status_and_body_of_404"),
     hidden("connecting::tells_the_status_and_body_of_401"),
     Exception {
-        scenario: "connecting::then_a_reset_is_one_error",
-        reason: "a reset, which the system may report before the 101 that came with it, is to a \
-                 page a connection that ended; `then_losing_the_peer_is_one_error` holds that",
-    },
-    Exception {
-        scenario: "subprotocols::none_chosen_opens_without",
-        reason: "Chromium fails a connection whose server chose none of the subprotocols offered",
-    },
-    Exception {
         scenario: "queue::makes_the_peer_wait_for_a_reader",
-        reason: "a browser hands out messages as they come: a page cannot make the server wait",
+        reason: "a browser hands out messages as they come: a page cannot make the server wait. \
+                 `resources::more_than_a_page_may_keep_ends_the_channel` holds what happens",
+        expected: Expected::Either,
     },
     Exception {
         scenario: "queue::tells_of_a_close_behind_unread_messages",
-        reason: "a browser tells the code when TCP has ended; until then a send is refused without \
-                 it. `hostile::an_end_is_told_to_one_who_does_not_read` holds the rest",
+        reason: "a browser tells the code once the connection has ended; until then a send is refused \
+                 without it. `hostile::an_end_is_told_to_one_who_does_not_read` holds the rest",
+        expected: Expected::Either,
     },
 ];
 
+/// Chromium's own.
+const CHROMIUM: &[Exception] = &[fails(
+    "subprotocols::none_chosen_opens_without",
+    "Chromium fails a connection whose server chose none of the subprotocols offered",
+)];
+
+/// Firefox's own.
+const FIREFOX: &[Exception] = &[
+    fails(
+        "peer_errors::masked_frame",
+        "Firefox takes a server's frame that is masked",
+    ),
+    fails(
+        "peer_errors::close_body_of_one_byte",
+        "Firefox takes a close frame with a body of one byte for one without a code",
+    ),
+    fails(
+        "subprotocols::one_chosen_though_none_was_offered_fails",
+        "Firefox looks at a server's choice only if something was offered, and does not tell a page of it",
+    ),
+];
+
 const fn hidden(scenario: &'static str) -> Exception {
+    fails(
+        scenario,
+        "a browser hides from a page whether and how the server answered: no status, no headers, no body",
+    )
+}
+
+const fn fails(scenario: &'static str, reason: &'static str) -> Exception {
     Exception {
         scenario,
-        reason: "a browser hides from a page whether and how the server answered: no status, no \
-                 headers, no body",
+        reason,
+        expected: Expected::Failure,
     }
+}
+
+/// Those of the browser that this runs in.
+static EXCEPTIONS: LazyLock<Vec<Exception>> = LazyLock::new(|| {
+    let own = if is_firefox() { FIREFOX } else { CHROMIUM };
+    [EVERYWHERE, own].concat()
+});
+
+/// Whether this runs in Firefox, on a page or in a worker.
+pub(crate) fn is_firefox() -> bool {
+    let is_firefox = js_sys::eval("navigator.userAgent.includes('Firefox/')");
+    is_firefox.is_ok_and(|is_firefox| is_firefox.is_truthy())
 }
 
 /// Where the server listens: `ws://127.0.0.1:port/`, told when this is compiled, as a page has no
@@ -63,11 +101,16 @@ impl Page {
 
 impl Backend for Page {
     fn capabilities(&self) -> Capabilities {
-        Capabilities::CONNECT
+        let both = Capabilities::CONNECT.with(Capabilities::RESET);
+        both.with(if is_firefox() {
+            Capabilities::NO_SUBPROTOCOL
+        } else {
+            Capabilities::STRICT.with(Capabilities::IN_ORDER)
+        })
     }
 
     fn exceptions(&self) -> &[Exception] {
-        EXCEPTIONS
+        &EXCEPTIONS
     }
 
     fn open(&self, behaviour: &Behaviour, options: Options) -> WebSocketChannel {

@@ -6,8 +6,8 @@ use futures_util::future::{BoxFuture, LocalBoxFuture};
 use talkback::{Error, Limits, Role, WebSocket, WebSocketChannel};
 use talkback_conformance::server::Server;
 use talkback_conformance::{
-    Backend, Behaviour, Capabilities, Exception, Options, SCENARIOS, SocketStage, Summary,
-    check_exceptions, for_each_scenario, run_all, run_named,
+    Backend, Behaviour, Capabilities, Exception, Expected, Options, SCENARIOS, SocketStage,
+    Summary, check_exceptions, for_each_scenario, run_all, run_named,
 };
 use tokio::io::{DuplexStream, duplex};
 
@@ -36,6 +36,7 @@ const EXCEPTIONS: &[Exception] = &[
     Exception {
         scenario: "connecting::then_a_reset_is_one_error",
         reason: NO_RESET,
+        expected: Expected::Either,
     },
     no_url("subprotocols::none_is_offered"),
     no_url("subprotocols::one_is_offered_and_chosen"),
@@ -55,6 +56,7 @@ const fn no_url(scenario: &'static str) -> Exception {
     Exception {
         scenario,
         reason: NO_URL,
+        expected: Expected::Either,
     }
 }
 
@@ -63,6 +65,8 @@ const fn no_url(scenario: &'static str) -> Exception {
 #[derive(Default)]
 struct InMemory {
     server: Server,
+    /// In place of its own.
+    exceptions: Option<&'static [Exception]>,
 }
 
 impl InMemory {
@@ -76,11 +80,12 @@ impl InMemory {
 
 impl Backend for InMemory {
     fn capabilities(&self) -> Capabilities {
-        Capabilities::BACKPRESSURE
+        let strict = Capabilities::STRICT.with(Capabilities::IN_ORDER);
+        strict.with(Capabilities::BACKPRESSURE)
     }
 
     fn exceptions(&self) -> &[Exception] {
-        EXCEPTIONS
+        self.exceptions.unwrap_or(EXCEPTIONS)
     }
 
     fn open(&self, behaviour: &Behaviour, options: Options) -> WebSocketChannel {
@@ -141,6 +146,9 @@ macro_rules! tests {
     (@one $module:ident $name:ident [BACKPRESSURE]) => {
         tests!(@one $module $name []);
     };
+    (@one $module:ident $name:ident [STRICT]) => {
+        tests!(@one $module $name []);
+    };
     (@one $module:ident $name:ident [$($need:ident)+]) => {};
 }
 
@@ -149,6 +157,44 @@ for_each_scenario!(tests);
 #[tokio::test]
 async fn the_exceptions_are_those_that_need_a_network() {
     check_exceptions(&InMemory::default()).unwrap();
+}
+
+/// A backend with this one exception.
+fn excepted(scenario: &'static str, expected: Expected) -> InMemory {
+    let reason = "the platform's rule";
+    let exception = Exception {
+        scenario,
+        reason,
+        expected,
+    };
+    InMemory {
+        exceptions: Some(vec![exception].leak()),
+        ..InMemory::default()
+    }
+}
+
+#[tokio::test]
+async fn an_exception_that_holds_is_an_error() {
+    let backend = excepted("payload::text", Expected::Failure);
+    let holds = run_named(&backend, "payload::text").await;
+    let told = format!("{:?}", holds.unwrap_err());
+    assert!(
+        told.contains("an exception still: the platform's rule"),
+        "{told}"
+    );
+    // Nothing follows from one that may be either.
+    let either = excepted("payload::text", Expected::Either);
+    run_named(&either, "payload::text").await.unwrap();
+}
+
+#[tokio::test]
+async fn an_exception_that_fails_is_none() {
+    // No server chooses a subprotocol where there is no opening handshake.
+    const SCENARIO: &str = "subprotocols::one_is_offered_and_chosen";
+    let backend = excepted(SCENARIO, Expected::Failure);
+    run_named(&backend, SCENARIO).await.unwrap();
+    let without = excepted("payload::text", Expected::Failure);
+    assert!(run_named(&without, SCENARIO).await.is_err());
 }
 
 /// As a page in a browser runs them, which has no test harness.

@@ -14,7 +14,7 @@ use talkback::{
     CookieStore, Error, HeadLimits, Initiator, Keepalive, Limits, Message, SendErrorKind, Sender,
     Snapshots, WebSocketChannel,
 };
-use talkback_conformance::{Backend, Behaviour};
+use talkback_conformance::{Backend, Behaviour, When};
 use wasm_bindgen_test::wasm_bindgen_test;
 
 use crate::browser::Page;
@@ -61,7 +61,7 @@ async fn a_thousand_channels_one_after_the_other() {
 async fn a_socket_that_the_server_ended_frees_its_callbacks() {
     wait_until_alone().await;
     let before = objects().await;
-    for behaviour in [Behaviour::Disconnect, refusal()] {
+    for behaviour in [Behaviour::Disconnect { when: When::Open }, refusal()] {
         let mut channel = Page::connect(&behaviour).channel();
         assert!(channel.recv().await.is_err());
         // The handle still lives.

@@ -27,7 +27,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use talkback_proto::handshake::WsUrl;
+use talkback_proto::handshake::{HandshakeError, WsUrl};
 use talkback_proto::{
     CloseCause, CloseCode, CloseFrame, CloseInfo, Compression, Initiator, Limits, Message,
     ProtocolError,
@@ -103,6 +103,8 @@ async fn open(
         })
     })
     .await?;
+    check_subprotocol(socket.protocol(), &opening.subprotocols)
+        .map_err(|error| ConnectError::Handshake { url, error })?;
     Ok(Connection {
         socket,
         limits: opening.limits,
@@ -115,6 +117,12 @@ async fn open(
     })
 }
 
+/// A subprotocol that was not offered fails the connection (RFC 6455 §4.1, item 6), also where a browser
+/// takes it.
+fn check_subprotocol(chosen: Option<String>, offered: &[String]) -> Result<(), HandshakeError> {
+    match chosen.filter(|name| !offered.contains(name)) {
+        Some(subprotocol) => Err(HandshakeError::SubprotocolNotOffered { subprotocol }),
+        None => Ok(()),
 /// Opens a connection of a channel that reconnects, which learns by itself that its page is left.
 pub(crate) async fn open_again(opening: Opening) -> Result<Connection, ConnectError> {
     open(opening, || {}).await

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use talkback::{
-    ChannelState, CloseCause, CloseCode, ConnectError, Error, Initiator, Limits, ProtocolError,
-    TrySendErrorKind,
+    ChannelState, CloseCause, CloseCode, ConnectError, Error, HandshakeError, Initiator, Limits,
+    ProtocolError, TrySendErrorKind,
 };
 use talkback_conformance::{Backend, Behaviour, When};
 use wasm_bindgen_test::wasm_bindgen_test;
@@ -119,6 +119,43 @@ async fn what_came_is_given_out_though_the_end_comes_with_the_opening() {
     assert_eq!(channel.recv().await.unwrap(), Some("only".into()));
     let info = channel.closed().await.unwrap();
     assert_eq!((info.code, info.clean), (CloseCode::new(4001), true));
+}
+
+#[wasm_bindgen_test]
+async fn c24_a_subprotocol_that_was_not_offered_fails_though_the_browser_takes_it() {
+    for offered in [None, Some("chat")] {
+        js_sys::eval(
+            "globalThis.kept = WebSocket; globalThis.ended = 0;
+             globalThis.WebSocket = class extends EventTarget {
+                 readyState = 0; protocol = 'another'; bufferedAmount = 0;
+                 close() { ended += 1; }
+                 constructor() {
+                     super();
+                     setTimeout(() => { this.readyState = 1; this.onopen(new Event('open')); });
+                 }
+             };",
+        )
+        .unwrap();
+        let mut connect = Page::connect(&Behaviour::ECHO);
+        if let Some(name) = offered {
+            connect = connect.subprotocol(name);
+        }
+        let channel = connect.channel();
+        let ready = within(5000, channel.ready()).await;
+        let ended = js_sys::eval("globalThis.WebSocket = kept; ended").unwrap();
+        let error = ready.unwrap_err();
+        let is_told = matches!(
+            &error,
+            Error::Connect(ConnectError::Handshake {
+                error: HandshakeError::SubprotocolNotOffered { subprotocol },
+                ..
+            }) if subprotocol == "another"
+        );
+        assert!(is_told, "{error}");
+        assert_eq!(channel.state(), ChannelState::Closed);
+        assert_eq!(channel.subprotocol(), None);
+        assert_eq!(ended.as_f64(), Some(1.0));
+    }
 }
 
 #[wasm_bindgen_test]

@@ -1,7 +1,7 @@
 // The page that `talkback echo` serves and the page of `examples/web`, used as a person would. The example talks to the
 // conformance-server at SUITE.
 const assert = require("node:assert/strict");
-const { run, suite, url } = require("./chromium.cjs");
+const { run, suite, url } = require("./engines.cjs");
 
 const greeting = "안녕하세요";
 

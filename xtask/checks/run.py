@@ -101,10 +101,10 @@ class Program:
         for text in texts:
             until(lambda: text in self.output(), limit, lambda: f"no {text!r} in {self.output()!r}")
 
-    def url(self):
+    def url(self, limit=20):
         """The address that a server prints in a whole line, `ws://127.0.0.1:PORT/`."""
         address = lambda: re.search(r"((?:wss?|http)://127\.0\.0\.1:\d+)\b.*\n", self.output())
-        return until(address, 20, lambda: f"{self.command} does not listen: {self.output()}")[1] + "/"
+        return until(address, limit, lambda: f"{self.command} does not listen: {self.output()}")[1] + "/"
 
 
 def run(*command, env=None, limit=3600, **streams):

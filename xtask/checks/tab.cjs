@@ -4,7 +4,7 @@ const assert = require("node:assert/strict");
 const { once } = require("node:events");
 const axe = require("axe-core");
 const { WebSocketServer } = require("ws");
-const { pictures, run, until, url: echoUrl } = require("./chromium.cjs");
+const { pictures, run, until, url: echoUrl } = require("./engines.cjs");
 
 const DESK = { width: 480, height: 640 };
 const greeting = "안녕하세요";

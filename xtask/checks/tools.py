@@ -130,11 +130,19 @@ def programs():
         install(", ".join(missing), " ".join(map(PROGRAMS.get, missing)))
 
 
+def first_of(*names):
+    """Where the first of these programs is that is there, else the first of them as Debian has it."""
+    return next(filter(None, map(shutil.which, names)), None) or need(names[0])
+
+
 def chromium():
     """A browser of Chromium's family."""
     mac = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
-    names = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable", mac]
-    return next(filter(None, map(shutil.which, names)), None) or need("chromium", "chromium chromium-driver")
+    return first_of("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", mac)
+
+
+def firefox():
+    return first_of("firefox-esr", "firefox", "/Applications/Firefox.app/Contents/MacOS/firefox")
 
 
 def screen():
@@ -210,6 +218,6 @@ def install_all():
                 pass
 
     scripts = [(peers,), (programs,), *((cargo_tool, name) for name in CARGO_TOOLS)]
-    debian = [(need, "c++", "g++"), (need, "strace"), (need, "valgrind"), (chromium,), (need, "chromedriver", "chromium-driver"), (screen,)]
+    debian = [(need, "c++", "g++"), (need, "strace"), (need, "valgrind"), (chromium,), (firefox,), (screen,)]
     for installs in (scripts + debian + [(compiler_for, WASM), (bindgen,)], [(suite,)]):
         threading.Thread(target=work, args=installs, daemon=True).start()

@@ -1,12 +1,13 @@
-"""What runs in a browser: the conformance suite, the example page and the demo's tab."""
+"""What runs in browsers: the conformance suite, the example page and the demo's tab."""
 
 import gzip
+import json
 import re
 import shutil
 import sys
 
 from run import ROOT, Program, answer, built, cargo, counted, must, passed, scratch
-from tools import HERE, WASM, bindgen, build, chromium, compiler_for, need, node
+from tools import HERE, WASM, bindgen, build, chromium, compiler_for, firefox, node
 
 # What the library may add to a page, and what the demo's tab may load, gzipped, in bytes.
 ADDED_SIZE_MAX, TAB_SIZE_MAX = 60_000, 150_000
@@ -19,7 +20,7 @@ TAB = [f"crates/talkback-demo-tab/page/{name}" for name in ("index.html", "start
 def wasm(run, line, *more, **env):
     """Runs a cargo command for the browser."""
     options, ours = compiler_for(WASM)
-    run(*cargo(line), *options, *more, env=ours | env)
+    return run(*cargo(line), *options, *more, env=ours | env)
 
 
 def bind(compiled, name):
@@ -71,32 +72,61 @@ def web():
     print(f"  serve {example()} and open index.html?ws://SERVER/ of it")
 
 
-def use(script, folder, *urls):
-    """Has a script use a page as a person would."""
+def engines():
+    """The browsers to test in, by playwright's names for them."""
+    found = {"chromium": chromium()}
+    try:
+        found["firefox"] = firefox()
+    except RuntimeError as error:
+        if "--all" in sys.argv:
+            raise
+        print(f"  skipped (Firefox): {error}")
+    return found
+
+
+def drive(browsers, script, pages, *urls):
+    """Has a script use pages in browsers, one after the other."""
+    for engine, program in browsers.items():
+        print(f"  {script.partition('.')[0]} in {engine}", flush=True)
+        options = [engine, program, pages, *urls[:1], scratch("demo"), *urls[1:]]
+        # A browser makes folders in its user's home.
+        counted("node", "--test-reporter=tap", HERE / script, *options, env=node() | {"HOME": str(scratch("home"))})
+
+
+def use(browsers, script, folder, *urls):
+    """Has a script use a folder's pages as a person would."""
     with Program(sys.executable, "-um", "http.server", "--bind", "127.0.0.1", "--directory", folder, 0) as pages:
-        command = ["node", "--test-reporter=tap", HERE / script, pages.url(), urls[0], chromium(), scratch("demo"), *urls[1:]]
-        counted(*command, env=node())
+        drive(browsers, script, pages.url(), *urls)
+
+
+def suite(browsers, url):
+    """The conformance suite, against the server at `url`."""
+    told = wasm(must, f"test {SUITE} --test it --no-run --message-format json", TALKBACK_CONFORMANCE_URL=url)
+    compiled = [json.loads(line) for line in told.splitlines() if line.startswith('{"reason":"compiler-artifact"')]
+    (tests,) = (artifact["executable"] for artifact in compiled if artifact["profile"]["test"])
+    # `resources::` counts a page's objects and the server's connections: it has a page of its own.
+    for place, names in (("BROWSER", "page::"), ("BROWSER", "resources::"), ("DEDICATED_WORKER", "worker::")):
+        # It serves a page that runs the tests, to any browser and for as long as it lives.
+        env = {f"WASM_BINDGEN_USE_{place}": "1", "NO_HEADLESS": "1", "WASM_BINDGEN_TEST_ADDRESS": "127.0.0.1:0"}
+        with Program(bindgen() / "wasm-bindgen-test-runner", tests, names, env=env) as runner:
+            drive(browsers, "suite.cjs", runner.url(limit=120))
 
 
 def browser():
-    """the suite on a page in Chromium, pages in use, and what the library adds to a page"""
+    """the suite on a page in Chromium and in Firefox, pages in use, and what the library adds to a page"""
     build()
-    runner = {"CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER": str(bindgen() / "wasm-bindgen-test-runner")}
-    runner |= {"CHROMEDRIVER": need("chromedriver", "chromium-driver"), "WASM_BINDGEN_TEST_TIMEOUT": "300"}
+    browsers = engines()
     with Program(built("conformance-server")) as server:
         url = server.url()
-        # `resources::` counts a page's objects and the server's connections: it has a page of its own.
-        for place, names in (("BROWSER", "page::"), ("BROWSER", "resources::"), ("DEDICATED_WORKER", "worker::")):
-            there = runner | {f"WASM_BINDGEN_USE_{place}": "1", "TALKBACK_CONFORMANCE_URL": url}
-            wasm(counted, f"test {SUITE} --test it --no-fail-fast", "--", names, **there)
+        suite(browsers, url)
         wasm(must, f"build {SUITE} --example lifecycle")
         folder = bind("debug/examples/lifecycle.wasm", "lifecycle")
         script = 'import start, * as page from "./lifecycle.js"; start().then(() => window.page = page)'
         html = f'<!doctype html><link rel="icon" href="data:,"><script type="module">{script}</script>'
         (folder / "lifecycle.html").write_text(html)
-        use("lifecycle.cjs", folder, url)
+        use(browsers, "lifecycle.cjs", folder, url)
         with Program(built("talkback"), "echo", "--listen", "127.0.0.1:0") as echo:
-            use("browser.cjs", example(), echo.url(), url)
+            use(browsers, "browser.cjs", example(), echo.url(), url)
 
 
 def tab_in_use():
@@ -108,4 +138,4 @@ def tab_in_use():
     (bind("debug/talkback-app.wasm", "demo/app") / "index.html").write_text(html)
     build()
     with Program(built("talkback"), "echo", "--listen", "127.0.0.1:0", "--web", folder) as echo:
-        use("tab.cjs", folder, echo.url())
+        use({"chromium": chromium()}, "tab.cjs", folder, echo.url())

@@ -14,8 +14,9 @@ mod page {
     use wasm_bindgen::prelude::wasm_bindgen;
     use wasm_bindgen_futures::spawn_local;
 
-    /// How many channels are open at a time.
-    const AT_ONCE: usize = 50;
+    /// How many channels are open at a time. Where more than a dozen are being opened, Chromium has each of them
+    /// wait for seconds.
+    const AT_ONCE: usize = 10;
 
     thread_local! {
         static RECEIVED: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };

@@ -1,26 +1,30 @@
-// What the checks in Chromium share: SCRIPT PAGES URL CHROMIUM PICTURES SUITE, where PAGES serves the pages, a server of
-// WebSockets is at URL, and screenshots go to the folder PICTURES.
+// What the checks in browsers share: SCRIPT ENGINE PROGRAM PAGES URL PICTURES SUITE, where ENGINE is chromium or firefox,
+// and PROGRAM its program, PAGES serves the pages, a server of WebSockets is at URL, and screenshots go to the folder PICTURES.
 const assert = require("node:assert/strict");
 const test = require("node:test");
-const { chromium } = require("playwright-core");
+const playwright = require("playwright-core");
 
-const [files, url, executablePath, pictures, suite] = process.argv.slice(2);
+const [engine, executablePath, files, url, pictures, suite] = process.argv.slice(2);
 const TIMEOUT_MS = 20_000;
 // As root, as in CI, Chromium refuses to start with its sandbox.
 const flags = "no-sandbox disable-quic no-first-run disable-background-networking disable-component-update disable-sync";
 const args = `${flags} use-angle=swiftshader enable-unsafe-swiftshader`.split(" ").map((flag) => `--${flag}`);
-async function until(isSo, what) {
-  const deadline = Date.now() + TIMEOUT_MS;
+// The channel is everybody's Firefox, which is driven by WebDriver BiDi; without it, it would have to be playwright's own.
+const own = { chromium: { args }, firefox: { channel: "moz-firefox" } };
+const launch = (options = {}) => playwright[engine].launch({ executablePath, ...own[engine], ...options });
+
+async function until(isSo, what, timeout = TIMEOUT_MS, interval = 20) {
+  const deadline = Date.now() + timeout;
   while (!(await isSo())) {
     assert.ok(Date.now() < deadline, what());
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await new Promise((resolve) => setTimeout(resolve, interval));
   }
 }
 
 /** Runs each check with a page of its own; what a page complains of fails it. */
 function run(checks, { begin = () => {}, end = () => {}, viewport, ...options } = {}) {
   let browser;
-  test.before(async () => (browser = await chromium.launch({ executablePath, args, ...options })));
+  test.before(async () => (browser = await launch(options)));
   for (const [name, check] of Object.entries(checks)) {
     test(name, { timeout: 6 * TIMEOUT_MS }, async () => {
       const page = await browser.newPage({ viewport });
@@ -46,4 +50,4 @@ function run(checks, { begin = () => {}, end = () => {}, viewport, ...options } 
   test.after(() => browser.close());
 }
 
-module.exports = { url, suite, pictures, run, until };
+module.exports = { engine, files, url, suite, pictures, launch, run, until };

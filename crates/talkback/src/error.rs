@@ -2,9 +2,11 @@
 
 pub(crate) mod connect;
 pub(crate) mod local_address;
+#[cfg(not(browser))]
 mod os_advice;
 pub(crate) mod proxy;
 pub(crate) mod send;
+mod span;
 mod texts;
 pub(crate) mod try_send;
 pub(crate) mod why;

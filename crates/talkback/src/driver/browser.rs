@@ -123,6 +123,9 @@ fn check_subprotocol(chosen: Option<String>, offered: &[String]) -> Result<(), H
     match chosen.filter(|name| !offered.contains(name)) {
         Some(subprotocol) => Err(HandshakeError::SubprotocolNotOffered { subprotocol }),
         None => Ok(()),
+    }
+}
+
 /// Opens a connection of a channel that reconnects, which learns by itself that its page is left.
 pub(crate) async fn open_again(opening: Opening) -> Result<Connection, ConnectError> {
     open(opening, || {}).await

@@ -8,12 +8,16 @@ use std::io;
 use talkback_proto::CloseFrameError;
 #[cfg(not(browser))]
 use talkback_proto::handshake::Refusal;
-use talkback_proto::handshake::{HandshakeError, HeadError, UrlError};
+use talkback_proto::handshake::UrlError;
+#[cfg(not(browser))]
+use talkback_proto::handshake::{HandshakeError, HeadError};
 
 #[cfg(not(browser))]
 use crate::error::AcceptError;
+#[cfg(not(browser))]
 use crate::error::os_advice::{on_lookup, on_tcp, on_unix_socket};
 use crate::error::send::SendError;
+use crate::error::span::Span;
 use crate::error::try_send::TrySendError;
 use crate::error::{self, ConnectError, Stage};
 
@@ -85,41 +89,51 @@ impl fmt::Display for ConnectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Url(error) => error.fmt(f),
+            #[cfg(not(browser))]
             Self::NoTls { url } => write!(
                 f,
                 "{url} asks for TLS, which this build leaves out: turn on talkback's feature `platform-roots`, or use ws:// if the server allows it"
             ),
+            #[cfg(not(browser))]
             Self::TlsOption { what, error } => write!(f, "{what} cannot be used for TLS: {error}"),
+            #[cfg(not(browser))]
             Self::Tls { url, error, advice } => {
                 write!(f, "could not open {url}: TLS failed: {error}. {advice}")
             }
+            #[cfg(not(browser))]
             Self::Header { name, error } => {
                 write!(f, "the header {name:?} cannot be sent: {error}")
             }
             Self::Option { option, error } => {
                 write!(f, "the option `{option}` cannot be used: {error}")
             }
+            #[cfg(not(browser))]
             Self::Resolve { host, error } => write!(
                 f,
                 "could not find the address of {host:?}: {error}. {}",
                 on_lookup(error)
             ),
+            #[cfg(not(browser))]
             Self::Tcp { url, error } => {
                 write!(f, "could not connect to {url}: {error}. {}", on_tcp(error))
             }
+            #[cfg(not(browser))]
             Self::UnixSocket { path, error } => write!(
                 f,
                 "could not connect to the Unix socket {path:?}: {error}. {}",
                 on_unix_socket(error)
             ),
+            #[cfg(not(browser))]
             Self::Proxy { url, proxy, error } => {
                 write!(f, "could not open {url}: the proxy {proxy} {error}")
             }
+            #[cfg(not(browser))]
             Self::Lost { url, error } => write!(
                 f,
                 "the connection to {url} was lost during the opening handshake: {error}. Check that the port is that of a WebSocket server, which may hang up on a path or a subprotocol that it does not know{}",
                 or_tls(url)
             ),
+            #[cfg(not(browser))]
             Self::Handshake {
                 url,
                 error: HandshakeError::Head(HeadError::Tls),
@@ -127,6 +141,7 @@ impl fmt::Display for ConnectError {
                 f,
                 "could not open {url}: the server speaks TLS within TLS: have it, or the proxy before it, do so once"
             ),
+            #[cfg(not(browser))]
             Self::Handshake { url, error } => write!(f, "could not open {url}: {error}"),
             Self::NotInBrowser { option, instead } => write!(
                 f,
@@ -142,14 +157,33 @@ impl fmt::Display for ConnectError {
             ),
             Self::Timeout { url, after, stage } => write!(
                 f,
-                "could not open {url} within {after:?}: time ran out while {stage}. {}",
+                "could not open {url} within {}: time ran out while {stage}. {}",
+                Span(*after),
                 advice_on_timeout(*stage)
             ),
+            #[cfg(browser)]
+            Self::Handshake { url, error } => {
+                write!(f, "could not open {url}: {}", error.of_subprotocols())
+            }
+            #[cfg(browser)]
+            _ => f.write_str(NATIVE_ONLY),
         }
     }
 }
 
+/// What a page would say of errors that it never meets. Their texts would be a tenth of what the library adds to
+/// it, and what they hold as much again.
+#[cfg(browser)]
+const NATIVE_ONLY: &str = "an error of native programs, whose text is left out in a browser";
+
+/// What to do about a time that ran out; a browser tells of no other stage.
+#[cfg(browser)]
+fn advice_on_timeout(_: Stage) -> &'static str {
+    ON_SLOW_ANSWER
+}
+
 /// What to do about a time that ran out.
+#[cfg(not(browser))]
 fn advice_on_timeout(stage: Stage) -> &'static str {
     match stage {
         Stage::Resolve => "Check the network and its name servers, or raise `timeout`",
@@ -158,13 +192,14 @@ fn advice_on_timeout(stage: Stage) -> &'static str {
             "Check the proxy, which the option `proxy` or a variable such as HTTPS_PROXY names, and firewalls between, or raise `timeout`"
         }
         Stage::Tls => "Check that the server speaks TLS at this port, or raise `timeout`",
-        Stage::Handshake => {
-            "Check that the server does not hang and the port is that of a WebSocket server, or raise `timeout`"
-        }
+        Stage::Handshake => ON_SLOW_ANSWER,
     }
 }
 
+const ON_SLOW_ANSWER: &str = "Check that the server does not hang and the port is that of a WebSocket server, or raise `timeout`";
+
 /// What else to do about a connection that was lost before the answer.
+#[cfg(not(browser))]
 fn or_tls(url: &str) -> &'static str {
     match url.starts_with("wss:") {
         true => "",
@@ -173,16 +208,19 @@ fn or_tls(url: &str) -> &'static str {
 }
 
 /// The source is the transport's own error, not the `Arc` around it: a derived one could not be
-/// downcast to [`io::Error`].
+/// downcast to [`io::Error`]. In a browser no error has one below it.
 impl Error for ConnectError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
+            #[cfg(not(browser))]
             Self::Tls { error, .. }
             | Self::Resolve { error, .. }
             | Self::Tcp { error, .. }
             | Self::UnixSocket { error, .. }
             | Self::Lost { error, .. } => Some(&**error),
+            #[cfg(not(browser))]
             Self::Handshake { error, .. } => Some(error),
+            #[cfg(not(browser))]
             Self::Proxy { error, .. } => error.source(),
             _ => None,
         }

@@ -139,12 +139,9 @@ impl Error for HeadError {}
 impl fmt::Display for HandshakeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::InvalidSubprotocol { subprotocol } => write_invalid_subprotocol(f, subprotocol),
-            Self::DuplicateSubprotocol { subprotocol } => write!(
-                f,
-                "a subprotocol of {} bytes is offered twice: offer it once",
-                subprotocol.len()
-            ),
+            Self::InvalidSubprotocol { .. }
+            | Self::DuplicateSubprotocol { .. }
+            | Self::SubprotocolNotOffered { .. } => self.of_subprotocols().fmt(f),
             Self::ReservedHeader { name } => write!(
                 f,
                 "the header {} belongs to the opening handshake: {}",
@@ -197,16 +194,44 @@ impl fmt::Display for HandshakeError {
                 "the value of the header {} in the server's 101 is malformed: the server, or a proxy between, is at fault",
                 conventional_case(name)
             ),
-            Self::SubprotocolNotOffered { subprotocol } => write!(
-                f,
-                "the server chose a subprotocol of {} bytes, which was not offered: offer it, if this end speaks it",
-                subprotocol.len()
-            ),
             Self::ExtensionNotOffered { extension } => write!(
                 f,
                 "the server answered the extension {extension:?}, which was not offered, or twice: the server is at fault"
             ),
             Self::Deflate(error) => error.fmt(f),
+        }
+    }
+}
+
+/// What a handshake error says of subprotocols, and nothing of any other: where a browser shakes hands nothing
+/// else can fail, and a page is spared the texts.
+struct OfSubprotocols<'a>(&'a HandshakeError);
+
+impl HandshakeError {
+    /// For a page: what it says if it is about subprotocols.
+    #[doc(hidden)]
+    pub fn of_subprotocols(&self) -> impl fmt::Display + '_ {
+        OfSubprotocols(self)
+    }
+}
+
+impl fmt::Display for OfSubprotocols<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            HandshakeError::InvalidSubprotocol { subprotocol } => {
+                write_invalid_subprotocol(f, subprotocol)
+            }
+            HandshakeError::DuplicateSubprotocol { subprotocol } => write!(
+                f,
+                "a subprotocol of {} bytes is offered twice: offer it once",
+                subprotocol.len()
+            ),
+            HandshakeError::SubprotocolNotOffered { subprotocol } => write!(
+                f,
+                "the server chose a subprotocol of {} bytes, which was not offered: offer it, if this end speaks it",
+                subprotocol.len()
+            ),
+            _ => Ok(()),
         }
     }
 }

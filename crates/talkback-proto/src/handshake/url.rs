@@ -50,7 +50,8 @@ pub struct WsUrl {
     target: PathAndQuery,
     /// The path as it is shown, if it is not as it is: a redirect may repeat a secret in it.
     shown_path: Option<Box<str>>,
-    basic_auth: Option<HeaderValue>,
+    /// `user:password`, decoded.
+    credentials: Option<Vec<u8>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -94,7 +95,7 @@ impl WsUrl {
             port: port.unwrap_or(scheme.default_port()),
             target: parse_target(target)?,
             shown_path: None,
-            basic_auth: encode_basic_auth(user_info)?,
+            credentials: parse_credentials(user_info)?,
         })
     }
 
@@ -179,7 +180,18 @@ impl WsUrl {
     /// (RFC 7617).
     #[must_use]
     pub fn basic_auth(&self) -> Option<HeaderValue> {
-        self.basic_auth.clone()
+        let credentials = STANDARD.encode(self.credentials.as_ref()?);
+        let value = HeaderValue::try_from(format!("Basic {credentials}"));
+        let mut value = value.expect("base64 is visible ASCII");
+        value.set_sensitive(true);
+        Some(value)
+    }
+
+    /// Says whether the URL has a user name or a password, of which [`basic_auth`](Self::basic_auth) is made.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn has_credentials(&self) -> bool {
+        self.credentials.is_some()
     }
 
     pub(super) fn path_and_query(&self) -> PathAndQuery {
@@ -322,8 +334,8 @@ fn parse_target(text: &str) -> Result<PathAndQuery, UrlError> {
     PathAndQuery::from_maybe_shared(bytes::Bytes::from(target)).map_err(|_| UrlError::TooLong)
 }
 
-/// `basic-credentials` of the user information, percent-decoded (RFC 7617 §2).
-fn encode_basic_auth(user_info: &str) -> Result<Option<HeaderValue>, UrlError> {
+/// `user-pass` of the user information, percent-decoded (RFC 7617 §2).
+fn parse_credentials(user_info: &str) -> Result<Option<Vec<u8>>, UrlError> {
     if user_info.is_empty() {
         return Ok(None);
     }
@@ -338,9 +350,5 @@ fn encode_basic_auth(user_info: &str) -> Result<Option<HeaderValue>, UrlError> {
     if is_ambiguous || has_control(&user) || has_control(&password) {
         return Err(UrlError::UserInfo);
     }
-    let credentials = STANDARD.encode([user.as_slice(), b":", password.as_slice()].concat());
-    let mut value =
-        HeaderValue::try_from(format!("Basic {credentials}")).expect("base64 is visible ASCII");
-    value.set_sensitive(true);
-    Ok(Some(value))
+    Ok(Some([&user[..], b":", &password[..]].concat()))
 }

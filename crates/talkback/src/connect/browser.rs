@@ -27,7 +27,7 @@ impl Connect {
         if self.options.origin.is_some() {
             return not_here("origin", "the browser sends the page's own");
         }
-        if url.basic_auth().is_some() {
+        if url.has_credentials() {
             return not_here(
                 "user name and password in the URL",
                 "send a token as a subprotocol, in the query, or in a first message",

@@ -16,7 +16,7 @@
 //!
 //! **Leaving.** When the page is left (`pagehide`) the channel is closed, and all that is queued is
 //! handed over at once: a page with an open socket cannot be kept for the way back, and the peer
-//! learns that it is gone.
+//! learns that it is gone. Firefox has closed the socket by then, with 1001.
 
 mod events;
 pub(crate) mod page;

@@ -7,10 +7,10 @@ use std::io;
 
 use talkback_proto::CloseFrameError;
 #[cfg(not(browser))]
-use talkback_proto::handshake::Refusal;
-use talkback_proto::handshake::UrlError;
+use talkback_proto::handshake::HeadError;
 #[cfg(not(browser))]
-use talkback_proto::handshake::{HandshakeError, HeadError};
+use talkback_proto::handshake::Refusal;
+use talkback_proto::handshake::{HandshakeError, UrlError};
 
 #[cfg(not(browser))]
 use crate::error::AcceptError;
@@ -133,16 +133,7 @@ impl fmt::Display for ConnectError {
                 "the connection to {url} was lost during the opening handshake: {error}. Check that the port is that of a WebSocket server, which may hang up on a path or a subprotocol that it does not know{}",
                 or_tls(url)
             ),
-            #[cfg(not(browser))]
-            Self::Handshake {
-                url,
-                error: HandshakeError::Head(HeadError::Tls),
-            } if url.starts_with("wss:") => write!(
-                f,
-                "could not open {url}: the server speaks TLS within TLS: have it, or the proxy before it, do so once"
-            ),
-            #[cfg(not(browser))]
-            Self::Handshake { url, error } => write!(f, "could not open {url}: {error}"),
+            Self::Handshake { url, error } => write_handshake(f, url, error),
             Self::NotInBrowser { option, instead } => write!(
                 f,
                 "a browser cannot honour the option {option}: {instead}. To ask for it in native programs only, set it inside `native`"
@@ -162,13 +153,25 @@ impl fmt::Display for ConnectError {
                 advice_on_timeout(*stage)
             ),
             #[cfg(browser)]
-            Self::Handshake { url, error } => {
-                write!(f, "could not open {url}: {}", error.of_subprotocols())
-            }
-            #[cfg(browser)]
             _ => f.write_str(NATIVE_ONLY),
         }
     }
+}
+
+#[cfg(not(browser))]
+fn write_handshake(f: &mut fmt::Formatter<'_>, url: &str, error: &HandshakeError) -> fmt::Result {
+    match error {
+        HandshakeError::Head(HeadError::Tls) if url.starts_with("wss:") => write!(
+            f,
+            "could not open {url}: the server speaks TLS within TLS: have it, or the proxy before it, do so once"
+        ),
+        _ => write!(f, "could not open {url}: {error}"),
+    }
+}
+
+#[cfg(browser)]
+fn write_handshake(f: &mut fmt::Formatter<'_>, url: &str, error: &HandshakeError) -> fmt::Result {
+    write!(f, "could not open {url}: {}", error.of_subprotocols())
 }
 
 /// What a page would say of errors that it never meets. Their texts would be a tenth of what the library adds to

@@ -15,7 +15,9 @@ Without --url it starts an echo server of its own. Each line of standard input i
 ones are not sent. Each answer is a line of standard output. At the end of the input every answer is
 waited for, and then the connection is closed.
 
-It opens a window where there is a display and standard input and output are a terminal.
+It opens a window where there is a display and standard input and output are a terminal. There, and where
+a person types in the terminal, a lost connection is made anew, and what is sent meanwhile waits; in a
+pipe it is the end.
 
 Options:
       --url URL                 The server: ws://host:port/path, or wss://

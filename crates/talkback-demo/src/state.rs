@@ -18,8 +18,8 @@ use talkback::{
 };
 
 pub use self::log::{Direction, Entry, LOG_LENGTH, Log};
-pub use self::words::Role;
-use self::words::{beginning, sentence};
+pub use self::words::{Role, reason};
+use self::words::{beginning, seconds, sentence};
 
 /// The title of the page, as in the recipe.
 pub const TITLE: &str = "WebSocket Demo";
@@ -36,6 +36,13 @@ pub const ANSWER_SPACE: f32 = 24.0;
 const ANSWER_LENGTH: usize = 2_000;
 /// How many messages are taken before the view gets to draw.
 const MESSAGES_AT_ONCE: usize = 256;
+/// How much later than its second a countdown is drawn: a view that comes a frame early would have to come twice.
+const TICK_MARGIN: Duration = Duration::from_millis(50);
+
+/// A channel that stays connected, as a person wants it who looks at a [`Page`].
+pub fn channel(url: &str) -> WebSocketChannel {
+    talkback::connect(url.trim()).reconnect().channel()
+}
 
 /// What became of the text that was to be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -165,9 +172,9 @@ impl Page {
         }
     }
 
-    /// Leaves the channel for a new one, to the URL.
+    /// Leaves the channel for a new one, to the URL, which stays connected.
     pub fn connect(&mut self) {
-        self.channel = WebSocketChannel::connect(self.url.trim());
+        self.channel = channel(&self.url);
         self.snapshots = self.channel.snapshots();
         self.snapshot = Snapshot::default();
         self.unsent = None;
@@ -197,16 +204,49 @@ impl Page {
 
     /// How far the connection has come, as a word and what its colour means.
     pub fn status(&self) -> (&'static str, Role) {
-        match self.channel.state() {
-            ChannelState::Connecting => ("connecting", Role::Busy),
+        let link = self.channel.link();
+        match link.state() {
+            ChannelState::Connecting if link.lost().is_none() => ("connecting", Role::Busy),
+            ChannelState::Connecting | ChannelState::Retrying => ("reconnecting", Role::Busy),
             ChannelState::Open => ("open", Role::Good),
-            ChannelState::Retrying => ("reconnecting", Role::Busy),
             ChannelState::Paused => ("paused", Role::Neutral),
             ChannelState::Closing => ("closing", Role::Busy),
             _ if self.snapshot.error.is_some() => ("closed", Role::Bad),
             // Closed; a channel has no further state yet.
             _ => ("closed", Role::Neutral),
         }
+    }
+
+    /// That there is no connection, but will be: when it is tried next, why there is none, and whether a message waits for
+    /// it. `reconnecting in 3 s (connection refused)`, in the colour of [`Role::Busy`].
+    ///
+    /// The seconds go by without a wake: [`next_tick_in`](Self::next_tick_in) says when to draw them.
+    pub fn reconnecting(&self) -> Option<String> {
+        let link = self.channel.link();
+        let lost = link.lost()?;
+        let when = match (link.state(), link.next_try_in()) {
+            (ChannelState::Retrying, Some(wait)) => format!(" in {} s", seconds(wait)),
+            (ChannelState::Retrying | ChannelState::Connecting, _) => String::new(),
+            _ => return None,
+        };
+        let waits = match self.unwritten() {
+            0 => "",
+            _ => "; your message waits",
+        };
+        Some(format!("reconnecting{when} ({}){waits}", reason(lost)))
+    }
+
+    /// How long it takes until [`reconnecting`](Self::reconnecting) says a second less. `None` where nothing counts
+    /// down: then the view is woken by whatever changes.
+    pub fn next_tick_in(&self) -> Option<Duration> {
+        let left = self.channel.link().next_try_in()?;
+        let next = seconds(left) - 1;
+        (next > 0).then(|| left.saturating_sub(Duration::from_secs(next)) + TICK_MARGIN)
+    }
+
+    /// How many bytes of messages are not written yet; without a connection, they wait for the next.
+    pub fn unwritten(&self) -> usize {
+        self.channel.buffered_amount()
     }
 
     /// How the connection ended, once it has: who closed it, the code, the reason; or why there is none.

@@ -1,17 +1,20 @@
 //! The demo in a terminal, or in a pipe: lines go in, answers come out.
 //!
-//! What is sent, and how it ended, is the [`Page`]'s, as in the window and in the tab. Two things are
-//! the terminal's own. It shows each answer and not only the last, so it takes them one by one. And
-//! its input ends, which a window does not know: `answers.rs` tells what is still to come then.
+//! What is sent, and how it ended, is the [`Page`]'s, as in the window and in the tab. Three things are
+//! the terminal's own. It shows each answer and not only the last, so it takes them one by one. Its
+//! input ends, which a window does not know: `answers.rs` tells what is still to come then. And
+//! there may be no person: for one who types, a lost connection is made anew, and `links.rs` says so; a script
+//! that pipes wants to know at once that something went wrong.
 
 mod answers;
+mod links;
 
-use std::io;
+use std::io::{self, IsTerminal as _};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use talkback::{Error, Message, WebSocketChannel};
-use talkback_demo::state::{Page, Sending, TITLE};
+use talkback_demo::state::{self, Page, Sending, TITLE};
 use talkback_terminal::exchange::{self, Duplex, Step};
 use talkback_terminal::input::Lines;
 use talkback_terminal::output::Output;
@@ -21,6 +24,7 @@ use talkback_terminal::{explain, show};
 use tokio::time::{Instant, sleep_until};
 
 use self::answers::{Answers, Awaited, Kind};
+use self::links::{Change, Links};
 
 /// The field's label stands before what is typed.
 const PROMPT: &str = "Send a message: ";
@@ -35,16 +39,24 @@ pub(crate) type Failure = String;
 pub(crate) async fn run(url: &str, answer_timeout: Duration) -> Result<u8, Failure> {
     let mut signals =
         Signals::new().map_err(|error| format!("could not handle signals: {error}"))?;
-    let page = Page::new(TITLE, url, WebSocketChannel::connect(url));
-    tokio::select! {
-        ready = page.ready() => ready.map_err(|error| explain_error(&error))?,
+    let channel = channel(url);
+    let mut links = Links::new(channel.snapshots());
+    let page = Page::new(TITLE, url, channel);
+    // A person may type before there is a connection, but not before it is known whether there will be one.
+    let lost = tokio::select! {
+        ready = page.ready() => {
+            ready.map_err(|error| explain_error(&error))?;
+            None
+        }
+        change = links.next() => Some(change),
         stop = signals.next() => return Ok(stop.exit_code()),
-    }
+    };
     // The prompt is not on standard output, which holds answers only.
     let (screen, lines) =
         Screen::open(PROMPT, Output::Stderr).map_err(|error| input_failed(&error))?;
     let mut view = View {
         conversation: Conversation::new(page),
+        links,
         answers: Answers::default(),
         screen,
         lines,
@@ -52,6 +64,9 @@ pub(crate) async fn run(url: &str, answer_timeout: Duration) -> Result<u8, Failu
         input_end: None,
         input_error: None,
     };
+    if let Some(lost) = lost {
+        view.tell(lost).await;
+    }
     let outcome = tokio::select! {
         outcome = view.show() => outcome,
         stop = signals.next() => Err(Ending::Stopped(stop)),
@@ -66,11 +81,19 @@ pub(crate) async fn run(url: &str, answer_timeout: Duration) -> Result<u8, Failu
     match outcome {
         Ok(()) => match view.input_error {
             Some(error) => Err(input_failed(&error)),
-            None => Ok(0),
+            None => given_up(view.answers.given_up()),
         },
         Err(Ending::Stopped(stop)) => Ok(stop.exit_code()),
         Err(Ending::Unread) => Ok(0),
         Err(Ending::Failed(what)) => Err(what),
+    }
+}
+
+/// One that stays connected, for a person; in a pipe, one connection.
+fn channel(url: &str) -> WebSocketChannel {
+    match io::stdin().is_terminal() && io::stderr().is_terminal() {
+        true => state::channel(url),
+        false => WebSocketChannel::connect(url),
     }
 }
 
@@ -131,6 +154,7 @@ impl Duplex for Conversation {
 
 struct View {
     conversation: Conversation,
+    links: Links,
     answers: Answers,
     screen: Screen,
     lines: Lines,
@@ -148,7 +172,13 @@ impl View {
             let deadline = self.deadline();
             let input = self.input_end.is_none().then_some(&mut self.lines);
             let step = tokio::select! {
+                // What came before a loss is shown before it.
+                biased;
                 step = exchange::next(&mut self.conversation, input) => step,
+                change = self.links.next() => {
+                    self.tell(change).await;
+                    continue;
+                }
                 () = until(deadline) => return Ok(self.time_is_up()?),
             };
             match step {
@@ -198,6 +228,23 @@ impl View {
             }
         };
         printed.map_err(|error| output_failed(&error))
+    }
+
+    /// Tells of a connection that is lost, or is there again, on standard error.
+    async fn tell(&mut self, change: Change) {
+        let line = match change {
+            Change::Lost(why) => {
+                let waiting = self.conversation.page.unwritten();
+                let unanswered = match self.answers.handle_lost(waiting) {
+                    0 => String::new(),
+                    count => format!(", and {} unanswered", lines(count)),
+                };
+                format!("{why}{unanswered}. Reconnecting; what you type waits.")
+            }
+            Change::Back => "connected again".to_owned(),
+        };
+        // If nobody reads standard error, there is nobody to tell.
+        let _ = self.screen.print(Output::Stderr, line).await;
     }
 
     async fn end_input(&mut self) -> Result<(), Ending> {
@@ -252,6 +299,17 @@ async fn until(deadline: Option<Instant>) {
     match deadline {
         Some(deadline) => sleep_until(deadline).await,
         None => std::future::pending().await,
+    }
+}
+
+/// How it ends for a person who was told of lines that no answer came to.
+fn given_up(count: usize) -> Result<u8, Failure> {
+    match count {
+        0 => Ok(0),
+        _ => Err(format!(
+            "the connection was lost meanwhile, and {} unanswered",
+            lines(count)
+        )),
     }
 }
 

@@ -15,10 +15,10 @@ use std::task::{Context, Wake, Waker};
 use std::time::Instant;
 
 use eframe::egui;
-use talkback::{Closing, WebSocketChannel};
+use talkback::Closing;
 
 use self::field::Entered;
-use crate::state::{ANSWER_SPACE, FIELD_LABEL, PADDING, Page, SEND_LABEL, TITLE};
+use crate::state::{self, ANSWER_SPACE, FIELD_LABEL, PADDING, Page, SEND_LABEL, TITLE};
 
 /// Space below the body, so that the button never hides its end.
 const BUTTON_SPACE: f32 = 72.0;
@@ -59,7 +59,7 @@ pub fn run(url: &str, theme: egui::ThemePreference) -> Result<(), eframe::Error>
     let (leaving, left) = mpsc::channel();
     let open = |cc: &eframe::CreationContext<'_>| {
         cc.egui_ctx.set_theme(theme);
-        let page = Page::new(TITLE, url, WebSocketChannel::connect(url));
+        let page = Page::new(TITLE, url, state::channel(url));
         let mut window = Window::new(page, &cc.egui_ctx);
         window.leaving = Some(leaving);
         Ok(Box::new(window) as Box<dyn eframe::App>)
@@ -95,6 +95,7 @@ impl Window {
         if field == Entered::Yes {
             self.send(ui);
         }
+        self.reconnecting(ui);
         ui.add_space(ANSWER_SPACE);
         let answer = egui::RichText::new(self.page.answer()).size(16.0);
         let answer = ui.add(egui::Label::new(answer).wrap());
@@ -105,6 +106,20 @@ impl Window {
         ui.add_space(ANSWER_SPACE);
         connection::show(ui, &mut self.page);
         ui.add_space(BUTTON_SPACE);
+    }
+
+    /// Says that there is no connection for now. The field and the button can be used all the same.
+    fn reconnecting(&self, ui: &mut egui::Ui) {
+        let Some(reconnecting) = self.page.reconnecting() else {
+            return;
+        };
+        let color = theme::palette(ui.visuals()).busy;
+        ui.add_space(4.0);
+        let text = egui::RichText::new(reconnecting).size(field::SMALL_SIZE);
+        ui.add(egui::Label::new(text.color(color)).wrap());
+        if let Some(time) = self.page.next_tick_in() {
+            ui.ctx().request_repaint_after(time);
+        }
     }
 
     /// Sends; the text stays, selected, and the next key replaces it.

@@ -7,13 +7,15 @@ use std::collections::VecDeque;
 
 use talkback::Message;
 
-/// The messages of one connection, as far as the end of the input has to wait for them.
+/// The messages, as far as the end of the input has to wait for them.
 #[derive(Debug, Default)]
 pub(crate) struct Answers {
     /// What was sent and has not come back, oldest first.
     unechoed: VecDeque<String>,
     /// How many of the messages sent have no answer yet, whatever the answers say.
     unanswered: usize,
+    /// How many will have none, as their connection was lost.
+    given_up: usize,
 }
 
 /// What a message of the server is.
@@ -60,6 +62,28 @@ impl Answers {
         }
         self.unanswered = self.unanswered.saturating_sub(1);
         kind
+    }
+
+    /// Takes that the connection was lost while so many bytes waited, which the next one will take. Returns how
+    /// many messages will have no answer.
+    pub(crate) fn handle_lost(&mut self, waiting_bytes: usize) -> usize {
+        let mut bytes = 0;
+        // What waits was sent last.
+        let is_waiting = |text: &&String| {
+            bytes += text.len();
+            bytes <= waiting_bytes
+        };
+        let waiting = self.unechoed.iter().rev().take_while(is_waiting).count();
+        let given_up = self.unanswered.saturating_sub(waiting);
+        self.unechoed.drain(..self.unechoed.len() - waiting);
+        self.unanswered = waiting;
+        self.given_up += given_up;
+        given_up
+    }
+
+    /// How many messages will have no answer.
+    pub(crate) fn given_up(&self) -> usize {
+        self.given_up
     }
 
     /// What is still to come.
@@ -118,5 +142,20 @@ mod tests {
         assert_eq!(answers.awaited(), Awaited::Answers(1));
         answers.handle_message(&vec![0x42].into());
         assert_eq!(answers.awaited(), Awaited::Perhaps);
+    }
+
+    #[test]
+    fn a_lost_connection_answers_nothing_but_what_waits_is_sent_on_the_next() {
+        let mut answers = after_sending(&["a", "bb", "안녕", "c"]);
+        answers.handle_message(&"a".into());
+        assert_eq!(answers.handle_lost("안녕c".len()), 1);
+        assert_eq!(answers.awaited(), Awaited::Answers(2));
+        assert_eq!(answers.handle_message(&"안녕".into()), Kind::Answer);
+        assert_eq!(answers.handle_message(&"c".into()), Kind::Answer);
+        assert_eq!(
+            (answers.awaited(), answers.given_up()),
+            (Awaited::Nothing, 1)
+        );
+        assert_eq!(answers.handle_lost(0), 0);
     }
 }

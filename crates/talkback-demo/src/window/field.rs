@@ -9,7 +9,7 @@ use super::theme;
 /// The text, and the label while it lies where the text will be.
 const TEXT_SIZE: f32 = 16.0;
 /// The label above the text, and what is below the line.
-const SMALL_SIZE: f32 = 12.0;
+pub(super) const SMALL_SIZE: f32 = 12.0;
 const MARGIN: egui::Margin = egui::Margin {
     left: 0,
     right: 0,

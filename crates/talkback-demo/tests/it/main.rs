@@ -1,5 +1,7 @@
-//! The demo in a pipe, its state without a view, and the window without a screen.
+//! The demo in a pipe and in a terminal, its state without a view, and the window without a screen.
 
+#[cfg(target_os = "linux")]
+mod person;
 mod pipe;
 mod state;
 

@@ -3,6 +3,8 @@
 use std::future::Future;
 use std::io::{Read as _, Write as _};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use talkback::{CloseCode, WebSocket};
@@ -58,7 +60,7 @@ async fn run(arguments: &[&str], input: impl AsRef<[u8]>) -> Finished {
 }
 
 /// A server that does `serve` with its connections; its URL.
-async fn server<F>(serve: impl Fn(WebSocket<TcpStream>) -> F + Send + 'static) -> String
+pub(crate) async fn server<F>(serve: impl Fn(WebSocket<TcpStream>) -> F + Send + 'static) -> String
 where
     F: Future<Output = ()> + Send + 'static,
 {
@@ -265,36 +267,18 @@ async fn answers_are_printed_though_nobody_reads_standard_error() {
     assert_eq!((status.code(), &*answered), (Some(0), "a\nb\nc\n"));
 }
 
-#[test]
-#[cfg(target_os = "linux")]
-fn output_that_is_lost_while_a_person_types_is_an_error() {
-    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-    let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
-    grantpt(&terminal).unwrap();
-    unlockpt(&terminal).unwrap();
-    let name = ptsname(&terminal, Vec::new()).unwrap();
-    let open = |path: &str| {
-        let mut options = std::fs::File::options();
-        options.read(true).write(true).open(path).unwrap()
-    };
-    let face = open(name.to_str().unwrap());
-    let mut command = Command::new(env!("CARGO_BIN_EXE_talkback-demo"));
-    command.arg("--terminal").stdin(face.try_clone().unwrap());
-    command.stdout(open("/dev/full")).stderr(face);
-    let mut demo = command.spawn().unwrap();
-    drop(command);
-    let mut terminal = std::fs::File::from(terminal);
-    let mut screen = String::new();
-    let mut wait_for = |what: &str, terminal: &mut std::fs::File| {
-        while !screen.contains(what) {
-            let mut bytes = [0; 1000];
-            let size = terminal.read(&mut bytes).expect(what);
-            screen.push_str(&String::from_utf8_lossy(&bytes[..size]));
+#[tokio::test]
+async fn a_connection_that_is_lost_is_the_end_for_a_script() {
+    let connections = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&connections);
+    let url = server(move |mut socket| {
+        count.fetch_add(1, Ordering::SeqCst);
+        async move {
+            let _ = socket.recv().await;
+            let _ = socket.close_with(CloseCode::GOING_AWAY, "").await;
         }
-    };
-    wait_for("Send a message: ", &mut terminal);
-    terminal.write_all("안녕\r".as_bytes()).unwrap();
-    let what = "could not write to standard output: No space left";
-    wait_for(what, &mut terminal);
-    assert_eq!(demo.wait().unwrap().code(), Some(1));
+    });
+    let finished = run(&["--url", &url.await], "a\n").await;
+    fails(&finished, &["too early", "1 line is unanswered", "1001"]);
+    assert_eq!(connections.load(Ordering::SeqCst), 1);
 }

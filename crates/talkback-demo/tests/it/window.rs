@@ -5,20 +5,21 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use eframe::egui::accesskit::Role;
-use eframe::egui::{Event, ImeEvent, Key, Theme};
+use eframe::egui::{Event, ImeEvent, Key, Theme, ViewportId};
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable as _;
-use talkback::WebSocketChannel;
+use talkback::test_util::ScriptedServer;
+use talkback::{Verdict, WebSocketChannel};
 use talkback_demo::state::{Direction, Page, TITLE};
 use talkback_demo::window::{Window, theme};
 use talkback_echo::Echo;
 
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// A window that is connected to an echo server.
+/// A window, and the echo server that it is connected to, if it is one.
 struct Demo {
     harness: Harness<'static, Window>,
-    server: Echo,
+    server: Option<Echo>,
 }
 
 impl Demo {
@@ -26,7 +27,12 @@ impl Demo {
         let server = talkback_echo::start().unwrap();
         let channel = WebSocketChannel::connect(server.url());
         channel.ready().wait().unwrap();
-        let page = Page::new(TITLE, server.url(), channel);
+        let mut demo = Self::show(Page::new(TITLE, server.url(), channel));
+        demo.server = Some(server);
+        demo
+    }
+
+    fn show(page: Page) -> Self {
         let size = [480.0, 640.0];
         let mut harness = Harness::builder()
             .with_size(size)
@@ -34,7 +40,12 @@ impl Demo {
             .allow_missing_glyphs()
             .build_eframe(|cc| Window::new(page, &cc.egui_ctx));
         harness.run();
+        let server = None;
         Self { harness, server }
+    }
+
+    fn shut_server_down(&mut self) {
+        self.server.take().unwrap().shutdown();
     }
 
     fn press(&mut self, key: Key) {
@@ -191,7 +202,7 @@ fn disconnecting_says_why_it_closed() {
 #[test]
 fn a_server_that_stops_is_told_on_the_screen() {
     let mut demo = Demo::open();
-    demo.server.shutdown();
+    demo.shut_server_down();
     let end = Instant::now() + LIMIT;
     while demo.harness.state().page().ending().is_none() {
         assert!(Instant::now() < end);
@@ -322,7 +333,7 @@ fn an_idle_window_asks_for_no_frame_until_a_message_comes() {
     });
     std::thread::sleep(Duration::from_millis(300));
     assert_eq!(frames.load(Ordering::SeqCst), 0);
-    demo.server.shutdown();
+    demo.shut_server_down();
     let end = Instant::now() + LIMIT;
     while frames.load(Ordering::SeqCst) == 0 {
         assert!(Instant::now() < end, "a change asks for a frame");
@@ -342,4 +353,60 @@ fn light_and_dark_have_their_own_colours() {
         assert_eq!(style.visuals.panel_fill, surfaces[surfaces.len() - 1]);
     }
     assert_ne!(surfaces[0], surfaces[1]);
+}
+
+/// How long the window waits until it is painted again by itself.
+fn next_paint_in(demo: &Harness<'_, Window>) -> Duration {
+    demo.output().viewport_output[&ViewportId::ROOT].repaint_delay
+}
+
+#[test]
+fn a_countdown_is_painted_once_a_second_and_what_is_sent_meanwhile_waits() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let mut server = ScriptedServer::new();
+    let connect = talkback::connect("ws://server.example/").connector(server.connector());
+    let minute = |_: &_, _| Verdict::RetryAfter(Duration::from_secs(60));
+    let channel = connect.reconnect().decide(minute).channel();
+    let sender = channel.sender();
+    runtime
+        .block_on(server.next_try())
+        .fail(std::io::ErrorKind::ConnectionRefused);
+    let mut demo = Demo::show(Page::new(TITLE, "ws://server.example/", channel));
+    demo.shows(|page| page.next_tick_in().is_some());
+    demo.harness.run();
+
+    let seconds = |demo: &Demo| -> u64 {
+        let label = demo.harness.get_by_label_contains("(connection refused)");
+        let label = label.value().unwrap_or_default();
+        let rest = label.strip_prefix("reconnecting in ").unwrap();
+        rest.split_once(" s ").unwrap().0.parse().unwrap()
+    };
+    let (begun, mut paints) = (seconds(&demo), 0);
+    while seconds(&demo) > begun - 2 {
+        std::thread::sleep(next_paint_in(&demo.harness));
+        demo.harness.step();
+        paints += 1;
+    }
+    assert!(paints <= 2, "{paints} paints for 2 s");
+
+    demo.type_text("안녕");
+    demo.press(Key::Enter);
+    demo.harness.get_by_label_contains("; your message waits");
+    assert_eq!(demo.sent(), ["안녕"]);
+    sender.reconnect_now();
+    let peer = runtime.block_on(async {
+        let mut peer = server.next_try().await.accept().await.unwrap();
+        let message = peer.recv().await.unwrap().unwrap();
+        peer.send(message).await.unwrap();
+        peer
+    });
+    demo.shows(|page| page.answer() == "안녕");
+    demo.harness.run();
+    assert!(
+        demo.harness
+            .query_by_label_contains("reconnecting")
+            .is_none()
+    );
+    assert_eq!(next_paint_in(&demo.harness), Duration::MAX);
+    drop(peer);
 }

@@ -1,10 +1,13 @@
 //! The screen of Flutter's recipe "Work with WebSockets": a field, a button, the last answer.
 //!
 //! `cargo run` opens it in a window, `trunk serve` in a page. The server is the first argument, or
-//! what stands behind the `?` of the page's address.
+//! what stands behind the `?` of the page's address. It may go away and come back: the last answer stays, and
+//! what is sent meanwhile waits.
 
-use eframe::egui;
-use talkback::{Sender, Snapshots, WebSocketChannel};
+use std::time::Duration;
+
+use eframe::egui::{self, Color32};
+use talkback::{ChannelState, ConnectError, Link, LostCause, Sender, Snapshots};
 
 const TITLE: &str = "WebSocket Demo";
 /// `talkback echo` listens there.
@@ -18,9 +21,10 @@ struct App {
 }
 
 impl App {
-    /// Connects, at once; what is sent before the connection is open waits for it.
+    /// Connects, at once, and again whenever the connection is lost; what is sent before it is open waits for it.
     fn new(ctx: &egui::Context, url: Option<String>) -> Self {
-        let channel = WebSocketChannel::connect(url.as_deref().unwrap_or(SERVER));
+        let connect = talkback::connect(url.as_deref().unwrap_or(SERVER));
+        let channel = connect.reconnect().channel();
         let sender = channel.sender();
         let snapshots = channel.into_snapshots();
         let ctx = ctx.clone();
@@ -44,6 +48,22 @@ impl App {
         if self.problem.is_empty() {
             self.field.clear();
         }
+    }
+}
+
+/// That there is no connection, but will be: `reconnecting in 3 s (connection refused)`.
+fn reconnecting(link: &Link) -> Option<String> {
+    let lost = link.lost()?;
+    let why = match lost.cause() {
+        LostCause::Connect(ConnectError::Tcp { error, .. }) => error.kind().to_string(),
+        _ => lost.to_string(),
+    };
+    match (link.state(), link.next_try_in()) {
+        (ChannelState::Retrying, Some(wait)) => {
+            Some(format!("reconnecting in {} s ({why})", wait.as_secs() + 1))
+        }
+        (ChannelState::Connecting, _) => Some(format!("reconnecting ({why})")),
+        _ => None,
     }
 }
 
@@ -73,10 +93,28 @@ impl eframe::App for App {
             ui.label(egui::RichText::new(snapshot.text()).size(18.0));
             ui.add_space(24.0);
             ui.colored_label(ui.visuals().error_fg_color, &self.problem);
+            if let Some(mut text) = reconnecting(&snapshot.link) {
+                if self.sender.buffered_amount() > 0 {
+                    text += "; your message waits";
+                }
+                ui.colored_label(amber(ui.visuals()), text);
+            }
+            if snapshot.link.next_try_in().is_some() {
+                // Nothing changes but the seconds.
+                ui.ctx().request_repaint_after(Duration::from_secs(1));
+            }
             if let Some(info) = &snapshot.close {
                 ui.label(info.to_string());
             }
         });
+    }
+}
+
+/// An amber that can be read on this ground.
+fn amber(visuals: &egui::Visuals) -> Color32 {
+    match visuals.dark_mode {
+        true => Color32::from_rgb(0xff, 0xb9, 0x5c),
+        false => Color32::from_rgb(0x8a, 0x58, 0x00),
     }
 }
 

@@ -10,8 +10,8 @@ const DESK = { width: 480, height: 640 };
 const greeting = "안녕하세요";
 
 /** Gives a page an echo server with a log: a line for each message, and one for the end of a connection. */
-async function begin(page) {
-  page.server = new WebSocketServer({ host: "127.0.0.1", port: 0 });
+async function begin(page, port = 0) {
+  page.server = new WebSocketServer({ host: "127.0.0.1", port });
   page.log = [];
   page.server.on("connection", (socket) => {
     page.socket = socket;
@@ -203,6 +203,22 @@ const checks = {
     await button(page, "Disconnect").press("Enter");
     await hasState(page, "closed");
     assert.match(await page.locator("#ending").textContent(), /this end/);
+  },
+  "a lost connection is told, and a message sent meanwhile leaves with the next": async (page) => {
+    await open(page);
+    await says(page, "Hello!");
+    const { port } = page.server.address();
+    page.server.close();
+    page.socket.terminate();
+    await page.locator("#reconnecting", { hasText: /^reconnecting( in \d+ s)? \(.+\)$/ }).waitFor();
+    await type(page, greeting);
+    await page.locator("#reconnecting", { hasText: "; your message waits" }).waitFor();
+    assert.equal(await page.locator("#answer").textContent(), "Hello!");
+    await isAccessible(page, "reconnecting");
+    await begin(page, port);
+    await answers(page, greeting);
+    assert.equal(await page.locator("#reconnecting").textContent(), "");
+    await logs(page, [`received ${greeting}`]);
   },
   "axe-core finds nothing, light": hasNoViolation("light"),
   "axe-core finds nothing, dark": hasNoViolation("dark"),

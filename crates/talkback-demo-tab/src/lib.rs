@@ -7,8 +7,7 @@
 mod elements;
 mod tab;
 
-use talkback::WebSocketChannel;
-use talkback_demo::state::{Page, TITLE};
+use talkback_demo::state::{Page, TITLE, channel};
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 use web_sys::Location;
@@ -19,7 +18,7 @@ fn start() -> Result<(), JsValue> {
     let window = web_sys::window().ok_or("no window")?;
     let document = window.document().ok_or("no document")?;
     let url = server(&window.location())?;
-    let page = Page::new(TITLE, url.as_str(), WebSocketChannel::connect(url.as_str()));
+    let page = Page::new(TITLE, url.as_str(), channel(&url));
     document.set_title(page.title());
     tab::show(page, window, &document)
 }

@@ -1,7 +1,8 @@
 //! The tab's content: it draws what the [`Page`] says, and hands in what a person does.
 //!
 //! Nothing is polled by the clock. A task takes what comes, also while the tab is hidden, and asks
-//! for a frame; the frame draws, so that a flood of messages is drawn once for each.
+//! for a frame; the frame draws, so that a flood of messages is drawn once for each. While seconds are counted down to the
+//! next try, and only then, a frame asks for the next one.
 
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
@@ -128,6 +129,11 @@ impl Tab {
         set_text(&elements.problem, problem.as_deref().unwrap_or_default());
         let is_wrong = problem.is_some().to_string();
         elements.field.set_attribute("aria-invalid", &is_wrong)?;
+        let reconnecting = page.reconnecting();
+        set_text(
+            &elements.reconnecting,
+            reconnecting.as_deref().unwrap_or_default(),
+        );
 
         elements.connect.set_disabled(!page.can_connect());
         elements.disconnect.set_disabled(!page.can_disconnect());
@@ -183,18 +189,20 @@ fn name(role: Role) -> &'static str {
 
 /// Draws before the browser paints next, at most once.
 struct Frame {
-    draw: Closure<dyn Fn()>,
+    draw: Closure<dyn FnMut()>,
     is_asked: Rc<Cell<bool>>,
 }
 
 impl Frame {
     fn new(tab: &Rc<Tab>) -> Self {
         let is_asked = Rc::new(Cell::new(false));
+        let mut tick = Tick::new(tab);
         let (tab, asked) = (Rc::clone(tab), Rc::clone(&is_asked));
         let draw = Closure::new(move || {
             asked.set(false);
             // A page that somebody has taken apart is not drawn.
             let _ = tab.draw();
+            tick.set(&tab.window, tab.page.borrow().next_tick_in());
         });
         Self { draw, is_asked }
     }
@@ -205,5 +213,35 @@ impl Frame {
             let is_coming = window.request_animation_frame(draw).is_ok();
             self.is_asked.set(is_coming);
         }
+    }
+}
+
+/// Has the tab drawn after a time, once.
+struct Tick {
+    wake: Closure<dyn Fn()>,
+    timeout: Option<i32>,
+}
+
+impl Tick {
+    fn new(tab: &Rc<Tab>) -> Self {
+        let tab = Rc::clone(tab);
+        let wake = Closure::new(move || tab.wake());
+        let timeout = None;
+        Self { wake, timeout }
+    }
+
+    /// What was set before does not come any more.
+    fn set(&mut self, window: &Window, time: Option<Duration>) {
+        if let Some(before) = self.timeout.take() {
+            window.clear_timeout_with_handle(before);
+        }
+        let Some(time) = time else {
+            return;
+        };
+        let wake = self.wake.as_ref().unchecked_ref();
+        // It is less than two seconds.
+        let millis = time.as_millis() as i32;
+        let set = window.set_timeout_with_callback_and_timeout_and_arguments_0(wake, millis);
+        self.timeout = set.ok();
     }
 }

@@ -49,3 +49,12 @@ fn room_is_as_the_state_says() {
     assert_eq!(property("header", "padding"), format!("0 {padding}"));
     assert_eq!(property("#answer", "margin"), format!("{ANSWER_SPACE}px 0"));
 }
+
+/// The colour says that something is under way, in both themes, and the words are not read out each second.
+#[test]
+fn that_it_reconnects_is_said_in_its_colour() {
+    assert_eq!(property("#reconnecting", "color"), "var(--busy)");
+    let line = between(PAGE, "<p id=\"reconnecting\"", ">");
+    assert_eq!(line, " role=\"timer\"");
+    assert_eq!(STYLE.matches("--busy: #").count(), 2);
+}

@@ -1,6 +1,7 @@
 //! What can go wrong, a stage at a time.
 
 pub(crate) mod connect;
+#[cfg(not(browser))]
 pub(crate) mod local_address;
 #[cfg(not(browser))]
 mod os_advice;

@@ -217,8 +217,8 @@ impl Page {
         }
     }
 
-    /// That there is no connection, but will be: when it is tried next, why there is none, and whether a message waits for
-    /// it. `reconnecting in 3 s (connection refused)`, in the colour of [`Role::Busy`].
+    /// That there is no connection, but will be: when it is tried next, why there is none, and whether a message
+    /// waits for it. `reconnecting in 3 s (connection refused)`, in the colour of [`Role::Busy`].
     ///
     /// The seconds go by without a wake: [`next_tick_in`](Self::next_tick_in) says when to draw them.
     pub fn reconnecting(&self) -> Option<String> {

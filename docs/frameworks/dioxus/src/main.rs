@@ -2,7 +2,7 @@
 
 use dioxus::prelude::*;
 use futures_util::StreamExt as _;
-use talkback::{Snapshot, WebSocketChannel};
+use talkback::Snapshot;
 
 #[component]
 fn App() -> Element {
@@ -11,7 +11,9 @@ fn App() -> Element {
     let mut problem = use_signal(String::new);
     // Once; what it holds and spawns goes with the component, and the channel closes.
     let sender = use_hook(|| {
-        let channel = WebSocketChannel::connect("ws://127.0.0.1:9001/");
+        let channel = talkback::connect("ws://127.0.0.1:9001/")
+            .reconnect()
+            .channel();
         let sender = channel.sender();
         let mut snapshots = channel.into_snapshots();
         spawn(async move {
@@ -23,7 +25,6 @@ fn App() -> Element {
     });
 
     let snapshot = snapshot.read();
-    let closed = snapshot.close.as_ref().map(ToString::to_string);
     rsx! {
         form {
             onsubmit: move |event| {
@@ -40,7 +41,16 @@ fn App() -> Element {
         }
         p { aria_live: "polite", {snapshot.text()} }
         p { role: "alert", "{problem}" }
-        p { {closed} }
+        p { {status(&snapshot)} }
+    }
+}
+
+/// How the connection is, unless it is open.
+fn status(snapshot: &Snapshot) -> String {
+    match (&snapshot.close, &snapshot.error) {
+        (Some(info), _) => info.to_string(),
+        (None, Some(error)) => format!("reconnecting: {error}"),
+        (None, None) => String::new(),
     }
 }
 

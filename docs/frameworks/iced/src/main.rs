@@ -2,7 +2,7 @@
 
 use iced::widget::{button, column, row, text, text_input};
 use iced::{Element, Task};
-use talkback::{Sender, Snapshot, WebSocketChannel};
+use talkback::{Sender, Snapshot};
 
 struct App {
     sender: Sender,
@@ -20,7 +20,9 @@ enum Event {
 
 impl App {
     fn new() -> (Self, Task<Event>) {
-        let channel = WebSocketChannel::connect("ws://127.0.0.1:9001/");
+        let channel = talkback::connect("ws://127.0.0.1:9001/")
+            .reconnect()
+            .channel();
         let app = Self {
             sender: channel.sender(),
             snapshot: Snapshot::default(),
@@ -47,16 +49,24 @@ impl App {
         let field = text_input("Send a message", &self.field)
             .on_input(Event::Typed)
             .on_submit(Event::Send);
-        let closed = self.snapshot.close.as_ref().map(ToString::to_string);
         column![
             row![field, button("Send message").on_press(Event::Send)].spacing(8),
             text(self.snapshot.text()),
             text(&self.problem),
-            text(closed.unwrap_or_default()),
+            text(status(&self.snapshot)),
         ]
         .spacing(24)
         .padding(20)
         .into()
+    }
+}
+
+/// How the connection is, unless it is open.
+fn status(snapshot: &Snapshot) -> String {
+    match (&snapshot.close, &snapshot.error) {
+        (Some(info), _) => info.to_string(),
+        (None, Some(error)) => format!("reconnecting: {error}"),
+        (None, None) => String::new(),
     }
 }
 

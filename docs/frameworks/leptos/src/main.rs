@@ -4,11 +4,13 @@ use futures_util::StreamExt as _;
 use leptos::ev::SubmitEvent;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
-use talkback::{Snapshot, WebSocketChannel};
+use talkback::Snapshot;
 
 #[component]
 fn App() -> impl IntoView {
-    let channel = WebSocketChannel::connect("ws://127.0.0.1:9001/");
+    let channel = talkback::connect("ws://127.0.0.1:9001/")
+        .reconnect()
+        .channel();
     let sender = channel.sender();
     let mut snapshots = channel.into_snapshots();
 
@@ -36,7 +38,16 @@ fn App() -> impl IntoView {
         </form>
         <p aria-live="polite">{move || snapshot.read().text().to_owned()}</p>
         <p role="alert">{problem}</p>
-        <p>{move || snapshot.read().close.as_ref().map(ToString::to_string)}</p>
+        <p>{move || status(&snapshot.read())}</p>
+    }
+}
+
+/// How the connection is, unless it is open.
+fn status(snapshot: &Snapshot) -> String {
+    match (&snapshot.close, &snapshot.error) {
+        (Some(info), _) => info.to_string(),
+        (None, Some(error)) => format!("reconnecting: {error}"),
+        (None, None) => String::new(),
     }
 }
 

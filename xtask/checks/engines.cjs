@@ -21,7 +21,7 @@ async function until(isSo, what, timeout = TIMEOUT_MS, interval = 20) {
   }
 }
 
-/** Runs each check with a page of its own; what a page complains of fails it. */
+/** Runs each check with a page of its own; what a page complains of fails it, unless it takes that out of `complaints`. */
 function run(checks, { begin = () => {}, end = () => {}, viewport, ...options } = {}) {
   let browser;
   test.before(async () => (browser = await launch(options)));
@@ -30,7 +30,7 @@ function run(checks, { begin = () => {}, end = () => {}, viewport, ...options } 
       const page = await browser.newPage({ viewport });
       page.setDefaultTimeout(TIMEOUT_MS);
       page.files = files;
-      const complaints = [];
+      const complaints = (page.complaints = []);
       page.on("pageerror", (error) => complaints.push(error.message));
       page.on("console", (message) => {
         // egui reads its glyphs back from a canvas.

@@ -219,6 +219,8 @@ const checks = {
     await answers(page, greeting);
     assert.equal(await page.locator("#reconnecting").textContent(), "");
     await logs(page, [`received ${greeting}`]);
+    // Chromium tells of each try that was refused.
+    assert.ok(page.complaints.splice(0).every((told) => told.includes("ERR_CONNECTION_REFUSED")));
   },
   "axe-core finds nothing, light": hasNoViolation("light"),
   "axe-core finds nothing, dark": hasNoViolation("dark"),

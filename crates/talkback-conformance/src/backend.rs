@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::future::{BoxFuture, LocalBoxFuture};
-use talkback::{Error, Limits, WebSocketChannel};
+use talkback::{Connect, Error, Limits, WebSocketChannel};
 
 use crate::behaviour::Behaviour;
 
@@ -96,6 +96,9 @@ pub trait Backend {
 
     /// The scenarios that do not hold on it, each with the reason: those that need what it cannot do.
     fn exceptions(&self) -> &[Exception];
+
+    /// The way to a server that behaves as told, with an opening handshake.
+    fn connect(&self, behaviour: &Behaviour) -> Connect;
 
     /// Opens a channel to a server that behaves as told.
     fn open(&self, behaviour: &Behaviour, options: Options) -> WebSocketChannel;

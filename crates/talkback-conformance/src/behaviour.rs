@@ -134,6 +134,25 @@ pub enum Behaviour {
         /// How long.
         delay: Duration,
     },
+    /// `/cut?delay=ms`: reads nothing for so long, then ends TCP.
+    Cut {
+        /// How long.
+        delay: Duration,
+    },
+    /// `/in-turn?id=n&turns=targets`: on its first connection as the first target says, and so on; the last
+    /// one's is that of all that come later. A target stands on a line of its own.
+    InTurn {
+        /// Names the connections that count.
+        id: u64,
+        /// What it does.
+        turns: Vec<Self>,
+    },
+    /// `/turns?id=n`: says how many connections of [`InTurn`](Self::InTurn) were asked for, and how many of them
+    /// there still are, as `3 1`; then as [`Echo`](Self::Echo).
+    Turns {
+        /// Names the connections.
+        id: u64,
+    },
 }
 
 impl Behaviour {
@@ -185,6 +204,16 @@ impl Behaviour {
             Self::Reset => "/reset".to_owned(),
             Self::IgnoreClose => "/ignore-close".to_owned(),
             Self::Stall { delay } => encode("/stall", &[("delay", millis(*delay))]),
+            Self::Cut { delay } => encode("/cut", &[("delay", millis(*delay))]),
+            Self::InTurn { id, turns } => {
+                let turns: Vec<_> = turns.iter().map(Self::target).collect();
+                let turns = turns.join("\n");
+                encode(
+                    "/in-turn",
+                    &[("id", number(*id)), ("turns", bytes(turns.as_bytes()))],
+                )
+            }
+            Self::Turns { id } => encode("/turns", &[("id", number(*id))]),
         }
     }
 
@@ -242,6 +271,20 @@ impl Behaviour {
             "/ignore-close" => Self::IgnoreClose,
             "/stall" => Self::Stall {
                 delay: query.time("delay")?,
+            },
+            "/cut" => Self::Cut {
+                delay: query.time("delay")?,
+            },
+            "/in-turn" => Self::InTurn {
+                id: query.number("id")?,
+                turns: query
+                    .text("turns")?
+                    .lines()
+                    .map(Self::parse)
+                    .collect::<Option<_>>()?,
+            },
+            "/turns" => Self::Turns {
+                id: query.number("id")?,
             },
             _ => return None,
         })
@@ -306,6 +349,17 @@ mod tests {
             Behaviour::Reset,
             Behaviour::IgnoreClose,
             Behaviour::Stall { delay },
+            Behaviour::Cut { delay },
+            Behaviour::InTurn {
+                id,
+                turns: vec![
+                    Behaviour::Greet {
+                        text: "one\ntwo".to_owned(),
+                    },
+                    Behaviour::ECHO,
+                ],
+            },
+            Behaviour::Turns { id },
         ];
         for behaviour in behaviours {
             let target = behaviour.target();

@@ -134,6 +134,45 @@ macro_rules! for_each_scenario {
                 loses_nothing_when_recv_is_dropped [];
                 is_a_stream_and_a_sink [];
             }
+            reconnecting {
+                re1_a_first_try_that_fails_is_made_again [];
+                re24_the_loss_tells_of_the_peers_close_frame [];
+                re25_a_close_without_a_code_is_tried_again [];
+                re26_a_server_that_is_done_ends_it [];
+                re27_each_code_has_its_verdict [];
+                re30_the_program_decides_and_is_asked_once [];
+                re40_a_greeting_goes_before_what_is_queued [];
+                re44_a_hook_that_fails_closes_and_one_that_stops_ends [];
+                re45_each_try_has_its_own_token [];
+                re49_a_before_try_that_fails_is_a_failed_try [];
+                re50_one_that_hangs_is_dropped [];
+                re79_tries_that_are_asked_for_begin_a_second_apart [];
+                re99_the_states_through_a_whole_life [];
+            }
+            reconnecting_queue {
+                re55_re56_a_full_queue_hands_back_and_send_waits [];
+                re57_a_send_that_waits_learns_of_the_end [];
+                re65_one_message_of_any_size_fits [];
+                re71_flush_tells_of_what_was_in_flight [];
+                re72_flush_waits_for_what_is_queued [];
+                re74_events_stand_between_the_messages [];
+                re75_recv_passes_over_them_and_knows_the_connection [];
+                re80_an_open_connection_is_exchanged [];
+                re80_what_the_old_one_says_reaches_nobody [];
+            }
+            reconnecting_handles {
+                re31_close_ends_a_wait_at_once [];
+                re32_what_is_queued_gets_one_try_behind_the_hook [];
+                re35_dropped_while_it_waits_it_tries_no_more [];
+                re36_dropped_while_it_tries_it_closes_the_socket [];
+                re81_a_pause_lasts_until_it_is_ended [];
+                re81_a_wait_can_be_paused [];
+                re82_close_while_paused_sends_what_is_queued [];
+                re82_close_while_paused_ends_at_once [];
+                re102_snapshots_keep_the_data_through_a_loss [];
+                re104_snapshots_end_once_with_the_error [];
+                re110_a_receiver_that_is_dropped_holds_up_nothing [];
+            }
             snapshots {
                 pass_through_none_waiting_active_done [];
                 keep_the_data_beside_an_error [];

@@ -10,13 +10,18 @@ pub(crate) mod handles;
 pub(crate) mod payload;
 pub(crate) mod peer_errors;
 pub(crate) mod queue;
+pub(crate) mod reconnecting;
+pub(crate) mod reconnecting_handles;
+pub(crate) mod reconnecting_queue;
 pub(crate) mod snapshots;
 pub(crate) mod subprotocols;
 pub(crate) mod wrapping;
 
+use std::time::Duration;
+
 use talkback::{
-    CloseInfo, ConnectError, Error, Initiator, Message, SendErrorKind, Sender, TrySendErrorKind,
-    WebSocketChannel,
+    Backoff, ChannelState, CloseInfo, Connect, ConnectError, Error, Initiator, Message,
+    Reconnecting, SendErrorKind, Sender, TrySendErrorKind, Verdict, WebSocketChannel,
 };
 
 use crate::backend::{Backend, Capabilities, Options};
@@ -178,5 +183,86 @@ impl Observed {
             }
             messages.push(message);
         }
+    }
+}
+
+/// Longer than any scenario: a wait that only a wish ends.
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// How long it takes until something is seen that should not come.
+const LONG_ENOUGH: Duration = Duration::from_millis(300);
+
+/// A server whose connections behave in turn.
+struct InTurn {
+    id: u64,
+    behaviour: Behaviour,
+}
+
+impl InTurn {
+    fn new(turns: impl Into<Vec<Behaviour>>) -> Result<Self, Failure> {
+        let (id, turns) = (new_id()?, turns.into());
+        let behaviour = Behaviour::InTurn { id, turns };
+        Ok(Self { id, behaviour })
+    }
+
+    /// The way to it.
+    fn connect(&self, backend: &dyn Backend) -> Connect {
+        backend.connect(&self.behaviour)
+    }
+
+    /// A channel that tries again soon.
+    fn soon(&self, backend: &dyn Backend) -> Reconnecting {
+        soon(self.connect(backend))
+    }
+
+    /// A channel that waits until it is told to go on.
+    fn when_told(&self, backend: &dyn Backend) -> Reconnecting {
+        when_told(self.connect(backend))
+    }
+
+    /// How many connections the server saw, and how many of them there still are.
+    async fn connections(&self, backend: &dyn Backend) -> Result<(u32, u32), Failure> {
+        let mut turns = open(backend, &Behaviour::Turns { id: self.id }).await?;
+        let counts = next(&mut turns).await?;
+        turns.close().await?;
+        let counts = counts.as_text().and_then(|text| text.split_once(' '));
+        let parsed = counts.map(|(begun, open)| Ok((begun.parse()?, open.parse()?)));
+        parsed.unwrap_or_else(|| Err(Failure::new("no counts")))
+    }
+
+    /// Waits until the server has seen so many, and has so many.
+    async fn see(&self, backend: &dyn Backend, begun: u32, open: u32) -> Outcome {
+        while self.connections(backend).await? != (begun, open) {
+            backend.sleep(Duration::from_millis(20)).await;
+        }
+        Ok(())
+    }
+}
+
+/// Tries again soon.
+fn soon(connect: Connect) -> Reconnecting {
+    let backoff = Backoff::default()
+        .first(Duration::from_millis(20))
+        .shortest(Duration::from_millis(5))
+        .longest(Duration::from_millis(80));
+    connect.reconnect().backoff(backoff)
+}
+
+/// Waits until it is told to go on.
+fn when_told(connect: Connect) -> Reconnecting {
+    soon(connect).decide(|_, _| Verdict::RetryAfter(HOUR))
+}
+
+/// Waits until the channel is in this state; that it hangs is told by the time of the scenario.
+async fn in_state(backend: &dyn Backend, channel: &Sender, state: ChannelState) {
+    while channel.state() != state {
+        backend.sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// Waits until the channel has had so many connections.
+async fn had_connections(backend: &dyn Backend, channel: &Sender, count: u64) {
+    while channel.link().connection() < count {
+        backend.sleep(Duration::from_millis(5)).await;
     }
 }

@@ -65,7 +65,13 @@ impl Server {
         T: AsyncRead + AsyncWrite + Unpin,
     {
         let (request, leftover) = read_request(&mut io).await.ok()?;
-        let behaviour = asked_for(&request);
+        let mut behaviour = asked_for(&request);
+        let mut _turn = None;
+        if let Behaviour::InTurn { id, turns } = &behaviour {
+            let (number, turn) = self.notes.take_turn(*id);
+            behaviour = turns.get(number).or(turns.last())?.clone();
+            _turn = Some(turn);
+        }
         match &behaviour {
             Behaviour::Silent => {
                 // Until the client gives up.

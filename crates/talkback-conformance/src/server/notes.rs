@@ -24,6 +24,17 @@ pub(super) struct Notes {
     poured: Mutex<HashMap<u64, u32>>,
     /// How many connections are open.
     open: AtomicUsize,
+    /// Those that have their turns.
+    turns: Mutex<HashMap<u64, Turns>>,
+}
+
+/// The connections that behave in turn.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Turns {
+    /// How many there were.
+    pub(super) begun: usize,
+    /// How many there are.
+    pub(super) open: usize,
 }
 
 impl Notes {
@@ -68,6 +79,25 @@ impl Notes {
         self.open.load(Ordering::Relaxed)
     }
 
+    /// The number of this connection, from 0, which counts as open for as long as the value lives.
+    pub(super) fn take_turn(&self, id: u64) -> (usize, Turn<'_>) {
+        let mut all = self.lock_turns();
+        let turns = all.entry(id).or_default();
+        let number = turns.begun;
+        turns.begun += 1;
+        turns.open += 1;
+        (number, Turn { notes: self, id })
+    }
+
+    /// How many there were, and are.
+    pub(super) fn turns(&self, id: u64) -> Turns {
+        self.lock_turns().get(&id).copied().unwrap_or_default()
+    }
+
+    fn lock_turns(&self) -> MutexGuard<'_, HashMap<u64, Turns>> {
+        self.turns.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn lock(&self) -> MutexGuard<'_, HashMap<u64, Note>> {
         self.by_id.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -79,5 +109,19 @@ pub(super) struct Open<'a>(&'a Notes);
 impl Drop for Open<'_> {
     fn drop(&mut self) {
         self.0.open.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// A connection that has its turn.
+pub(super) struct Turn<'a> {
+    notes: &'a Notes,
+    id: u64,
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        if let Some(turns) = self.notes.lock_turns().get_mut(&self.id) {
+            turns.open -= 1;
+        }
     }
 }

@@ -32,7 +32,7 @@ where
     let _ = match behaviour {
         Behaviour::Reset => return Some(peer.into_inner()),
         // The opening handshake is over; these have nothing left to do.
-        Behaviour::Silent | Behaviour::Status { .. } => Ok(()),
+        Behaviour::Silent | Behaviour::Status { .. } | Behaviour::InTurn { .. } => Ok(()),
         Behaviour::Disconnect { when } => wait(&mut peer, when).await.map(drop),
         Behaviour::Echo { .. } | Behaviour::Greet { .. } => echo(&mut peer).await,
         Behaviour::Subprotocol { .. } => {
@@ -66,6 +66,15 @@ where
         Behaviour::Stall { delay } => {
             sleep(delay).await;
             echo(&mut peer).await
+        }
+        Behaviour::Cut { delay } => {
+            sleep(delay).await;
+            Ok(())
+        }
+        Behaviour::Turns { id } => {
+            let turns = notes.turns(id);
+            let turns = format!("{} {}", turns.begun, turns.open);
+            greet_and_echo(&mut peer, &turns).await
         }
     };
     None

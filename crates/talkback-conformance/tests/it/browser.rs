@@ -113,6 +113,10 @@ impl Backend for Page {
         &EXCEPTIONS
     }
 
+    fn connect(&self, behaviour: &Behaviour) -> Connect {
+        Self::connect(behaviour)
+    }
+
     fn open(&self, behaviour: &Behaviour, options: Options) -> WebSocketChannel {
         let mut connect = Self::connect(behaviour).limits(options.limits);
         for name in options.subprotocols {

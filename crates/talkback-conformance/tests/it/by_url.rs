@@ -14,16 +14,6 @@ pub(crate) struct ByUrl {
     pub(crate) root: Option<String>,
 }
 
-impl ByUrl {
-    fn connect(&self, behaviour: &Behaviour) -> Connect {
-        let connect = talkback::connect(format!("{}{}", self.base, behaviour.target()));
-        match &self.root {
-            Some(root) => connect.tls_roots(root.as_bytes()),
-            None => connect,
-        }
-    }
-}
-
 impl Backend for ByUrl {
     fn capabilities(&self) -> Capabilities {
         Capabilities::ALL
@@ -31,6 +21,14 @@ impl Backend for ByUrl {
 
     fn exceptions(&self) -> &[Exception] {
         &[]
+    }
+
+    fn connect(&self, behaviour: &Behaviour) -> Connect {
+        let connect = talkback::connect(format!("{}{}", self.base, behaviour.target()));
+        match &self.root {
+            Some(root) => connect.tls_roots(root.as_bytes()),
+            None => connect,
+        }
     }
 
     fn open(&self, behaviour: &Behaviour, options: Options) -> WebSocketChannel {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::future::{BoxFuture, LocalBoxFuture};
-use talkback::{Error, Limits, Role, WebSocket, WebSocketChannel};
+use talkback::{Connect, Error, Limits, Role, WebSocket, WebSocketChannel};
 use talkback_conformance::server::Server;
 use talkback_conformance::{
     Backend, Behaviour, Capabilities, Exception, Expected, Options, SCENARIOS, SocketStage,
@@ -86,6 +86,18 @@ impl Backend for InMemory {
 
     fn exceptions(&self) -> &[Exception] {
         self.exceptions.unwrap_or(EXCEPTIONS)
+    }
+
+    /// Here the opening handshake is real, too.
+    fn connect(&self, behaviour: &Behaviour) -> Connect {
+        let server = self.server.clone();
+        let url = format!("ws://memory.example{}", behaviour.target());
+        talkback::connect(url).connector(move |_| {
+            let (client, server_io) = duplex(BUFFER_SIZE);
+            let server = server.clone();
+            tokio::spawn(async move { server.serve(server_io).await });
+            std::future::ready(Ok(client))
+        })
     }
 
     fn open(&self, behaviour: &Behaviour, options: Options) -> WebSocketChannel {

@@ -1,4 +1,5 @@
 //! On a page, which has a window and a document.
 
 mod hostile;
+pub(crate) mod reconnecting;
 mod scenarios;

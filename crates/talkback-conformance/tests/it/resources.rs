@@ -18,6 +18,7 @@ use talkback_conformance::{Backend, Behaviour, When};
 use wasm_bindgen_test::wasm_bindgen_test;
 
 use crate::browser::Page;
+use crate::page::reconnecting::that_goes_away;
 
 /// How long the server may take to see that connections have ended.
 const GONE_LIMIT: usize = 100;
@@ -68,6 +69,30 @@ async fn a_socket_that_the_server_ended_frees_its_callbacks() {
         assert_eq!(objects().await, before);
         assert_eq!(channel.state(), ChannelState::Closed);
     }
+}
+
+#[wasm_bindgen_test]
+async fn re91_a_thousand_reconnects_leave_nothing() {
+    wait_until_alone().await;
+    let before = objects().await;
+    let mut channel = that_goes_away().soon().channel();
+    let mut after_some = (0, 0);
+    for number in 1..=1000 {
+        channel.send("go").await.unwrap();
+        assert_eq!(channel.recv().await.unwrap(), Some("go".into()));
+        assert_eq!(channel.connection(), number);
+        while channel.link().connection() == number {
+            Page.sleep(Duration::from_millis(1)).await;
+        }
+        if number == 100 {
+            after_some = (objects().await, core::arch::wasm32::memory_size(0));
+        }
+    }
+    let after = (objects().await, core::arch::wasm32::memory_size(0));
+    assert_eq!(after, after_some);
+    drop(channel);
+    wait_until_alone().await;
+    assert_eq!(objects().await, before);
 }
 
 #[wasm_bindgen_test]

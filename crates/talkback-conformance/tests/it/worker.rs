@@ -1,10 +1,11 @@
 //! The channel in a worker, which has no window and no document.
 
 use talkback::{ConnectError, Error, WebSocketChannel};
-use talkback_conformance::{Backend, Behaviour, Options, check_exceptions};
+use talkback_conformance::{Backend, Behaviour, Options, check_exceptions, run_named};
 use wasm_bindgen_test::wasm_bindgen_test;
 
 use crate::browser::Page;
+use crate::page::reconnecting::hastens;
 
 #[wasm_bindgen_test]
 async fn messages_come_and_go() {
@@ -42,6 +43,20 @@ async fn a_server_that_refuses_is_an_error() {
         "{refused:?}"
     );
     check_exceptions(&Page).unwrap();
+}
+
+#[wasm_bindgen_test]
+async fn re128_a_channel_stays_connected() {
+    for name in [
+        "reconnecting::re1_a_first_try_that_fails_is_made_again",
+        "reconnecting::re24_the_loss_tells_of_the_peers_close_frame",
+        "reconnecting::re40_a_greeting_goes_before_what_is_queued",
+        "reconnecting_queue::re55_re56_a_full_queue_hands_back_and_send_waits",
+    ] {
+        run_named(&Page, name).await.unwrap();
+    }
+    // It has a network, and no document.
+    hastens("globalThis", "online").await;
 }
 
 async fn opened() -> WebSocketChannel {

@@ -272,7 +272,7 @@ impl Reconnection {
         let wish = match (wish, state) {
             #[cfg(browser)]
             (Wish::ShowPage, _) => match (self.phase, self.wish) {
-                (Phase::Paused(Pause::Page), _) => Some(Wish::Resume),
+                (Phase::Paused(Pause::Page), None) => Some(Wish::Resume),
                 (_, Some(Wish::LeavePage)) => None,
                 (_, before) => before,
             },

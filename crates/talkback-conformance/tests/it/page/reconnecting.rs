@@ -209,6 +209,29 @@ async fn re92_a_page_that_is_left_while_it_waits_or_tries_stops_that() {
 }
 
 #[wasm_bindgen_test]
+async fn re93_a_pause_of_the_programs_outlives_the_page() {
+    // Made before the page is left, and while it is.
+    for is_paused_first in [true, false] {
+        let server = InTurn::new([Behaviour::ECHO]);
+        let channel = server.soon().channel();
+        channel.ready().await.unwrap();
+        if is_paused_first {
+            channel.pause();
+            in_state(&channel, ChannelState::Paused).await;
+        }
+        dispatch("globalThis", "pagehide");
+        in_state(&channel, ChannelState::Paused).await;
+        channel.pause();
+        Page.sleep(LONG_ENOUGH).await;
+        dispatch("globalThis", "pageshow");
+        Page.sleep(5 * LONG_ENOUGH).await;
+        assert_eq!(channel.state(), ChannelState::Paused);
+        channel.resume();
+        channel.ready().await.unwrap();
+    }
+}
+
+#[wasm_bindgen_test]
 async fn re95_without_reconnecting_the_channel_ends_with_the_page() {
     let mut channel = Page::connect(&Behaviour::ECHO).channel();
     channel.ready().await.unwrap();

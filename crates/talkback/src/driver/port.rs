@@ -284,7 +284,7 @@ impl Port {
     /// What drives the channel was dropped.
     fn end_dropped(&self) {
         // A panic is that of a transport or of a callback.
-        self.end_abnormally(match std::thread::panicking() {
+        self.end_abnormally(match is_panicking() {
             true => "the channel's driver panicked".into(),
             false => "there is no runtime any more to drive the channel".into(),
         });
@@ -420,10 +420,16 @@ pub(crate) enum Takes {
     Nothing(Option<PeerClose>),
 }
 
+/// Whether this is dropped since something panics. In a page a panic drops nothing, and stays for good: what is
+/// dropped there later has nothing to do with it.
+fn is_panicking() -> bool {
+    cfg!(not(browser)) && std::thread::panicking()
+}
+
 impl Drop for Port {
     fn drop(&mut self) {
         // The loop drops a connection when it has done with it, and ends the channel itself.
-        if self.reconnects() && !std::thread::panicking() {
+        if self.reconnects() && !is_panicking() {
             return;
         }
         self.end_dropped();

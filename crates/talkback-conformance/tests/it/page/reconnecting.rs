@@ -8,6 +8,8 @@ use talkback::{
     Verdict, WebSocketChannel,
 };
 use talkback_conformance::{Backend, Behaviour, When};
+use wasm_bindgen::JsValue;
+use wasm_bindgen::closure::Closure;
 use wasm_bindgen_test::wasm_bindgen_test;
 
 use crate::browser::Page;
@@ -315,4 +317,22 @@ pub(crate) fn that_goes_away() -> InTurn {
     let (reason, when) = (Vec::new(), When::Message);
     let code = Some(1001);
     InTurn::new([Behaviour::Close { code, reason, when }])
+}
+
+#[wasm_bindgen_test]
+async fn re114_a_panic_elsewhere_in_the_page_ends_no_channel() {
+    let server = that_goes_away();
+    let mut channel = server.soon().channel();
+    channel.ready().await.unwrap();
+    let panics = Closure::<dyn FnMut()>::new(|| panic!("as the test wants it"));
+    let call = js_sys::Function::new_with_args("f", "try { f() } catch { return true }");
+    let called = call.call1(&JsValue::NULL, panics.as_ref()).unwrap();
+    assert!(called.is_truthy(), "no panic");
+    for number in 1..=3 {
+        channel.send("go").await.unwrap();
+        assert_eq!(channel.recv().await.unwrap(), Some("go".into()));
+        assert_eq!(channel.connection(), number);
+        until(|| channel.link().connection() > number).await;
+    }
+    drop(panics);
 }

@@ -85,9 +85,14 @@ impl BrowserSocket {
         socket.set_onerror(Some(on_error.as_ref().unchecked_ref()));
         socket.set_onclose(Some(on_close.as_ref().unchecked_ref()));
         let page: EventTarget = js_sys::global().unchecked_into();
-        // A worker has no such event; it ends with its page.
-        let _ = page
-            .add_event_listener_with_callback("pagehide", on_page_hide.as_ref().unchecked_ref());
+        // Those that capture are called first, and tasks run before the next is: what is queued has left when the
+        // loop of a channel that reconnects hears of it, and closes. A worker has no such event; it ends with its
+        // page.
+        let _ = page.add_event_listener_with_callback_and_bool(
+            "pagehide",
+            on_page_hide.as_ref().unchecked_ref(),
+            true,
+        );
         Ok(Self {
             socket,
             events,
@@ -178,7 +183,7 @@ impl Drop for BrowserSocket {
         self.socket.set_onclose(None);
         let page: EventTarget = js_sys::global().unchecked_into();
         let callback = self.on_page_hide.as_ref().unchecked_ref();
-        let _ = page.remove_event_listener_with_callback("pagehide", callback);
+        let _ = page.remove_event_listener_with_callback_and_bool("pagehide", callback, true);
         // One that is closed stays so.
         let _ = self.socket.close();
     }

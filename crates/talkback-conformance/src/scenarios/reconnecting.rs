@@ -136,7 +136,7 @@ pub(crate) async fn re30_the_program_decides_and_is_asked_once(backend: &dyn Bac
     let server = InTurn::new([
         closes(Some(1000), b"", When::Open),
         closes(Some(4000), b"", When::Open),
-        Behaviour::Disconnect,
+        Behaviour::Disconnect { when: When::Open },
     ])?;
     let asked = Arc::new(AtomicU32::new(0));
     let counted = Arc::clone(&asked);

@@ -35,7 +35,7 @@ BY_HAND = {f"{name}, batches by hand": [PEERS[name], "--batch=64"] for name in (
 RUST = ["raw tokio", *OURS, COMMAND, *PEERS]
 EVERY = ["raw epoll", *RUST, BUN, PYTHON]
 POOLED, KEPT = [BUN, LIBRARY, CHANNEL, COMMAND, "wtx", "yawc"], ["yawc", LIBRARY, CHANNEL, BUN]
-CLIENTS = ["library", "channel", "tokio-websockets", "tungstenite", "fastwebsockets"]
+CLIENTS = ["library", "channel", "channel, no runtime", "tokio-websockets", "tungstenite", "fastwebsockets"]
 
 CPU, OUT = ("cpu_ns_each",), ("cpu_ns_each", "bytes_out_each")
 QUANTILES, MEMORY = ("p50_ns", "p90_ns", "p99_ns", "p99_9_ns"), ("rss_each", "rss_each_echoed")

@@ -170,6 +170,10 @@ fn main() -> Result<()> {
         bail!("a row and a library");
     };
     let ours = talkback::connect(&*options.url).compression(None);
+    if library == "channel, no runtime" {
+        // In another executor; the background thread drives it where the program does not.
+        return futures_executor::block_on(echoes(ours.channel(), options));
+    }
     block_on(async {
         match &**library {
             "library" => echoes(ours.await?, options).await,

@@ -7,7 +7,7 @@ pub(crate) mod local_address;
 mod os_advice;
 pub(crate) mod proxy;
 pub(crate) mod send;
-mod span;
+pub(crate) mod span;
 mod texts;
 pub(crate) mod try_send;
 pub(crate) mod why;

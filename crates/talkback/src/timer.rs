@@ -97,7 +97,8 @@ impl Clock {
         #[cfg(not(browser))]
         return now().saturating_duration_since(self.start);
         #[cfg(browser)]
-        return Duration::from_secs_f64((milliseconds() - self.start).max(0.0) / 1000.0);
+        // As an integer: what turns a number into a duration is large in a page.
+        return Duration::from_millis((milliseconds() - self.start) as u64);
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 /// A time for a person, as its `Debug` has it: `1.5s`.
-pub(super) struct Span(pub(super) Duration);
+pub(crate) struct Span(pub(crate) Duration);
 
 impl fmt::Display for Span {
     #[cfg(not(browser))]

@@ -36,7 +36,7 @@ impl fmt::Display for error::Error {
                     1 => "1 try".to_owned(),
                     _ => format!("{tries} tries"),
                 };
-                write!(f, "gave up after {tries} in {after:.1?}")?;
+                write!(f, "gave up after {tries} in {}", Span(*after))?;
                 match last {
                     Some(last) => write!(f, ": {last}"),
                     None => Ok(()),

@@ -5,6 +5,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::error::span::Span;
+
 /// What a function of the program that takes part in connecting (`before_try`, `on_connected`) failed with.
 ///
 /// `?` makes one of any error, and of a text. The try counts as failed then, and another one follows;
@@ -60,7 +62,7 @@ impl HookError {
 
     /// The function did not end in time, and was dropped.
     pub(crate) fn timed_out(after: Duration) -> Self {
-        format!("took longer than {after:?}").into()
+        format!("took longer than {}", Span(after)).into()
     }
 }
 

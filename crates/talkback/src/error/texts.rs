@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt;
 #[cfg(not(browser))]
 use std::io;
+use std::time::Duration;
 
 use talkback_proto::CloseFrameError;
 #[cfg(not(browser))]
@@ -36,7 +37,8 @@ impl fmt::Display for error::Error {
                     1 => "1 try".to_owned(),
                     _ => format!("{tries} tries"),
                 };
-                write!(f, "gave up after {tries} in {}", Span(*after))?;
+                let after = Duration::from_secs(after.as_secs());
+                write!(f, "gave up after {tries} in {}", Span(after))?;
                 match last {
                     Some(last) => write!(f, ": {last}"),
                     None => Ok(()),

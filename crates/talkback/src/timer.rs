@@ -89,7 +89,7 @@ impl Clock {
         return Self { start: now() };
         #[cfg(browser)]
         return Self {
-            start: js_sys::Date::now(),
+            start: milliseconds(),
         };
     }
 

@@ -247,6 +247,9 @@ impl Reconnection {
         let wish = self.wish.take()?;
         if let Some(pause) = wish.pause() {
             self.phase = Phase::Paused(pause);
+        } else if wish == Wish::Resume {
+            // The loop tries at once: a pause that is wanted from now on comes behind.
+            self.phase = Phase::Trying;
         }
         Some(wish)
     }

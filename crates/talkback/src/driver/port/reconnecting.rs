@@ -57,7 +57,9 @@ impl Port {
     /// Gives an open connection up, if that is wanted and the channel does not close; whether it is lost now.
     pub(crate) fn lose_by_wish(&self) -> bool {
         let mut state = self.shared.lock();
-        if state.is_send_refused() {
+        // One that a call of the program found lost just now is lost already.
+        let is_open = matches!(state.lifecycle, Lifecycle::Open(_));
+        if !is_open || state.outbox.is_close_requested() {
             return false;
         }
         let reconnection = state.reconnection.as_mut();
@@ -98,13 +100,14 @@ impl Port {
     /// so far, if that is known.
     pub(crate) fn lose(&self, cause: LostCause, progress: Option<SendProgress>) -> bool {
         let state = self.shared.lock();
+        if Self::is_given_up(&state) {
+            // It is lost already.
+            return true;
+        }
         if state.lifecycle.is_ended() || state.outbox.is_close_requested() {
             return false;
         }
-        // One that was given up just now is lost already.
-        if matches!(state.lifecycle, Lifecycle::Open(_)) {
-            self.lose_now(state, cause, progress);
-        }
+        self.lose_now(state, cause, progress);
         true
     }
 

@@ -63,7 +63,9 @@ use crate::error::Error;
 /// ever shows the latest message takes [`into_snapshots`](Self::into_snapshots), which never fills.
 ///
 /// **As a sink:** where `futures_util::SinkExt` is in scope, `send(message)` on a `&mut WebSocketChannel` is the
-/// sink's, which waits until the message is written; `(*channel).send(message)` is the channel's own.
+/// sink's, which waits until the message is written; `(*channel).send(message)` is the channel's own. A channel that
+/// [reconnects](crate::Connect::reconnect) tells of a loss with messages in flight as one error of the sink, and the sink
+/// goes on; `forward` and `send_all` end with it.
 ///
 /// **To send one message to many**, call [`try_send`](Self::try_send) with `&message` on each one's
 /// [`sender`](Self::sender): it copies no payload and never waits, so that a slow peer holds up nobody.

@@ -2,27 +2,33 @@
 //! while it runs, and start it again.
 
 use std::error::Error;
+use std::sync::Arc;
 use std::time::Duration;
 
-use talkback::{ChannelEvent, ChannelState, HookError, Link};
+use talkback::{ChannelEvent, ChannelState, HookError, Link, Verdict};
 
 /// The line that a window shows of its connection.
 fn status(link: &Link) -> String {
     match (link.state(), link.lost(), link.next_try_in()) {
         (ChannelState::Open, ..) => "connected".to_owned(),
         (ChannelState::Retrying, Some(lost), Some(wait)) => {
-            format!("reconnecting in {} s ({lost})", wait.as_secs())
+            format!("reconnecting in {} s ({lost})", wait.as_secs() + 1)
         }
         (ChannelState::Paused, ..) => "paused".to_owned(),
+        (ChannelState::Closing | ChannelState::Closed, ..) => "closed".to_owned(),
         _ => "connecting".to_owned(),
     }
 }
 
 /// Where a program gets its tokens.
-async fn token(is_refused: bool) -> Result<String, HookError> {
-    match is_refused {
-        true => Err(HookError::stop("log in again")), // the channel ends with this
-        false => Ok("secret".to_owned()),
+struct Tokens;
+
+impl Tokens {
+    async fn get(&self, is_refused: bool) -> Result<String, HookError> {
+        match is_refused {
+            true => Err(HookError::stop("log in again")), // the channel ends with this
+            false => Ok("secret".to_owned()),
+        }
     }
 }
 
@@ -30,16 +36,23 @@ async fn token(is_refused: bool) -> Result<String, HookError> {
 async fn main() -> Result<(), Box<dyn Error>> {
     let url = std::env::args().nth(1).ok_or("give a URL")?;
 
+    let tokens = Arc::new(Tokens);
     let mut channel = talkback::connect(url)
         .reconnect()
-        .before_try(|connect, tried| async move {
-            let token = token(tried.is_unauthorized()).await?; // fresh for each try
-            Ok(connect
-                .native(|native| native.set_header("Authorization", format!("Bearer {token}"))))
+        .before_try(move |connect, tried| {
+            let tokens = Arc::clone(&tokens); // each try has its own
+            async move {
+                let bearer = format!("Bearer {}", tokens.get(tried.is_unauthorized()).await?);
+                Ok(connect.native(|native| native.set_header("Authorization", bearer)))
+            }
         })
         .on_connected(|mut connected| async move {
             connected.send(r#"{"subscribe":"prices"}"#).await?; // before all that is queued
             Ok(())
+        })
+        .decide(|lost, verdict| match lost.close_info() {
+            Some(info) if info.code.number() == 4401 => Verdict::Retry, // "your token has expired"
+            _ => verdict,
         })
         .age_max(Duration::from_secs(30)) // what waited longer is not sent late
         .channel();
@@ -47,12 +60,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let sender = channel.sender();
     tokio::spawn(async move {
         for number in 0.. {
-            let receipt = match sender.send_tracked(format!("message {number}")) {
-                Ok(receipt) => receipt, // queued, whether or not there is a connection now
-                Err(error) if error.is_full() => continue,
-                Err(_) => break,
+            // Queued, whether or not there is a connection now.
+            let Ok(receipt) = sender.send_tracked(format!("message {number}")) else {
+                break; // the queue is full, or the channel has ended
             };
-            println!("message {number}: {:?}", receipt.await); // written, unknown, dropped or unsent
+            println!("message {number}: {:?}", receipt.await); // written (not: arrived), unknown, …
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
     });
@@ -62,10 +74,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             ChannelEvent::Opened(opened) => println!("connection {}", opened.connection()),
             ChannelEvent::Message(message) => println!("{message}"),
             ChannelEvent::Lost(lost) => {
-                println!(
-                    "lost: {lost}; {} messages may not have arrived",
-                    lost.unknown()
-                );
+                println!("lost: {lost}; {} were not written whole", lost.unknown());
                 println!("{}", status(&channel.link()));
             }
             _ => {}

@@ -105,6 +105,8 @@ struct InFlightLost {
     messages: u64,
     /// How many messages had been written at the first of those.
     first: u64,
+    /// How many losses there were before that.
+    base: u64,
 }
 
 impl Reconnection {
@@ -212,6 +214,7 @@ impl Reconnection {
             if lost.told == lost.losses {
                 lost.messages = 0;
                 lost.first = written;
+                lost.base = lost.losses;
             }
             lost.losses += 1;
             lost.messages += unknown;
@@ -233,6 +236,7 @@ impl Reconnection {
 
     /// A try has failed. Returns the loss before, too, to be dropped outside of the lock.
     pub(crate) fn fail(&mut self, cause: LostCause) -> (Lost, Option<Lost>) {
+        self.phase = Phase::Lost;
         let lost = Lost::new(self.connection, cause, None, 0);
         (lost.clone(), self.lost.replace(lost))
     }
@@ -326,7 +330,9 @@ impl Reconnection {
     /// How many messages were in flight at losses since `told`, if a flush up to `target` has to tell of them.
     pub(crate) fn tell_in_flight_lost(&mut self, told: u64, target: u64) -> Option<u64> {
         let lost = &mut self.in_flight_lost;
-        if lost.losses <= told || target <= lost.first {
+        // Of one that waits since an earlier loss it is not known any more.
+        let is_before = told >= lost.base && target <= lost.first;
+        if lost.losses <= told || is_before {
             return None;
         }
         lost.told = lost.losses;

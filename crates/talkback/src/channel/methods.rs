@@ -7,7 +7,9 @@ macro_rules! common_methods {
     () => {
         /// Waits until the channel is open.
         ///
-        /// Any number of callers, before and after, get the same outcome.
+        /// Any number of callers, before and after, get the same outcome. A channel that
+        /// [reconnects](crate::Connect::reconnect) is waited for as long as it tries; [`link`](Self::link) says why
+        /// it is not open meanwhile.
         ///
         /// # Errors
         /// Why the connection could not be made: [`Error::Connect`](crate::Error::Connect), or
@@ -84,10 +86,10 @@ macro_rules! common_methods {
         /// Has a channel that [reconnects](crate::Connect::reconnect) try at once, as when a person asks for it.
         ///
         /// An open connection is exchanged: what it holds is written, it is closed without a code, and another is
-        /// made. While one is being made this does nothing, and two tries never begin within a second. After
+        /// made. While one is being made this does nothing, and two tries that are asked for so begin a second apart at least. After
         /// [`pause`](Self::pause) it is [`resume`](Self::resume).
         ///
-        /// Returns `false` where nothing is done: the channel does not reconnect, closes, or has ended.
+        /// Returns `false` where it can do nothing: the channel does not reconnect, closes, or has ended.
         pub fn reconnect_now(&self) -> bool {
             self.handle().wish(crate::channel::link::Wish::Now)
         }
@@ -96,14 +98,14 @@ macro_rules! common_methods {
         /// makes no other until [`resume`](Self::resume). What is sent meanwhile is queued. Calling it again changes
         /// nothing.
         ///
-        /// Returns `false` where nothing is done, as [`reconnect_now`](Self::reconnect_now).
+        /// Returns `false` as [`reconnect_now`](Self::reconnect_now) does.
         pub fn pause(&self) -> bool {
             self.handle().wish(crate::channel::link::Wish::Pause)
         }
 
         /// Ends a [`pause`](Self::pause): it tries at once.
         ///
-        /// Returns `false` where nothing is done, as [`reconnect_now`](Self::reconnect_now).
+        /// Returns `false` as [`reconnect_now`](Self::reconnect_now) does.
         pub fn resume(&self) -> bool {
             self.handle().wish(crate::channel::link::Wish::Resume)
         }
@@ -250,7 +252,7 @@ macro_rules! sending_methods {
         /// [unread messages](crate::WebSocketChannel) than are read ahead is not heard.
         ///
         /// # Errors
-        /// A channel that is closing or closed, or ended meanwhile. A payload that is too long, or a
+        /// A channel that is closing or closed, or whose connection ended meanwhile. A payload that is too long, or a
         /// browser, where a page cannot ping: [`SendErrorKind::Invalid`](crate::SendErrorKind::Invalid).
         ///
         /// # Cancel safety
@@ -262,10 +264,13 @@ macro_rules! sending_methods {
             self.handle().ping(payload.into()).await
         }
 
-        /// Waits until everything that was queued before the call is written.
+        /// Waits until everything that was queued before the call is written: handed to the operating system, not read
+        /// by the peer.
         ///
         /// # Errors
-        /// A channel that ended before that.
+        /// A channel that ended before that. On one that [reconnects](crate::Connect::reconnect),
+        /// [`SendErrorKind::InFlight`](crate::SendErrorKind::InFlight): a connection was lost with messages that were not
+        /// written whole. Each loss is told once, by the first flush that it concerns.
         ///
         /// # Cancel safety
         /// A dropped call loses nothing.

@@ -120,8 +120,8 @@ impl Snapshots {
     /// Has `callback` called when there is something new to draw: `on_change(move ||
     /// ctx.request_repaint())`.
     ///
-    /// That is a message, an error, the end, and that the channel has opened: a [`Snapshot`] does not show
-    /// that, but [`Sender::state`](crate::Sender::state) does.
+    /// That is a message, an error, the end, and each change of [`Snapshot::link`]: that the channel has opened, was lost,
+    /// tries, waits or is paused.
     ///
     /// It is called once for each change that was not looked at yet: after a call there is none until
     /// somebody has looked, with [`latest`](Self::latest) or as a [`Stream`]. If there is a snapshot

@@ -42,7 +42,7 @@ pub(crate) struct Shared {
     /// How many handles keep the channel open.
     handles: AtomicUsize,
     state: Mutex<State>,
-    /// The connection, once it is open. Its lock is never waited for, and may be held when the one of the
+    /// The connection, once it is open. Its lock is hardly ever waited for, and may be held when the one of the
     /// state is taken, not the other way round.
     #[cfg(not(browser))]
     pub(crate) pump: PumpSlot,
@@ -358,6 +358,14 @@ impl Locked<'_> {
         self.outbox.has_capacity() || (self.reconnection.is_some() && self.make_room())
     }
 
+    /// The same for a message that may never come: only what is too old goes for it.
+    pub(crate) fn may_have_send_capacity(&mut self) -> bool {
+        if !self.outbox.has_capacity() && matches!(self.lifecycle, Lifecycle::Connecting) {
+            self.drop_aged();
+        }
+        self.outbox.has_capacity() || self.can_make_room()
+    }
+
     /// Makes room for a message, if old ones may go for it.
     #[cold]
     fn make_room(&mut self) -> bool {
@@ -373,7 +381,7 @@ impl Locked<'_> {
     /// Whether the oldest message may go for a new one. A connection that is slow does not lose what is queued for
     /// it: there has to be none.
     #[cold]
-    pub(crate) fn can_make_room(&self) -> bool {
+    fn can_make_room(&self) -> bool {
         let reconnection = self.reconnection.as_ref();
         reconnection.is_some_and(|state| state.waiting.drops_oldest())
             && matches!(self.lifecycle, Lifecycle::Connecting)

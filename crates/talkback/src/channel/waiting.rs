@@ -170,7 +170,7 @@ pub(crate) fn poll_send_capacity(
     if state.is_send_refused() {
         return Poll::Ready(Err(SendError::new(Unsent::Next, state.why())));
     }
-    if state.outbox.has_capacity() || state.can_make_room() {
+    if state.may_have_send_capacity() {
         return Poll::Ready(Ok(()));
     }
     state.wait(key, WaitFor::Sending, cx);

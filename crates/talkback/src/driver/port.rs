@@ -182,7 +182,13 @@ impl Port {
     #[cfg(not(browser))]
     #[inline]
     pub(crate) fn note_sent(&self, size: usize, progress: Progress) {
-        self.shared.lock().outbox.note_sent(size, progress);
+        let mut state = self.shared.lock();
+        let progress = match progress {
+            // The loop takes the connection away just now, and nobody reports of it any more.
+            Progress::Unwritten | Progress::Lost if Self::is_given_up(&state) => Progress::Written,
+            progress => progress,
+        };
+        state.outbox.note_sent(size, progress);
     }
 
     /// Passes on what came before the end.

@@ -40,8 +40,8 @@ pub(crate) struct Reconnect {
     plan: Plan,
     schedule: Schedule,
     phase: Phase,
-    /// What is left of the connection before.
-    rest: Option<Rest>,
+    /// What is left of the connections before: each ends within the close timeout.
+    rests: Vec<Rest>,
     /// Made when the channel is closed while there is no connection.
     close_timer: Option<Timer>,
     close_timeout: Duration,
@@ -90,7 +90,7 @@ impl Reconnect {
             _page: PageEvents::listen(port.wisher()),
             port,
             phase: Phase::New,
-            rest: None,
+            rests: Vec::new(),
             close_timer: None,
             close_timeout,
             subprotocol: None,
@@ -118,7 +118,7 @@ impl Reconnect {
         if let Some(Next::GaveUp { tries, after }) = self.schedule.gave_up(now) {
             return self.give_up(tries, after);
         }
-        self.begun += 1;
+        self.begun = self.begun.wrapping_add(1);
         self.schedule.begin_try(now);
         self.port.begin_try(self.schedule.tries());
         let deadline = self.schedule.deadline();
@@ -165,7 +165,7 @@ impl Reconnect {
                 Ok(socket) => self.open(socket),
                 Err(Failed { cause, socket }) => {
                     if let Some((socket, known)) = socket {
-                        self.rest = Some(Rest::of(*socket, known));
+                        self.rests.push(Rest::of(*socket, known));
                     }
                     let lost = self.port.fail(cause);
                     self.lose(lost);
@@ -254,7 +254,7 @@ impl Reconnect {
             };
             // One that has ended knows how.
             rest.give_up();
-            self.rest = Some(rest);
+            self.rests.push(rest);
             if let Some(lost) = self.port.take_lost() {
                 self.lose(lost);
             }
@@ -280,7 +280,9 @@ impl Reconnect {
         let now = self.port.now();
         let verdict = self.schedule.lost(&lost, now);
         if matches!(lost.cause(), LostCause::Paused | LostCause::PageLeft) {
-            return self.pause();
+            // Everyone was told when it was lost.
+            self.phase = Phase::Paused;
+            return;
         }
         let verdict = self.plan.decide(&lost, verdict);
         match self.schedule.next(&lost, verdict, now) {
@@ -393,16 +395,14 @@ impl Future for Reconnect {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.get_mut();
         let polled = this.poll_on(cx);
-        if let Some(rest) = &mut this.rest {
+        this.rests.retain_mut(|rest| {
             // A transport that panics in its end is none of the channel's.
             let ended = catch_unwind(AssertUnwindSafe(|| Pin::new(rest).poll(cx).is_ready()));
-            if ended.unwrap_or(true) {
-                this.rest = None;
-            }
-        }
-        match this.rest {
-            Some(_) => Poll::Pending,
-            None => polled,
+            !ended.unwrap_or(true)
+        });
+        match this.rests.is_empty() {
+            true => polled,
+            false => Poll::Pending,
         }
     }
 }

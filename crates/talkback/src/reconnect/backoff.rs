@@ -87,6 +87,8 @@ impl Backoff {
     }
 
     /// How long a connection must have been open at least, 5 s by default, for the waits to begin anew.
+    ///
+    /// Zero is an error if [`first`](Self::first) is zero too.
     #[must_use]
     pub fn stable(mut self, stable: Duration) -> Self {
         self.stable = stable;

@@ -136,7 +136,7 @@ impl Tried {
         Self { number, lost }
     }
 
-    /// The number of the try that is about to be made, since the last connection was open: 1 for the first.
+    /// The number of the try that is about to be made, since the last connection was open, or since a pause: 1 for the first.
     pub fn number(&self) -> u32 {
         self.number
     }

@@ -55,7 +55,7 @@ impl Link {
         self.connection
     }
 
-    /// How many tries were begun since a connection was open last; 0 while one is.
+    /// How many tries were begun since a connection was open last, or since a pause; 0 while one is open.
     pub fn tries(&self) -> u32 {
         self.tries
     }

@@ -84,7 +84,8 @@ impl Lost {
         self.lasted
     }
 
-    /// How many messages were handed to the connection of which nobody knows whether they arrived.
+    /// How many messages the connection had that were not written whole: they may have arrived, or not. Those that
+    /// were written before may be lost as well, with what the operating system held: only the peer's answers tell.
     pub fn unknown(&self) -> u64 {
         self.unknown
     }

@@ -44,7 +44,7 @@ impl Connect {
     /// - **Messages in** are given out in order. [`recv`](WebSocketChannel::recv) goes on across connections;
     ///   [`recv_event`](WebSocketChannel::recv_event) shows where one was lost, and another opened.
     /// - **The end** comes when the program closes, when the peer closes with 1000, or when a failure cannot mend:
-    ///   until then [`state`](WebSocketChannel::state) is `Retrying`, and [`link`](WebSocketChannel::link) tells
+    ///   until then [`state`](WebSocketChannel::state) is `Retrying` between tries, and [`link`](WebSocketChannel::link) tells
     ///   how long, and why.
     ///
     /// A page learns neither a status nor an error of TLS: there, a wrong path is tried for ever.
@@ -123,8 +123,12 @@ impl Reconnecting {
     /// Has each try made by the program: a fresh token, another address.
     ///
     /// It gets what was asked for, and gives back what to connect with. One that fails is a failed try; an error
-    /// that is [`HookError::stop`] ends the channel. After a 401 or 407 there is one more try, and then the end. It
+    /// that is [`HookError::stop`] ends the channel. After a 401, or a 407 of the server's, there is one more try, and then the end. It
     /// may take 30 s.
+    ///
+    /// It runs where the channel is driven, always in a tokio runtime with I/O and time (of talkback's own where the
+    /// program has none). It must not block: nothing else of the channel runs meanwhile, and the time cannot end it.
+    /// Natively the closure is `Send + Sync` and its future `Send`; in a browser neither need be.
     ///
     /// ```no_run
     /// # async fn token(renew: bool) -> Result<String, std::io::Error> { Ok(String::new()) }
@@ -149,7 +153,8 @@ impl Reconnecting {
     /// Has the program greet the server on each new connection, before anything that is queued.
     ///
     /// The channel is open once this has returned. What it does not read is the channel's. One that fails closes
-    /// the connection, and is a failed try; an error that is [`HookError::stop`] ends the channel. It may take 10 s.
+    /// the connection, and is a failed try; an error that is [`HookError::stop`] ends the channel. It may take 10 s,
+    /// and runs as [`before_try`](Self::before_try) does.
     ///
     /// ```no_run
     /// let channel = talkback::connect("wss://api.example/feed")
@@ -173,7 +178,8 @@ impl Reconnecting {
     /// Drops messages that have waited in the queue for longer than this, rather than send them late: orders, or a
     /// person's keys. By default none is too old.
     ///
-    /// It is looked at when a message would be sent, and when room is needed.
+    /// It is looked at when a message would be sent, and, while there is no connection, when room is needed: until then
+    /// its receipt waits.
     /// [`Link::dropped`](crate::Link::dropped) counts them, and [`Fate::Dropped`](crate::Fate::Dropped) tells of each.
     pub fn age_max(mut self, age: Duration) -> Self {
         self.waiting.age_max = Some(age);

@@ -16,7 +16,7 @@ type Connecting = Pin<Box<dyn Future<Output = io::Result<ScriptedStream>> + Send
 
 /// A server in memory, which does what a test says: see the [module](super).
 ///
-/// Clients reach it by its [`connector`](Self::connector), however many they are and whatever their URLs say. Each
+/// Clients reach it by its [`connector`](Self::connector), however many they are and whatever host their URLs name; `ws://`, as it speaks no TLS. Each
 /// of their tries waits, as a connection of TCP that nobody has taken, until the test takes it by
 /// [`next_try`](Self::next_try). A dropped server refuses all.
 pub struct ScriptedServer {

@@ -83,4 +83,26 @@ mod tests {
         let (price, ()) = tokio::join!(asking, script);
         assert!(price.is_err());
     }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_order_is_sent_once() {
+        let mut server = ScriptedServer::new();
+        let connect = talkback::connect("ws://orders.example/").connector(server.connector());
+        let mut channel = connect.reconnect().channel();
+        channel.send("two teas").await.unwrap();
+        let app = tokio::spawn(async move { while let Ok(Some(_)) = channel.recv().await {} });
+
+        let mut peer = server.next_try().await.accept().await.unwrap();
+        assert_eq!(peer.recv().await.unwrap(), Some("two teas".into()));
+        peer.cut();
+        // The next try comes within five seconds, and the one after it within ten.
+        let attempt = timeout(Duration::from_secs(5), server.next_try()).await;
+        let busy = StatusCode::SERVICE_UNAVAILABLE;
+        attempt.unwrap().refuse(busy).await.unwrap();
+        let attempt = timeout(Duration::from_secs(10), server.next_try()).await;
+        let mut peer = attempt.unwrap().accept().await.unwrap();
+        let again = timeout(Duration::from_secs(30), peer.recv()).await;
+        assert!(again.is_err(), "{again:?}");
+        app.abort();
+    }
 }

@@ -99,6 +99,8 @@ impl fmt::Debug for Negotiated {
 pub struct ClientHandshake {
     url: WsUrl,
     request: Request<()>,
+    /// What the requests held that redirects have led here from: errors are not to show it.
+    earlier: Vec<String>,
     /// The only right value of the response's `Sec-WebSocket-Accept`.
     accept: String,
     subprotocols: Vec<String>,
@@ -143,11 +145,22 @@ impl ClientHandshake {
         Ok(ClientHandshake {
             url: url.clone(),
             request,
+            earlier: Vec::new(),
             accept: accept_key(&key),
             subprotocols: options.subprotocols,
             extensions,
             deflate: options.deflate,
         })
+    }
+
+    /// The same as one to which a redirect has led from another, whose server has chosen the URL.
+    ///
+    /// What its errors say, and the URL of a further redirect, is without what the other's request held and may be
+    /// secret, too, and those before it.
+    #[must_use]
+    pub fn redirected_from(mut self, other: &ClientHandshake) -> ClientHandshake {
+        self.earlier = other.asked().secrets();
+        self
     }
 
     /// The URL that the request asks for.
@@ -268,6 +281,7 @@ impl ClientHandshake {
         Asked {
             url: &self.url,
             request: &self.request,
+            earlier: &self.earlier,
         }
     }
 

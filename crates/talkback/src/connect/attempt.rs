@@ -128,7 +128,11 @@ impl Attempt {
             false => self.next_url(connect, target),
         });
         match next {
-            Ok((url, origin)) => Self::at(connect, url, origin, self.began).map(Some),
+            Ok((url, origin)) => {
+                let mut next = Self::at(connect, url, origin, self.began)?;
+                next.handshake = next.handshake.redirected_from(&self.handshake);
+                Ok(Some(next))
+            }
             Err(why) => {
                 answer.unfollowed = Some(why);
                 Ok(None)

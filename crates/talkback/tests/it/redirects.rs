@@ -290,6 +290,44 @@ async fn px22_v12_a_redirect_that_repeats_a_secret_does_not_show_it() {
     assert!(!format!("{error:?}").contains("hunter2"));
 }
 
+/// A server that redirects `/` to a path with the secret, that one to itself with a slash, and has nothing there.
+async fn repeating() -> Proxy<String> {
+    site(|head| {
+        Some(match target(head).split_once('?') {
+            Some(_) => redirect(302, "/s/hunter2"),
+            None if target(head).ends_with('/') => {
+                "HTTP/1.1 404 \r\nContent-Length: 16\r\n\r\nno page /hunter2".to_owned()
+            }
+            None => redirect(301, &format!("{}/", target(head))),
+        })
+    })
+    .await
+}
+
+#[tokio::test]
+async fn px22_v12_a_later_redirect_or_answer_does_not_show_it_either() {
+    let server = repeating().await;
+    let url = format!("{}/?token=hunter2", server.url("ws"));
+    let error = failure(connect(url.as_str()).redirects(3)).await;
+    let begin = format!("could not open ws://{}/s/…/: ", server.address);
+    let said = error.to_string();
+    assert!(
+        said.starts_with(&begin) && said.ends_with("no page /…"),
+        "{said}"
+    );
+    let error = failure(connect(url).redirects(1)).await;
+    let words = format!("it redirects to ws://{}/s/…/, once more", server.address);
+    assert!(error.to_string().contains(&words), "{error}");
+    // At another origin, which has seen nothing of it but the URL.
+    let first = redirecting(302, format!("http://{}/hunter2/", server.address)).await;
+    let connecting = connect(first.url("ws")).header("X-Api-Key", "hunter2");
+    let said = failure(connecting.redirects(1)).await.to_string();
+    assert!(
+        said.ends_with("no page /…") && !said.contains("hunter2"),
+        "{said}"
+    );
+}
+
 /// Each hop is quick enough for a timeout of its own.
 #[tokio::test]
 async fn px22_one_timeout_counts_for_all() {

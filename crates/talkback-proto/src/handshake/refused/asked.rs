@@ -23,6 +23,8 @@ const BEGINNING_SIZE: usize = 8;
 pub(in crate::handshake) struct Asked<'a> {
     pub(in crate::handshake) url: &'a WsUrl,
     pub(in crate::handshake) request: &'a Request<()>,
+    /// What the requests held that redirects have led here from.
+    pub(in crate::handshake) earlier: &'a [String],
 }
 
 impl Asked<'_> {
@@ -32,13 +34,21 @@ impl Asked<'_> {
 
     /// Puts "…" in the place of what the request held and may be secret.
     pub(in crate::handshake) fn without_secrets(&self, text: &str) -> String {
-        let mut secrets = secrets(*self);
-        secrets.retain(|secret| secret.len() >= SECRET_MIN);
-        // One may be a part of another.
-        secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+        let secrets = self.secrets();
         secrets
             .iter()
             .fold(text.to_owned(), |text, secret| without(&text, secret))
+    }
+
+    /// What this request held and those before it, and may be secret; the longest first, as one may be a part of
+    /// another.
+    pub(in crate::handshake) fn secrets(&self) -> Vec<String> {
+        let mut secrets = secrets(*self);
+        secrets.retain(|secret| secret.len() >= SECRET_MIN);
+        secrets.extend_from_slice(self.earlier);
+        secrets.sort_by(|one, other| (other.len(), one).cmp(&(one.len(), other)));
+        secrets.dedup();
+        secrets
     }
 }
 

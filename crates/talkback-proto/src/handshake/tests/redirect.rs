@@ -1,5 +1,6 @@
 //! Where a redirect leads, and which ones are not to be followed.
 
+use bytes::Bytes;
 use http::header::HeaderName;
 
 use super::super::Unfollowed;
@@ -108,6 +109,31 @@ fn px22_v12_what_is_made_of_a_redirect_shows_no_secret() {
     assert_eq!(next.to_string(), "wss://c.example:1/…/…/x?…");
     assert_eq!(next.request_target(), target.request_target());
     assert_eq!(next.basic_auth(), base.basic_auth());
+}
+
+/// A server that redirects again says again what the one before has said.
+#[test]
+fn px22_v12_what_an_earlier_request_held_is_not_shown_either() {
+    let mut options = ClientOptions::default();
+    let key = HeaderName::from_static("x-api-key");
+    options.headers.insert(key, "hunter2".parse().unwrap());
+    let first = client_with("ws://a.example/?token=hunter3", options).unwrap();
+    let second = client_at("ws://b.example/").redirected_from(&first);
+    let third = client_at("ws://c.example/").redirected_from(&second);
+    for client in [second, third] {
+        let response = response_with(302, &[b"/hunter2/hunter3"]);
+        let target = client.redirect(&response).unwrap().unwrap();
+        assert!(target.to_string().ends_with(".example/…/…"), "{target}");
+        let many = Unfollowed::TooMany { redirects_max: 1 };
+        let body = Bytes::from_static(b"no page /hunter2/hunter3");
+        for error in [
+            client.unfollowed(&response, body.clone(), many),
+            client.refused(&response_with(404, &[]), body),
+        ] {
+            let text = error.to_string();
+            assert!(text.contains("/…/…") && !text.contains("hunter"), "{text}");
+        }
+    }
 }
 
 /// What a person is told of a redirect that is not followed.

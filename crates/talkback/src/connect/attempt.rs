@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use http::Response;
-use http::header::COOKIE;
+use http::header::{COOKIE, SEC_WEBSOCKET_PROTOCOL};
 use talkback_proto::handshake::{
     ClientHandshake, DeflateOffer, HandshakeError, HeadLimits, Negotiated, RefusedBody, Unfollowed,
     WsUrl, encode_request,
@@ -81,6 +81,10 @@ impl Attempt {
             Origin::Own => connect.address.named(&url)?,
             Origin::Other => {
                 options.headers = connect.redirects.kept(&options.headers);
+                // Tokens travel there, too.
+                if !connect.redirects.is_kept(&SEC_WEBSOCKET_PROTOCOL) {
+                    options.subprotocols.clear();
+                }
                 url.clone()
             }
         };

@@ -15,12 +15,12 @@ impl Connect {
     /// leads there.
     ///
     /// **To another origin**, which is another scheme, host or port, go neither the user name and the password
-    /// of the URL nor any [`header`](Self::header), but for those named by
+    /// of the URL nor any [`header`](Self::header) and [`subprotocol`](Self::subprotocol), but for those named by
     /// [`redirect_header`](Self::redirect_header): a key in any of them may be a secret. From `ws://` to
     /// `wss://` is such a way, too; who can, better gives the address that it ends at. What
     /// [`host`](Self::host) and [`server_name`](Self::server_name) say is not for another origin either.
-    /// Subprotocols, [`origin`](Self::origin), the options of TLS and [`cookies`](Self::cookies), which are
-    /// asked for the new URL, are: offer no secret as a subprotocol where redirects are followed.
+    /// [`origin`](Self::origin), the options of TLS and [`cookies`](Self::cookies), which are asked for the new URL,
+    /// are. What the program sends once it is open goes to wherever that ends, a login in a first message as well.
     ///
     /// # Errors
     /// A redirect that is not followed is a [`Refused`](crate::Refused) whose
@@ -42,7 +42,8 @@ impl Connect {
 
     /// Has [`redirects`](Self::redirects) take this header of the program's along to another origin.
     ///
-    /// Whoever can change the server's answers then learns its value.
+    /// Whoever can change the server's answers then learns its value. `Sec-WebSocket-Protocol` stands for the
+    /// [`subprotocol`](Self::subprotocol)s: without it another origin is offered none, and chooses none.
     pub fn redirect_header(mut self, name: impl AsRef<str>) -> Self {
         if let Some((name, _)) = self.parse_header(name.as_ref(), "") {
             self.redirects.headers.push(name);

@@ -179,9 +179,21 @@ async fn px22_another_origin_gets_no_header_but_those_that_are_named() {
     }
     assert!(head.contains("1\r\n") && head.contains("2\r\n"), "{head}");
     assert_eq!(header(&head, "Origin"), Some("https://app.example"));
-    assert_eq!(header(&head, "Sec-WebSocket-Protocol"), Some("chat"));
+    // Tokens travel there, too.
+    assert_eq!(header(&head, "Sec-WebSocket-Protocol"), None, "{head}");
     let host = other.address.to_string();
     assert_eq!(header(&head, "Host"), Some(&*host));
+}
+
+#[tokio::test]
+async fn px22_another_origin_is_offered_subprotocols_if_that_header_is_named() {
+    let mut other = echo().await;
+    let server = redirecting(302, format!("http://{}/room", other.address)).await;
+    let connecting = with_headers(&server.url("ws")).redirect_header("Sec-WebSocket-Protocol");
+    say_hello(connecting).await;
+    let head = other.asked().await;
+    assert_eq!(header(&head, "Sec-WebSocket-Protocol"), Some("chat"));
+    assert!(!head.contains("hunter2"), "{head}");
 }
 
 /// What was left behind is not taken up again.

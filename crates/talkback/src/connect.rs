@@ -313,7 +313,8 @@ impl Connect {
         self
     }
 
-    /// Shows this certificate, a chain and its private key in PEM, to a server that asks for one.
+    /// Shows this certificate, a chain and its private key in PEM, to a server that asks for one; not to another
+    /// origin to which one of the [`redirects`](Self::redirects) leads.
     pub fn tls_client_certificate(
         mut self,
         chain_pem: impl Into<Vec<u8>>,
@@ -337,7 +338,7 @@ impl Connect {
     /// Speaks TLS as this configuration of rustls 0.23 says, in place of this crate's own: its roots,
     /// its client certificate, its cryptography. Options of TLS beside it are errors.
     ///
-    /// It is used as it is. A server that may answer with HTTP/2, which has another opening handshake,
+    /// It is used as it is, also for another origin to which one of the [`redirects`](Self::redirects) leads. A server that may answer with HTTP/2, which has another opening handshake,
     /// needs `alpn_protocols` of `http/1.1` alone.
     #[cfg(all(feature = "rustls-0-23", not(browser)))]
     pub fn rustls_0_23(

@@ -279,9 +279,18 @@ impl Security {
             (Origin::Own, Some(name)) => tls::given_name(name)?,
             _ => tls::server_name(url.host())?,
         };
+        // Whom it names is a matter between the program and its own server.
+        let other;
+        let options = match origin {
+            Origin::Own => &connect.tls,
+            Origin::Other => {
+                other = connect.tls.for_other_origin();
+                &other
+            }
+        };
         Ok(Self::Tls {
-            config: tls::config(&connect.tls)?,
-            given: tls::errors::Given::of(&connect.tls),
+            config: tls::config(options)?,
+            given: tls::errors::Given::of(options),
             name,
         })
     }

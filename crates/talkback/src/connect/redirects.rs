@@ -18,8 +18,9 @@ impl Connect {
     /// of the URL nor any [`header`](Self::header) and [`subprotocol`](Self::subprotocol), but for those named by
     /// [`redirect_header`](Self::redirect_header): a key in any of them may be a secret. From `ws://` to
     /// `wss://` is such a way, too; who can, better gives the address that it ends at. What
-    /// [`host`](Self::host) and [`server_name`](Self::server_name) say is not for another origin either.
-    /// [`origin`](Self::origin), the options of TLS and [`cookies`](Self::cookies), which are asked for the new URL,
+    /// [`host`](Self::host) and [`server_name`](Self::server_name) say is not for another origin either, nor is the
+    /// [`tls_client_certificate`](Self::tls_client_certificate). [`origin`](Self::origin), the other options of TLS (a
+    /// configuration of rustls is one, and whole) and [`cookies`](Self::cookies), which are asked for the new URL,
     /// are. What the program sends once it is open goes to wherever that ends, a login in a first message as well.
     ///
     /// # Errors

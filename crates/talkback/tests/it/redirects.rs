@@ -453,6 +453,7 @@ mod tls {
     use std::sync::Arc;
 
     use tokio_rustls::TlsAcceptor;
+    use tokio_rustls::rustls::{ServerConfig, version};
 
     use super::*;
     use crate::support::certificates::Authority;
@@ -460,7 +461,10 @@ mod tls {
 
     /// A server in TLS, of `localhost`, that redirects `/` to this place.
     async fn secure(authority: &Authority, location: String) -> Proxy<String> {
-        let config = authority.issue("localhost").server();
+        secure_by(authority.issue("localhost").server(), location).await
+    }
+
+    async fn secure_by(config: ServerConfig, location: String) -> Proxy<String> {
         let acceptor = TlsAcceptor::from(Arc::new(config));
         Proxy::start(move |stream, told| {
             let (acceptor, location) = (acceptor.clone(), location.clone());
@@ -506,6 +510,39 @@ mod tls {
             assert!(head.starts_with(&format!("GET {target} ")), "{head}");
             assert!(!head.contains("hunter2"), "{head}");
         }
+    }
+
+    /// A server in TLS, of `localhost`, that wants a certificate, and redirects `/` to `/room`.
+    async fn for_clients_of(authority: &Authority) -> Proxy<String> {
+        let identity = authority.issue("localhost");
+        let config = identity.server_for_clients_of(authority, &version::TLS12);
+        secure_by(config, "/room".to_owned()).await
+    }
+
+    #[tokio::test]
+    async fn px22_another_origin_is_shown_no_client_certificate() {
+        let authority = Authority::new("A root");
+        let client = authority.issue("client");
+        let with_certificate = |url: String| {
+            let (chain, key) = (client.chain_pem.as_str(), client.key_pem.as_str());
+            let connecting = connect(url).tls_client_certificate(chain, key);
+            let connecting = connecting.tls_roots(authority.pem.as_bytes());
+            connecting.redirects(2)
+        };
+        // It is that of the origin to which the program connects, whatever redirects there are within it.
+        let server = for_clients_of(&authority).await;
+        let url = format!("wss://localhost:{}/", server.address.port());
+        say_hello(with_certificate(url.clone())).await;
+        let first = redirecting(302, url.replacen("wss", "https", 1)).await;
+        let error = failure(with_certificate(first.url("ws"))).await;
+        assert!(matches!(error, ConnectError::Tls { .. }), "{error}");
+        let words = "which does not go along to another origin";
+        assert!(error.to_string().contains(words), "{error}");
+        // Where none is wanted, none is missed.
+        let server = secure(&authority, "/room".to_owned()).await;
+        let location = format!("https://localhost:{}/", server.address.port());
+        let first = redirecting(302, location).await;
+        say_hello(with_certificate(first.url("ws"))).await;
     }
 
     /// The name that is given to TLS is that of the first server.

@@ -257,7 +257,9 @@ impl Connect {
     /// | `socks5://…` | SOCKS5; the name is looked up here, and its addresses are tried in turn; 1080 |
     ///
     /// A user name and password stand in the URL, percent-encoded: `http://user:p%40ss@proxy.example:3128`.
-    /// A proxy of HTTP gets them as `Basic`; nobody beyond it sees them, and no error shows them.
+    /// A proxy of HTTP gets them as `Basic`; nobody beyond it sees them, and no error shows them. A
+    /// [`header`](Self::header) `Proxy-Authorization` is for proxies before the server alone: beside a proxy that is
+    /// chosen here it is an error, [`ConnectError::Header`](crate::ConnectError::Header).
     ///
     /// By default the environment says which proxy, by the first of these variables that is set, in lower
     /// case or capitals; an empty one means none:

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use http::Response;
-use http::header::{COOKIE, SEC_WEBSOCKET_PROTOCOL};
+use http::header::{COOKIE, HeaderName, SEC_WEBSOCKET_PROTOCOL};
 use talkback_proto::handshake::{
     ClientHandshake, DeflateOffer, HandshakeError, HeadLimits, Negotiated, RefusedBody, Unfollowed,
     WsUrl, encode_request,
@@ -154,6 +154,11 @@ impl Attempt {
             Some(option) => Err(Unfollowed::OtherOrigin { option }),
             None => Ok((target, Origin::Other)),
         }
+    }
+
+    /// Whether the request has this header.
+    pub(super) fn sends(&self, name: &HeaderName) -> bool {
+        self.handshake.request().headers().contains_key(name)
     }
 
     pub(super) fn time_left(&self) -> Duration {

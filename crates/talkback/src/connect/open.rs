@@ -6,6 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 
+use http::header::PROXY_AUTHORIZATION;
 use talkback_proto::handshake::WsUrl;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -111,6 +112,12 @@ impl Connect {
             None => Proxy::of(&self.proxy, url, &options.addresses)?,
             Some(_) => None,
         };
+        if proxy.is_some() && attempt.sends(&PROXY_AUTHORIZATION) {
+            return Err(ConnectError::Header {
+                name: "Proxy-Authorization".to_owned(),
+                error: "it would go through the proxy, to the server: put user name and password into the proxy's URL".to_owned(),
+            });
+        }
         let way = proxy.as_ref().map(|proxy| Way {
             proxy,
             url,

@@ -89,8 +89,8 @@ impl Connect {
     /// # Errors
     /// [`ConnectError::UnixSocket`](crate::ConnectError::UnixSocket), which names the path; and
     /// [`ConnectError::Option`](crate::ConnectError::Option) for an explicit [`proxy`](Self::proxy), an
-    /// [`address`](Self::address) or a [`local_address`](Self::local_address) beside it.
-    #[cfg(unix)]
+    /// [`address`](Self::address) or a [`local_address`](Self::local_address) beside it, and on a system that is none
+    /// of Unix.
     pub fn unix_socket(mut self, path: impl Into<std::path::PathBuf>) -> Self {
         self.address.unix_socket = Some(path.into());
         self

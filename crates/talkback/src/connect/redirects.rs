@@ -27,7 +27,7 @@ impl Connect {
     /// A redirect that is not followed is a [`Refused`](crate::Refused) whose
     /// [`unfollowed`](crate::Refused::unfollowed) says why: they are too many; it leads from `wss://` to
     /// `ws://`; to a URL with a user name; to no address of a WebSocket; or to another origin where an
-    /// [`address`](Self::address) or a `unix_socket` is given. What fails on the way has the URL at which it
+    /// [`address`](Self::address) or a [`unix_socket`](Self::unix_socket) is given. What fails on the way has the URL at which it
     /// failed. More than 10 is [`ConnectError::Option`](crate::ConnectError::Option).
     ///
     /// ```no_run

@@ -77,7 +77,8 @@ impl Connect {
     /// Connects to the Unix socket at this path. The URL gives `Host`, path and the name that TLS checks:
     /// `ws://localhost/`, if there is no better one.
     ///
-    /// No proxy is asked, and [`redirects`](Self::redirects) are followed within the URL's origin alone.
+    /// No proxy is asked, nothing looked up, and nobody waited for [`in_turn`](Self::in_turn);
+    /// [`redirects`](Self::redirects) are followed within the URL's origin alone.
     ///
     /// ```no_run
     /// # async fn example() -> Result<(), talkback::ConnectError> {

@@ -65,6 +65,7 @@ impl Attempt {
         }
         connect.redirects.check()?;
         connect.address.check(&connect.proxy)?;
+        connect.dial.check(&connect.proxy)?;
         Self::at(connect, url, Origin::Own, began)
     }
 

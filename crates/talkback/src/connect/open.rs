@@ -45,9 +45,10 @@ impl Connect {
     /// test. TLS goes on top if the URL asks for it; its host is what the server is asked for, and what
     /// its certificate has to name.
     ///
-    /// The [`timeout`](Self::timeout) counts from here. With a stream there is no [`address`](Self::address), and
-    /// nobody to wait for [`in_turn`](Self::in_turn); no [`proxy`](Self::proxy) is asked, and none of
-    /// [`redirects`](Self::redirects) followed.
+    /// The [`timeout`](Self::timeout) counts from here. With a stream there is no [`address`](Self::address), no
+    /// [`local_address`](Self::local_address), no [`unix_socket`](Self::unix_socket), and nobody to wait for
+    /// [`in_turn`](Self::in_turn); no [`connector`](Self::connector), no [`resolver`](Self::resolver) and no
+    /// [`proxy`](Self::proxy) is asked, and none of [`redirects`](Self::redirects) followed.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]

@@ -1,6 +1,7 @@
 //! Which way is taken where several are named: by the program, by the environment, by a redirect.
 
 use talkback::{ConnectError, connect};
+use tokio::net::TcpStream;
 
 use crate::proxy::{is_child, outcome_of};
 use crate::support::answers::failure;
@@ -157,6 +158,24 @@ async fn px1_no_proxy_of_the_environment_leads_to_a_unix_socket() {
     let path: &'static str = path.0.to_str().unwrap().to_owned().leak();
     for value in ["http://PROXY", "ftp://x"] {
         let variables = [("https_proxy", value), ("TALKBACK_TEST_OPTION", path)];
+        assert_eq!(outcome(test, &proxy, URL, &variables).await, "Hello!");
+    }
+    proxy.assert_unasked();
+}
+
+#[tokio::test]
+async fn px1_no_proxy_of_the_environment_is_asked_beside_a_connector() {
+    let address = std::env::var("TALKBACK_TEST_OPTION").unwrap_or_default();
+    let connector = move |_| TcpStream::connect(address.clone());
+    if is_child(|connect| connect.connector(connector)).await {
+        return;
+    }
+    let server = site(|_| None).await;
+    let mut proxy = http_proxy(OK, server.address).await;
+    let test = "proxy_choice::px1_no_proxy_of_the_environment_is_asked_beside_a_connector";
+    let address: &'static str = server.address.to_string().leak();
+    for value in ["http://PROXY", "ftp://x"] {
+        let variables = [("https_proxy", value), ("TALKBACK_TEST_OPTION", address)];
         assert_eq!(outcome(test, &proxy, URL, &variables).await, "Hello!");
     }
     proxy.assert_unasked();

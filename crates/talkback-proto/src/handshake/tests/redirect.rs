@@ -52,6 +52,11 @@ fn px22_a_location_of_http_stands_for_one_of_websocket() {
         let target = target("wss://me:pass@a.example:8443/b/c", location).unwrap();
         assert_eq!(target, WsUrl::parse(url).unwrap(), "{location}");
     }
+    // A reference without path and query has those of the request.
+    for location in ["", "#top"] {
+        let target = target("ws://a.example/b?q=1", location).unwrap();
+        assert_eq!(target.request_target(), "/b?q=1", "{location}");
+    }
     let up = target("ws://a.example/", "https://a.example/").unwrap();
     assert!(up.is_secure());
 }

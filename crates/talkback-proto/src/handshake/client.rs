@@ -273,7 +273,10 @@ impl ClientHandshake {
         if self.url.is_secure() && !target.is_secure() {
             return Err(Unfollowed::Downgrade);
         }
-        let shown_path = self.asked().without_secrets(target.path_and_query().path());
+        let mut shown_path = self.asked().without_secrets(target.path_and_query().path());
+        if !shown_path.starts_with('/') {
+            shown_path.insert(0, '/');
+        }
         Ok(target.with_shown_path(&shown_path))
     }
 

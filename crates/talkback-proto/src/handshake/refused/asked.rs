@@ -7,7 +7,7 @@ use http::header::{
     AUTHORIZATION, CONNECTION, COOKIE, HOST, HeaderName, ORIGIN, PROXY_AUTHORIZATION,
     SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE,
 };
-use percent_encoding::percent_decode_str;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 use crate::handshake::url::WsUrl;
 
@@ -17,6 +17,16 @@ const SECRET_MIN: usize = 4;
 
 /// How many characters of a longer one are enough to know it by.
 const BEGINNING_SIZE: usize = 8;
+
+/// How many bytes are looked through for secrets, all of them taken together: some milliseconds.
+const SEARCH_MAX: usize = 8 << 20;
+
+/// What is not percent-encoded wherever it stands (RFC 3986 §2.3) is left out.
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
 
 /// What was asked for.
 #[derive(Clone, Copy)]
@@ -32,9 +42,13 @@ impl Asked<'_> {
         self.request.headers().contains_key(name)
     }
 
-    /// Puts "…" in the place of what the request held and may be secret.
+    /// Puts "…" in the place of what the request held and may be secret; in that of all, where both are so many
+    /// that looking for them would hold up the program.
     pub(in crate::handshake) fn without_secrets(&self, text: &str) -> String {
         let secrets = self.secrets();
+        if secrets.len().saturating_mul(text.len()) > SEARCH_MAX {
+            return "…".to_owned();
+        }
         secrets
             .iter()
             .fold(text.to_owned(), |text, secret| without(&text, secret))
@@ -122,13 +136,15 @@ fn secrets(asked: Asked<'_>) -> Vec<String> {
 }
 
 /// In the spellings in which servers repeat it, each with one space for white space, as a line is shown:
-/// as it is; without quotes and percent-encoding, also that of forms; and as JSON has it.
+/// as it is; without quotes and percent-encoding, also that of forms; as JSON has it; and percent-encoded, as in a
+/// path.
 fn push(secrets: &mut Vec<String>, secret: &str) {
     let secret = secret.split_whitespace().collect::<Vec<_>>().join(" ");
     let bare = secret.trim_matches('"');
     let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
     let json = bare.replace('\\', r"\\").replace('"', "\\\"");
     let spellings = [
+        utf8_percent_encode(bare, ENCODED).to_string(),
         decoded(bare),
         decoded(&bare.replace('+', " ")),
         json.replace('/', r"\/"),

@@ -116,6 +116,38 @@ fn px22_v12_what_is_made_of_a_redirect_shows_no_secret() {
     assert_eq!(next.basic_auth(), base.basic_auth());
 }
 
+#[test]
+fn px22_v12_a_secret_is_not_shown_percent_encoded_either() {
+    for (secret, location) in [
+        ("p@ss/word+1=", "/x/p%40ss%2Fword%2B1%3D"),
+        ("p@ss/word+1=", "/x/p%40ss%2fword%2b1%3d"),
+        ("h\u{fc}nter", "/x/h%C3%BCnter"),
+        ("/hunter2/hunter3", "/hunter2/hunter3"),
+    ] {
+        let mut options = ClientOptions::default();
+        let key = HeaderName::from_static("x-api-key");
+        options.headers.insert(key, secret.try_into().unwrap());
+        let client = client_with("ws://a.example/", options).unwrap();
+        let target = client.redirect(&response_with(302, &[location.as_bytes()]));
+        let shown = target.unwrap().unwrap().to_string();
+        let path = shown.strip_prefix("ws://a.example").unwrap();
+        assert!(["/x/…", "/…"].contains(&path), "{shown}");
+    }
+}
+
+/// Both are the server's choice, by redirects to queries of many values.
+#[test]
+fn px22_v12_many_secrets_are_not_looked_for_in_a_long_path() {
+    let values: Vec<String> = (0..3000).map(|number| format!("x{number:04}")).collect();
+    let client = client_at(&format!("ws://a.example/?{}", values.join("&")));
+    let path = "/x0001".repeat(2500);
+    for (path, shown) in [(&*path, "/…"), (&path[..60], &*"/…".repeat(10))] {
+        let response = response_with(302, &[path.as_bytes()]);
+        let target = client.redirect(&response).unwrap().unwrap();
+        assert_eq!(target.to_string(), format!("ws://a.example{shown}"));
+    }
+}
+
 /// A server that redirects again says again what the one before has said.
 #[test]
 fn px22_v12_what_an_earlier_request_held_is_not_shown_either() {

@@ -105,6 +105,8 @@ fn px22_v12_what_is_made_of_a_redirect_shows_no_secret() {
     let target = client.redirect(&response_with(302, &[location]));
     let target = target.unwrap().unwrap();
     assert_eq!(target.request_target(), "/hunter2/hunter3/x?hunter2");
+    let whole = WsUrl::parse("wss://b.example/hunter2/hunter3/x?hunter2").unwrap();
+    assert!(target == whole, "they are the same request");
     for shown in [format!("{target}"), format!("{target:?}")] {
         assert!(shown.contains("wss://b.example/…/…/x?…"), "{shown}");
     }

@@ -3,6 +3,7 @@
 use http::StatusCode;
 use http::header::HeaderName;
 
+use super::super::Refused;
 use super::*;
 
 fn refused(status: u16, body: &'static str) -> HandshakeError {
@@ -50,8 +51,10 @@ fn v12_only_what_may_be_a_secret_is_marked_as_one() {
     let HandshakeError::Status(refused) = HandshakeError::refused(&response, "".into()) else {
         panic!("it is a refusal");
     };
+    let by_proxy = Refused::by_proxy(&Request::new(()), &response, "".into());
     for (name, is_secret) in [("location", true), ("set-cookie", true), ("server", false)] {
         assert_eq!(refused.headers[name].is_sensitive(), is_secret, "{name}");
+        assert_eq!(by_proxy.headers[name].is_sensitive(), is_secret, "{name}");
     }
     let shown = format!("{refused:?}");
     assert!(

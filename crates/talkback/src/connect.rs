@@ -117,7 +117,8 @@ impl BadHeader {
 ///
 /// Dropping the future gives up and closes what was opened. A clone is made into a connection of its own, with
 /// the same options; clones share the configuration of TLS, so that a later one resumes the session of an
-/// earlier one (RFC 8446 §2.2).
+/// earlier one (RFC 8446 §2.2), also where their ways differ, as by a proxy: the server can tell that they are of one
+/// client.
 #[derive(Clone)]
 #[must_use = "nothing is connected until this is awaited, or made a channel by `channel()`"]
 pub struct Connect {

@@ -250,8 +250,12 @@ impl ClientHandshake {
     /// Where a redirect leads: a 301, 302, 303, 307 or 308 (RFC 9110 §15.4). `None` for any other response.
     ///
     /// A URL of HTTP stands for one of WebSocket, and a relative one is completed by this request's. What is
-    /// made of it is the next request, a GET as well. `Display` of the URL shows nothing that this request
-    /// held and may be secret.
+    /// made of it is the next request, a GET as well, [`redirected_from`](Self::redirected_from) this one. `Display` of
+    /// the URL shows nothing that this request held and may be secret.
+    ///
+    /// Hold it against [`url`](Self::url) with [`is_same_origin`](WsUrl::is_same_origin): another origin is to get none
+    /// of the program's headers and subprotocols, as a key may be in any. Within the origin,
+    /// `url().with_target_of(&target)` has the user name and the password, which the target has not.
     ///
     /// # Errors
     ///

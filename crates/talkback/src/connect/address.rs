@@ -11,8 +11,8 @@ impl Connect {
     /// The URL still gives `Host`, path and the name that TLS checks: this is for a server behind a tunnel, one
     /// that has no entry in DNS yet, or one of several behind a name.
     ///
-    /// A proxy of the environment leads there if it leads to the URL's host, unless the address is of this
-    /// machine, or named by `NO_PROXY` itself. Then, and through an explicit [`proxy`](Self::proxy), it is
+    /// A proxy of the environment leads there, unless all the addresses are of this machine, or `NO_PROXY` names
+    /// them all, or the URL's host. If it does, and through an explicit [`proxy`](Self::proxy), it is
     /// asked for the address, whichever its kind; one after the other if there are several.
     ///
     /// [`redirects`](Self::redirects) are followed within the URL's origin alone.

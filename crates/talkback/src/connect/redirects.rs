@@ -55,7 +55,9 @@ impl Connect {
     /// Asks this store for the cookies of each request, and gives it those that servers set: with the 101, with
     /// a refusal, and with each [redirect](Self::redirects).
     ///
-    /// The program's own `Cookie` [header](Self::header) comes before it, and the store is not asked then.
+    /// The program's own `Cookie` [header](Self::header) comes before it, and the store is not asked then, unless a
+    /// redirect has left that header behind. It is asked as soon as the URL is known: what another connect sets while
+    /// this one waits [`in_turn`](Self::in_turn) comes too late for it.
     pub fn cookies(mut self, store: Arc<impl CookieStore>) -> Self {
         self.cookies = Some(Cookies::new(store));
         self

@@ -117,7 +117,8 @@ impl BadHeader {
 ///
 /// Dropping the future gives up and closes what was opened. A clone is made into a connection of its own, with
 /// the same options; clones share the configuration of TLS, so that a later one resumes the session of an
-/// earlier one (RFC 8446 §2.2).
+/// earlier one (RFC 8446 §2.2), also where their ways differ, as by a proxy: the server can tell that they are of one
+/// client.
 #[derive(Clone)]
 #[must_use = "nothing is connected until this is awaited, or made a channel by `channel()`"]
 pub struct Connect {
@@ -257,7 +258,9 @@ impl Connect {
     /// | `socks5://…` | SOCKS5; the name is looked up here, and its addresses are tried in turn; 1080 |
     ///
     /// A user name and password stand in the URL, percent-encoded: `http://user:p%40ss@proxy.example:3128`.
-    /// A proxy of HTTP gets them as `Basic`; nobody beyond it sees them, and no error shows them.
+    /// A proxy of HTTP gets them as `Basic`; nobody beyond it sees them, and no error shows them. A
+    /// [`header`](Self::header) `Proxy-Authorization` is for proxies before the server alone: beside a proxy that is
+    /// chosen here it is an error, [`ConnectError::Header`](crate::ConnectError::Header).
     ///
     /// By default the environment says which proxy, by the first of these variables that is set, in lower
     /// case or capitals; an empty one means none:
@@ -313,7 +316,8 @@ impl Connect {
         self
     }
 
-    /// Shows this certificate, a chain and its private key in PEM, to a server that asks for one.
+    /// Shows this certificate, a chain and its private key in PEM, to a server that asks for one; not to another
+    /// origin to which one of the [`redirects`](Self::redirects) leads.
     pub fn tls_client_certificate(
         mut self,
         chain_pem: impl Into<Vec<u8>>,
@@ -337,7 +341,7 @@ impl Connect {
     /// Speaks TLS as this configuration of rustls 0.23 says, in place of this crate's own: its roots,
     /// its client certificate, its cryptography. Options of TLS beside it are errors.
     ///
-    /// It is used as it is. A server that may answer with HTTP/2, which has another opening handshake,
+    /// It is used as it is, also for another origin to which one of the [`redirects`](Self::redirects) leads. A server that may answer with HTTP/2, which has another opening handshake,
     /// needs `alpn_protocols` of `http/1.1` alone.
     #[cfg(all(feature = "rustls-0-23", not(browser)))]
     pub fn rustls_0_23(

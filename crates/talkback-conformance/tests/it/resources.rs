@@ -218,6 +218,8 @@ async fn options_that_a_page_does_not_have_are_errors_with_the_way_round() {
     refuses(echo().address(([127, 0, 0, 1], 1)), "address", by_url).await;
     refuses(echo().host("a.example"), "host", by_url).await;
     refuses(echo().server_name("a.example"), "server_name", by_url).await;
+    let socket = echo().unix_socket("/run/app.sock");
+    refuses(socket, "unix_socket", "listen at a port").await;
     let local = echo().local_address([127, 0, 0, 1]);
     refuses(local, "local_address", "its system").await;
     refuses(echo().redirects(1), "redirects", "follows none").await;

@@ -99,6 +99,8 @@ impl fmt::Debug for Negotiated {
 pub struct ClientHandshake {
     url: WsUrl,
     request: Request<()>,
+    /// What the requests held that redirects have led here from: errors are not to show it.
+    earlier: Vec<String>,
     /// The only right value of the response's `Sec-WebSocket-Accept`.
     accept: String,
     subprotocols: Vec<String>,
@@ -143,11 +145,22 @@ impl ClientHandshake {
         Ok(ClientHandshake {
             url: url.clone(),
             request,
+            earlier: Vec::new(),
             accept: accept_key(&key),
             subprotocols: options.subprotocols,
             extensions,
             deflate: options.deflate,
         })
+    }
+
+    /// The same as one to which a redirect has led from another, whose server has chosen the URL.
+    ///
+    /// What its errors say, and the URL of a further redirect, is without what the other's request held and may be
+    /// secret, too, and those before it.
+    #[must_use]
+    pub fn redirected_from(mut self, other: &ClientHandshake) -> ClientHandshake {
+        self.earlier = other.asked().secrets();
+        self
     }
 
     /// The URL that the request asks for.
@@ -237,8 +250,12 @@ impl ClientHandshake {
     /// Where a redirect leads: a 301, 302, 303, 307 or 308 (RFC 9110 §15.4). `None` for any other response.
     ///
     /// A URL of HTTP stands for one of WebSocket, and a relative one is completed by this request's. What is
-    /// made of it is the next request, a GET as well. `Display` of the URL shows nothing that this request
-    /// held and may be secret.
+    /// made of it is the next request, a GET as well, [`redirected_from`](Self::redirected_from) this one. `Display` of
+    /// the URL shows nothing that this request held and may be secret.
+    ///
+    /// Hold it against [`url`](Self::url) with [`is_same_origin`](WsUrl::is_same_origin): another origin is to get none
+    /// of the program's headers and subprotocols, as a key may be in any. Within the origin,
+    /// `url().with_target_of(&target)` has the user name and the password, which the target has not.
     ///
     /// # Errors
     ///
@@ -260,7 +277,10 @@ impl ClientHandshake {
         if self.url.is_secure() && !target.is_secure() {
             return Err(Unfollowed::Downgrade);
         }
-        let shown_path = self.asked().without_secrets(target.path_and_query().path());
+        let mut shown_path = self.asked().without_secrets(target.path_and_query().path());
+        if !shown_path.starts_with('/') {
+            shown_path.insert(0, '/');
+        }
         Ok(target.with_shown_path(&shown_path))
     }
 
@@ -268,6 +288,7 @@ impl ClientHandshake {
         Asked {
             url: &self.url,
             request: &self.request,
+            earlier: &self.earlier,
         }
     }
 

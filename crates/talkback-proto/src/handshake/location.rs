@@ -63,6 +63,8 @@ fn complete(reference: &str, base: &WsUrl) -> Option<String> {
     let (path, query) = reference.split_at(reference.find('?').unwrap_or(reference.len()));
     let base_path = base.request_target().split('?').next()?;
     let path = match path {
+        // "if defined(R.query) then T.query = R.query; else T.query = Base.query" (RFC 3986 §5.2.2).
+        "" if query.is_empty() => base.request_target().to_owned(),
         "" => base_path.to_owned(),
         path if path.starts_with('/') => without_dots(path),
         // Another scheme: `mailto:`, `about:`.

@@ -75,20 +75,25 @@ pub(super) fn refused<T>(
     if let Some(excerpt) = excerpt.filter(|_| !is_told) {
         let _ = write!(text, "; its answer: {excerpt}");
     }
-    let mut headers = response.headers().clone();
+    HandshakeError::Status(Box::new(Refused {
+        status,
+        headers: marked(response.headers()),
+        body,
+        unfollowed,
+        text: text.into(),
+    }))
+}
+
+/// The headers of an answer as an error has them.
+fn marked(headers: &HeaderMap) -> HeaderMap {
+    let mut headers = headers.clone();
     for (name, value) in &mut headers {
         // Cookies are secrets, a redirect may repeat the query, and errors are printed.
         if name == SET_COOKIE || name == LOCATION {
             value.set_sensitive(true);
         }
     }
-    HandshakeError::Status(Box::new(Refused {
-        status,
-        headers,
-        body,
-        unfollowed,
-        text: text.into(),
-    }))
+    headers
 }
 
 impl Answer<'_> {

@@ -41,7 +41,7 @@ const NOT_IN_TARGET: &AsciiSet = &CONTROLS
 /// assert_eq!(url.to_string(), "ws://echo.example:8080/?…");
 /// # Ok::<(), talkback_proto::handshake::UrlError>(())
 /// ```
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct WsUrl {
     scheme: Scheme,
     /// Lower case; an IPv6 address without brackets.
@@ -198,6 +198,17 @@ impl WsUrl {
         self.target.clone()
     }
 }
+
+/// By what is sent: what a URL shows of its path makes no difference.
+impl PartialEq for WsUrl {
+    fn eq(&self, other: &WsUrl) -> bool {
+        self.is_same_origin(other)
+            && self.target == other.target
+            && self.credentials == other.credentials
+    }
+}
+
+impl Eq for WsUrl {}
 
 impl FromStr for WsUrl {
     type Err = UrlError;

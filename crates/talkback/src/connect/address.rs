@@ -11,8 +11,8 @@ impl Connect {
     /// The URL still gives `Host`, path and the name that TLS checks: this is for a server behind a tunnel, one
     /// that has no entry in DNS yet, or one of several behind a name.
     ///
-    /// A proxy of the environment leads there if it leads to the URL's host, unless the address is of this
-    /// machine, or named by `NO_PROXY` itself. Then, and through an explicit [`proxy`](Self::proxy), it is
+    /// A proxy of the environment leads there, unless all the addresses are of this machine, or `NO_PROXY` names
+    /// them all, or the URL's host. If it does, and through an explicit [`proxy`](Self::proxy), it is
     /// asked for the address, whichever its kind; one after the other if there are several.
     ///
     /// [`redirects`](Self::redirects) are followed within the URL's origin alone.
@@ -77,7 +77,8 @@ impl Connect {
     /// Connects to the Unix socket at this path. The URL gives `Host`, path and the name that TLS checks:
     /// `ws://localhost/`, if there is no better one.
     ///
-    /// No proxy is asked, and [`redirects`](Self::redirects) are followed within the URL's origin alone.
+    /// No proxy is asked, nothing looked up, and nobody waited for [`in_turn`](Self::in_turn);
+    /// [`redirects`](Self::redirects) are followed within the URL's origin alone.
     ///
     /// ```no_run
     /// # async fn example() -> Result<(), talkback::ConnectError> {
@@ -89,8 +90,8 @@ impl Connect {
     /// # Errors
     /// [`ConnectError::UnixSocket`](crate::ConnectError::UnixSocket), which names the path; and
     /// [`ConnectError::Option`](crate::ConnectError::Option) for an explicit [`proxy`](Self::proxy), an
-    /// [`address`](Self::address) or a [`local_address`](Self::local_address) beside it.
-    #[cfg(unix)]
+    /// [`address`](Self::address) or a [`local_address`](Self::local_address) beside it, and on a system that is none
+    /// of Unix.
     pub fn unix_socket(mut self, path: impl Into<std::path::PathBuf>) -> Self {
         self.address.unix_socket = Some(path.into());
         self

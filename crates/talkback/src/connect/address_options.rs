@@ -44,6 +44,12 @@ impl AddressOptions {
         let Some(path) = &self.unix_socket else {
             return Ok(());
         };
+        if cfg!(not(unix)) {
+            return failed(
+                "unix_socket",
+                "there is none on this system: connect by TCP",
+            );
+        }
         if path.as_os_str().is_empty() {
             return failed("unix_socket", "its path is empty: give the server's");
         }
@@ -96,7 +102,8 @@ impl AddressOptions {
         let by_url = "the browser looks up the URL's host: put the server's own into the URL";
         let local = "the browser, and its system, decide on it";
         let addresses = (!self.addresses.is_empty()).then_some(("address", by_url));
-        let unix_socket = self.unix_socket.as_ref().map(|_| ("unix_socket", by_url));
+        let by_tcp = "a page reaches none: have the server listen at a port, too";
+        let unix_socket = self.unix_socket.as_ref().map(|_| ("unix_socket", by_tcp));
         let host = self.host.as_ref().map(|_| ("host", by_url));
         let server_name = self.server_name.as_ref().map(|_| ("server_name", by_url));
         let local = self.local.map(|_| ("local_address", local));

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use http::Response;
-use http::header::COOKIE;
+use http::header::{COOKIE, HeaderName, SEC_WEBSOCKET_PROTOCOL};
 use talkback_proto::handshake::{
     ClientHandshake, DeflateOffer, HandshakeError, HeadLimits, Negotiated, RefusedBody, Unfollowed,
     WsUrl, encode_request,
@@ -65,6 +65,7 @@ impl Attempt {
         }
         connect.redirects.check()?;
         connect.address.check(&connect.proxy)?;
+        connect.dial.check(&connect.proxy)?;
         Self::at(connect, url, Origin::Own, began)
     }
 
@@ -81,6 +82,10 @@ impl Attempt {
             Origin::Own => connect.address.named(&url)?,
             Origin::Other => {
                 options.headers = connect.redirects.kept(&options.headers);
+                // Tokens travel there, too.
+                if !connect.redirects.is_kept(&SEC_WEBSOCKET_PROTOCOL) {
+                    options.subprotocols.clear();
+                }
                 url.clone()
             }
         };
@@ -128,7 +133,11 @@ impl Attempt {
             false => self.next_url(connect, target),
         });
         match next {
-            Ok((url, origin)) => Self::at(connect, url, origin, self.began).map(Some),
+            Ok((url, origin)) => {
+                let mut next = Self::at(connect, url, origin, self.began)?;
+                next.handshake = next.handshake.redirected_from(&self.handshake);
+                Ok(Some(next))
+            }
             Err(why) => {
                 answer.unfollowed = Some(why);
                 Ok(None)
@@ -146,6 +155,11 @@ impl Attempt {
             Some(option) => Err(Unfollowed::OtherOrigin { option }),
             None => Ok((target, Origin::Other)),
         }
+    }
+
+    /// Whether the request has this header.
+    pub(super) fn sends(&self, name: &HeaderName) -> bool {
+        self.handshake.request().headers().contains_key(name)
     }
 
     pub(super) fn time_left(&self) -> Duration {
@@ -271,9 +285,18 @@ impl Security {
             (Origin::Own, Some(name)) => tls::given_name(name)?,
             _ => tls::server_name(url.host())?,
         };
+        // Whom it names is a matter between the program and its own server.
+        let other;
+        let options = match origin {
+            Origin::Own => &connect.tls,
+            Origin::Other => {
+                other = connect.tls.for_other_origin();
+                &other
+            }
+        };
         Ok(Self::Tls {
-            config: tls::config(&connect.tls)?,
-            given: tls::errors::Given::of(&connect.tls),
+            config: tls::config(options)?,
+            given: tls::errors::Given::of(options),
             name,
         })
     }

@@ -12,7 +12,11 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::connect::destination::Destination;
 #[cfg(not(browser))]
+use crate::connect::proxy_options::{ProxyChoice, ProxyOptions};
+#[cfg(not(browser))]
 use crate::connect::transport::Transport;
+#[cfg(not(browser))]
+use crate::error::ConnectError;
 
 #[cfg(not(browser))]
 pub(crate) type Connecting = Pin<Box<dyn Future<Output = io::Result<Transport>> + Send>>;
@@ -40,6 +44,18 @@ pub(crate) struct DialOptions {
 
 #[cfg(not(browser))]
 impl DialOptions {
+    /// Finds what cannot be used together. A proxy of the environment is for the dials of this crate.
+    pub(super) fn check(&self, proxy: &ProxyOptions) -> Result<(), ConnectError> {
+        if self.connector.is_none() || !matches!(proxy.choice, ProxyChoice::Url(_)) {
+            return Ok(());
+        }
+        let error = "no proxy is asked beside it: leave `proxy` out, or connect to the proxy in it";
+        Err(ConnectError::Option {
+            option: "connector",
+            error: error.to_owned(),
+        })
+    }
+
     pub(super) fn set_connector<F, Fut, T>(&mut self, connector: F)
     where
         F: Fn(Destination) -> Fut + Send + Sync + 'static,

@@ -6,6 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 
+use http::header::PROXY_AUTHORIZATION;
 use talkback_proto::handshake::WsUrl;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -44,9 +45,10 @@ impl Connect {
     /// test. TLS goes on top if the URL asks for it; its host is what the server is asked for, and what
     /// its certificate has to name.
     ///
-    /// The [`timeout`](Self::timeout) counts from here. With a stream there is no [`address`](Self::address), and
-    /// nobody to wait for [`in_turn`](Self::in_turn); no [`proxy`](Self::proxy) is asked, and none of
-    /// [`redirects`](Self::redirects) followed.
+    /// The [`timeout`](Self::timeout) counts from here. With a stream there is no [`address`](Self::address), no
+    /// [`local_address`](Self::local_address), no [`unix_socket`](Self::unix_socket), and nobody to wait for
+    /// [`in_turn`](Self::in_turn); no [`connector`](Self::connector), no [`resolver`](Self::resolver) and no
+    /// [`proxy`](Self::proxy) is asked, and none of [`redirects`](Self::redirects) followed.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]
@@ -111,6 +113,12 @@ impl Connect {
             None => Proxy::of(&self.proxy, url, &options.addresses)?,
             Some(_) => None,
         };
+        if proxy.is_some() && attempt.sends(&PROXY_AUTHORIZATION) {
+            return Err(ConnectError::Header {
+                name: "Proxy-Authorization".to_owned(),
+                error: "it would go through the proxy, to the server: put user name and password into the proxy's URL".to_owned(),
+            });
+        }
         let way = proxy.as_ref().map(|proxy| Way {
             proxy,
             url,

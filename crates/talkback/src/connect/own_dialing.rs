@@ -13,14 +13,16 @@ impl Connect {
     /// serial line, a pipe in a test. For one stream that is there already, use `over`.
     ///
     /// The function is told the [`Destination`] and gives a transport, over which TLS goes if the URL is a `wss://`,
-    /// and then the opening handshake. Nothing is looked up then, no [`proxy`](Self::proxy) is asked, no
-    /// [`address`](Self::address) and no Unix socket connected to, and nobody waited for [`in_turn`](Self::in_turn).
-    /// For each of the [`redirects`](Self::redirects) it is asked again. The [`timeout`](Self::timeout) is over all of
+    /// and then the opening handshake. Nothing is looked up then, no [`resolver`](Self::resolver) and no proxy of the
+    /// environment is asked, no [`address`](Self::address) and no [`unix_socket`](Self::unix_socket) connected to, no
+    /// [`local_address`](Self::local_address) taken, and nobody waited for [`in_turn`](Self::in_turn). TCP is used as it
+    /// is given: with `set_nodelay(true)`, no message waits for the acknowledgement of the one before. For each of the [`redirects`](Self::redirects) it is asked again. The [`timeout`](Self::timeout) is over all of
     /// it; the function's part is `Stage::Tcp`. When time runs out, or the connect is dropped, so is its future.
     ///
     /// # Errors
     /// The function's error is that of the connect: [`ConnectError::Tcp`](crate::ConnectError::Tcp), with it as the
-    /// source, and with advice by its kind.
+    /// source, and with advice by its kind. An explicit [`proxy`](Self::proxy) beside it is
+    /// [`ConnectError::Option`](crate::ConnectError::Option).
     ///
     /// ```
     /// # #[cfg(not(target_family = "wasm"))]
@@ -39,6 +41,7 @@ impl Connect {
     ///     assert_eq!(destination.host(), "feed.example");
     ///     let socket = TcpSocket::new_v4()?;
     ///     socket.set_recv_buffer_size(4 * 1024)?;
+    ///     socket.set_nodelay(true)?;
     ///     socket.connect(address).await
     /// });
     /// let socket = connect.await?;

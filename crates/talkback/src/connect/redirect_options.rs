@@ -34,10 +34,14 @@ impl RedirectOptions {
 
     /// The program's headers as another origin gets them.
     pub(crate) fn kept(&self, headers: &HeaderMap) -> HeaderMap {
-        let is_kept = |name: &HeaderName| self.headers.contains(name);
-        let kept = headers.iter().filter(|(name, _)| is_kept(name));
+        let kept = headers.iter().filter(|(name, _)| self.is_kept(name));
         kept.map(|(name, value)| (name.clone(), value.clone()))
             .collect()
+    }
+
+    /// Whether another origin gets this header of the program's.
+    pub(crate) fn is_kept(&self, name: &HeaderName) -> bool {
+        self.headers.contains(name)
     }
 }
 

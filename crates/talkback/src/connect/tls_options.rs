@@ -18,6 +18,9 @@ pub(crate) struct TlsOptions {
     pub(crate) roots_pem: Option<Pem>,
     /// A certificate chain and its private key, in PEM.
     pub(crate) identity_pem: Option<(Pem, Pem)>,
+    /// Whether there is one that is not for this server.
+    #[cfg(all(feature = "tls", not(browser)))]
+    pub(crate) has_withheld_identity: bool,
     pub(crate) trust: Trust,
     /// The program's own configuration, in place of all that.
     #[cfg(all(feature = "rustls-0-23", not(browser)))]
@@ -52,6 +55,18 @@ impl TlsOptions {
     pub(super) fn trust_anything(&mut self) {
         self.trust = Trust::Anything;
         self.leave_clones();
+    }
+
+    /// What another origin gets of them, to which a redirect has led: all but the client certificate. A
+    /// configuration of the program's own stays whole.
+    #[cfg(all(feature = "tls", not(browser)))]
+    pub(crate) fn for_other_origin(&self) -> Self {
+        let mut options = self.clone();
+        if options.identity_pem.take().is_some() {
+            options.has_withheld_identity = true;
+            options.leave_clones();
+        }
+        options
     }
 
     /// What was made of other options, by a clone, is not shared any more.

@@ -104,8 +104,8 @@ impl Try {
 
     /// Connects, reads the request, answers it and ends the connection; gives back the request.
     ///
-    /// What belongs to every answer is added: `Connection: close`, and `Content-Length` unless the answer says how
-    /// long it is.
+    /// What belongs to every answer is set: `Connection: close`, in place of the answer's own, and `Content-Length`
+    /// unless the answer says how long it is.
     ///
     /// ```
     /// # use talkback::test_util::ScriptedServer;

@@ -244,6 +244,16 @@ async fn a_local_address_that_cannot_be_used_is_told() {
     }
 }
 
+#[cfg(not(unix))]
+#[tokio::test]
+async fn a_unix_socket_is_an_error_where_there_are_none() {
+    let error = failure(connect("ws://localhost/").unix_socket("app.sock")).await;
+    assert_eq!(
+        error.to_string(),
+        "the option `unix_socket` cannot be used: there is none on this system: connect by TCP"
+    );
+}
+
 #[cfg(feature = "tls")]
 mod tls {
     use super::*;

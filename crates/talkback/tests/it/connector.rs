@@ -13,7 +13,6 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::support::answers::{assert_timeout, failure, listen};
 use crate::support::echo::echo;
-use crate::support::proxy::Proxy;
 
 /// A client of servers in memory, and their ends of its tries.
 fn in_memory(url: &str) -> (Connect, UnboundedReceiver<(Destination, DuplexStream)>) {
@@ -196,11 +195,7 @@ async fn who_gives_up_drops_the_connectors_future_and_its_stream() {
 // ── What it stands in for ────────────────────────────────────────────────────────────────────
 
 #[tokio::test]
-async fn nothing_is_looked_up_and_no_proxy_is_asked() {
-    let mut proxy = Proxy::start(|_, told| async move {
-        let _ = told.send(());
-    })
-    .await;
+async fn nothing_is_looked_up_and_none_waited_for() {
     let lookups = Arc::<AtomicUsize>::default();
     let counter = Arc::clone(&lookups);
     let (connecting, mut tries) = in_memory("ws://server.invalid/");
@@ -208,7 +203,6 @@ async fn nothing_is_looked_up_and_no_proxy_is_asked() {
         .in_turn()
         .address(([192, 0, 2, 1], 9))
         .local_address([192, 0, 2, 2])
-        .proxy(&*proxy.url("http"))
         .resolver(move |_, _| {
             counter.fetch_add(1, Ordering::Relaxed);
             async { Err(io::ErrorKind::NotFound.into()) }
@@ -218,7 +212,25 @@ async fn nothing_is_looked_up_and_no_proxy_is_asked() {
     accept(far).await.unwrap();
     opening.await.unwrap().unwrap();
     assert_eq!(lookups.load(Ordering::Relaxed), 0);
-    proxy.assert_unasked();
+}
+
+/// Whoever wants one must not go past it unknowingly.
+#[tokio::test]
+async fn px20_an_explicit_proxy_beside_it_is_an_error() {
+    let (connecting, mut tries) = in_memory("ws://server.invalid/");
+    let error = failure(connecting.proxy("http://user:hunter2@127.0.0.1:1")).await;
+    assert!(matches!(error, ConnectError::Option { .. }), "{error:?}");
+    assert_eq!(
+        error.to_string(),
+        "the option `connector` cannot be used: no proxy is asked beside it: leave `proxy` out, or connect to \
+         the proxy in it"
+    );
+    assert!(tries.try_recv().is_err());
+    // To go without is what it does anyway.
+    let (connecting, mut tries) = in_memory("ws://server.invalid/");
+    let opening = tokio::spawn(async move { connecting.proxy(None).await.map(drop) });
+    accept(tries.recv().await.unwrap().1).await.unwrap();
+    opening.await.unwrap().unwrap();
 }
 
 #[tokio::test]

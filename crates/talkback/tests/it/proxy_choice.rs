@@ -1,8 +1,12 @@
 //! Which way is taken where several are named: by the program, by the environment, by a redirect.
 
+use talkback::{ConnectError, connect};
+use tokio::net::TcpStream;
+
 use crate::proxy::{is_child, outcome_of};
+use crate::support::answers::failure;
 use crate::support::proxy::{Proxy, http_proxy};
-use crate::support::site::{redirect, site, target};
+use crate::support::site::{header, redirect, say_hello, site, target};
 
 const OK: &str = "HTTP/1.1 200 Connection established\r\n\r\n";
 
@@ -157,4 +161,44 @@ async fn px1_no_proxy_of_the_environment_leads_to_a_unix_socket() {
         assert_eq!(outcome(test, &proxy, URL, &variables).await, "Hello!");
     }
     proxy.assert_unasked();
+}
+
+#[tokio::test]
+async fn px1_no_proxy_of_the_environment_is_asked_beside_a_connector() {
+    let address = std::env::var("TALKBACK_TEST_OPTION").unwrap_or_default();
+    let connector = move |_| TcpStream::connect(address.clone());
+    if is_child(|connect| connect.connector(connector)).await {
+        return;
+    }
+    let server = site(|_| None).await;
+    let mut proxy = http_proxy(OK, server.address).await;
+    let test = "proxy_choice::px1_no_proxy_of_the_environment_is_asked_beside_a_connector";
+    let address: &'static str = server.address.to_string().leak();
+    for value in ["http://PROXY", "ftp://x"] {
+        let variables = [("https_proxy", value), ("TALKBACK_TEST_OPTION", address)];
+        assert_eq!(outcome(test, &proxy, URL, &variables).await, "Hello!");
+    }
+    proxy.assert_unasked();
+}
+
+/// It would be read by the server, which is not to know it.
+#[tokio::test]
+async fn px9_a_header_for_the_proxy_does_not_go_to_the_server() {
+    let mut server = site(|_| None).await;
+    let mut proxy = http_proxy(OK, server.address).await;
+    let connecting = connect(server.url("ws")).header("proxy-authorization", "Basic hunter2");
+    let error = failure(connecting.clone().proxy(&*proxy.url("http"))).await;
+    assert!(matches!(error, ConnectError::Header { .. }), "{error:?}");
+    assert!(!error.is_retryable());
+    assert_eq!(
+        error.to_string(),
+        "the header \"Proxy-Authorization\" cannot be sent: it would go through the proxy, to the server: \
+         put user name and password into the proxy's URL"
+    );
+    proxy.assert_unasked();
+    server.assert_unasked();
+    // A proxy before the server may want it.
+    say_hello(connecting.proxy(None)).await;
+    let head = server.asked().await;
+    assert_eq!(header(&head, "Proxy-Authorization"), Some("Basic hunter2"));
 }

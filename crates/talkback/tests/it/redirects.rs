@@ -179,9 +179,21 @@ async fn px22_another_origin_gets_no_header_but_those_that_are_named() {
     }
     assert!(head.contains("1\r\n") && head.contains("2\r\n"), "{head}");
     assert_eq!(header(&head, "Origin"), Some("https://app.example"));
-    assert_eq!(header(&head, "Sec-WebSocket-Protocol"), Some("chat"));
+    // Tokens travel there, too.
+    assert_eq!(header(&head, "Sec-WebSocket-Protocol"), None, "{head}");
     let host = other.address.to_string();
     assert_eq!(header(&head, "Host"), Some(&*host));
+}
+
+#[tokio::test]
+async fn px22_another_origin_is_offered_subprotocols_if_that_header_is_named() {
+    let mut other = echo().await;
+    let server = redirecting(302, format!("http://{}/room", other.address)).await;
+    let connecting = with_headers(&server.url("ws")).redirect_header("Sec-WebSocket-Protocol");
+    say_hello(connecting).await;
+    let head = other.asked().await;
+    assert_eq!(header(&head, "Sec-WebSocket-Protocol"), Some("chat"));
+    assert!(!head.contains("hunter2"), "{head}");
 }
 
 /// What was left behind is not taken up again.
@@ -288,6 +300,44 @@ async fn px22_v12_a_redirect_that_repeats_a_secret_does_not_show_it() {
     let begin = format!("could not open ws://{}/…/room?…: ", other.address);
     assert!(error.to_string().starts_with(&begin), "{error}");
     assert!(!format!("{error:?}").contains("hunter2"));
+}
+
+/// A server that redirects `/` to a path with the secret, that one to itself with a slash, and has nothing there.
+async fn repeating() -> Proxy<String> {
+    site(|head| {
+        Some(match target(head).split_once('?') {
+            Some(_) => redirect(302, "/s/hunter2"),
+            None if target(head).ends_with('/') => {
+                "HTTP/1.1 404 \r\nContent-Length: 16\r\n\r\nno page /hunter2".to_owned()
+            }
+            None => redirect(301, &format!("{}/", target(head))),
+        })
+    })
+    .await
+}
+
+#[tokio::test]
+async fn px22_v12_a_later_redirect_or_answer_does_not_show_it_either() {
+    let server = repeating().await;
+    let url = format!("{}/?token=hunter2", server.url("ws"));
+    let error = failure(connect(url.as_str()).redirects(3)).await;
+    let begin = format!("could not open ws://{}/s/…/: ", server.address);
+    let said = error.to_string();
+    assert!(
+        said.starts_with(&begin) && said.ends_with("no page /…"),
+        "{said}"
+    );
+    let error = failure(connect(url).redirects(1)).await;
+    let words = format!("it redirects to ws://{}/s/…/, once more", server.address);
+    assert!(error.to_string().contains(&words), "{error}");
+    // At another origin, which has seen nothing of it but the URL.
+    let first = redirecting(302, format!("http://{}/hunter2/", server.address)).await;
+    let connecting = connect(first.url("ws")).header("X-Api-Key", "hunter2");
+    let said = failure(connecting.redirects(1)).await.to_string();
+    assert!(
+        said.ends_with("no page /…") && !said.contains("hunter2"),
+        "{said}"
+    );
 }
 
 /// Each hop is quick enough for a timeout of its own.
@@ -403,6 +453,7 @@ mod tls {
     use std::sync::Arc;
 
     use tokio_rustls::TlsAcceptor;
+    use tokio_rustls::rustls::{ServerConfig, version};
 
     use super::*;
     use crate::support::certificates::Authority;
@@ -410,7 +461,10 @@ mod tls {
 
     /// A server in TLS, of `localhost`, that redirects `/` to this place.
     async fn secure(authority: &Authority, location: String) -> Proxy<String> {
-        let config = authority.issue("localhost").server();
+        secure_by(authority.issue("localhost").server(), location).await
+    }
+
+    async fn secure_by(config: ServerConfig, location: String) -> Proxy<String> {
         let acceptor = TlsAcceptor::from(Arc::new(config));
         Proxy::start(move |stream, told| {
             let (acceptor, location) = (acceptor.clone(), location.clone());
@@ -456,6 +510,39 @@ mod tls {
             assert!(head.starts_with(&format!("GET {target} ")), "{head}");
             assert!(!head.contains("hunter2"), "{head}");
         }
+    }
+
+    /// A server in TLS, of `localhost`, that wants a certificate, and redirects `/` to `/room`.
+    async fn for_clients_of(authority: &Authority) -> Proxy<String> {
+        let identity = authority.issue("localhost");
+        let config = identity.server_for_clients_of(authority, &version::TLS12);
+        secure_by(config, "/room".to_owned()).await
+    }
+
+    #[tokio::test]
+    async fn px22_another_origin_is_shown_no_client_certificate() {
+        let authority = Authority::new("A root");
+        let client = authority.issue("client");
+        let with_certificate = |url: String| {
+            let (chain, key) = (client.chain_pem.as_str(), client.key_pem.as_str());
+            let connecting = connect(url).tls_client_certificate(chain, key);
+            let connecting = connecting.tls_roots(authority.pem.as_bytes());
+            connecting.redirects(2)
+        };
+        // It is that of the origin to which the program connects, whatever redirects there are within it.
+        let server = for_clients_of(&authority).await;
+        let url = format!("wss://localhost:{}/", server.address.port());
+        say_hello(with_certificate(url.clone())).await;
+        let first = redirecting(302, url.replacen("wss", "https", 1)).await;
+        let error = failure(with_certificate(first.url("ws"))).await;
+        assert!(matches!(error, ConnectError::Tls { .. }), "{error}");
+        let words = "which does not go along to another origin";
+        assert!(error.to_string().contains(words), "{error}");
+        // Where none is wanted, none is missed.
+        let server = secure(&authority, "/room".to_owned()).await;
+        let location = format!("https://localhost:{}/", server.address.port());
+        let first = redirecting(302, location).await;
+        say_hello(with_certificate(first.url("ws"))).await;
     }
 
     /// The name that is given to TLS is that of the first server.

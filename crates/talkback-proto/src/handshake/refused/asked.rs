@@ -7,7 +7,7 @@ use http::header::{
     AUTHORIZATION, CONNECTION, COOKIE, HOST, HeaderName, ORIGIN, PROXY_AUTHORIZATION,
     SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE,
 };
-use percent_encoding::percent_decode_str;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 use crate::handshake::url::WsUrl;
 
@@ -18,11 +18,23 @@ const SECRET_MIN: usize = 4;
 /// How many characters of a longer one are enough to know it by.
 const BEGINNING_SIZE: usize = 8;
 
+/// How many bytes are looked through for secrets, all of them taken together: some milliseconds.
+const SEARCH_MAX: usize = 8 << 20;
+
+/// What is not percent-encoded wherever it stands (RFC 3986 §2.3) is left out.
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
 /// What was asked for.
 #[derive(Clone, Copy)]
 pub(in crate::handshake) struct Asked<'a> {
     pub(in crate::handshake) url: &'a WsUrl,
     pub(in crate::handshake) request: &'a Request<()>,
+    /// What the requests held that redirects have led here from.
+    pub(in crate::handshake) earlier: &'a [String],
 }
 
 impl Asked<'_> {
@@ -30,15 +42,27 @@ impl Asked<'_> {
         self.request.headers().contains_key(name)
     }
 
-    /// Puts "…" in the place of what the request held and may be secret.
+    /// Puts "…" in the place of what the request held and may be secret; in that of all, where both are so many
+    /// that looking for them would hold up the program.
     pub(in crate::handshake) fn without_secrets(&self, text: &str) -> String {
-        let mut secrets = secrets(*self);
-        secrets.retain(|secret| secret.len() >= SECRET_MIN);
-        // One may be a part of another.
-        secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+        let secrets = self.secrets();
+        if secrets.len().saturating_mul(text.len()) > SEARCH_MAX {
+            return "…".to_owned();
+        }
         secrets
             .iter()
             .fold(text.to_owned(), |text, secret| without(&text, secret))
+    }
+
+    /// What this request held and those before it, and may be secret; the longest first, as one may be a part of
+    /// another.
+    pub(in crate::handshake) fn secrets(&self) -> Vec<String> {
+        let mut secrets = secrets(*self);
+        secrets.retain(|secret| secret.len() >= SECRET_MIN);
+        secrets.extend_from_slice(self.earlier);
+        secrets.sort_by(|one, other| (other.len(), one).cmp(&(one.len(), other)));
+        secrets.dedup();
+        secrets
     }
 }
 
@@ -112,13 +136,15 @@ fn secrets(asked: Asked<'_>) -> Vec<String> {
 }
 
 /// In the spellings in which servers repeat it, each with one space for white space, as a line is shown:
-/// as it is; without quotes and percent-encoding, also that of forms; and as JSON has it.
+/// as it is; without quotes and percent-encoding, also that of forms; as JSON has it; and percent-encoded, as in a
+/// path.
 fn push(secrets: &mut Vec<String>, secret: &str) {
     let secret = secret.split_whitespace().collect::<Vec<_>>().join(" ");
     let bare = secret.trim_matches('"');
     let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
     let json = bare.replace('\\', r"\\").replace('"', "\\\"");
     let spellings = [
+        utf8_percent_encode(bare, ENCODED).to_string(),
         decoded(bare),
         decoded(&bare.replace('+', " ")),
         json.replace('/', r"\/"),

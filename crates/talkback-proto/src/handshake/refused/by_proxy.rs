@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::header::{PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, WWW_AUTHENTICATE};
 use http::{Request, Response};
 
-use super::challenge;
+use super::{challenge, marked};
 use crate::handshake::error::Refused;
 
 impl Refused {
@@ -33,7 +33,7 @@ impl Refused {
         };
         Refused {
             status,
-            headers: response.headers().clone(),
+            headers: marked(response.headers()),
             body,
             unfollowed: None,
             text: format!("it answered {status} to CONNECT; {advice}").into(),

@@ -1,5 +1,6 @@
 //! Where a redirect leads, and which ones are not to be followed.
 
+use bytes::Bytes;
 use http::header::HeaderName;
 
 use super::super::Unfollowed;
@@ -51,6 +52,11 @@ fn px22_a_location_of_http_stands_for_one_of_websocket() {
         let target = target("wss://me:pass@a.example:8443/b/c", location).unwrap();
         assert_eq!(target, WsUrl::parse(url).unwrap(), "{location}");
     }
+    // A reference without path and query has those of the request.
+    for location in ["", "#top"] {
+        let target = target("ws://a.example/b?q=1", location).unwrap();
+        assert_eq!(target.request_target(), "/b?q=1", "{location}");
+    }
     let up = target("ws://a.example/", "https://a.example/").unwrap();
     assert!(up.is_secure());
 }
@@ -99,6 +105,8 @@ fn px22_v12_what_is_made_of_a_redirect_shows_no_secret() {
     let target = client.redirect(&response_with(302, &[location]));
     let target = target.unwrap().unwrap();
     assert_eq!(target.request_target(), "/hunter2/hunter3/x?hunter2");
+    let whole = WsUrl::parse("wss://b.example/hunter2/hunter3/x?hunter2").unwrap();
+    assert!(target == whole, "they are the same request");
     for shown in [format!("{target}"), format!("{target:?}")] {
         assert!(shown.contains("wss://b.example/…/…/x?…"), "{shown}");
     }
@@ -108,6 +116,63 @@ fn px22_v12_what_is_made_of_a_redirect_shows_no_secret() {
     assert_eq!(next.to_string(), "wss://c.example:1/…/…/x?…");
     assert_eq!(next.request_target(), target.request_target());
     assert_eq!(next.basic_auth(), base.basic_auth());
+}
+
+#[test]
+fn px22_v12_a_secret_is_not_shown_percent_encoded_either() {
+    for (secret, location) in [
+        ("p@ss/word+1=", "/x/p%40ss%2Fword%2B1%3D"),
+        ("p@ss/word+1=", "/x/p%40ss%2fword%2b1%3d"),
+        ("h\u{fc}nter", "/x/h%C3%BCnter"),
+        ("/hunter2/hunter3", "/hunter2/hunter3"),
+    ] {
+        let mut options = ClientOptions::default();
+        let key = HeaderName::from_static("x-api-key");
+        options.headers.insert(key, secret.try_into().unwrap());
+        let client = client_with("ws://a.example/", options).unwrap();
+        let target = client.redirect(&response_with(302, &[location.as_bytes()]));
+        let shown = target.unwrap().unwrap().to_string();
+        let path = shown.strip_prefix("ws://a.example").unwrap();
+        assert!(["/x/…", "/…"].contains(&path), "{shown}");
+    }
+}
+
+/// Both are the server's choice, by redirects to queries of many values.
+#[test]
+fn px22_v12_many_secrets_are_not_looked_for_in_a_long_path() {
+    let values: Vec<String> = (0..3000).map(|number| format!("x{number:04}")).collect();
+    let client = client_at(&format!("ws://a.example/?{}", values.join("&")));
+    let path = "/x0001".repeat(2500);
+    for (path, shown) in [(&*path, "/…"), (&path[..60], &*"/…".repeat(10))] {
+        let response = response_with(302, &[path.as_bytes()]);
+        let target = client.redirect(&response).unwrap().unwrap();
+        assert_eq!(target.to_string(), format!("ws://a.example{shown}"));
+    }
+}
+
+/// A server that redirects again says again what the one before has said.
+#[test]
+fn px22_v12_what_an_earlier_request_held_is_not_shown_either() {
+    let mut options = ClientOptions::default();
+    let key = HeaderName::from_static("x-api-key");
+    options.headers.insert(key, "hunter2".parse().unwrap());
+    let first = client_with("ws://a.example/?token=hunter3", options).unwrap();
+    let second = client_at("ws://b.example/").redirected_from(&first);
+    let third = client_at("ws://c.example/").redirected_from(&second);
+    for client in [second, third] {
+        let response = response_with(302, &[b"/hunter2/hunter3"]);
+        let target = client.redirect(&response).unwrap().unwrap();
+        assert!(target.to_string().ends_with(".example/…/…"), "{target}");
+        let many = Unfollowed::TooMany { redirects_max: 1 };
+        let body = Bytes::from_static(b"no page /hunter2/hunter3");
+        for error in [
+            client.unfollowed(&response, body.clone(), many),
+            client.refused(&response_with(404, &[]), body),
+        ] {
+            let text = error.to_string();
+            assert!(text.contains("/…/…") && !text.contains("hunter"), "{text}");
+        }
+    }
 }
 
 /// What a person is told of a redirect that is not followed.

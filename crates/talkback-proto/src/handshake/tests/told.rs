@@ -3,6 +3,7 @@
 use http::StatusCode;
 use http::header::HeaderName;
 
+use super::super::Refused;
 use super::*;
 
 fn refused(status: u16, body: &'static str) -> HandshakeError {
@@ -50,8 +51,10 @@ fn v12_only_what_may_be_a_secret_is_marked_as_one() {
     let HandshakeError::Status(refused) = HandshakeError::refused(&response, "".into()) else {
         panic!("it is a refusal");
     };
+    let by_proxy = Refused::by_proxy(&Request::new(()), &response, "".into());
     for (name, is_secret) in [("location", true), ("set-cookie", true), ("server", false)] {
         assert_eq!(refused.headers[name].is_sensitive(), is_secret, "{name}");
+        assert_eq!(by_proxy.headers[name].is_sensitive(), is_secret, "{name}");
     }
     let shown = format!("{refused:?}");
     assert!(
@@ -114,9 +117,7 @@ fn l9_a_redirect_is_resolved_as_urls_are() {
         ("/g", "/g"),
         ("?y", "/b/c/d?…"),
         ("g?y", "/b/c/g?…"),
-        ("#s", "/b/c/d"),
         ("g#s", "/b/c/g"),
-        ("", "/b/c/d"),
         (".", "/b/c/"),
         ("./", "/b/c/"),
         ("..", "/b/"),
@@ -141,6 +142,11 @@ fn l9_a_redirect_is_resolved_as_urls_are() {
             false => url,
         };
         assert_eq!(advice, expected, "{location}");
+    }
+    // These have the query as well.
+    for location in ["#s", ""] {
+        let advice = redirected(base, location);
+        assert!(advice.starts_with(" to this very URL: "), "{advice}");
     }
 }
 

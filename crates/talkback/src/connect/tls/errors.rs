@@ -27,6 +27,7 @@ pub(super) fn option_error(
 pub(crate) struct Given {
     roots: Roots,
     has_identity: bool,
+    has_withheld_identity: bool,
 }
 
 /// What vouches for a server's certificate.
@@ -56,6 +57,7 @@ impl Given {
         Self {
             roots,
             has_identity,
+            has_withheld_identity: options.has_withheld_identity,
         }
     }
 }
@@ -220,6 +222,9 @@ fn advice_on_refusal(given: Given) -> &'static str {
         }
         _ if given.has_identity => {
             "The server refuses this client: check that its certificate is in date, and that an authority which the server trusts has issued it"
+        }
+        _ if given.has_withheld_identity => {
+            "The server refuses this client: it may want the certificate given with `tls_client_certificate`, which does not go along to another origin, to which a redirect has led: connect to this URL"
         }
         _ => {
             "The server refuses this client: it may want a client certificate, given with `tls_client_certificate`"

@@ -126,6 +126,7 @@ impl Outbox {
     }
 
     /// Takes what the socket is to send next, as far as it has capacity in bytes; whether messages were.
+    #[inline(always)]
     pub(crate) fn take(&mut self, mut capacity: usize, outgoing: &mut Outgoing) -> bool {
         let (queued, bytes) = (self.queue.len(), self.queue.bytes());
         if queued > 0 {

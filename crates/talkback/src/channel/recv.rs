@@ -34,7 +34,7 @@ impl Handle {
     }
 
     /// What `pop` finds, or a message that need not wait, or the end.
-    #[inline]
+    #[inline(always)]
     fn poll_next<T>(
         &self,
         pop: impl Fn(&mut Locked<'_>) -> Option<T>,
@@ -140,10 +140,25 @@ fn pop_event(state: &mut Locked<'_>) -> Option<ChannelEvent> {
 /// Takes the next message; a peer that had to wait for capacity goes on.
 #[inline]
 fn pop(state: &mut Locked<'_>) -> Option<Message> {
-    let (message, was_full) = state.inbox.pop()?;
+    if state.reconnection.is_some() {
+        return pop_behind_marks(state);
+    }
+    pop_message(state)
+}
+
+/// The same where what became of the connection before the message is passed over.
+#[cold]
+fn pop_behind_marks(state: &mut Locked<'_>) -> Option<Message> {
+    let message = pop_message(state)?;
     if let Some(reconnection) = &mut state.reconnection {
         reconnection.marks.note_given_out();
     }
+    Some(message)
+}
+
+#[inline(always)]
+fn pop_message(state: &mut Locked<'_>) -> Option<Message> {
+    let (message, was_full) = state.inbox.pop()?;
     if was_full {
         state.wake_driver();
     }

@@ -140,14 +140,14 @@ impl Handle {
             return Err(SendError::new(Unsent::Message(message), state.why()));
         }
         // Of a sink that was told so, an old message may go for this one.
-        state.has_send_capacity();
+        state.make_room();
         state.push(message, Compression::Auto);
         Ok(())
     }
 }
 
 /// Queues a message, if the channel takes it.
-#[inline]
+#[inline(always)]
 fn try_push(
     state: &mut Locked<'_>,
     message: Message,
@@ -156,7 +156,21 @@ fn try_push(
     if state.is_send_refused() {
         return Err(Refused::Closed(message));
     }
-    if !state.has_send_capacity() {
+    if !state.outbox.has_capacity() {
+        return push_for_old_ones(state, message, compression);
+    }
+    state.push(message, compression);
+    Ok(())
+}
+
+/// The same where the queue is full, and old messages may go for this one.
+#[cold]
+fn push_for_old_ones(
+    state: &mut Locked<'_>,
+    message: Message,
+    compression: Compression,
+) -> Result<(), Refused> {
+    if !state.make_room() {
         return Err(Refused::Full(message));
     }
     state.push(message, compression);

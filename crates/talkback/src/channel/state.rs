@@ -324,10 +324,17 @@ impl Locked<'_> {
     }
 
     /// Takes what the socket is to send next; whether that is something, or makes room.
+    #[inline]
     pub(crate) fn take_outgoing(&mut self, capacity: usize, outgoing: &mut Outgoing) -> bool {
-        if self.reconnection.is_none() {
-            return self.outbox.take(capacity, outgoing);
+        match self.reconnection {
+            None => self.outbox.take(capacity, outgoing),
+            Some(_) => self.take_what_is_young(capacity, outgoing),
         }
+    }
+
+    /// The same, but for what has waited too long.
+    #[cold]
+    fn take_what_is_young(&mut self, capacity: usize, outgoing: &mut Outgoing) -> bool {
         let is_dropped = self.drop_aged();
         let queued = self.outbox.len();
         let is_taken = self.outbox.take(capacity, outgoing);
@@ -339,26 +346,26 @@ impl Locked<'_> {
     }
 
     /// Queues a message, capacity or not.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn push(&mut self, message: Message, compression: Compression) {
         self.outbox.push(message, compression);
+        if self.reconnection.is_none() || self.wakes_the_loop() {
+            self.wake_driver();
+        }
+    }
+
+    /// Notes a message of a channel that reconnects. While there is no connection it waits for one, and so does the
+    /// loop.
+    #[cold]
+    fn wakes_the_loop(&mut self) -> bool {
         if let Some(reconnection) = &mut self.state.reconnection {
             reconnection.note_queued();
-            if matches!(self.state.lifecycle, Lifecycle::Connecting) {
-                // It waits for a connection, and so does the loop.
-                return;
-            }
         }
-        self.wake_driver();
+        !matches!(self.lifecycle, Lifecycle::Connecting)
     }
 
-    /// Whether there is capacity for one more message; makes some where old ones may go for it.
-    #[inline]
-    pub(crate) fn has_send_capacity(&mut self) -> bool {
-        self.outbox.has_capacity() || (self.reconnection.is_some() && self.make_room())
-    }
-
-    /// The same for a message that may never come: only what is too old goes for it.
+    /// Whether there is capacity for one more message, which may never come, or old ones may go for it. What is too old
+    /// goes in any case.
     pub(crate) fn may_have_send_capacity(&mut self) -> bool {
         if !self.outbox.has_capacity() && matches!(self.lifecycle, Lifecycle::Connecting) {
             self.drop_aged();
@@ -366,9 +373,9 @@ impl Locked<'_> {
         self.outbox.has_capacity() || self.can_make_room()
     }
 
-    /// Makes room for a message, if old ones may go for it.
+    /// Makes room for a message, if old ones may go for it; whether there is some.
     #[cold]
-    fn make_room(&mut self) -> bool {
+    pub(crate) fn make_room(&mut self) -> bool {
         if matches!(self.lifecycle, Lifecycle::Connecting) {
             self.drop_aged();
         }

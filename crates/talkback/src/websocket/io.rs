@@ -527,6 +527,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin + 'static> Socket for WebSocket<T> {
         self.next_message()
     }
 
+    // Where a connection is pumped; what is read away of one that was given up is a second place.
+    #[inline(always)]
     fn poll_received(&mut self, cx: &mut Context<'_>) -> Poll<Result<Received, CloseInfo>> {
         self.core.connection.set_delivery(Delivery::Whole);
         loop {

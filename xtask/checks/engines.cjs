@@ -10,7 +10,9 @@ const TIMEOUT_MS = 20_000;
 const flags = "no-sandbox disable-quic no-first-run disable-background-networking disable-component-update disable-sync";
 const args = `${flags} use-angle=swiftshader enable-unsafe-swiftshader`.split(" ").map((flag) => `--${flag}`);
 // The channel is everybody's Firefox, which is driven by WebDriver BiDi; without it, it would have to be playwright's own.
-const own = { chromium: { args }, firefox: { channel: "moz-firefox" } };
+// It holds back connections to where others have failed, for all tests of a page: what comes of that is no test's subject.
+const firefoxUserPrefs = { "network.websocket.delay-failed-reconnects": false };
+const own = { chromium: { args }, firefox: { channel: "moz-firefox", firefoxUserPrefs } };
 const launch = (options = {}) => playwright[engine].launch({ executablePath, ...own[engine], ...options });
 
 async function until(isSo, what, timeout = TIMEOUT_MS, interval = 20) {

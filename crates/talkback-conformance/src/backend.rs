@@ -9,7 +9,7 @@ use crate::behaviour::Behaviour;
 
 /// What a scenario needs of a platform beyond a channel to the server.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Capabilities(u8);
+pub struct Capabilities(u16);
 
 impl Capabilities {
     /// Nothing.
@@ -32,8 +32,14 @@ impl Capabilities {
     /// that it was the peer's doing. Firefox may tell only of the end, and of a reset as of a fault
     /// that it found itself; scenarios take both from a backend without this.
     pub const IN_ORDER: Self = Self(1 << 6);
+    /// Tells whether a message has left this machine. A browser tells a page how much it has taken off its
+    /// hands, which may be all of a large one that never left.
+    pub const WRITTEN: Self = Self(1 << 7);
+    /// Lets a connection go that is given up before it is open; Firefox has the next ones to that address wait
+    /// behind it, as RFC 6455 §4.1 has them open one at a time.
+    pub const LETS_GO: Self = Self(1 << 8);
     /// Everything.
-    pub const ALL: Self = Self(0b111_1111);
+    pub const ALL: Self = Self(0b1_1111_1111);
 
     /// These and those.
     #[must_use]

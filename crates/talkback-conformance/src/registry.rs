@@ -153,7 +153,7 @@ macro_rules! for_each_scenario {
                 re55_re56_a_full_queue_hands_back_and_send_waits [];
                 re57_a_send_that_waits_learns_of_the_end [];
                 re65_one_message_of_any_size_fits [];
-                re71_flush_tells_of_what_was_in_flight [];
+                re71_flush_tells_of_what_was_in_flight [WRITTEN];
                 re72_flush_waits_for_what_is_queued [];
                 re74_events_stand_between_the_messages [];
                 re75_recv_passes_over_them_and_knows_the_connection [];
@@ -164,8 +164,8 @@ macro_rules! for_each_scenario {
                 re31_close_ends_a_wait_at_once [];
                 re32_what_is_queued_gets_one_try_behind_the_hook [];
                 re35_dropped_while_it_waits_it_tries_no_more [];
-                re36_dropped_while_it_tries_it_closes_the_socket [];
-                re81_a_pause_lasts_until_it_is_ended [];
+                re36_dropped_while_it_tries_it_closes_the_socket [LETS_GO];
+                re81_a_pause_lasts_until_it_is_ended [LETS_GO];
                 re81_a_wait_can_be_paused [];
                 re82_close_while_paused_sends_what_is_queued [];
                 re82_close_while_paused_ends_at_once [];

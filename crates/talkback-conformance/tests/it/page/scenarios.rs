@@ -29,6 +29,6 @@ for_each_scenario!(tests);
 #[wasm_bindgen_test]
 fn the_exceptions_are_the_rules_of_the_browser() {
     check_exceptions(&Page).unwrap();
-    let count = if is_firefox() { 8 } else { 6 };
+    let count = if is_firefox() { 11 } else { 7 };
     assert_eq!(Page.exceptions().len(), count, "docs/web.md lists them");
 }

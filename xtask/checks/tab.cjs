@@ -33,7 +33,9 @@ const answers = (page, text) => page.locator("#answer", { hasText: text }).waitF
 const hasState = (page, state) => page.locator("#state", { hasText: state }).waitFor();
 const openFold = (page) => page.getByText("Connection", { exact: true }).press("Enter");
 const field = (page) => page.getByLabel("Send a message");
-const hasFocus = (page) => page.waitForFunction(() => document.activeElement?.id === "field");
+// The page's own, once its program runs and has filled in the URL: before, an Enter sends nothing.
+const hasFocus = (page) =>
+  page.waitForFunction(() => document.activeElement?.id === "field" && document.querySelector("#url")?.value !== "");
 const button = (page, name) => page.getByRole("button", { name, exact: true });
 const listsTwo = (page) => page.locator("#log li").nth(1).waitFor();
 

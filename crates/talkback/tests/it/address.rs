@@ -5,8 +5,9 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use talkback::{Connect, ConnectError, Unfollowed, connect};
 
 use crate::support::answers::{failure, listen};
+use crate::support::echo::say_hello;
 use crate::support::proxy::{Proxy, SOCKS, Socks, http_proxy, socks_proxy};
-use crate::support::site::{header, redirect, say_hello, site, target};
+use crate::support::site::{header, redirect, site, target};
 
 const OK: &str = "HTTP/1.1 200 Connection established\r\n\r\n";
 

@@ -7,8 +7,9 @@ use talkback::http::HeaderValue;
 use talkback::{CookieStore, connect};
 
 use crate::support::answers::failure;
+use crate::support::echo::say_hello;
 use crate::support::proxy::{Proxy, http_proxy};
-use crate::support::site::{empty, header, redirect, say_hello, site, switching, target};
+use crate::support::site::{empty, header, redirect, site, switching, target};
 
 /// A store that looks at the scheme as others do: `Secure` wants https, `HttpOnly` any of HTTP.
 #[derive(Default)]

@@ -8,23 +8,10 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 
 use crate::support::answers::{answer, failure, listen, read_request};
-use crate::support::echo::echo;
+use crate::support::echo::{echo_address, say_hello};
 use crate::support::proxy::{Proxy, http_proxy};
 
 const OK: &str = "HTTP/1.1 200 Connection established\r\n\r\n";
-
-/// An echo server's address.
-async fn server() -> SocketAddr {
-    let url = echo().await;
-    let authority = url.trim_start_matches("ws://").trim_end_matches('/');
-    authority.parse().unwrap()
-}
-
-async fn say_hello(connecting: Connect) {
-    let mut socket = connecting.await.unwrap_or_else(|error| panic!("{error}"));
-    socket.send("Hello!").await.unwrap();
-    assert_eq!(socket.recv().await.unwrap(), Some("Hello!".into()));
-}
 
 /// What the proxy did wrong.
 pub(crate) fn proxy_error(error: &ConnectError) -> ProxyError {
@@ -79,7 +66,7 @@ async fn px1_to_px8_the_variables_of_the_process_are_asked() {
     if is_child(|connect| connect).await {
         return;
     }
-    let address = server().await;
+    let address = echo_address().await;
     let mut proxy = http_proxy(OK, address).await;
     let ask = async |url: &str, variables: &[(&str, &str)]| {
         let mut variables: Vec<_> = variables
@@ -152,7 +139,7 @@ async fn px7_a_url_of_the_program_that_is_none_is_told() {
 
 #[tokio::test]
 async fn px9_c17_connect_names_host_and_port() {
-    let mut proxy = http_proxy("HTTP/1.1 404 Not Found\r\n\r\n", server().await).await;
+    let mut proxy = http_proxy("HTTP/1.1 404 Not Found\r\n\r\n", echo_address().await).await;
     for (url, target) in [
         ("ws://Server.example", "server.example:80"),
         ("wss://server.example/path?hunter2", "server.example:443"),
@@ -203,7 +190,7 @@ async fn px9_the_password_ends_at_the_proxy() {
 
 #[tokio::test]
 async fn px10_c17_any_2xx_is_a_tunnel() {
-    let address = server().await;
+    let address = echo_address().await;
     for answer in [
         OK,
         "HTTP/1.1 204 No Content\r\n\r\n",
@@ -235,7 +222,7 @@ async fn http_proxy_after_interim(server: SocketAddr) -> Proxy<String> {
 
 #[tokio::test]
 async fn px10_c17_any_other_status_fails() {
-    let address = server().await;
+    let address = echo_address().await;
     for (status, advice, is_retryable) in [
         ("101 Switching Protocols", "ask its operator", false),
         ("301 Moved Permanently", "check that it is a proxy", false),
@@ -443,7 +430,7 @@ async fn px13_a_body_that_never_ends_does_not_hide_the_refusal() {
 
 #[tokio::test]
 async fn px14_407_names_the_schemes_and_no_secret() {
-    let address = server().await;
+    let address = echo_address().await;
     for (challenge, user, advice) in [
         (
             "Proxy-Authenticate: Basic realm=\"hunter2\"\r\n",
@@ -488,7 +475,7 @@ async fn px14_407_names_the_schemes_and_no_secret() {
 
 #[tokio::test]
 async fn px20_an_explicit_proxy_is_used_for_this_machine_and_none_for_none() {
-    let address = server().await;
+    let address = echo_address().await;
     let mut proxy = http_proxy(OK, address).await;
     let url = format!("ws://{address}/");
     say_hello(connect(&*url).proxy(&*proxy.url("http"))).await;
@@ -520,7 +507,7 @@ async fn px20_a_proxy_that_cannot_be_reached_is_named() {
 /// A channel goes the same way.
 #[tokio::test]
 async fn px2_a_channel_goes_through_it_too() {
-    let mut proxy = http_proxy(OK, server().await).await;
+    let mut proxy = http_proxy(OK, echo_address().await).await;
     let mut channel = connect("ws://server.example/")
         .proxy(&*proxy.url("http"))
         .channel();

@@ -5,8 +5,9 @@ use tokio::net::TcpStream;
 
 use crate::proxy::{is_child, outcome_of};
 use crate::support::answers::failure;
+use crate::support::echo::say_hello;
 use crate::support::proxy::{Proxy, http_proxy};
-use crate::support::site::{header, redirect, say_hello, site, target};
+use crate::support::site::{header, redirect, site, target};
 
 const OK: &str = "HTTP/1.1 200 Connection established\r\n\r\n";
 

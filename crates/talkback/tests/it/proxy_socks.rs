@@ -3,11 +3,11 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use talkback::{Connect, ConnectError, Stage, connect};
+use talkback::{ConnectError, Stage, connect};
 use tokio::io::AsyncWriteExt;
 
 use crate::support::answers::{assert_timeout, failure};
-use crate::support::echo::echo;
+use crate::support::echo::{echo, say_hello};
 use crate::support::proxy::{Proxy, SOCKS, Socks, socks_proxy};
 
 /// The kinds of address (RFC 1928 §5).
@@ -21,12 +21,6 @@ async fn server() -> (String, SocketAddr) {
     let authority = url.trim_start_matches("ws://").trim_end_matches('/');
     let address = authority.parse().unwrap();
     (url, address)
-}
-
-async fn say_hello(connecting: Connect) {
-    let mut socket = connecting.await.unwrap_or_else(|error| panic!("{error}"));
-    socket.send("Hello!").await.unwrap();
-    assert_eq!(socket.recv().await.unwrap(), Some("Hello!".into()));
 }
 
 #[tokio::test]

@@ -6,8 +6,9 @@ use talkback::{Connect, ConnectError, Stage, Unfollowed, connect};
 use tokio::io::duplex;
 
 use crate::support::answers::{answer, failure, listen};
+use crate::support::echo::say_hello;
 use crate::support::proxy::{Proxy, http_proxy};
-use crate::support::site::{empty, header, redirect, say_hello, site, switching, target};
+use crate::support::site::{empty, header, redirect, site, switching, target};
 
 const OK: &str = "HTTP/1.1 200 Connection established\r\n\r\n";
 

@@ -9,7 +9,7 @@ use talkback::{Connect, ConnectError, Stage, connect};
 use tokio::time::Instant;
 
 use crate::support::answers::{answer, assert_timeout, failure, listen, refused};
-use crate::support::echo::echo;
+use crate::support::echo::{echo_address, say_hello};
 use crate::support::proxy::{SOCKS, http_proxy, socks_proxy};
 
 /// What a resolver was asked.
@@ -35,21 +35,9 @@ fn take(asked: &Asked) -> Vec<(String, u16)> {
     std::mem::take(&mut asked.lock().unwrap())
 }
 
-async fn server() -> SocketAddr {
-    let url = echo().await;
-    let authority = url.trim_start_matches("ws://").trim_end_matches('/');
-    authority.parse().unwrap()
-}
-
-async fn say_hello(connecting: Connect) {
-    let mut socket = connecting.await.unwrap_or_else(|error| panic!("{error}"));
-    socket.send("Hello!").await.unwrap();
-    assert_eq!(socket.recv().await.unwrap(), Some("Hello!".into()));
-}
-
 #[tokio::test]
 async fn it_is_asked_for_the_host_of_the_url_once_for_each_try() {
-    let address = server().await;
+    let address = echo_address().await;
     let (connecting, asked) = with_resolver(connect("ws://Server.invalid:81/"), move |_, _| {
         vec![address]
     });
@@ -70,7 +58,7 @@ async fn it_is_asked_for_the_host_of_the_url_once_for_each_try() {
 #[tokio::test]
 async fn each_try_goes_where_its_own_lookup_leads() {
     let (old, old_address) = listen().await;
-    let new = server().await;
+    let new = echo_address().await;
     let (connecting, _) = with_resolver(connect("ws://server.invalid/"), move |_, count| {
         vec![if count == 0 { old_address } else { new }]
     });
@@ -90,7 +78,7 @@ async fn each_try_goes_where_its_own_lookup_leads() {
 
 #[tokio::test]
 async fn its_addresses_are_raced() {
-    let address = server().await;
+    let address = echo_address().await;
     // A port of this machine that refuses, first.
     let (closed, refusing) = listen().await;
     drop(closed);
@@ -108,7 +96,7 @@ async fn its_addresses_are_raced() {
 
 #[tokio::test]
 async fn an_address_is_not_looked_up() {
-    let address = server().await;
+    let address = echo_address().await;
     let (connecting, asked) = with_resolver(connect(format!("ws://{address}/")), |_, _| vec![]);
     say_hello(connecting).await;
     let (connecting, _) = with_resolver(connect("ws://[::1]:1/"), |_, _| vec![]);
@@ -162,7 +150,7 @@ async fn it_has_the_one_timeout() {
 
 #[tokio::test]
 async fn a_proxy_of_http_is_looked_up_by_it_and_the_server_by_the_proxy() {
-    let mut proxy = http_proxy("HTTP/1.1 200 OK\r\n\r\n", server().await).await;
+    let mut proxy = http_proxy("HTTP/1.1 200 OK\r\n\r\n", echo_address().await).await;
     let address = proxy.address;
     let connecting = connect("ws://server.invalid:81/").proxy("http://proxy.invalid:3128");
     let (connecting, asked) = with_resolver(connecting, move |_, _| vec![address]);
@@ -177,7 +165,7 @@ async fn a_proxy_of_http_is_looked_up_by_it_and_the_server_by_the_proxy() {
 
 #[tokio::test]
 async fn px17_the_names_that_are_looked_up_here_are_counted() {
-    let mut proxy = socks_proxy(SOCKS, server().await).await;
+    let mut proxy = socks_proxy(SOCKS, echo_address().await).await;
     let address = proxy.address;
     let find = move |host: &str, _| match host {
         "proxy.invalid" => vec![address],

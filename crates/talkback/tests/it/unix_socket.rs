@@ -10,7 +10,8 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::timeout;
 
 use crate::support::answers::failure;
-use crate::support::site::{header, redirect, say_hello, serve, target};
+use crate::support::echo::say_hello;
+use crate::support::site::{header, redirect, serve, target};
 
 /// Options of a connect.
 type Change = fn(Connect) -> Connect;

@@ -25,18 +25,24 @@ async fn words(channel: &mut WebSocketChannel, count: usize) -> Vec<String> {
     words
 }
 
-#[tokio::test(start_paused = true)]
-async fn re74_marks_stand_between_the_messages() {
-    let (mut server, mut channel, mut peer) = open().await;
+/// Has 1, 2 and 3 come on this connection, and 4 and 5 on the next, which is returned.
+async fn three_and_two(server: &mut ScriptedServer, mut peer: Peer) -> Peer {
     for text in ["1", "2", "3"] {
         peer.send(text).await.unwrap();
     }
     settle().await;
     peer.cut();
-    let mut peer = accepted(&mut server).await;
+    let mut peer = accepted(server).await;
     for text in ["4", "5"] {
         peer.send(text).await.unwrap();
     }
+    peer
+}
+
+#[tokio::test(start_paused = true)]
+async fn re74_marks_stand_between_the_messages() {
+    let (mut server, mut channel, peer) = open().await;
+    let peer = three_and_two(&mut server, peer).await;
     settle().await;
     let expected = ["opened 1", "1", "2", "3", "lost 1", "opened 2", "4", "5"];
     assert_eq!(words(&mut channel, 8).await, expected);
@@ -50,17 +56,9 @@ async fn re74_marks_stand_between_the_messages() {
 
 #[tokio::test(start_paused = true)]
 async fn re75_recv_passes_over_them_and_knows_the_connection() {
-    let (mut server, mut channel, mut peer) = open().await;
+    let (mut server, mut channel, peer) = open().await;
     assert_eq!(channel.connection(), 0);
-    for text in ["1", "2", "3"] {
-        peer.send(text).await.unwrap();
-    }
-    settle().await;
-    peer.cut();
-    let mut peer = accepted(&mut server).await;
-    for text in ["4", "5"] {
-        peer.send(text).await.unwrap();
-    }
+    let _peer = three_and_two(&mut server, peer).await;
     let mut seen = Vec::new();
     for text in ["1", "2", "3", "4", "5"] {
         assert_eq!(channel.recv().await.unwrap(), Some(text.into()));

@@ -1,8 +1,10 @@
 //! An echo server on loopback.
 
+use std::net::SocketAddr;
 use std::sync::mpsc;
 use std::thread;
 
+use talkback::Connect;
 use tokio::net::TcpListener;
 
 /// An echo server on a port of its own, as a task; its address as a URL.
@@ -39,4 +41,18 @@ pub(crate) fn echo_thread() -> String {
         });
     });
     receiver.recv().unwrap()
+}
+
+/// The address of an [`echo`] server.
+pub(crate) async fn echo_address() -> SocketAddr {
+    let url = echo().await;
+    let authority = url.trim_start_matches("ws://").trim_end_matches('/');
+    authority.parse().unwrap()
+}
+
+/// Connects to a server that echoes, and has it do so.
+pub(crate) async fn say_hello(connecting: Connect) {
+    let mut socket = connecting.await.unwrap_or_else(|error| panic!("{error}"));
+    socket.send("Hello!").await.unwrap();
+    assert_eq!(socket.recv().await.unwrap(), Some("Hello!".into()));
 }

@@ -3,7 +3,7 @@
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::mpsc::UnboundedSender;
 
-use talkback::{Connect, Role, WebSocket, accept_key};
+use talkback::{Role, WebSocket, accept_key};
 
 use crate::support::proxy::Proxy;
 
@@ -81,11 +81,4 @@ pub(crate) fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
     let values: Vec<&str> = head.lines().filter_map(of).collect();
     assert!(values.len() < 2, "{head}");
     values.first().copied()
-}
-
-/// Connects, sends a message and has it back.
-pub(crate) async fn say_hello(connecting: Connect) {
-    let mut socket = connecting.await.unwrap_or_else(|error| panic!("{error}"));
-    socket.send("Hello!").await.unwrap();
-    assert_eq!(socket.recv().await.unwrap(), Some("Hello!".into()));
 }

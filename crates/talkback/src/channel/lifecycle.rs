@@ -147,11 +147,6 @@ impl Lifecycle {
         self.end_with(unopened(error.as_ref()), error);
     }
 
-    /// The channel ends, as there is to be no other connection.
-    pub(crate) fn end_for_good(&mut self, info: CloseInfo, error: Option<Error>) {
-        self.end_with(info, error);
-    }
-
     /// The connection is lost, and there is to be another.
     pub(crate) fn lose(&mut self) -> Option<Opened> {
         match std::mem::take(self) {
@@ -163,7 +158,8 @@ impl Lifecycle {
         }
     }
 
-    fn end_with(&mut self, info: CloseInfo, error: Option<Error>) {
+    /// It has ended so, with this error to whoever reads; only the first end counts.
+    pub(crate) fn end_with(&mut self, info: CloseInfo, error: Option<Error>) {
         let opened = match std::mem::take(self) {
             Self::Connecting => None,
             Self::Open(opened) | Self::Closing(opened) => Some(opened),

@@ -5,20 +5,22 @@
 //! nobody holds the lock while foreign code runs: wakers and callbacks are called after it is released,
 //! and dropped then, as messages are.
 
+mod queueing;
+mod shown;
+
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::sync::PoisonError;
 use std::task::{Context, Waker};
 
-use http::Response;
-use talkback_proto::{CloseCause, CloseFrame, CloseInfo, Compression, Message};
+use talkback_proto::{CloseCause, CloseFrame, CloseInfo};
 #[cfg(not(browser))]
 use tokio::runtime;
 
 use crate::channel::inbox::{Inbox, Reading};
-use crate::channel::lifecycle::{ChannelState, Lifecycle, Opened};
+use crate::channel::lifecycle::{ChannelState, Lifecycle};
 use crate::channel::link::{Reconnection, Wish};
-use crate::channel::outbox::{Outbox, Outgoing};
+use crate::channel::outbox::Outbox;
 #[cfg(not(browser))]
 use crate::channel::pings::Pings;
 #[cfg(not(browser))]
@@ -32,7 +34,6 @@ use crate::channel::wakes::Wakes;
 use crate::error::send::{SendError, Unsent};
 use crate::error::why::Why;
 use crate::error::{ConnectError, Error};
-use crate::reconnect::link::Link;
 
 /// A channel's shared half.
 pub(crate) struct Shared {
@@ -323,101 +324,6 @@ impl Locked<'_> {
         self.wake_driver();
     }
 
-    /// Takes what the socket is to send next; whether that is something, or makes room.
-    #[inline]
-    pub(crate) fn take_outgoing(&mut self, capacity: usize, outgoing: &mut Outgoing) -> bool {
-        match self.reconnection {
-            None => self.outbox.take(capacity, outgoing),
-            Some(_) => self.take_what_is_young(capacity, outgoing),
-        }
-    }
-
-    /// The same, but for what has waited too long.
-    #[cold]
-    fn take_what_is_young(&mut self, capacity: usize, outgoing: &mut Outgoing) -> bool {
-        let is_dropped = self.drop_aged();
-        let queued = self.outbox.len();
-        let is_taken = self.outbox.take(capacity, outgoing);
-        let taken = queued - self.outbox.len();
-        if let Some(reconnection) = &mut self.state.reconnection {
-            reconnection.waiting.note_gone(taken);
-        }
-        is_taken || is_dropped
-    }
-
-    /// Queues a message, capacity or not.
-    #[inline(always)]
-    pub(crate) fn push(&mut self, message: Message, compression: Compression) {
-        self.outbox.push(message, compression);
-        if self.reconnection.is_none() || self.wakes_the_loop() {
-            self.wake_driver();
-        }
-    }
-
-    /// Notes a message of a channel that reconnects. While there is no connection it waits for one, and so does the
-    /// loop.
-    #[cold]
-    fn wakes_the_loop(&mut self) -> bool {
-        if let Some(reconnection) = &mut self.state.reconnection {
-            reconnection.note_queued();
-        }
-        !matches!(self.lifecycle, Lifecycle::Connecting)
-    }
-
-    /// Whether there is capacity for one more message, which may never come, or old ones may go for it. What is too old
-    /// goes in any case.
-    pub(crate) fn may_have_send_capacity(&mut self) -> bool {
-        if !self.outbox.has_capacity() && matches!(self.lifecycle, Lifecycle::Connecting) {
-            self.drop_aged();
-        }
-        self.outbox.has_capacity() || self.can_make_room()
-    }
-
-    /// Makes room for a message, if old ones may go for it; whether there is some.
-    #[cold]
-    pub(crate) fn make_room(&mut self) -> bool {
-        if matches!(self.lifecycle, Lifecycle::Connecting) {
-            self.drop_aged();
-        }
-        while !self.outbox.has_capacity() && self.can_make_room() {
-            self.drop_oldest();
-        }
-        self.outbox.has_capacity()
-    }
-
-    /// Whether the oldest message may go for a new one. A connection that is slow does not lose what is queued for
-    /// it: there has to be none.
-    #[cold]
-    fn can_make_room(&self) -> bool {
-        let reconnection = self.reconnection.as_ref();
-        reconnection.is_some_and(|state| state.waiting.drops_oldest())
-            && matches!(self.lifecycle, Lifecycle::Connecting)
-            && self.outbox.has_messages()
-    }
-
-    /// Drops the messages that have waited too long; whether there were any.
-    fn drop_aged(&mut self) -> bool {
-        let mut is_dropped = false;
-        while self.outbox.has_messages()
-            && let Some(reconnection) = &self.reconnection
-            && reconnection.is_oldest_aged()
-        {
-            self.drop_oldest();
-            is_dropped = true;
-        }
-        is_dropped
-    }
-
-    fn drop_oldest(&mut self) {
-        let message = self.outbox.drop_oldest();
-        // Not under the lock.
-        self.wakes.more().messages.extend(message);
-        if let Some(reconnection) = &mut self.state.reconnection {
-            reconnection.waiting.note_dropped();
-        }
-        self.wake_senders();
-    }
-
     /// Has the loop do something about the connection; `false` where there is none, or no more.
     pub(crate) fn wish(&mut self, wish: Wish) -> bool {
         let now = self.channel_state();
@@ -485,61 +391,6 @@ impl State {
                 reconnection.map_or(ChannelState::Connecting, |state| state.state())
             }
             Lifecycle::Open(_) => ChannelState::Open,
-        }
-    }
-
-    /// How `ready` ends that was called when so many connections had been open, once it is known.
-    pub(crate) fn readiness(&self, opened: u64) -> Option<Result<(), Error>> {
-        match &self.reconnection {
-            Some(reconnection) if reconnection.connection() > opened => Some(Ok(())),
-            _ => self.lifecycle.readiness(),
-        }
-    }
-
-    /// How many connections were open before the one that is.
-    pub(crate) fn connections_before(&self) -> u64 {
-        let is_open = matches!(self.lifecycle, Lifecycle::Open(_));
-        self.connections() - u64::from(is_open)
-    }
-
-    /// How many connections were open.
-    pub(crate) fn connections(&self) -> u64 {
-        match &self.reconnection {
-            Some(reconnection) => reconnection.connection(),
-            None => u64::from(self.lifecycle.was_opened()),
-        }
-    }
-
-    /// What is known of the last connection that was open.
-    fn last_opened(&self) -> Option<&Opened> {
-        let last = || self.reconnection.as_ref()?.last.as_ref();
-        self.lifecycle.opened().or_else(last)
-    }
-
-    pub(crate) fn subprotocol(&self) -> Option<&str> {
-        self.last_opened()?.subprotocol()
-    }
-
-    pub(crate) fn response(&self) -> Option<&Response<()>> {
-        self.last_opened()?.response()
-    }
-
-    /// What went wrong: for good, or for now.
-    pub(crate) fn error(&self) -> Option<Error> {
-        let now = || self.reconnection.as_ref()?.error();
-        match self.lifecycle.is_ended() {
-            true => self.lifecycle.error().cloned(),
-            false if self.lifecycle.was_opened() => None,
-            false => now(),
-        }
-    }
-
-    /// The connection, as a person or a program is told of it.
-    pub(crate) fn link(&self) -> Link {
-        let state = self.channel_state();
-        match &self.reconnection {
-            Some(reconnection) => reconnection.link(state),
-            None => Link::new(state, self.connections(), 0, None, None),
         }
     }
 

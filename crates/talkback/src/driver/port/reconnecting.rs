@@ -184,7 +184,7 @@ impl Port {
             }
             None => unopened(None),
         };
-        self.end(|state| state.lifecycle.end_for_good(info, None));
+        self.end(|state| state.lifecycle.end_with(info, None));
     }
 
     /// There is to be no other connection after this loss.
@@ -194,7 +194,7 @@ impl Port {
         }
         let error = Error::of_lost(lost.clone());
         let info = unopened(Some(&error));
-        self.end(|state| state.lifecycle.end_for_good(info, Some(error)));
+        self.end(|state| state.lifecycle.end_with(info, Some(error)));
     }
 
     /// There was to be a connection within so many tries, or so much time.
@@ -205,7 +205,7 @@ impl Port {
         };
         let info = not_opened(Initiator::Local, what);
         let error = Error::GaveUp { tries, after, last };
-        self.end(|state| state.lifecycle.end_for_good(info, Some(error)));
+        self.end(|state| state.lifecycle.end_with(info, Some(error)));
     }
 
     /// Changes what the loop does, which everyone sees.

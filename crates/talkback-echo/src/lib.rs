@@ -44,6 +44,7 @@ mod http;
 #[cfg(feature = "tls")]
 mod identity_error;
 mod options;
+mod page;
 mod peer;
 mod server;
 #[cfg(feature = "tls")]

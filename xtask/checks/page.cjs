@@ -49,7 +49,7 @@ const hasNoViolation = (colorScheme) => async (page) => {
   await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
   await open(page, { subprotocols: "chat" });
   await isAccessible(page, "empty");
-  for (const name of ["Settings", "Close …", "Code"]) await button(page, name).click();
+  for (const name of ["Settings", "Close …", "Code", "Paths"]) await button(page, name).click();
   await isAccessible(page, "unfolded");
   await page.getByLabel("Subprotocols").fill("");
   await button(page, "Connect").click();

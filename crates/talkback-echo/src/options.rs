@@ -58,7 +58,7 @@ impl EchoOptions {
         self
     }
 
-    /// The subprotocols that it speaks; none by default.
+    /// The subprotocols that it speaks; without any, as by default, the one that a client offers first.
     #[must_use]
     pub fn subprotocols(mut self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.subprotocols = names.into_iter().map(Into::into).collect();

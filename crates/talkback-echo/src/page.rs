@@ -42,6 +42,16 @@ mod tests {
     }
 
     #[test]
+    fn the_page_lists_each_path() {
+        for (path, what) in crate::PATHS {
+            assert!(
+                INDEX.contains(&format!("<dt>{path}</dt><dd>{what}</dd>")),
+                "{path}"
+            );
+        }
+    }
+
+    #[test]
     fn all_that_the_page_asks_for_is_there() {
         let mut asked = 0;
         for content in [INDEX]

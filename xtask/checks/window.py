@@ -14,6 +14,10 @@ IDLE_PAINTS_MAX = 8
 PAINT_WRITES = 19
 # How many ticks of 10 ms an idle window may have used in 2 s, and for each paint: how long one takes is the machine's.
 IDLE_TICKS_MAX, PAINT_TICKS_MAX = 3, 10
+# What is typed while the server is away, and how long an app first waits at most, in seconds.
+AWAY, FIRST_WAIT_MAX = "Still there?", 5
+# A film that is longer bores.
+FILM_SECONDS_MAX = 15
 
 
 def send(display, text, server):
@@ -52,9 +56,9 @@ def idle(pid):
         raise AssertionError(told)
 
 
-def echo():
+def echo(port="0"):
     """A server that prints what it sees."""
-    return Program(python(WEBSOCKETS), PEERS / "python/websockets_server.py", "0")
+    return Program(python(WEBSOCKETS), PEERS / "python/websockets_server.py", port)
 
 
 def converse(display, picture, program, *options):
@@ -87,19 +91,44 @@ def desktop():
 
 
 def film(path):
-    """Ten seconds of the recipe's app, in which greetings are typed and answered."""
-    look = "crop=482:230:0:0,split[a][b];[a]palettegen=max_colors=32[p];[b][p]paletteuse=dither=none"
+    """Some seconds of the recipe's app: a greeting is answered, the server is killed, a message is typed, the server is
+    back, and so is the answer.
+
+    The app's waits are drawn at random, so that takes are made until one fits.
+    """
     need("ffmpeg")
-    with desktop() as display, echo() as server:
-        with Program(built("talkback-app"), server.url(), env=display):
-            window = ["search", "--sync", "--onlyvisible", "--name", TITLE, "windowsize", 480, 206, "windowmove", 0, 0]
-            must("xdotool", *window, "windowfocus", env=display)
-            source = f"-f x11grab -draw_mouse 0 -framerate 8 -video_size 520x720 -t 10 -i {display['DISPLAY']}".split()
-            with Program("ffmpeg", "-y", *source, "-vf", look, path) as recorder:
-                time.sleep(2.5)
-                send(display, "Hello!", server)
-                send(display, "안녕하세요", server)
-                expect(recorder.process.wait(30), 0)
+    taken, look = scratch("demo") / "app.mkv", "split[a][b];[a]palettegen=max_colors=32[p];[b][p]paletteuse=dither=none"
+    with desktop() as display:
+        until(lambda: take(taken, display) <= FILM_SECONDS_MAX, 600, lambda: "each take was too long")
+    must("ffmpeg", "-y", "-i", taken, "-vf", look, path)
+
+
+def take(path, display):
+    """Films the app once, and returns how many seconds that has taken."""
+    source = f"-f x11grab -draw_mouse 0 -framerate 8 -video_size 482x230 -i {display['DISPLAY']} -c:v ffv1".split()
+    with echo() as server, Program(built("talkback-app"), url := server.url(), env=display):
+        window = ["search", "--sync", "--onlyvisible", "--name", TITLE, "windowsize", 480, 206, "windowmove", 0, 0]
+        must("xdotool", *window, "windowfocus", env=display)
+        time.sleep(1)
+        began = time.monotonic()
+        with Program("ffmpeg", "-y", *source, path) as recorder:
+            time.sleep(1)
+            send(display, "안녕하세요", server)
+            time.sleep(1.5)
+            server.kill()
+            killed = time.monotonic()
+            time.sleep(1)
+            must("xdotool", "type", "--delay", "100", AWAY, env=display)
+            must("xdotool", "key", "Return", env=display)
+            # The first wait is over by then, so that a try was refused.
+            time.sleep(max(0, killed + FIRST_WAIT_MAX - time.monotonic()))
+            with echo(url.strip("/").rpartition(":")[2]) as server:
+                server.says(f"received '{AWAY}'", limit=60)
+                time.sleep(2)
+                # It ends as a person ends it.
+                recorder.process.communicate(b"q", timeout=60)
+    expect(recorder.process.returncode, 0)
+    return time.monotonic() - began
 
 
 def windows():

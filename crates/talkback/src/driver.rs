@@ -12,3 +12,4 @@ pub(crate) mod native;
 pub(crate) mod port;
 pub(crate) mod pump;
 pub(crate) mod reconnect;
+mod trace;

@@ -22,6 +22,7 @@
 //! | `rustls-0-23` | a configuration of rustls of the program's own, [`Connect::rustls_0_23`] |
 //! | `upgrade` | [`upgrade()`], for servers on hyper 1 and axum 0.8 |
 //! | `test-util` | [`test_util`]: a scripted server in memory, for the tests of programs |
+//! | `tracing` | what [`Connect::reconnect`] does, as a span of `tracing` |
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")]

@@ -56,6 +56,7 @@ fn reconnecting(link: &Link) -> Option<String> {
     let lost = link.lost()?;
     let why = match lost.cause() {
         LostCause::Connect(ConnectError::Tcp { error, .. }) => error.kind().to_string(),
+        LostCause::Closed(info) if !info.clean => info.cause.to_string(),
         _ => lost.to_string(),
     };
     match (link.state(), link.next_try_in()) {

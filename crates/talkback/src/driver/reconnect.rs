@@ -23,6 +23,7 @@ use crate::driver::browser::{Open, Rest};
 use crate::driver::port::Port;
 use crate::driver::port::reconnecting::Wanted;
 use crate::driver::pump::Pump;
+use crate::driver::trace::Trace;
 use crate::error::connect::ConnectError;
 use crate::reconnect::hooks::{BoxFuture, Tried};
 use crate::reconnect::lost::{Lost, LostCause};
@@ -51,6 +52,7 @@ pub(crate) struct Reconnect {
     lost: Option<Lost>,
     /// Counts the tries; it may wrap.
     begun: u32,
+    trace: Trace,
     /// What happens to the page asks for tries and pauses.
     #[cfg(browser)]
     _page: PageEvents,
@@ -85,6 +87,7 @@ impl Reconnect {
     pub(crate) fn new(port: Port, mut plan: Plan, close_timeout: Duration) -> Self {
         Self {
             schedule: plan.schedule(),
+            trace: Trace::new(&plan.connect),
             plan,
             #[cfg(browser)]
             _page: PageEvents::listen(port.wisher()),
@@ -107,6 +110,7 @@ impl Reconnect {
                 let option = "backoff";
                 let cause = LostCause::Connect(ConnectError::Option { option, error });
                 let lost = self.port.fail(cause);
+                self.trace.lost(&lost, None);
                 self.phase = Phase::Over(None);
                 self.port.stopped(&lost);
             }
@@ -121,6 +125,7 @@ impl Reconnect {
         self.begun = self.begun.wrapping_add(1);
         self.schedule.begin_try(now);
         self.port.begin_try(self.schedule.tries());
+        self.trace.begin_try(self.schedule.tries());
         let deadline = self.schedule.deadline();
         let tried = Tried::new(self.schedule.tries(), self.lost.clone());
         self.phase = Phase::Trying(Try {
@@ -144,6 +149,7 @@ impl Reconnect {
                 Phase::Open(_) => ready!(self.poll_open(cx)),
                 Phase::Waiting(_) | Phase::Paused => ready!(self.poll_wait(cx)),
                 Phase::Over(open) => {
+                    self.trace.closed(&self.port);
                     if let Some(open) = open {
                         ready!(Pin::new(open).poll(cx));
                         self.phase = Phase::Over(None);
@@ -213,6 +219,7 @@ impl Reconnect {
         self.subprotocol = Some(subprotocol.clone());
         self.lost = None;
         self.port.opened(subprotocol, response);
+        self.trace.opened(&self.port);
         let pump = Pump::new(socket, self.port.of_connection());
         self.phase = Phase::Open(Open::new(pump));
     }
@@ -270,6 +277,7 @@ impl Reconnect {
     fn lose(&mut self, lost: Lost) {
         self.lost = Some(lost.clone());
         if self.port.is_closing() {
+            self.trace.lost(&lost, None);
             if lost.lasted().is_none() {
                 // The try was the last, whether or not it was made for what is queued.
                 return self.end_unopened();
@@ -281,11 +289,14 @@ impl Reconnect {
         let verdict = self.schedule.lost(&lost, now);
         if matches!(lost.cause(), LostCause::Paused | LostCause::PageLeft) {
             // Everyone was told when it was lost.
+            self.trace.lost(&lost, None);
             self.phase = Phase::Paused;
             return;
         }
         let verdict = self.plan.decide(&lost, verdict);
-        match self.schedule.next(&lost, verdict, now) {
+        let next = self.schedule.next(&lost, verdict, now);
+        self.trace.lost(&lost, Some(&next));
+        match next {
             Next::Wait(Duration::ZERO) => self.begin_try(),
             Next::Wait(time) => self.wait(time),
             Next::Stop => {
@@ -410,5 +421,6 @@ impl Future for Reconnect {
 impl Drop for Reconnect {
     fn drop(&mut self) {
         self.port.abandoned();
+        self.trace.closed(&self.port);
     }
 }

@@ -4,6 +4,8 @@ mod close;
 mod events;
 mod fates;
 mod hooks;
+#[cfg(feature = "tracing")]
+mod traces;
 mod tries;
 mod wishes;
 

@@ -3,6 +3,8 @@
 use std::task::Context;
 use std::time::Duration;
 
+#[cfg(feature = "tracing")]
+use talkback_proto::CloseInfo;
 use talkback_proto::Initiator;
 
 use crate::channel::lifecycle::{Lifecycle, not_opened, unopened};
@@ -166,6 +168,19 @@ impl Port {
         move |wish| {
             shared.lock().wish(wish);
         }
+    }
+
+    /// The number of the connection that is open, or was last.
+    #[cfg(feature = "tracing")]
+    pub(crate) fn connection(&self) -> u64 {
+        self.shared.lock().connections()
+    }
+
+    /// How the channel has ended, and its error, if it has.
+    #[cfg(feature = "tracing")]
+    pub(crate) fn end_of_channel(&self) -> Option<(CloseInfo, Option<Error>)> {
+        let lifecycle = &self.shared.lock().lifecycle;
+        Some((lifecycle.close_info()?.clone(), lifecycle.error().cloned()))
     }
 
     /// The time that the loop counts by.

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use talkback_proto::CloseInfo;
 
 use crate::connect::Connect;
+#[cfg(not(browser))]
+use crate::connect::failed_addresses::FailedAddresses;
 use crate::driver::pump::Known;
 use crate::error::connect::ConnectError;
 use crate::reconnect::backoff::Backoff;
@@ -35,6 +37,9 @@ pub(crate) struct Plan {
     pub(crate) decide: Option<Decide>,
     pub(crate) hooks: Hooks,
     pub(crate) draw: Draw,
+    /// Where its tries have failed.
+    #[cfg(not(browser))]
+    pub(crate) failed: Arc<FailedAddresses>,
 }
 
 /// A try that has failed.
@@ -78,23 +83,46 @@ impl Plan {
         let (connect, hooks) = (self.connect.clone(), self.hooks.clone());
         Box::pin(async move {
             let connect = hooks.before_try(connect, tried).await;
+        #[cfg(not(browser))]
+        let failed = Arc::clone(&self.failed);
             let connect = connect.map_err(LostCause::BeforeTry)?;
-            let socket = open(connect).await.map_err(LostCause::Connect)?;
-            let is = Socket::subprotocol(&socket);
-            if let Some(was) = was
-                && was != is
-            {
-                let cause = LostCause::Subprotocol { was, is };
-                let socket = Some((Box::new(socket), Known::Open));
-                return Err(Failed { cause, socket });
+            #[cfg(browser)]
+            let opened = open(connect).await;
+            #[cfg(not(browser))]
+            let opened = open(connect, &failed).await;
+            let begun = match opened {
+                Ok(socket) => begin(&hooks, socket, was).await,
+                Err(error) => Err(LostCause::Connect(error).into()),
+            };
+            #[cfg(not(browser))]
+            match &begun {
+                Ok(_) => failed.clear(),
+                Err(_) => failed.fail(),
             }
-            greet(&hooks, socket).await
+            begun
         })
     }
 }
 
 /// Has the program's hook greet the server.
 async fn greet(hooks: &Hooks, socket: ChannelSocket) -> Result<ChannelSocket, Failed> {
+/// Goes on from the opening handshake to where the channel is open.
+async fn begin(
+    hooks: &Hooks,
+    socket: ChannelSocket,
+    was: Option<Option<Box<str>>>,
+) -> Result<ChannelSocket, Failed> {
+    let is = Socket::subprotocol(&socket);
+    if let Some(was) = was
+        && was != is
+    {
+        let cause = LostCause::Subprotocol { was, is };
+        let socket = Some((Box::new(socket), Known::Open));
+        return Err(Failed { cause, socket });
+    }
+    greet(hooks, socket).await
+}
+
     if hooks.on_connected.is_none() {
         return Ok(socket);
     }
@@ -133,10 +161,13 @@ impl Drop for Lent {
 }
 
 #[cfg(not(browser))]
-async fn open(mut connect: Connect) -> Result<ChannelSocket, ConnectError> {
+async fn open(
+    mut connect: Connect,
+    failed: &FailedAddresses,
+) -> Result<ChannelSocket, ConnectError> {
     // Also of one that the hook has made.
     connect.keepalive.get_or_insert_default();
-    connect.await
+    connect.run(Some(failed)).await
 }
 
 #[cfg(browser)]

@@ -57,6 +57,8 @@ impl Connect {
                 decide: None,
                 hooks: Hooks::new(),
                 draw: Draw::Random(seed()),
+                #[cfg(not(browser))]
+                failed: Arc::default(),
             },
             waiting: WaitingLimits::default(),
         }

@@ -5,6 +5,7 @@ mod blocking;
 pub(crate) mod buffers;
 #[cfg(not(browser))]
 pub(crate) mod driving;
+mod flushing;
 pub(crate) mod handle;
 pub(crate) mod inbox;
 pub(crate) mod lifecycle;
@@ -160,8 +161,8 @@ impl WebSocketChannel {
     receiving_methods!();
 
     pub(crate) fn new(shared: &Arc<Shared>) -> Self {
-        let handle = Handle::new(Arc::clone(shared));
-        let halves = (Sender::new(handle.clone()), Receiver::new(handle));
+        let handle = || Handle::new(Arc::clone(shared));
+        let halves = (Sender::new(handle()), Receiver::new(handle()));
         Self {
             halves: Some(halves),
         }

@@ -270,7 +270,8 @@ macro_rules! sending_methods {
         /// # Errors
         /// A channel that ended before that. On one that [reconnects](crate::Connect::reconnect),
         /// [`SendErrorKind::InFlight`](crate::SendErrorKind::InFlight): a connection was lost with messages that were not
-        /// written whole. Each loss is told once, by the first flush that it concerns.
+        /// written whole, since the handle was made. Each handle tells of each once;
+        /// [`send_tracked`](Self::send_tracked) tells of one message.
         ///
         /// # Cancel safety
         /// A dropped call loses nothing.

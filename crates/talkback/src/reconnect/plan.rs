@@ -68,9 +68,11 @@ impl Plan {
 
     /// What comes after a loss.
     pub(crate) fn decide(&mut self, lost: &Lost, verdict: Verdict) -> Verdict {
+        // A program that wants another connection has decided already.
+        let is_asked = matches!(lost.cause(), LostCause::Asked);
         match &mut self.decide {
-            Some(decide) => decide(lost, verdict),
-            None => verdict,
+            Some(decide) if !is_asked => decide(lost, verdict),
+            _ => verdict,
         }
     }
 
@@ -81,10 +83,10 @@ impl Plan {
         was: Option<Option<Box<str>>>,
     ) -> BoxFuture<Result<ChannelSocket, Failed>> {
         let (connect, hooks) = (self.connect.clone(), self.hooks.clone());
-        Box::pin(async move {
-            let connect = hooks.before_try(connect, tried).await;
         #[cfg(not(browser))]
         let failed = Arc::clone(&self.failed);
+        Box::pin(async move {
+            let connect = hooks.before_try(connect, tried).await;
             let connect = connect.map_err(LostCause::BeforeTry)?;
             #[cfg(browser)]
             let opened = open(connect).await;
@@ -104,8 +106,6 @@ impl Plan {
     }
 }
 
-/// Has the program's hook greet the server.
-async fn greet(hooks: &Hooks, socket: ChannelSocket) -> Result<ChannelSocket, Failed> {
 /// Goes on from the opening handshake to where the channel is open.
 async fn begin(
     hooks: &Hooks,
@@ -123,6 +123,8 @@ async fn begin(
     greet(hooks, socket).await
 }
 
+/// Has the program's hook greet the server.
+async fn greet(hooks: &Hooks, socket: ChannelSocket) -> Result<ChannelSocket, Failed> {
     if hooks.on_connected.is_none() {
         return Ok(socket);
     }

@@ -330,6 +330,17 @@ macro_rules! receiving_methods {
             self.handle().try_recv()
         }
 
+        /// The next message, or what became of the connection before it, as [`recv_event`](Self::recv_event) gives it,
+        /// if there is one by now; `None` as by [`try_recv`](Self::try_recv).
+        ///
+        /// # Errors
+        /// As [`recv`](Self::recv).
+        pub fn try_recv_event(
+            &mut self,
+        ) -> Result<Option<crate::reconnect::event::ChannelEvent>, crate::error::Error> {
+            self.handle().try_recv_event()
+        }
+
         /// Blocks this thread until the next message, as [`recv`](Self::recv) waits for it: for
         /// programs without a runtime. In an `async fn` that is `recv`.
         ///

@@ -144,6 +144,18 @@ impl Receipt {
     }
 }
 
+#[cfg(not(browser))]
+impl Receipt {
+    /// Blocks this thread until it is known what became of the message: for programs without a runtime.
+    ///
+    /// # Panics
+    /// On a thread that runs tasks of tokio; see [Runtimes](crate::WebSocketChannel#runtimes).
+    #[track_caller]
+    pub fn wait(self) -> Fate {
+        blocking::wait(&Arc::clone(&self.shared), self)
+    }
+}
+
 impl Future for Receipt {
     type Output = Fate;
 

@@ -5,6 +5,7 @@ mod blocking;
 pub(crate) mod buffers;
 #[cfg(not(browser))]
 pub(crate) mod driving;
+mod flushing;
 pub(crate) mod handle;
 pub(crate) mod inbox;
 pub(crate) mod lifecycle;
@@ -135,8 +136,8 @@ use crate::error::Error;
 /// whenever the program does not, so that nothing depends on being polled.
 ///
 /// The calls that block are for plain threads, `spawn_blocking` and `block_in_place`: `blocking_recv`,
-/// `blocking_send`, and `wait` of [`ready`](Self::ready), [`close`](Self::close) and
-/// [`closed`](Self::closed). On a thread that runs tasks of tokio, which is also what `block_on` does with a
+/// `blocking_send`, and `wait` of [`ready`](Self::ready), [`close`](Self::close),
+/// [`closed`](Self::closed) and [`send_tracked`](Self::send_tracked). On a thread that runs tasks of tokio, which is also what `block_on` does with a
 /// runtime of one thread, they panic at once, as the driver might wait for this very thread: await there.
 ///
 /// Other executors have to let their tasks be woken from that thread, as monoio does with its feature `sync`.
@@ -160,8 +161,8 @@ impl WebSocketChannel {
     receiving_methods!();
 
     pub(crate) fn new(shared: &Arc<Shared>) -> Self {
-        let handle = Handle::new(Arc::clone(shared));
-        let halves = (Sender::new(handle.clone()), Receiver::new(handle));
+        let handle = || Handle::new(Arc::clone(shared));
+        let halves = (Sender::new(handle()), Receiver::new(handle()));
         Self {
             halves: Some(halves),
         }

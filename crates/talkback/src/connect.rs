@@ -14,6 +14,8 @@ pub(crate) mod destination;
 mod dial;
 mod dial_options;
 #[cfg(not(browser))]
+pub(crate) mod failed_addresses;
+#[cfg(not(browser))]
 mod one_at_a_time;
 #[cfg(not(browser))]
 mod open;

@@ -8,18 +8,31 @@ use talkback_proto::{CloseCode, CloseFrame, CloseFrameError, CloseInfo};
 use crate::channel::lifecycle::ChannelState;
 use crate::channel::link::Wish;
 use crate::channel::state::Shared;
-use crate::channel::sync::Arc;
+use crate::channel::sync::{Arc, AtomicUsize, Ordering};
 use crate::channel::waiting::{Closing, Ready};
 use crate::reconnect::link::Link;
 
 /// One of the handles that keep a channel open together; when the last is dropped, it closes.
 #[derive(Debug)]
-pub(crate) struct Handle(Arc<Shared>);
+pub(crate) struct Handle {
+    shared: Arc<Shared>,
+    /// Of how many messages, lost in flight, a flush of this handle has told, or they were lost before it was made.
+    told: AtomicUsize,
+}
 
 impl Handle {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
         shared.add_handle();
-        Self(shared)
+        let told = AtomicUsize::new(0);
+        Self { shared, told }
+    }
+
+    pub(crate) fn told(&self) -> usize {
+        self.told.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_told(&self, told: usize) {
+        self.told.store(told, Ordering::Relaxed);
     }
 
     pub(crate) fn ready(&self) -> Ready {
@@ -93,20 +106,24 @@ impl Deref for Handle {
     type Target = Arc<Shared>;
 
     fn deref(&self) -> &Arc<Shared> {
-        &self.0
+        &self.shared
     }
 }
 
 impl Clone for Handle {
     fn clone(&self) -> Self {
-        Self::new(Arc::clone(self))
+        let handle = Self::new(Arc::clone(self));
+        if let Some(reconnection) = &self.lock().reconnection {
+            handle.set_told(reconnection.lost_in_flight());
+        }
+        handle
     }
 }
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        if self.0.remove_handle()
-            && let Some(mut state) = self.0.lock_to_leave()
+        if self.shared.remove_handle()
+            && let Some(mut state) = self.shared.lock_to_leave()
         {
             state.close(None);
         }

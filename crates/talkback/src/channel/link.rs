@@ -34,7 +34,7 @@ pub(crate) struct Reconnection {
     /// A loss that the loop has not seen yet.
     found: Option<Lost>,
     pub(crate) marks: Marks,
-    /// Messages in flight that were lost, for who flushes.
+    /// For who flushes.
     in_flight_lost: InFlightLost,
     pub(crate) waiting: WaitingMessages,
 }
@@ -94,19 +94,15 @@ impl Wish {
     }
 }
 
-/// The messages in flight at losses that no flush has told of.
+/// The messages that were in flight at losses.
 #[derive(Clone, Copy, Debug, Default)]
 struct InFlightLost {
-    /// How many such losses there were.
-    losses: u64,
-    /// How many of them a flush has told of.
-    told: u64,
-    /// How many messages the untold ones had in flight.
-    messages: u64,
-    /// How many messages had been written at the first of those.
-    first: u64,
-    /// How many losses there were before that.
-    base: u64,
+    /// How many there were; it may wrap.
+    count: usize,
+    /// How many before the last such loss.
+    before: usize,
+    /// How many messages had been written at that.
+    written: u64,
 }
 
 impl Reconnection {
@@ -210,14 +206,12 @@ impl Reconnection {
         };
         let lost = Lost::new(self.connection, cause, Some(lasted), unknown);
         if unknown > 0 {
-            let lost = &mut self.in_flight_lost;
-            if lost.told == lost.losses {
-                lost.messages = 0;
-                lost.first = written;
-                lost.base = lost.losses;
-            }
-            lost.losses += 1;
-            lost.messages += unknown;
+            let before = self.in_flight_lost.count;
+            self.in_flight_lost = InFlightLost {
+                count: before.wrapping_add(unknown as usize),
+                before,
+                written,
+            };
         }
         self.last = opened;
         self.marks.push(Mark::Lost(lost.clone()));
@@ -322,20 +316,17 @@ impl Reconnection {
         self.lost.clone().map(Error::of_lost)
     }
 
-    /// How many losses with messages in flight no flush has to tell of any more.
-    pub(crate) fn flushes_told(&self) -> u64 {
-        self.in_flight_lost.told
+    /// How many messages were in flight at losses; it may wrap.
+    pub(crate) fn lost_in_flight(&self) -> usize {
+        self.in_flight_lost.count
     }
 
-    /// How many messages were in flight at losses since `told`, if a flush up to `target` has to tell of them.
-    pub(crate) fn tell_in_flight_lost(&mut self, told: u64, target: u64) -> Option<u64> {
-        let lost = &mut self.in_flight_lost;
-        // Of one that waits since an earlier loss it is not known any more.
-        let is_before = told >= lost.base && target <= lost.first;
-        if lost.losses <= told || is_before {
-            return None;
-        }
-        lost.told = lost.losses;
-        Some(lost.messages)
+    /// How many of them, if a flush up to `target` has to tell of them where `told` were told of before.
+    pub(crate) fn untold_lost(&self, told: usize, target: u64) -> Option<usize> {
+        let lost = &self.in_flight_lost;
+        // Of the losses before the last one it is not known what was written.
+        let is_before = told == lost.before && target <= lost.written;
+        let untold = lost.count.wrapping_sub(told);
+        (untold > 0 && !is_before).then_some(untold)
     }
 }

@@ -270,7 +270,8 @@ macro_rules! sending_methods {
         /// # Errors
         /// A channel that ended before that. On one that [reconnects](crate::Connect::reconnect),
         /// [`SendErrorKind::InFlight`](crate::SendErrorKind::InFlight): a connection was lost with messages that were not
-        /// written whole. Each loss is told once, by the first flush that it concerns.
+        /// written whole, since the handle was made. Each handle tells of each once;
+        /// [`send_tracked`](Self::send_tracked) tells of one message.
         ///
         /// # Cancel safety
         /// A dropped call loses nothing.
@@ -327,6 +328,17 @@ macro_rules! receiving_methods {
         /// As [`recv`](Self::recv).
         pub fn try_recv(&mut self) -> Result<Option<talkback_proto::Message>, crate::error::Error> {
             self.handle().try_recv()
+        }
+
+        /// The next message, or what became of the connection before it, as [`recv_event`](Self::recv_event) gives it,
+        /// if there is one by now; `None` as by [`try_recv`](Self::try_recv).
+        ///
+        /// # Errors
+        /// As [`recv`](Self::recv).
+        pub fn try_recv_event(
+            &mut self,
+        ) -> Result<Option<crate::reconnect::event::ChannelEvent>, crate::error::Error> {
+            self.handle().try_recv_event()
         }
 
         /// Blocks this thread until the next message, as [`recv`](Self::recv) waits for it: for

@@ -70,9 +70,21 @@ impl Handle {
     }
 
     pub(crate) fn try_recv(&self) -> Result<Option<Message>, Error> {
+        self.try_next(pop)
+    }
+
+    pub(crate) fn try_recv_event(&self) -> Result<Option<ChannelEvent>, Error> {
+        self.try_next(pop_event)
+    }
+
+    /// What `pop` finds, or the end.
+    fn try_next<T>(
+        &self,
+        pop: impl FnOnce(&mut Locked<'_>) -> Option<T>,
+    ) -> Result<Option<T>, Error> {
         let mut state = self.lock();
         match pop(&mut state) {
-            Some(message) => Ok(Some(message)),
+            Some(next) => Ok(Some(next)),
             None => state.lifecycle.read_error().map_or(Ok(None), Err),
         }
     }

@@ -7,12 +7,13 @@ use std::task::{Context, Poll, ready};
 use futures_sink::Sink;
 use talkback_proto::Message;
 
+use crate::channel::flushing::{Flush, poll_written};
 use crate::channel::handle::Handle;
 use crate::channel::methods::{common_methods, sending_methods};
 use crate::channel::state::WaitKey;
 use crate::channel::sync::Arc;
 use crate::channel::wait_list::WaitFor;
-use crate::channel::waiting::{Flush, poll_send_capacity, poll_written};
+use crate::channel::waiting::poll_send_capacity;
 use crate::error::Error;
 
 /// The sending half of a channel; cheap to clone.

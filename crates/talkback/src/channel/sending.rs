@@ -9,7 +9,7 @@ use crate::channel::handle::Handle;
 use crate::channel::state::{Locked, WaitKey};
 use crate::channel::sync::Arc;
 use crate::channel::wait_list::WaitFor;
-use crate::channel::waiting::{Flush, Receipt, poll_written};
+use crate::channel::waiting::Receipt;
 use crate::error::send::{SendError, Unsent};
 use crate::error::try_send::TrySendError;
 #[cfg(browser)]
@@ -125,12 +125,6 @@ impl Handle {
     fn refuse(&self, message: Message) -> Result<(), SendError> {
         let what = Unsent::Message(message);
         Err(SendError::new(what, self.lock().why()))
-    }
-
-    pub(crate) async fn flush(&self) -> Result<(), SendError> {
-        let mut key = WaitKey::new(Arc::clone(self));
-        let mut flush = Some(Flush::of(&self.lock()));
-        poll_fn(|cx| poll_written(self, &mut flush, &mut key, cx)).await
     }
 
     /// Queues a message, capacity or not, for a sink that has found some before.

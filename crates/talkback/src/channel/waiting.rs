@@ -1,4 +1,4 @@
-//! Waiting for a channel to open or to end, for capacity in its queue, and for what was written.
+//! Waiting for a channel to open or to end, for capacity in its queue, and for what becomes of a message.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -9,12 +9,11 @@ use talkback_proto::CloseInfo;
 
 #[cfg(not(browser))]
 use crate::channel::blocking;
-use crate::channel::state::{Shared, State, WaitKey};
+use crate::channel::state::{Shared, WaitKey};
 use crate::channel::sync::Arc;
 use crate::channel::wait_list::WaitFor;
 use crate::error::Error;
 use crate::error::send::{SendError, Unsent};
-use crate::error::why::Why;
 use crate::reconnect::fate::Fate;
 
 /// Waits until a channel is open; see [`WebSocketChannel::ready`](crate::WebSocketChannel::ready).
@@ -145,6 +144,18 @@ impl Receipt {
     }
 }
 
+#[cfg(not(browser))]
+impl Receipt {
+    /// Blocks this thread until it is known what became of the message: for programs without a runtime.
+    ///
+    /// # Panics
+    /// On a thread that runs tasks of tokio; see [Runtimes](crate::WebSocketChannel#runtimes).
+    #[track_caller]
+    pub fn wait(self) -> Fate {
+        blocking::wait(&Arc::clone(&self.shared), self)
+    }
+}
+
 impl Future for Receipt {
     type Output = Fate;
 
@@ -172,49 +183,6 @@ pub(crate) fn poll_send_capacity(
     }
     if state.may_have_send_capacity() {
         return Poll::Ready(Ok(()));
-    }
-    state.wait(key, WaitFor::Sending, cx);
-    Poll::Pending
-}
-
-/// What a flush waits for.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Flush {
-    /// That so many messages are written.
-    target: u64,
-    /// How many losses with messages in flight it need not tell of.
-    told: u64,
-}
-
-impl Flush {
-    /// All that is queued by now.
-    pub(crate) fn of(state: &State) -> Self {
-        let reconnection = state.reconnection.as_ref();
-        Self {
-            target: state.outbox.queued(),
-            told: reconnection.map_or(0, |state| state.flushes_told()),
-        }
-    }
-}
-
-/// Waits until what was queued when `flush` was set is written.
-pub(crate) fn poll_written(
-    shared: &Shared,
-    flush: &mut Option<Flush>,
-    key: &mut WaitKey,
-    cx: &Context<'_>,
-) -> Poll<Result<(), SendError>> {
-    let mut state = shared.lock();
-    let Flush { target, told } = *flush.get_or_insert_with(|| Flush::of(&state));
-    let reconnection = state.reconnection.as_mut();
-    if let Some(lost) = reconnection.and_then(|state| state.tell_in_flight_lost(told, target)) {
-        return Poll::Ready(Err(SendError::new(Unsent::InFlight(lost), Why::Lost)));
-    }
-    let Some(missing @ 1..) = target.checked_sub(state.outbox.written()) else {
-        return Poll::Ready(Ok(()));
-    };
-    if state.lifecycle.is_ended() {
-        return Poll::Ready(Err(SendError::new(Unsent::Queued(missing), state.why())));
     }
     state.wait(key, WaitFor::Sending, cx);
     Poll::Pending

@@ -53,6 +53,17 @@ pub trait CookieStore: Send + Sync + 'static {
     fn set_cookies(&self, url: &str, set: &mut dyn Iterator<Item = &HeaderValue>);
 }
 
+/// The same store, shared.
+impl<T: CookieStore + ?Sized> CookieStore for Arc<T> {
+    fn cookies(&self, url: &str) -> Option<HeaderValue> {
+        (**self).cookies(url)
+    }
+
+    fn set_cookies(&self, url: &str, set: &mut dyn Iterator<Item = &HeaderValue>) {
+        (**self).set_cookies(url, set);
+    }
+}
+
 /// The store of a client.
 #[derive(Clone)]
 pub(crate) struct Cookies(
@@ -61,8 +72,9 @@ pub(crate) struct Cookies(
 );
 
 impl Cookies {
-    pub(crate) fn new(store: Arc<impl CookieStore>) -> Self {
-        Self(store)
+    pub(crate) fn new(store: Arc<impl CookieStore + ?Sized>) -> Self {
+        // What is chosen at run time has no size, and so no other way to be one of any.
+        Self(Arc::new(store))
     }
 
     /// The store as it is used for one URL.

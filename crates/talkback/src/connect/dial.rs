@@ -67,8 +67,8 @@ async fn follow(error: JoinError) -> Infallible {
 
 /// Connects to the first address that answers, from `local` if that is given.
 ///
-/// They are tried one after the other, families interleaved, each next one as soon as the one before
-/// fails, or beside it after 250 ms: an address that swallows packets costs that long and no more.
+/// They are tried one after the other, each next one as soon as the one before fails, or beside it after
+/// 250 ms: an address that swallows packets costs that long and no more.
 ///
 /// # Errors
 /// That of the first address that failed, as it is the preferred one; and that none is of the family of `local`.
@@ -76,7 +76,7 @@ pub(crate) async fn dial(
     addresses: impl IntoIterator<Item = SocketAddr>,
     local: Option<IpAddr>,
 ) -> io::Result<TcpStream> {
-    let mut waiting = interleaved(addresses);
+    let mut waiting: VecDeque<_> = addresses.into_iter().collect();
     if let Some(local) = local {
         let had_some = !waiting.is_empty();
         waiting.retain(|address| address.is_ipv4() == local.is_ipv4());
@@ -130,14 +130,13 @@ async fn connect(address: SocketAddr, local: Option<IpAddr>) -> io::Result<TcpSt
 }
 
 /// The addresses with their families interleaved, beginning with the resolver's first (RFC 8305 §4).
-fn interleaved(addresses: impl IntoIterator<Item = SocketAddr>) -> VecDeque<SocketAddr> {
-    let addresses: Vec<SocketAddr> = addresses.into_iter().collect();
+pub(super) fn interleaved(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
     let prefers_ipv6 = addresses.first().is_some_and(SocketAddr::is_ipv6);
     let (first, second): (VecDeque<_>, VecDeque<_>) = addresses
         .into_iter()
         .partition(|address| address.is_ipv6() == prefers_ipv6);
     let mut families = [first, second];
-    let mut ordered = VecDeque::new();
+    let mut ordered = Vec::new();
     while !(families[0].is_empty() && families[1].is_empty()) {
         ordered.extend(families[0].pop_front());
         ordered.extend(families[1].pop_front());
@@ -158,7 +157,7 @@ mod tests {
     fn families_take_turns() {
         let addresses = ["[::1]:1", "[::2]:1", "[::3]:1", "1.0.0.1:1"].map(address);
         let ordered = ["[::1]:1", "1.0.0.1:1", "[::2]:1", "[::3]:1"].map(address);
-        assert_eq!(interleaved(addresses), ordered);
+        assert_eq!(interleaved(addresses.to_vec()), ordered);
     }
 
     #[tokio::test]

@@ -16,8 +16,9 @@ use crate::channel::state::Shared;
 use crate::connect::Connect;
 use crate::connect::attempt::{Attempt, BODY_TIMEOUT};
 use crate::connect::destination::Destination;
-use crate::connect::dial::{dial, look_up};
+use crate::connect::dial::{dial, interleaved, look_up};
 use crate::connect::dial_options::Resolver;
+use crate::connect::failed_addresses::FailedAddresses;
 use crate::connect::one_at_a_time::{self, Place};
 use crate::connect::proxy::Proxy;
 use crate::connect::proxy::tunnel::Way;
@@ -79,12 +80,22 @@ impl Connect {
         attempt.finish(io, response, None).await
     }
 
-    async fn run(self) -> Result<WebSocket<Transport>, ConnectError> {
+    /// Connects; of the addresses of a host, those where tries before this one have failed come last.
+    pub(crate) async fn run(
+        self,
+        failed: Option<&FailedAddresses>,
+    ) -> Result<WebSocket<Transport>, ConnectError> {
         let mut attempt = Attempt::new(&self)?;
         let mut followed = 0;
         loop {
-            let (stream, place) = self.reach(&attempt).await?;
+            if let Some(failed) = failed {
+                failed.reached(None);
+            }
+            let (stream, place) = self.reach(&attempt, failed).await?;
             let peer = stream.peer_addr().ok();
+            if let Some(failed) = failed {
+                failed.reached(peer);
+            }
             let shaken = attempt.shake_hands(stream).await;
             // Held until the opening handshake is over, well or not.
             drop(place);
@@ -98,7 +109,11 @@ impl Connect {
     }
 
     /// The way to where TLS or HTTP begins; and the place in the connect queue.
-    async fn reach(&self, attempt: &Attempt) -> Result<(Transport, Option<Place>), ConnectError> {
+    async fn reach(
+        &self,
+        attempt: &Attempt,
+        failed: Option<&FailedAddresses>,
+    ) -> Result<(Transport, Option<Place>), ConnectError> {
         let (url, options) = (&attempt.url, &self.address);
         if let Some(connector) = &self.dial.connector {
             let connecting = connector(Destination::of(url));
@@ -145,6 +160,10 @@ impl Connect {
                 None if options.addresses.is_empty() => resolve(resolver, url).await?,
                 None => options.addresses.clone(),
             };
+            let mut addresses = interleaved(addresses);
+            if let Some(failed) = failed {
+                failed.put_last(&mut addresses);
+            }
             if way.is_none() {
                 stage = Stage::Tcp;
             }
@@ -169,7 +188,7 @@ impl IntoFuture for Connect {
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        Box::pin(self.run())
+        Box::pin(self.run(None))
     }
 }
 

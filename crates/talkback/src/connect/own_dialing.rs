@@ -63,7 +63,8 @@ impl Connect {
     /// host it is told the name and the port that is meant; its addresses are connected to as they are, in the
     /// order of preference and [raced](https://www.rfc-editor.org/rfc/rfc8305).
     ///
-    /// It is asked anew for each try. A host that is an address already needs no lookup; nor does a server
+    /// It is asked anew for each try. Of a channel that [reconnects](Self::reconnect), an address where the last tries
+    /// have failed behind TCP, as by a 502, comes behind the others. A host that is an address already needs no lookup; nor does a server
     /// whose name a proxy looks up, which all but `socks5://` do.
     ///
     /// # Errors

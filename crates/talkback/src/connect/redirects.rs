@@ -58,7 +58,7 @@ impl Connect {
     /// The program's own `Cookie` [header](Self::header) comes before it, and the store is not asked then, unless a
     /// redirect has left that header behind. It is asked as soon as the URL is known: what another connect sets while
     /// this one waits [`in_turn`](Self::in_turn) comes too late for it.
-    pub fn cookies(mut self, store: Arc<impl CookieStore>) -> Self {
+    pub fn cookies(mut self, store: Arc<impl CookieStore + ?Sized>) -> Self {
         self.cookies = Some(Cookies::new(store));
         self
     }

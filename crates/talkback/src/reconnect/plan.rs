@@ -5,6 +5,8 @@ use std::sync::Arc;
 use talkback_proto::CloseInfo;
 
 use crate::connect::Connect;
+#[cfg(not(browser))]
+use crate::connect::failed_addresses::FailedAddresses;
 use crate::driver::pump::Known;
 use crate::error::connect::ConnectError;
 use crate::reconnect::backoff::Backoff;
@@ -35,6 +37,9 @@ pub(crate) struct Plan {
     pub(crate) decide: Option<Decide>,
     pub(crate) hooks: Hooks,
     pub(crate) draw: Draw,
+    /// Where its tries have failed.
+    #[cfg(not(browser))]
+    pub(crate) failed: Arc<FailedAddresses>,
 }
 
 /// A try that has failed.
@@ -63,9 +68,11 @@ impl Plan {
 
     /// What comes after a loss.
     pub(crate) fn decide(&mut self, lost: &Lost, verdict: Verdict) -> Verdict {
+        // A program that wants another connection has decided already.
+        let is_asked = matches!(lost.cause(), LostCause::Asked);
         match &mut self.decide {
-            Some(decide) => decide(lost, verdict),
-            None => verdict,
+            Some(decide) if !is_asked => decide(lost, verdict),
+            _ => verdict,
         }
     }
 
@@ -76,21 +83,44 @@ impl Plan {
         was: Option<Option<Box<str>>>,
     ) -> BoxFuture<Result<ChannelSocket, Failed>> {
         let (connect, hooks) = (self.connect.clone(), self.hooks.clone());
+        #[cfg(not(browser))]
+        let failed = Arc::clone(&self.failed);
         Box::pin(async move {
             let connect = hooks.before_try(connect, tried).await;
             let connect = connect.map_err(LostCause::BeforeTry)?;
-            let socket = open(connect).await.map_err(LostCause::Connect)?;
-            let is = Socket::subprotocol(&socket);
-            if let Some(was) = was
-                && was != is
-            {
-                let cause = LostCause::Subprotocol { was, is };
-                let socket = Some((Box::new(socket), Known::Open));
-                return Err(Failed { cause, socket });
+            #[cfg(browser)]
+            let opened = open(connect).await;
+            #[cfg(not(browser))]
+            let opened = open(connect, &failed).await;
+            let begun = match opened {
+                Ok(socket) => begin(&hooks, socket, was).await,
+                Err(error) => Err(LostCause::Connect(error).into()),
+            };
+            #[cfg(not(browser))]
+            match &begun {
+                Ok(_) => failed.clear(),
+                Err(_) => failed.fail(),
             }
-            greet(&hooks, socket).await
+            begun
         })
     }
+}
+
+/// Goes on from the opening handshake to where the channel is open.
+async fn begin(
+    hooks: &Hooks,
+    socket: ChannelSocket,
+    was: Option<Option<Box<str>>>,
+) -> Result<ChannelSocket, Failed> {
+    let is = Socket::subprotocol(&socket);
+    if let Some(was) = was
+        && was != is
+    {
+        let cause = LostCause::Subprotocol { was, is };
+        let socket = Some((Box::new(socket), Known::Open));
+        return Err(Failed { cause, socket });
+    }
+    greet(hooks, socket).await
 }
 
 /// Has the program's hook greet the server.
@@ -133,10 +163,13 @@ impl Drop for Lent {
 }
 
 #[cfg(not(browser))]
-async fn open(mut connect: Connect) -> Result<ChannelSocket, ConnectError> {
+async fn open(
+    mut connect: Connect,
+    failed: &FailedAddresses,
+) -> Result<ChannelSocket, ConnectError> {
     // Also of one that the hook has made.
     connect.keepalive.get_or_insert_default();
-    connect.await
+    connect.run(Some(failed)).await
 }
 
 #[cfg(browser)]

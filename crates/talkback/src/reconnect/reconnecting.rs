@@ -57,6 +57,8 @@ impl Connect {
                 decide: None,
                 hooks: Hooks::new(),
                 draw: Draw::Random(seed()),
+                #[cfg(not(browser))]
+                failed: Arc::default(),
             },
             waiting: WaitingLimits::default(),
         }
@@ -96,7 +98,8 @@ impl Reconnecting {
     /// Has the program decide what comes after each loss, and each try that failed. The second argument is what
     /// would come by default, which knows what was before.
     ///
-    /// It is not asked when the program itself closes. It must not block.
+    /// It is not asked when the program itself closes, pauses, or wants another connection by
+    /// [`reconnect_now`](WebSocketChannel::reconnect_now). It must not block.
     ///
     /// ```no_run
     /// use std::time::Duration;

@@ -28,9 +28,9 @@ use crate::reconnect::retry_after;
 /// | a ping that was not answered | `Retry` |
 /// | `before_try` or `on_connected` failed | `Retry`, or `Stop` by [`HookError::stop`](crate::HookError::stop) |
 /// | another subprotocol than before | `RetryFew` |
-/// | the program asked for a new connection | `Retry`, at once |
 ///
-/// A pause, and a page that was left, are no question: the channel waits to be resumed.
+/// What the program asks for is no question, and neither is a page that is left: after a pause the channel waits to be
+/// resumed, and after `reconnect_now` it tries at once.
 ///
 /// In a page every failure to connect may pass, since the browser does not tell why: a wrong path is
 /// tried for ever there.

@@ -115,6 +115,20 @@ async fn px23_cookies_come_from_a_101_a_401_and_a_redirect() {
     assert_eq!(jar.names(), ["redirect"]);
 }
 
+/// One that is chosen at run time, too.
+#[tokio::test]
+async fn px23_a_store_of_any_kind_is_taken() {
+    let mut server = setting().await;
+    let jar = Arc::new(Jar::default());
+    let store: Arc<dyn CookieStore> = jar.clone();
+    let connecting = connect(format!("{}/room", server.url("ws"))).cookies(store);
+    connecting.clone().await.unwrap();
+    assert_eq!(header(&server.asked().await, "Cookie"), None);
+    connecting.await.unwrap();
+    assert_eq!(header(&server.asked().await, "Cookie"), Some("switched=1"));
+    assert_eq!(jar.names(), ["switched"]);
+}
+
 #[tokio::test]
 async fn px23_the_programs_own_header_wins() {
     let mut server = setting().await;

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::sync::{Arc, mpsc};
 use std::thread;
 
-use talkback::{Role, WebSocket, WebSocketChannel};
+use talkback::{Fate, Role, WebSocket, WebSocketChannel};
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::task::{
     JoinError, LocalSet, block_in_place, spawn_blocking, spawn_local, unconstrained,
@@ -43,6 +43,8 @@ pub(crate) fn converse_blocking(url: &str) {
     channel.blocking_send("Hello!").unwrap();
     let answer = channel.blocking_recv().unwrap().unwrap();
     assert_eq!(answer.as_text(), Some("Hello!"));
+    let fate = channel.send_tracked("Hello!").unwrap().wait();
+    assert_eq!(fate, Fate::Written { connection: 1 });
     assert!(channel.close().wait().unwrap().clean);
     assert!(channel.closed().wait().unwrap().clean);
 }
@@ -179,7 +181,7 @@ fn a_channel_is_driven_where_it_is_made() {
 /// A call that blocks.
 type Blocking = fn(&mut WebSocketChannel);
 
-const BLOCKING: [(&str, Blocking); 5] = [
+const BLOCKING: [(&str, Blocking); 6] = [
     ("ready", |channel| {
         let _ = channel.ready().wait();
     }),
@@ -194,6 +196,11 @@ const BLOCKING: [(&str, Blocking); 5] = [
     }),
     ("blocking_send", |channel| {
         let _ = channel.blocking_send("Hello!");
+    }),
+    ("send_tracked", |channel| {
+        if let Ok(receipt) = channel.send_tracked("Hello!") {
+            receipt.wait();
+        }
     }),
 ];
 

@@ -55,6 +55,28 @@ async fn re74_marks_stand_between_the_messages() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn re74_what_there_is_of_them_is_had_at_once() {
+    let (mut server, mut channel, peer) = open().await;
+    let mut now = || {
+        let mut words = Vec::new();
+        while let Some(event) = channel.try_recv_event().unwrap() {
+            words.push(word(Some(event)));
+        }
+        words
+    };
+    assert_eq!(now(), ["opened 1"]);
+    let mut peer = three_and_two(&mut server, peer).await;
+    settle().await;
+    assert_eq!(now(), ["1", "2", "3", "lost 1", "opened 2", "4", "5"]);
+    assert!(now().is_empty());
+    tokio::spawn(async move { peer.close_with(4000, "").await });
+    settle().await;
+    assert_eq!(word(channel.try_recv_event().unwrap()), "lost 2");
+    assert!(matches!(channel.try_recv_event(), Err(Error::Closed(_))));
+    assert!(channel.try_recv_event().unwrap().is_none());
+}
+
+#[tokio::test(start_paused = true)]
 async fn re75_recv_passes_over_them_and_knows_the_connection() {
     let (mut server, mut channel, peer) = open().await;
     assert_eq!(channel.connection(), 0);

@@ -243,6 +243,43 @@ async fn re71_flush_tells_of_what_was_in_flight_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn re71_each_handle_is_told_whoever_flushes_first() {
+    let mut server = ScriptedServer::new();
+    let limits = QueueLimits::default().bytes_max(8 << 20);
+    let channel = connect(&server).send_queue(limits).reconnect().channel();
+    let peer = accepted(&mut server).await;
+    let mut others = [(); 3].map(|()| channel.sender());
+    for other in &others {
+        other.send(large()).await.unwrap();
+    }
+    let is_told = |flushed: Result<(), talkback::SendError>| match flushed {
+        Ok(()) => false,
+        Err(error) => error.kind() == SendErrorKind::InFlight,
+    };
+    // Two calls wait at the loss, and others are made after they were told.
+    let cutting = async {
+        settle().await;
+        peer.cut();
+    };
+    let (first, second, ()) = tokio::join!(others[0].flush(), others[0].flush(), cutting);
+    assert!(is_told(first) && is_told(second));
+    assert!(is_told(others[1].flush().await));
+    let as_sink: &mut talkback::Sender = &mut others[2];
+    let error = SinkExt::flush(as_sink).await.unwrap_err();
+    assert!(error.to_string().contains("may not have arrived"));
+    // One that is made now has lost nothing.
+    let late = channel.sender();
+    let mut peer = accepted(&mut server).await;
+    tokio::spawn(async move { while let Ok(Some(_)) = peer.recv().await {} });
+    for other in others.iter().chain([&late]) {
+        other.send("next").await.unwrap();
+        other.flush().await.unwrap();
+    }
+    assert!(is_told(channel.flush().await));
+    channel.flush().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
 async fn re72_flush_waits_for_what_is_queued() {
     let (mut server, channel) = retrying().await;
     channel.try_send("a").unwrap();

@@ -4,7 +4,7 @@ use super::*;
 
 use std::io;
 
-use talkback::LostCause;
+use talkback::{LostCause, Verdict};
 
 #[tokio::test(start_paused = true)]
 async fn re79_tries_that_are_asked_for_begin_a_second_apart() {
@@ -47,6 +47,25 @@ async fn re80_an_open_connection_is_exchanged() {
     new.send("new").await.unwrap();
     assert_eq!(channel.recv().await.unwrap(), Some("new".into()));
     assert_eq!(channel.link().connection(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn re30_re80_what_the_program_asks_for_it_need_not_decide() {
+    let mut server = ScriptedServer::new();
+    let channel = reconnecting(&server).decide(|_, _| Verdict::Stop).channel();
+    let _old = accepted(&mut server).await;
+    channel.ready().await.unwrap();
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert!(channel.reconnect_now());
+    let _new = accepted(&mut server).await;
+    channel.ready().await.unwrap();
+    assert!(channel.pause() && channel.resume());
+    in_state(&channel, ChannelState::Open).await;
+    assert!(channel.pause());
+    in_state(&channel, ChannelState::Paused).await;
+    assert!(channel.resume());
+    accepted(&mut server).await.cut();
+    assert!(channel.closed().await.is_ok());
 }
 
 #[tokio::test(start_paused = true)]

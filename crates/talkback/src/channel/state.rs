@@ -468,7 +468,7 @@ mod tests {
     use crate::driver::port::Port;
 
     #[test]
-    fn what_only_some_channels_need_takes_no_space_in_the_others() {
+    fn re126_what_only_some_channels_need_takes_no_space_in_the_others() {
         let size = size_of::<Shared>();
         assert!(size <= 352, "{size} bytes");
         let size = size_of::<crate::driver::pump::Driver<(), (), Attendant>>();

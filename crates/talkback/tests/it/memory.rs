@@ -26,7 +26,7 @@ fn open_by_hand(port: u16) -> TcpStream {
 
 /// All on one thread, whose heap is counted.
 #[test]
-fn idle_connections_cost_little() {
+fn re126_idle_connections_cost_little() {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -1,6 +1,7 @@
 //! Staying connected, in virtual time, against a scripted server.
 
 mod close;
+mod connections;
 mod events;
 mod fates;
 mod hooks;

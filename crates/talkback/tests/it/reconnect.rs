@@ -1,9 +1,11 @@
 //! Staying connected, in virtual time, against a scripted server.
 
+mod at_most_once;
 mod close;
 mod events;
 mod fates;
 mod hooks;
+mod left_behind;
 mod tries;
 mod wishes;
 

@@ -114,6 +114,13 @@ async fn talk(mut peer: Peer, number: u32, lost: Option<oneshot::Receiver<()>>) 
     }
 }
 
+/// Lets others go first, as many as there may be between two states of the channel, or fewer.
+async fn sometime() {
+    for _ in 0..thread_rng().gen_range(0..60) {
+        shuttle::future::yield_now().await;
+    }
+}
+
 /// Goes on by so much; what is due by then is woken.
 fn advance(time: &Runtime, by: Duration) {
     time.block_on(tokio::time::advance(by));
@@ -152,6 +159,7 @@ fn re78_reconnect_now_against_a_loss() {
         let (sender, mut receiver) = (site.sender, site.receiver);
         let losing = spawn(async move { site.lose.send(()) });
         let wanting = spawn(async move {
+            sometime().await;
             assert!(sender.reconnect_now());
             sender
         });
@@ -172,7 +180,10 @@ fn re78_pause_and_resume_against_a_loss() {
         let losing = spawn(async move { site.lose.send(()) });
         let [pausing, resuming] = [Sender::pause, Sender::resume].map(|wish| {
             let sender = sender.clone();
-            spawn(async move { assert!(wish(&sender)) })
+            spawn(async move {
+                sometime().await;
+                assert!(wish(&sender));
+            })
         });
         block_on(async {
             pausing.await.unwrap();
@@ -195,11 +206,15 @@ fn re78_close_against_all_of_them() {
         spawn(async move { site.lose.send(()) });
         for wish in [Sender::reconnect_now, Sender::pause, Sender::resume] {
             let sender = sender.clone();
-            spawn(async move { wish(&sender) });
+            spawn(async move {
+                sometime().await;
+                wish(&sender)
+            });
         }
         let queueing = sender.clone();
         let queueing = spawn(async move { queueing.send_tracked("queued").ok() });
         let closing = spawn(async move {
+            sometime().await;
             // One that was never open says so.
             let _ = sender.close().await;
             assert_eq!(sender.state(), ChannelState::Closed);
@@ -224,6 +239,7 @@ fn re78_drop_against_all_of_them() {
         spawn(async move { site.lose.send(()) });
         spawn(async move { drop(receiver) });
         spawn(async move {
+            sometime().await;
             sender.reconnect_now();
             sender.pause();
             sender.resume();

@@ -67,7 +67,7 @@ def frameworks():
 
 
 def schedules(count="100000"):
-    """ 1 min  [COUNT] random schedules of the channel for each test, by default 100,000"""
+    """ 4 min  [COUNT] random schedules of the channel for each test, by default 100,000"""
     steps.schedules(count)
 
 

@@ -67,8 +67,15 @@ def frameworks():
 
 
 def schedules(count="100000"):
-    """ 1 min  [COUNT] random schedules of the channel for each test, by default 100,000"""
+    """ 4 min  [COUNT] random schedules of the channel for each test, by default 100,000"""
     steps.schedules(count)
 
 
-SOAKS = [mutants, fuzz_long, autobahn_all, sanitize, schedules, i686, frameworks, lowest, packages]
+def herd():
+    """10 min  10,000 channels in virtual time whose server closes at once for an hour, and 100,000 reconnects of one"""
+    tests = cargo("test --package talkback --features test-util --lib --test it -- --nocapture --test-threads 1 herd re91")
+    print(must(*tests, env={"TALKBACK_SOAK": "1"}, limit=7200))
+    passed()
+
+
+SOAKS = [mutants, fuzz_long, autobahn_all, sanitize, schedules, herd, i686, frameworks, lowest, packages]

@@ -210,16 +210,21 @@ impl Reconnecting {
     /// In a tokio runtime without I/O or time, as tokio's own calls do.
     #[cfg_attr(not(browser), track_caller)]
     pub fn channel(self) -> WebSocketChannel {
+        let (channel, port, driver) = self.parts();
+        start(port, driver);
+        channel
+    }
+
+    /// The channel, and the loop that is to be started for it.
+    fn parts(self) -> (WebSocketChannel, Port, impl FnOnce(Port) -> Reconnect) {
         let Self { mut plan, waiting } = self;
         let connect = &mut plan.connect;
         let reconnection = Some(Box::new(Reconnection::new(waiting)));
         let shared = Shared::reconnecting(connect.send_queue, connect.recv_queue, reconnection);
         let channel = WebSocketChannel::new(&shared);
         let close_timeout = connect.limits.time_to_close();
-        start(Port::new(shared), |port| {
-            Reconnect::new(port, plan, close_timeout)
-        });
-        channel
+        let driver = move |port| Reconnect::new(port, plan, close_timeout);
+        (channel, Port::new(shared), driver)
     }
 }
 
@@ -249,3 +254,6 @@ fn seed() -> u64 {
     // 53 bits of it are random.
     (js_sys::Math::random() * 2_f64.powi(53)) as u64
 }
+
+#[cfg(all(test, feature = "test-util", not(any(browser, shuttle))))]
+mod herd;

@@ -3,11 +3,17 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-use talkback::{Message, WebSocketChannel};
+use talkback::{ChannelState, Connect, Message, Verdict, WebSocket, WebSocketChannel};
 use talkback_testing::heap;
 use tokio::net::TcpListener;
 
 const CONNECTIONS: usize = 200;
+
+/// The most that an open channel may hold which reconnects, with the server's end.
+const OPEN_MAX: isize = 6656;
+
+/// The most that it may hold while it waits.
+const WAITING_MAX: isize = 4096;
 
 /// Opens a WebSocket by hand, without heap of ours.
 fn open_by_hand(port: u16) -> TcpStream {
@@ -37,9 +43,16 @@ fn re126_idle_connections_cost_little() {
         let size = size_of::<talkback::WebSocket<tokio::net::TcpStream>>();
         println!("and is {size} bytes itself");
         assert!(size <= 80 && socket + size as isize <= 832);
-        let channel = channel_bytes().await;
+        let (channel, channels, _) = open_channels(Connect::channel).await;
+        drop(channels);
         println!("an idle WebSocketChannel holds {channel} bytes of heap, its driver and the server's end included");
         assert!(channel <= 4352);
+        let (channel, channels, peers) = open_channels(that_reconnects).await;
+        println!("one that reconnects holds {channel}");
+        assert!(channel <= OPEN_MAX);
+        let waiting = waiting_bytes(channels, peers).await;
+        println!("and {waiting} while it waits to connect again");
+        assert!(waiting <= WAITING_MAX);
         let peak = echo_peak_bytes().await;
         println!("10,000 echoes of 1 KiB from 100 tasks hold at most {peak} bytes of heap at once");
         assert!(peak <= 4 * 1024 * 1024);
@@ -67,14 +80,19 @@ async fn socket_bytes() -> isize {
     (heap::in_use() - before) / CONNECTIONS as isize
 }
 
-async fn channel_bytes() -> isize {
+type Peers = Vec<WebSocket<tokio::net::TcpStream>>;
+
+/// What a channel costs that is open, with the server's end: that is in the same process, and is counted with it.
+async fn open_channels(
+    open: impl Fn(Connect) -> WebSocketChannel,
+) -> (isize, Vec<WebSocketChannel>, Peers) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("ws://{}/", listener.local_addr().unwrap());
     let mut channels = Vec::with_capacity(CONNECTIONS + 1);
     let mut peers = Vec::with_capacity(CONNECTIONS + 1);
     let mut before = 0;
     for number in 0..=CONNECTIONS {
-        let mut channel = WebSocketChannel::connect(url.as_str());
+        let mut channel = open(talkback::connect(url.as_str()));
         let (stream, _) = listener.accept().await.unwrap();
         let mut peer = talkback::accept(stream).await.unwrap();
         peer.send("hello").await.unwrap();
@@ -87,8 +105,35 @@ async fn channel_bytes() -> isize {
             before = heap::in_use();
         }
     }
-    // The server's end is in the same process, and is counted with it.
-    (heap::in_use() - before) / CONNECTIONS as isize
+    let bytes = (heap::in_use() - before) / CONNECTIONS as isize;
+    (bytes, channels, peers)
+}
+
+/// It waits for longer than any test.
+fn that_reconnects(connect: Connect) -> WebSocketChannel {
+    let in_an_hour = Verdict::RetryAfter(std::time::Duration::from_secs(3600));
+    connect.reconnect().decide(move |_, _| in_an_hour).channel()
+}
+
+/// What it costs while it waits.
+async fn waiting_bytes(mut channels: Vec<WebSocketChannel>, peers: Peers) -> isize {
+    drop(peers);
+    for channel in &channels {
+        while channel.state() != ChannelState::Retrying || channel.link().next_try_in().is_none() {
+            tokio::task::yield_now().await;
+        }
+    }
+    let tasks = || {
+        tokio::runtime::Handle::current()
+            .metrics()
+            .num_alive_tasks()
+    };
+    let (before, running) = (heap::in_use(), tasks());
+    drop(channels.split_off(1));
+    while tasks() > running - CONNECTIONS {
+        tokio::task::yield_now().await;
+    }
+    (before - heap::in_use()) / CONNECTIONS as isize
 }
 
 /// The most heap in use while 100 tasks send over one channel's senders, all at once.

@@ -1,5 +1,6 @@
 //! Staying connected, in virtual time, against a scripted server.
 
+mod at_most_once;
 mod close;
 mod connections;
 mod events;
@@ -7,6 +8,7 @@ mod fates;
 mod hooks;
 #[cfg(feature = "tracing")]
 mod traces;
+mod left_behind;
 mod tries;
 mod wishes;
 

@@ -3,10 +3,16 @@
 //! Each schedule runs the shipped channel and its driver over a pair in memory; every lock is a point
 //! at which another task may run. A lost wake-up is a deadlock, which the checker reports.
 
+#[cfg(feature = "test-util")]
+mod reconnecting;
+
+use std::sync::Arc;
+
 use shuttle::future::{block_on, spawn};
 use shuttle::scheduler::RandomScheduler;
 use shuttle::{Config, Runner};
 use talkback::{Message, SendErrorKind, WebSocketChannel, pair};
+use tokio::runtime::Runtime;
 
 /// How many schedules each test has, unless the environment says otherwise.
 const SCHEDULES: usize = 10_000;
@@ -23,16 +29,18 @@ fn schedules() -> usize {
         .unwrap_or_else(|error| panic!("{SCHEDULES_VARIABLE}={number}: {error}"))
 }
 
-/// Runs a test under random schedules, with tokio's clock at hand but standing still.
-fn check(test: impl Fn() + Send + Sync + 'static) {
+/// Runs a test under random schedules, with tokio's clock at hand, which stands still unless the test moves it.
+fn check(test: impl Fn(&Arc<Runtime>) + Send + Sync + 'static) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
-        .build()
-        .unwrap();
+        .start_paused(true)
+        .build();
+    let runtime = Arc::new(runtime.unwrap());
     // All tasks of a schedule run on this thread.
     let _guard = runtime.enter();
     let scheduler = RandomScheduler::new(schedules());
-    Runner::new(scheduler, Config::new()).run(test);
+    let runtime = Arc::clone(&runtime);
+    Runner::new(scheduler, Config::new()).run(move || test(&runtime));
 }
 
 async fn drain(mut channel: WebSocketChannel) -> Vec<Message> {
@@ -45,7 +53,7 @@ async fn drain(mut channel: WebSocketChannel) -> Vec<Message> {
 
 #[test]
 fn close_against_send() {
-    check(|| {
+    check(|_| {
         let (client, server) = pair();
         let sender = client.sender();
         let sending = spawn(async move {
@@ -74,7 +82,7 @@ fn close_against_send() {
 
 #[test]
 fn drop_against_recv() {
-    check(|| {
+    check(|_| {
         let (client, server) = pair();
         let receiving = spawn(drain(server));
         let dropping = spawn(async move {
@@ -90,7 +98,7 @@ fn drop_against_recv() {
 
 #[test]
 fn split_halves() {
-    check(|| {
+    check(|_| {
         let (client, server) = pair();
         let (sender, mut receiver) = client.split();
         let echoing = spawn(async move {

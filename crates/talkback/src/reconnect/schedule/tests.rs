@@ -1,5 +1,4 @@
 mod asked_for;
-mod herd;
 mod limits;
 mod whether;
 

@@ -4,6 +4,7 @@ use super::*;
 
 use futures_util::StreamExt;
 use talkback::{ChannelEvent, Error, SnapshotState};
+use talkback_testing::heap::in_use;
 
 /// An event in a word.
 fn word(event: Option<ChannelEvent>) -> String {
@@ -93,9 +94,15 @@ async fn re75_recv_passes_over_them_and_knows_the_connection() {
 async fn re76_losses_that_nobody_reads_are_one_pair() {
     let mut server = ScriptedServer::new();
     let mut channel = reconnecting(&server).channel();
-    for _ in 0..1000 {
+    let mut after_some = 0;
+    for round in 0..1000 {
         accepted(&mut server).await.cut();
+        if round == 100 {
+            after_some = in_use();
+        }
     }
+    let more = in_use() - after_some;
+    assert!(more <= 4096, "900 losses hold {more} bytes of heap");
     let _peer = accepted(&mut server).await;
     settle().await;
     assert_eq!(words(&mut channel, 2).await, ["lost 1000", "opened 1001"]);

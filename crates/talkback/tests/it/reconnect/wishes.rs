@@ -119,26 +119,6 @@ async fn a_pause_that_is_ended_at_once_is_none() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn re91_reconnects_leave_nothing() {
-    let before = talkback_testing::heap::in_use();
-    let mut server = ScriptedServer::new();
-    let channel = reconnecting(&server).channel();
-    let mut after_some = 0;
-    for round in 0..2_000 {
-        accepted(&mut server).await.cut();
-        if round == 200 {
-            after_some = talkback_testing::heap::in_use();
-        }
-    }
-    let after = talkback_testing::heap::in_use();
-    assert!(
-        after <= after_some + 4096,
-        "{before}, {after_some}, {after}"
-    );
-    drop(channel);
-}
-
-#[tokio::test(start_paused = true)]
 async fn re81_a_pause_just_before_it_opens_is_kept() {
     let mut server = ScriptedServer::new();
     let channel = reconnecting(&server).channel();

@@ -71,3 +71,13 @@ fn re19_a_try_that_is_asked_for_does_not_wait_for_the_server() {
         "index kept"
     );
 }
+
+#[test]
+fn re7_re8_the_waits_after_those_go_on_by_the_backoff() {
+    for code in [1012, 1013] {
+        let mut life = Life::with(Draw::Highest);
+        assert_eq!(life.opens_for(60.0, &closed(code)), Next::Wait(s(30.0)));
+        let waited = life.fails_each_time(&refused_tcp(), 3);
+        assert_eq!(waited, waits(&[10.0, 20.0, 30.0]));
+    }
+}

@@ -116,6 +116,16 @@ def suite(browsers, url):
             drive(browsers, "suite.cjs", runner.url(limit=120))
 
 
+def lifecycle(browsers, url):
+    """What becomes of pages and their channels, whose server is at `url`."""
+    wasm(must, f"build {SUITE} --example lifecycle")
+    folder = bind("debug/examples/lifecycle.wasm", "lifecycle")
+    script = 'import start, * as page from "./lifecycle.js"; start().then(() => window.page = page)'
+    html = f'<!doctype html><link rel="icon" href="data:,"><script type="module">{script}</script>'
+    (folder / "lifecycle.html").write_text(html)
+    use(browsers, "lifecycle.cjs", folder, url)
+
+
 def browser():
     """the suite on a page in Chromium and in Firefox, pages in use, and what the library adds to a page"""
     build()
@@ -123,12 +133,7 @@ def browser():
     with Program(built("conformance-server")) as server:
         url = server.url()
         suite(browsers, url)
-        wasm(must, f"build {SUITE} --example lifecycle")
-        folder = bind("debug/examples/lifecycle.wasm", "lifecycle")
-        script = 'import start, * as page from "./lifecycle.js"; start().then(() => window.page = page)'
-        html = f'<!doctype html><link rel="icon" href="data:,"><script type="module">{script}</script>'
-        (folder / "lifecycle.html").write_text(html)
-        use(browsers, "lifecycle.cjs", folder, url)
+        lifecycle(browsers, url)
         with Program(built("talkback"), "echo", "--listen", "127.0.0.1:0") as echo:
             use(browsers, "browser.cjs", example(), echo.url(), url)
 

@@ -132,6 +132,7 @@ def browser():
     browsers = engines()
     with Program(built("conformance-server")) as server:
         url = server.url()
+        print(*(f"  {line}" for line in server.output().splitlines()[:-1]), sep="\n", flush=True)
         suite(browsers, url)
         lifecycle(browsers, url)
         with Program(built("talkback"), "echo", "--listen", "127.0.0.1:0") as echo:

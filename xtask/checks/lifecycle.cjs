@@ -1,25 +1,34 @@
-// A page that is left, frozen and gone back to, and what a thousand channels leave behind in it. The server is the
-// conformance-server.
+// A page that is left, frozen and gone back to, what a thousand channels leave behind in it, and how channels that
+// reconnect get on with what browsers do about connections that fail. The server is the conformance-server.
 const assert = require("node:assert/strict");
 const { once } = require("node:events");
-const WebSocket = require("ws");
+const { WebSocket, WebSocketServer } = require("ws");
 const { engine, run, until, url } = require("./engines.cjs");
 
 const CHANNELS = 1000;
+// Tests that take as long as somebody wants them to.
+const DOWN_MS = 1000 * (process.env.TALKBACK_DOWN_SECONDS ?? 20);
 
-/** The message that the server sends to somebody else. */
-async function ask(path) {
-  const socket = new WebSocket(new URL(path, url));
-  const [message] = await once(socket, "message");
+/** The messages that the server sends to somebody else, up to one that is the last. */
+async function askAll(path, isLast) {
+  const [socket, messages] = [new WebSocket(new URL(path, url)), []];
+  socket.on("message", (message) => messages.push(message.toString()));
+  await until(() => messages.some(isLast), () => `the server has sent no more than ${messages}`);
   socket.close();
-  return message.toString();
+  return messages;
 }
 
-/** Waits until the server has no connection but the one that asks. */
-async function alone() {
+/** The first of them. */
+const ask = async (path) => (await askAll(path, () => true))[0];
+
+/** Waits until the server has so many connections beside the one that asks. */
+async function connections(count) {
   let open;
-  await until(async () => (open = await ask("connections")) === "1", () => `${open} connections are still open`);
+  const isSo = async () => (open = (await ask("connections")) - 1) === count;
+  await until(isSo, () => `${open} connections are open`);
 }
+
+const alone = () => connections(0);
 
 async function open(page) {
   await page.goto(`${page.files}lifecycle.html`);
@@ -33,6 +42,24 @@ async function receives(page, count) {
   await page.waitForFunction((count) => window.page.received().length >= count, count);
   return page.evaluate(() => window.page.received());
 }
+
+/** Has the page count its sockets, and tell how many to the same URL were opening at a time. */
+const countSockets = (page) =>
+  page.evaluate(() => {
+    const sockets = new Map();
+    window.sockets = { made: 0, openingAtOnce: 0 };
+    window.WebSocket = class extends WebSocket {
+      constructor(url, ...rest) {
+        super(url, ...rest);
+        const others = (sockets.get(url) ?? []).filter(({ readyState }) => readyState === WebSocket.CONNECTING);
+        sockets.set(url, [...others, this]);
+        window.sockets.made += 1;
+        window.sockets.openingAtOnce = Math.max(window.sockets.openingAtOnce, others.length + 1);
+      }
+    };
+  });
+
+const stayConnected = (page, url) => page.evaluate((url) => window.page.stay_connected(url), url);
 
 /** How many objects of each kind live in the page, by the browser's own protocol. */
 async function objects(protocol) {
@@ -88,6 +115,47 @@ const checks = {
     await listen(page, "burst?count=3");
     assert.equal((await receives(page, kept + 3)).length, kept + 3);
   },
+  "re94 a page gone back to connects again, and what was queued when it was left has arrived": async (page) => {
+    // The server has one memory for all browsers.
+    const id = process.pid;
+    const target = `${url}in-turn?id=${id}&turns=${encodeURIComponent(`/observe?id=${id}\n/echo`)}`;
+    await open(page);
+    await page.evaluate(() => {
+      // Before the channel learns of it.
+      addEventListener("pagehide", () => ["1", "2", "3"].forEach((text) => window.page.send(text)));
+      addEventListener("pageshow", ({ persisted }) => (window.persisted = persisted));
+    });
+    await stayConnected(page, target);
+    await receives(page, 1);
+    await page.goto("about:blank");
+    const seen = await askAll(`report?id=${id}`, (message) => /^(close|end)/.test(message));
+    await page.goBack({ waitUntil: "commit" });
+    await page.waitForFunction(() => window.page);
+    if (engine === "chromium") {
+      assert.deepEqual(seen, ["1", "2", "3", left]);
+      assert.deepEqual(await receives(page, 3), ["opened 1", "lost 1", "opened 2"]);
+      assert.equal(await page.evaluate(() => window.persisted), true);
+    } else {
+      // The socket was closed before, and the page is another, which begins anew.
+      assert.deepEqual(seen, [left]);
+      assert.deepEqual(await page.evaluate(() => [window.persisted, window.page.received()]), [undefined, []]);
+      await stayConnected(page, target);
+      assert.deepEqual(await receives(page, 1), ["opened 1"]);
+    }
+    await connections(1);
+  },
+  "re98 channels whose server does not answer have one socket each, try after try": async (page) => {
+    const [count, tries, timeoutMs] = [200, 10, 300];
+    await open(page);
+    await countSockets(page);
+    const giveUp = (options) => window.page.give_up(...options);
+    assert.equal(await page.evaluate(giveUp, [`${url}silent?`, count, tries, timeoutMs]), count);
+    assert.deepEqual(await page.evaluate(() => window.sockets), { made: count * tries, openingAtOnce: 1 });
+    // Each try that is given up is told of. Of 256 at a time, Chromium says another thing.
+    const told = page.complaints.splice(0).filter((complaint) => /insufficient resources/i.test(complaint));
+    assert.deepEqual(told, []);
+    await alone();
+  },
 };
 
 // What only a browser's own protocol can do or tell.
@@ -121,3 +189,38 @@ const chromium = {
 
 // Pages are kept for the way back, as in everybody's browser.
 run({ ...checks, ...(engine === "chromium" && chromium) }, { ignoreDefaultArgs: ["--disable-back-forward-cache"] });
+
+async function serve(port = 0) {
+  const server = new WebSocketServer({ host: "127.0.0.1", port });
+  await once(server, "listening");
+  return server;
+}
+
+// Firefox holds a connection back to where another has failed, for 0.2 to 0.4 s, and half as long again each time.
+const heldBack = {
+  "re97 a server that was down is found again once Firefox lets it be": async (page) => {
+    let server = await serve();
+    const { port } = server.address();
+    await open(page);
+    await countSockets(page);
+    await stayConnected(page, `ws://127.0.0.1:${port}/`);
+    await receives(page, 1);
+    server.clients.forEach((client) => client.terminate());
+    server.close();
+    await page.waitForTimeout(DOWN_MS);
+    server = await serve(port);
+    const failed = (await page.evaluate(() => window.sockets.made)) - 1;
+    assert.ok(failed > 3, `${failed} tries`);
+    const [delay, wait, slack] = [Math.min(400 * 1.5 ** failed, 60_000), 1000, 5000];
+    const isOpen = () => window.page.received().length >= 3;
+    await page.waitForFunction(isOpen, undefined, { timeout: delay + wait + slack });
+    assert.deepEqual(await receives(page, 3), ["opened 1", "lost 1", "opened 2"]);
+    assert.equal(server.clients.size, 1);
+    assert.equal((await page.evaluate(() => window.sockets)).openingAtOnce, 1);
+    server.clients.forEach((client) => client.terminate());
+    server.close();
+    // It tells of each try that failed, or was given up while it was held back.
+    assert.ok(page.complaints.splice(0).every((told) => /establish a connection|was interrupted/.test(told)));
+  },
+};
+if (engine === "firefox") run(heldBack, { firefoxUserPrefs: {} });

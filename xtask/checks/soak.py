@@ -4,11 +4,12 @@ import os
 import pathlib
 
 import steps
+import web
 from autobahn import autobahn_all
 from crates import lowest, packages
 from fuzz import fuzz_long
-from run import ROOT, answer, cargo, counted, expect, must, passed, run, scratch
-from tools import compiler_for, install, quietly
+from run import ROOT, Program, answer, built, cargo, counted, expect, must, passed, run, scratch
+from tools import build, compiler_for, firefox, install, quietly
 
 
 def mutants(*files):
@@ -78,4 +79,12 @@ def herd():
     passed()
 
 
-SOAKS = [mutants, fuzz_long, autobahn_all, sanitize, schedules, herd, i686, frameworks, lowest, packages]
+def outage(seconds="60"):
+    """ 3 min  [SECONDS] a server is down for so long, and Firefox holds back who comes again"""
+    os.environ["TALKBACK_DOWN_SECONDS"] = seconds
+    build()
+    with Program(built("conformance-server")) as server:
+        web.lifecycle({"firefox": firefox()}, server.url())
+
+
+SOAKS = [mutants, fuzz_long, autobahn_all, sanitize, schedules, herd, outage, i686, frameworks, lowest, packages]

@@ -38,8 +38,30 @@ impl Capabilities {
     /// Lets a connection go that is given up before it is open; Firefox has the next ones to that address wait
     /// behind it, as RFC 6455 §4.1 has them open one at a time.
     pub const LETS_GO: Self = Self(1 << 8);
-    /// Everything.
+    /// Everything: programs over TCP and over TLS.
     pub const ALL: Self = Self(0b1_1111_1111);
+    /// What is open from the beginning, in memory: it has no URL, no opening handshake, and no reset.
+    pub const IN_MEMORY: Self = Self::BACKPRESSURE
+        .with(Self::STRICT)
+        .with(Self::IN_ORDER)
+        .with(Self::WRITTEN)
+        .with(Self::LETS_GO);
+    /// A page in Firefox.
+    pub const FIREFOX: Self = Self::CONNECT.with(Self::RESET).with(Self::NO_SUBPROTOCOL);
+    /// A page in Chromium.
+    pub const CHROMIUM: Self = Self::CONNECT
+        .with(Self::RESET)
+        .with(Self::STRICT)
+        .with(Self::IN_ORDER)
+        .with(Self::LETS_GO);
+    /// All backends with what each can do.
+    pub const BACKENDS: [(&str, Self); 5] = [
+        ("TCP", Self::ALL),
+        ("TLS", Self::ALL),
+        ("memory", Self::IN_MEMORY),
+        ("Chromium", Self::CHROMIUM),
+        ("Firefox", Self::FIREFOX),
+    ];
 
     /// These and those.
     #[must_use]

@@ -122,9 +122,25 @@ pub enum AcceptError {
 /// What a browser said, without the URL and the subprotocols that it was given, which it may repeat.
 #[cfg(any(browser, test))]
 pub(crate) fn said_by_browser(said: &str, url: &str, subprotocols: &[String]) -> String {
-    let said = said.replace(url, "…");
+    let said = hide(said, url, "…");
     let names = subprotocols.iter().map(|name| format!("'{name}'"));
-    names.fold(said, |said, name| said.replace(&name, "'…'"))
+    names.fold(said, |said, name| hide(&said, &name, "'…'"))
+}
+
+/// Replaces what is not to be shown, place by place: the library's own search for a text is large in a page.
+#[cfg(any(browser, test))]
+fn hide(said: &str, hidden: &str, shown: &str) -> String {
+    let (mut told, mut rest) = (String::new(), said.chars());
+    while !rest.as_str().is_empty() {
+        match rest.as_str().strip_prefix(hidden) {
+            Some(behind) => {
+                told.push_str(shown);
+                rest = behind.chars();
+            }
+            None => told.extend(rest.next()),
+        }
+    }
+    told
 }
 
 #[cfg(test)]
@@ -142,6 +158,10 @@ mod tests {
             (
                 "The subprotocol 'hunter2' is invalid.",
                 "The subprotocol '…' is invalid.",
+            ),
+            (
+                "안녕 'hunter2': ws://a/?hunter2ws://a/?hunter2",
+                "안녕 '…': ……",
             ),
             ("The port 25 is not allowed.", "The port 25 is not allowed."),
         ] {

@@ -68,8 +68,9 @@ pub(crate) fn poll_timer(timer: &mut Timer, cx: &mut Context<'_>) -> Poll<()> {
 #[cfg(browser)]
 pub(crate) fn timer(after: Duration) -> Timer {
     // A browser's timers hold 31 bits of milliseconds, 24 days.
-    let milliseconds = u32::try_from(after.as_millis()).unwrap_or(u32::MAX);
-    let milliseconds = milliseconds.min(i32::MAX as u32);
+    let milliseconds = after.as_secs().saturating_mul(1000);
+    let milliseconds = milliseconds.saturating_add(after.subsec_millis().into());
+    let milliseconds = milliseconds.min(i32::MAX as u64) as u32;
     Box::pin(gloo_timers::future::TimeoutFuture::new(milliseconds))
 }
 

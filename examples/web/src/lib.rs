@@ -36,6 +36,9 @@ fn talk(url: String, document: Document) -> impl Fn(String) + 'static {
             "Put the server into this page's address: index.html?ws://127.0.0.1:9001/",
         );
     }
+    #[cfg(feature = "reconnect")]
+    let mut channel = talkback::connect(url).reconnect().channel();
+    #[cfg(not(feature = "reconnect"))]
     let mut channel = talkback::WebSocketChannel::connect(url);
     let sender = channel.sender();
     let page = document.clone();

@@ -119,13 +119,10 @@ impl Page {
 
 impl Backend for Page {
     fn capabilities(&self) -> Capabilities {
-        let both = Capabilities::CONNECT.with(Capabilities::RESET);
-        both.with(if is_firefox() {
-            Capabilities::NO_SUBPROTOCOL
-        } else {
-            let strict = Capabilities::STRICT.with(Capabilities::IN_ORDER);
-            strict.with(Capabilities::LETS_GO)
-        })
+        match is_firefox() {
+            true => Capabilities::FIREFOX,
+            false => Capabilities::CHROMIUM,
+        }
     }
 
     fn exceptions(&self) -> &[Exception] {

@@ -80,11 +80,7 @@ impl InMemory {
 
 impl Backend for InMemory {
     fn capabilities(&self) -> Capabilities {
-        let strict = Capabilities::STRICT.with(Capabilities::IN_ORDER);
-        let strict = strict
-            .with(Capabilities::WRITTEN)
-            .with(Capabilities::LETS_GO);
-        strict.with(Capabilities::BACKPRESSURE)
+        Capabilities::IN_MEMORY
     }
 
     fn exceptions(&self) -> &[Exception] {

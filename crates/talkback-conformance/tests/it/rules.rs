@@ -16,15 +16,22 @@ fn rule(word: &str) -> Option<Rule> {
     Some((letters.to_ascii_uppercase(), number))
 }
 
-/// Adds what the names of the tests in a folder begin with: `c11_f5_…`, `d02_to_d06_and_d23_…`.
+/// Adds what the names of the tests in a folder begin with: `c11_f5_…`, `d02_to_d06_and_d23_…`, and in browsers
+/// `"re94 a page …"`.
 fn collect(folder: &Path, rules: &mut BTreeSet<Rule>) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
+        let extension = path.extension().and_then(|extension| extension.to_str());
+        let before = match extension {
+            Some("rs") => "fn ",
+            Some("cjs") => "\n  \"",
+            _ => "",
+        };
         if path.is_dir() {
             collect(&path, rules);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            for function in std::fs::read_to_string(path).unwrap().split("fn ").skip(1) {
-                let words = function.split(['_', '(', '<']);
+        } else if !before.is_empty() {
+            for function in std::fs::read_to_string(path).unwrap().split(before).skip(1) {
+                let words = function.split(['_', '(', '<', ' ']);
                 let begin =
                     words.take_while(|word| rule(word).is_some() || ["to", "and"].contains(word));
                 rules.extend(begin.filter_map(rule));
@@ -53,7 +60,9 @@ fn each_rule_has_a_test_and_each_test_a_rule() {
     assert_eq!(on_page.len(), rules.len(), "a rule stands there twice");
 
     let mut tested = BTreeSet::new();
-    collect(&root.join("crates"), &mut tested);
+    for folder in ["crates", "xtask/checks"] {
+        collect(&root.join(folder), &mut tested);
+    }
     let untested: Vec<_> = on_page.difference(&tested).collect();
     assert!(untested.is_empty(), "without a test: {untested:?}");
     let unknown: Vec<_> = tested.difference(&on_page).collect();

@@ -361,16 +361,16 @@ impl fmt::Debug for ClientHandshake {
 /// # Errors
 /// The first one that is no token, or that was there before.
 pub fn check_subprotocols(subprotocols: &[String]) -> Result<(), HandshakeError> {
-    let mut seen = HashSet::new();
-    for subprotocol in subprotocols {
-        let subprotocol = subprotocol.clone();
+    for (index, subprotocol) in subprotocols.iter().enumerate() {
         if !is_token(subprotocol.as_bytes()) {
+            let subprotocol = subprotocol.clone();
             return Err(HandshakeError::InvalidSubprotocol { subprotocol });
         }
-        if seen.contains(&subprotocol) {
+        // They are few, and a set of them is large in a page.
+        if subprotocols[..index].contains(subprotocol) {
+            let subprotocol = subprotocol.clone();
             return Err(HandshakeError::DuplicateSubprotocol { subprotocol });
         }
-        seen.insert(subprotocol);
     }
     Ok(())
 }

@@ -75,17 +75,20 @@ impl WsUrl {
         if let Some(position) = text.bytes().position(forbidden) {
             return Err(UrlError::ForbiddenCharacter { position });
         }
-        let (scheme, rest) = text.split_once("://").ok_or(UrlError::Scheme)?;
+        // By characters and bytes: Rust's search for a text, and that from the end, are large in a page.
+        let (scheme, rest) = text.split_once(':').ok_or(UrlError::Scheme)?;
+        let rest = rest.strip_prefix("//").ok_or(UrlError::Scheme)?;
         let scheme = Scheme::parse(scheme)?;
         // "Fragment identifiers are meaningless in the context of WebSocket URIs and MUST NOT be
         // used on these URIs" (RFC 6455 §3).
         if rest.contains('#') {
             return Err(UrlError::Fragment);
         }
-        let authority_size = rest.find(['/', '?']).unwrap_or(rest.len());
+        let ends_authority = |byte: u8| byte == b'/' || byte == b'?';
+        let authority_size = rest.bytes().position(ends_authority).unwrap_or(rest.len());
         let (authority, target) = rest.split_at(authority_size);
-        let (user_info, authority) = match authority.rsplit_once('@') {
-            Some((user_info, authority)) => (user_info, authority),
+        let (user_info, authority) = match authority.bytes().rposition(|byte| byte == b'@') {
+            Some(at) => (&authority[..at], &authority[at + 1..]),
             None => ("", authority),
         };
         let HostPort { host, port } = parse_authority(authority)?;
@@ -330,7 +333,8 @@ fn is_address(host: &str) -> bool {
 /// addresses, each in its own way.
 fn is_dns_name(host: &str) -> bool {
     let host = host.strip_suffix('.').unwrap_or(host);
-    let last = host.rsplit('.').next().unwrap_or(host);
+    let last_dot = host.bytes().rposition(|byte| byte == b'.');
+    let last = last_dot.map_or(host, |dot| &host[dot + 1..]);
     let is_hex = |digits: &str| digits.bytes().all(|byte| byte.is_ascii_hexdigit());
     let is_number = last.bytes().all(|byte| byte.is_ascii_digit())
         || last.strip_prefix("0x").is_some_and(is_hex);
@@ -357,7 +361,8 @@ fn parse_credentials(user_info: &str) -> Result<Option<Vec<u8>>, UrlError> {
     // contain any control characters" (RFC 7617 §2).
     let has_control = |bytes: &[u8]| bytes.iter().any(u8::is_ascii_control);
     // Browsers read a backslash as a slash, and the host before it.
-    let is_ambiguous = user_info.contains(['@', '\\']) || user.contains(&b':');
+    let is_ambiguous =
+        user_info.bytes().any(|byte| byte == b'@' || byte == b'\\') || user.contains(&b':');
     if is_ambiguous || has_control(&user) || has_control(&password) {
         return Err(UrlError::UserInfo);
     }

@@ -6,7 +6,9 @@ use http::StatusCode;
 use talkback_proto::handshake::HandshakeError;
 
 use crate::error::connect::ConnectError;
-use crate::error::proxy::{ProxyError, Why};
+use crate::error::proxy::ProxyError;
+#[cfg(not(browser))]
+use crate::error::proxy::Why;
 
 impl ConnectError {
     /// Whether the same connect may succeed a little later, without anything changed by the caller.
@@ -107,6 +109,12 @@ fn of_handshake(error: &HandshakeError) -> Outlook {
     }
 }
 
+#[cfg(browser)]
+fn of_proxy(error: &ProxyError) -> Outlook {
+    match *error.why() {}
+}
+
+#[cfg(not(browser))]
 fn of_proxy(error: &ProxyError) -> Outlook {
     match error.why() {
         Why::Resolve(_) | Why::Tcp(_) | Why::Lost(_) | Why::SocksPassing(_) => Outlook::Passing,

@@ -2,10 +2,14 @@
 
 use std::error::Error;
 use std::fmt;
+#[cfg(not(browser))]
 use std::io;
+#[cfg(not(browser))]
 use std::sync::Arc;
 
-use talkback_proto::handshake::{HeadError, Refused};
+#[cfg(not(browser))]
+use talkback_proto::handshake::HeadError;
+use talkback_proto::handshake::Refused;
 
 /// A proxy could not be used, or did not lead to the server.
 ///
@@ -13,7 +17,12 @@ use talkback_proto::handshake::{HeadError, Refused};
 #[derive(Clone)]
 pub struct ProxyError(Why);
 
-#[cfg_attr(browser, allow(dead_code, reason = "proxies are the browser's"))]
+/// Proxies are the browser's: what would come of them is not in a page.
+#[cfg(browser)]
+#[derive(Clone)]
+pub(crate) enum Why {}
+
+#[cfg(not(browser))]
 #[derive(Clone)]
 pub(crate) enum Why {
     /// What was given as its URL is none.
@@ -48,8 +57,10 @@ impl ProxyError {
 
     /// The proxy's answer, if it is one of HTTP and refused with a status: 407, 403, 502.
     pub fn refused(&self) -> Option<&Refused> {
-        match &self.0 {
-            Why::Refused(refused) => Some(refused),
+        match self.0 {
+            #[cfg(not(browser))]
+            Why::Refused(ref refused) => Some(refused),
+            #[cfg(not(browser))]
             _ => None,
         }
     }
@@ -60,7 +71,18 @@ impl ProxyError {
     }
 }
 
+#[cfg(browser)]
+impl fmt::Display for ProxyError {
+    fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {}
+    }
+}
+
+#[cfg(browser)]
+impl Error for ProxyError {}
+
 /// What happened, and what to do; it follows the proxy's name.
+#[cfg(not(browser))]
 impl fmt::Display for ProxyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
@@ -96,6 +118,7 @@ impl fmt::Display for ProxyError {
     }
 }
 
+#[cfg(not(browser))]
 const OR_WITHOUT: &str = ", or name the server in NO_PROXY";
 
 /// `Debug` is the sentence, as that of the other errors is.
@@ -105,6 +128,7 @@ impl fmt::Debug for ProxyError {
     }
 }
 
+#[cfg(not(browser))]
 impl Error for ProxyError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match &self.0 {

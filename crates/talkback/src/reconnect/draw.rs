@@ -35,10 +35,8 @@ pub(crate) enum Draw {
 impl Draw {
     /// A wait within the window.
     pub(crate) fn within(&mut self, window: Window) -> Duration {
-        // At most 94 bits of nanoseconds times 33 of a fraction.
-        let span = window.highest.saturating_sub(window.lowest).as_nanos();
-        let part = (span * u128::from(self.fraction())) >> 32;
-        window.lowest.saturating_add(nanoseconds(part))
+        let span = window.highest.saturating_sub(window.lowest);
+        window.lowest.saturating_add(part_of(span, self.fraction()))
     }
 
     /// A part of 2^32.
@@ -63,13 +61,16 @@ fn splitmix64(state: &mut u64) -> u64 {
     word ^ (word >> 31)
 }
 
-/// A duration of so many nanoseconds, of which a duration has made them.
-fn nanoseconds(count: u128) -> Duration {
-    const SECOND: u128 = 1_000_000_000;
-    let seconds = u64::try_from(count / SECOND).unwrap_or(u64::MAX);
-    // Less than a second's.
-    let rest = (count % SECOND) as u32;
-    Duration::new(seconds, rest)
+/// So many parts of 2^32 of a duration, to the nanosecond: all of it at most.
+fn part_of(span: Duration, parts: u64) -> Duration {
+    const SECOND: u64 = 1_000_000_000;
+    // In 64 bits, of which each half of the seconds makes no more: to divide 128 bits is large in a page.
+    let (high, low) = (span.as_secs() >> 32, span.as_secs() & 0xffff_ffff);
+    let low = low * parts;
+    let seconds = high * parts + (low >> 32);
+    let of_a_second = ((low & 0xffff_ffff) * SECOND) >> 32;
+    let nanoseconds = (u64::from(span.subsec_nanos()) * parts) >> 32;
+    Duration::from_secs(seconds).saturating_add(Duration::from_nanos(of_a_second + nanoseconds))
 }
 
 #[cfg(test)]

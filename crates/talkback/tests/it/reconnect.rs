@@ -6,9 +6,9 @@ mod connections;
 mod events;
 mod fates;
 mod hooks;
+mod left_behind;
 #[cfg(feature = "tracing")]
 mod traces;
-mod left_behind;
 mod tries;
 mod wishes;
 

@@ -6,6 +6,7 @@ import pathlib
 import steps
 from autobahn import autobahn_all
 from crates import lowest, packages
+from fates import asleep, killed
 from fuzz import fuzz_long
 from run import ROOT, answer, cargo, counted, expect, must, passed, run, scratch
 from tools import compiler_for, install, quietly
@@ -71,4 +72,4 @@ def schedules(count="100000"):
     steps.schedules(count)
 
 
-SOAKS = [mutants, fuzz_long, autobahn_all, sanitize, schedules, i686, frameworks, lowest, packages]
+SOAKS = [mutants, fuzz_long, autobahn_all, sanitize, schedules, i686, killed, asleep, frameworks, lowest, packages]

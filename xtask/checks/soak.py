@@ -7,6 +7,7 @@ import steps
 import web
 from autobahn import autobahn_all
 from crates import lowest, packages
+from fates import asleep, killed
 from fuzz import fuzz_long
 from run import ROOT, Program, answer, built, cargo, counted, expect, must, passed, run, scratch
 from tools import build, compiler_for, firefox, install, quietly
@@ -87,4 +88,4 @@ def outage(seconds="60"):
         web.lifecycle({"firefox": firefox()}, server.url())
 
 
-SOAKS = [mutants, fuzz_long, autobahn_all, sanitize, schedules, herd, outage, i686, frameworks, lowest, packages]
+SOAKS = [mutants, fuzz_long, autobahn_all, sanitize, schedules, herd, outage, i686, killed, asleep, frameworks, lowest, packages]

@@ -107,6 +107,13 @@ impl Program {
         assert!(is_told.expect("a shell is there").success(), "it runs");
     }
 
+    /// Ends it at once, with SIGKILL, and waits until it is gone.
+    pub(crate) fn kill(&mut self) {
+        // One that has ended is none to be killed.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
     /// Waits until a program has ended by itself.
     ///
     /// # Panics
@@ -127,9 +134,7 @@ impl Program {
 
 impl Drop for Program {
     fn drop(&mut self) {
-        // One that has ended is none to be killed.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.kill();
         if let Some(log) = &self.log {
             // Nobody asks for it any more.
             let _ = std::fs::remove_file(log);

@@ -13,7 +13,7 @@ struct App {
 
 #[derive(Clone, Debug)]
 enum Event {
-    Changed(Snapshot),
+    Changed(Box<Snapshot>),
     Typed(String),
     Send,
 }
@@ -30,12 +30,13 @@ impl App {
             problem: String::new(),
         };
         // Each snapshot is an event, and after each event the window is drawn.
-        (app, Task::run(channel.into_snapshots(), Event::Changed))
+        let changed = |snapshot| Event::Changed(Box::new(snapshot));
+        (app, Task::run(channel.into_snapshots(), changed))
     }
 
     fn update(&mut self, event: Event) {
         match event {
-            Event::Changed(snapshot) => self.snapshot = snapshot,
+            Event::Changed(snapshot) => self.snapshot = *snapshot,
             Event::Typed(field) => self.field = field,
             Event::Send if self.field.is_empty() => {}
             Event::Send => {

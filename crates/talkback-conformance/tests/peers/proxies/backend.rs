@@ -1,7 +1,8 @@
 //! The server behind a proxy.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex};
 
 use http::header::{HeaderValue, SET_COOKIE};
 use http::{Request, Response};
@@ -12,17 +13,30 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, JoinSet};
 
+use crate::program::free_port;
+
 /// What an ordinary request is answered with.
 pub(super) const PAGE: &str = "a page of the server's own";
 
 /// How the proxy tells where a client is.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 enum Told {
     ByHeader,
     ByLine,
 }
 
+/// How a server meets its clients, and what it keeps of them.
+#[derive(Clone, Debug)]
+struct Serving {
+    keepalive: Keepalive,
+    told: Told,
+    seen: Arc<Mutex<Vec<usize>>>,
+    end: mpsc::UnboundedSender<CloseInfo>,
+}
+
 /// A server at a port of 127.0.0.1 that echoes, until this is dropped.
+///
+/// It keeps the numbers that it has seen.
 ///
 /// The text `address` is answered with the client's address, `path` with the request's, `flood` with more
 /// than the ways between hold; `bye` closes.
@@ -30,7 +44,8 @@ enum Told {
 #[derive(Debug)]
 pub(super) struct Backend {
     pub(super) port: u16,
-    serving: JoinHandle<()>,
+    serving: Serving,
+    listening: JoinHandle<()>,
     ends: mpsc::UnboundedReceiver<CloseInfo>,
 }
 
@@ -49,27 +64,37 @@ impl Backend {
     }
 
     async fn with(keepalive: Keepalive, told: Told) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
         let (end, ends) = mpsc::unbounded_channel();
-        let serving = tokio::spawn(async move {
-            // Dropped with this task.
-            let mut connections = JoinSet::new();
-            while let Ok((stream, _)) = listener.accept().await {
-                let end = end.clone();
-                connections.spawn(async move {
-                    if let Some(info) = serve(stream, keepalive, told).await {
-                        // The test may have ended.
-                        let _ = end.send(info);
-                    }
-                });
-            }
-        });
+        let (port, seen) = (free_port(), Arc::default());
+        let serving = Serving {
+            keepalive,
+            told,
+            seen,
+            end,
+        };
         Self {
             port,
+            listening: serving.listen(port).await,
             serving,
             ends,
         }
+    }
+
+    /// Cuts all connections, and listens no more.
+    pub(super) async fn stop(&mut self) {
+        self.listening.abort();
+        let stopped = (&mut self.listening).await;
+        assert!(stopped.is_err_and(|error| error.is_cancelled()));
+    }
+
+    /// Listens at the same port again.
+    pub(super) async fn start_again(&mut self) {
+        self.listening = self.serving.listen(self.port).await;
+    }
+
+    /// The numbers that it has seen, in their order.
+    pub(super) fn seen(&self) -> Vec<usize> {
+        self.serving.seen.lock().unwrap().clone()
     }
 
     /// How the next connection ended.
@@ -83,13 +108,33 @@ impl Backend {
 
 impl Drop for Backend {
     fn drop(&mut self) {
-        self.serving.abort();
+        self.listening.abort();
+    }
+}
+
+impl Serving {
+    async fn listen(&self, port: u16) -> JoinHandle<()> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await;
+        let (listener, serving) = (listener.unwrap(), self.clone());
+        tokio::spawn(async move {
+            // Dropped with this task.
+            let mut connections = JoinSet::new();
+            while let Ok((stream, _)) = listener.accept().await {
+                let serving = serving.clone();
+                connections.spawn(async move {
+                    if let Some(info) = serve(stream, &serving).await {
+                        // The test may have ended.
+                        let _ = serving.end.send(info);
+                    }
+                });
+            }
+        })
     }
 }
 
 /// Serves a connection to its end; `None` if it was no WebSocket.
-async fn serve(stream: TcpStream, keepalive: Keepalive, told: Told) -> Option<CloseInfo> {
-    let (stream, peer) = match told {
+async fn serve(stream: TcpStream, serving: &Serving) -> Option<CloseInfo> {
+    let (stream, peer) = match serving.told {
         Told::ByHeader => (BufReader::new(stream), None),
         Told::ByLine => proxied(stream).await.ok()?,
     };
@@ -99,7 +144,7 @@ async fn serve(stream: TcpStream, keepalive: Keepalive, told: Told) -> Option<Cl
     }
     let accepting = accepting
         .subprotocols(["chat"])
-        .keepalive(keepalive)
+        .keepalive(serving.keepalive)
         .check(|request| async move {
             match request.uri().path() {
                 "/ws/slow" => std::future::pending().await,
@@ -115,6 +160,9 @@ async fn serve(stream: TcpStream, keepalive: Keepalive, told: Told) -> Option<Cl
         socket.send("welcome").await.ok()?;
     }
     while let Ok(Some(message)) = socket.recv().await {
+        if let Some(Ok(number)) = message.as_text().map(|text| text.trim_end().parse()) {
+            serving.seen.lock().unwrap().push(number);
+        }
         // What cannot be sent shows at the next `recv`.
         let _ = match message.as_text() {
             Some("address") => {

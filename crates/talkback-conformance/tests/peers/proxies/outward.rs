@@ -1,11 +1,17 @@
-//! Out through the proxies of others, with and without a password, to `ws://` and `wss://`.
+//! Out through the proxies of others, with and without a password, to `ws://` and `wss://`; and through one that
+//! dies.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
+use std::time::Duration;
 
+use futures_util::StreamExt;
 use rcgen::generate_simple_self_signed;
-use talkback::{Connect, ConnectError};
+use talkback::{
+    Backoff, ChannelEvent, CloseCode, Connect, ConnectError, Link, Lost, LostCause,
+    WebSocketChannel,
+};
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
@@ -61,7 +67,8 @@ struct Place {
     root: String,
     proxy_port: u16,
     kind: Kind,
-    _proxy: Program,
+    proxy: Program,
+    starts_proxy: Command,
 }
 
 impl Drop for Place {
@@ -86,7 +93,7 @@ impl Place {
         let server = Backend::start().await;
         let (secure_port, terminating) = terminate(config, server.port).await;
         let proxy_port = free_port();
-        let mut command = kind.command(login, &folder, proxy_port);
+        let mut starts_proxy = kind.command(login, &folder, proxy_port);
         Self {
             server,
             secure_port,
@@ -94,7 +101,8 @@ impl Place {
             root,
             proxy_port,
             kind,
-            _proxy: Program::serve_logged(&mut command, proxy_port),
+            proxy: Program::serve_logged(&mut starts_proxy, proxy_port),
+            starts_proxy,
         }
     }
 
@@ -263,6 +271,73 @@ async fn px21_microsocks_wants_a_password() {
     let place = Place::start(Kind::Microsocks, Login::Password).await;
     place.leads_there(USER).await;
     wants_a_password(&place, "does not lead there: it ").await;
+}
+
+#[tokio::test]
+async fn px24_tinyproxy_dies_and_is_back() {
+    dies_and_is_back(Kind::Tinyproxy).await;
+}
+
+#[tokio::test]
+async fn px24_squid_dies_and_is_back() {
+    dies_and_is_back(Kind::Squid).await;
+}
+
+#[tokio::test]
+async fn px24_microsocks_dies_and_is_back() {
+    dies_and_is_back(Kind::Microsocks).await;
+}
+
+/// The server runs on: a try that went round the proxy would reach it.
+async fn dies_and_is_back(kind: Kind) {
+    let mut place = Place::start(kind, Login::None).await;
+    for url in place.urls() {
+        let backoff = Backoff::default()
+            .first(Duration::from_millis(100))
+            .longest(Duration::from_millis(100));
+        let connect = place.connect(&url, kind.schemes()[0], "");
+        let mut channel = connect.reconnect().backoff(backoff).channel();
+        assert_eq!(opened(&mut channel).await, 1);
+        is_there(&mut channel).await;
+
+        place.proxy.kill();
+        let Some(ChannelEvent::Lost(lost)) = channel.recv_event().await.unwrap() else {
+            panic!("the end of the proxy is no loss");
+        };
+        assert_eq!(lost.close_info().unwrap().code, CloseCode::ABNORMAL);
+        // They tell of tries that fail, too.
+        let mut snapshots = channel.snapshots();
+        loop {
+            let link = snapshots.next().await.unwrap().link;
+            if fails_at_the_proxy(&link) {
+                break;
+            }
+            assert_eq!(link.connection(), 1, "it went round the proxy");
+        }
+        drop(snapshots);
+        place.proxy = Program::serve_logged(&mut place.starts_proxy, place.proxy_port);
+        assert_eq!(opened(&mut channel).await, 2);
+        is_there(&mut channel).await;
+        assert!(channel.close().await.unwrap().clean);
+    }
+}
+
+/// The number of the connection that is opened next.
+async fn opened(channel: &mut WebSocketChannel) -> u64 {
+    match channel.recv_event().await.unwrap() {
+        Some(ChannelEvent::Opened(opened)) => opened.connection(),
+        event => panic!("{event:?}"),
+    }
+}
+
+async fn is_there(channel: &mut WebSocketChannel) {
+    channel.send("안녕하세요").await.unwrap();
+    assert_eq!(channel.recv().await.unwrap(), Some("안녕하세요".into()));
+}
+
+fn fails_at_the_proxy(link: &Link) -> bool {
+    let cause = link.lost().map(Lost::cause);
+    matches!(cause, Some(LostCause::Connect(ConnectError::Proxy { .. })))
 }
 
 /// Without one, and with a wrong one.

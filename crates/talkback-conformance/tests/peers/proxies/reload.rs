@@ -8,7 +8,7 @@ use super::backend::{self, Backend};
 use super::site::{Change, Kind, Process, Site, Socket};
 
 /// Pages at `/new/` come from the server once this is changed.
-const CHANGE: Change<'_> = ("/ws/", "/new/");
+pub(super) const CHANGE: Change<'_> = ("/ws/", "/new/");
 
 /// And not before: HAProxy has its own pages from the same server.
 fn before(kind: Kind) -> Vec<Change<'static>> {
@@ -25,6 +25,12 @@ async fn opened(backend: &Backend, kind: Kind, process: Process, name: &str) -> 
     let socket = site.open("/ws/", |connect| connect).await.unwrap();
     changes.push(CHANGE);
     site.reload(process, &changes);
+    until_new(&site).await;
+    (site, socket)
+}
+
+/// Waits until the change has come into force.
+pub(super) async fn until_new(site: &Site) {
     let is_new = async {
         while !matches!(site.get("/new/").await, Ok((200, page)) if page == backend::PAGE) {
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -32,7 +38,6 @@ async fn opened(backend: &Backend, kind: Kind, process: Process, name: &str) -> 
     };
     let reloaded = tokio::time::timeout(Duration::from_secs(30), is_new).await;
     reloaded.expect("it is reloaded");
-    (site, socket)
 }
 
 async fn stays(kind: Kind) {

@@ -134,14 +134,30 @@ impl Site {
         assert!(told.success(), "{command:?}");
     }
 
+    /// Ends its process at once, with SIGKILL.
+    pub(super) fn kill(&mut self) {
+        self.programs.last_mut().expect("it runs").kill();
+    }
+
+    /// Starts it again, as it was.
+    pub(super) fn start_again(&mut self) {
+        let program = Program::serve(&mut self.kind.command(&self.folder), self.port);
+        self.programs.push(program);
+    }
+
+    /// What connects to `wss://chat.example.com` and what follows in the URL, once it has a way there.
+    pub(super) fn connect(&self, rest: &str) -> Connect {
+        let connect = talkback::connect(format!("wss://chat.example.com{rest}"));
+        connect.tls_roots(self.root.as_bytes())
+    }
+
     /// Connects to `wss://chat.example.com` and what follows in the URL.
     pub(super) async fn open(
         &self,
         rest: &str,
         options: impl FnOnce(Connect) -> Connect,
     ) -> Result<Socket, ConnectError> {
-        let connect = talkback::connect(format!("wss://chat.example.com{rest}"));
-        let connect = options(connect.tls_roots(self.root.as_bytes()));
+        let connect = options(self.connect(rest));
         connect.over(self.tcp().await.unwrap()).await
     }
 

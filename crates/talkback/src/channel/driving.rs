@@ -125,12 +125,11 @@ impl Shared {
         (Some(message), state)
     }
 
-    /// Whether a program had better write a message by itself: it has waited since it last did, so that more is
-    /// not likely to follow at once, and be written with it.
+    /// Whether a program had better write a message by itself: it has waited since it sent the one before, so that
+    /// more is not likely to follow at once, and be written with it.
     #[inline]
     pub(crate) fn writes_by_itself(&self, state: &mut Locked<'_>) -> bool {
-        state.polling.has_waited
-            && std::mem::take(&mut state.polling.has_waited)
+        state.polling.sends_alone()
             && self.is_driver_asleep()
             && state.polling.is_attended
             && !state.is_send_refused()
@@ -194,7 +193,11 @@ impl Shared {
         let mut state = self.lock();
         state.set_driver(cx);
         let (is_wanted, is_due) = (!self.is_driver_asleep(), self.is_pump_due());
-        state.polling.attend(is_wanted, is_due, has_looked)
+        let attend = state.polling.attend(is_wanted, is_due, has_looked);
+        Attend {
+            gives_way: attend.gives_way && self.is_background.load(Ordering::Relaxed),
+            ..attend
+        }
     }
 
     /// Polls the connection for its driver.

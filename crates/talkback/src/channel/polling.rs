@@ -2,8 +2,10 @@
 //!
 //! A program that waits in `recv` polls the connection itself once something has come, and takes the
 //! message right there; a message that is sent after such a wait is written right there. So a message
-//! costs one task's turn, as it does on a bare socket. The driver polls it whenever the program does not:
-//! while it is busy, when a call has gone, and where the calls are not at home (`pump_slot.rs`).
+//! costs one task's turn, as it does on a bare socket. Of a program that sends more than one between two
+//! waits all of them are queued, and its next wait writes them at once. The driver polls whenever the
+//! program does not: while it is busy, when a call has gone, and where the calls are not at home
+//! (`pump_slot.rs`).
 //!
 //! ```text
 //!                  ┌─ a reader waits, at home ─▶ wake it ── it comes ─▶ it polls
@@ -32,12 +34,28 @@ pub(crate) struct Polling {
     pub(crate) was_reader_woken: bool,
     /// Whether the driver looks after the reader now and then.
     pub(crate) is_watched: bool,
-    /// Whether the program has waited for a message since it last wrote one by itself.
-    pub(crate) has_waited: bool,
+    /// What the program sends between two waits for a message.
+    pub(crate) sends: Sends,
     /// Whether the driver came while the program polled.
     pub(crate) has_driver_missed: bool,
     /// Whether the driver went while the program polled.
     pub(crate) is_driver_gone: bool,
+}
+
+/// What a program sends between two waits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Sends {
+    /// It has not waited where it polls.
+    #[default]
+    Unknown,
+    /// It has waited, and is likely to send one message before it waits again.
+    OneNext,
+    /// It has waited, and is likely to send more, as it did the last time.
+    MoreNext,
+    /// It has sent one since.
+    One,
+    /// It has sent more.
+    More,
 }
 
 /// What the driver is to do.
@@ -47,9 +65,34 @@ pub(crate) struct Attend {
     pub(crate) polls: bool,
     /// Look again after the patience, as readers are woken.
     pub(crate) watches: bool,
+    /// Give way first to the program's thread, if that is another one: it is about to send more and to wait then,
+    /// which writes all of it at once.
+    pub(crate) gives_way: bool,
 }
 
 impl Polling {
+    /// The program waits for a message.
+    pub(crate) fn note_wait(&mut self) {
+        self.sends = match self.sends {
+            _ if !self.reader_polls => Sends::Unknown,
+            Sends::Unknown | Sends::OneNext | Sends::One => Sends::OneNext,
+            Sends::MoreNext | Sends::More => Sends::MoreNext,
+        };
+    }
+
+    /// The program sends a message; whether that is likely to be the only one before it waits: others had better
+    /// be written with it.
+    #[inline]
+    pub(crate) fn sends_alone(&mut self) -> bool {
+        let is_alone = self.sends == Sends::OneNext;
+        self.sends = match self.sends {
+            Sends::OneNext | Sends::MoreNext => Sends::One,
+            Sends::One => Sends::More,
+            sends => sends,
+        };
+        is_alone
+    }
+
     /// What the driver is to do when its task runs: `is_wanted` if the channel wants something of it,
     /// `is_due` if something has happened to the connection, `has_looked` if its patience is at an end.
     pub(crate) fn attend(&mut self, is_wanted: bool, is_due: bool, has_looked: bool) -> Attend {
@@ -62,6 +105,7 @@ impl Polling {
         Attend {
             polls: is_wanted || (is_due && !self.is_reader_awaited),
             watches: self.is_watched,
+            gives_way: is_wanted && !is_due && matches!(self.sends, Sends::One | Sends::More),
         }
     }
 }
@@ -81,6 +125,7 @@ mod tests {
     const REST: Attend = Attend {
         polls: false,
         watches: false,
+        gives_way: false,
     };
     const POLL: Attend = Attend {
         polls: true,
@@ -116,6 +161,49 @@ mod tests {
         assert_eq!(polling.attend(false, true, true), POLL);
         // Nor is it waited for when something more happens.
         assert_eq!(polling.attend(false, true, false), POLL);
+    }
+
+    #[test]
+    fn a_message_is_alone_until_others_have_followed_one_between_two_waits() {
+        let mut polling = Polling::default();
+        assert!(!polling.sends_alone(), "nobody has waited");
+        polling.note_wait();
+        assert!(!polling.sends_alone(), "nobody has polled");
+        polling.reader_polls = true;
+        let mut three = || {
+            polling.note_wait();
+            [(); 3].map(|()| polling.sends_alone())
+        };
+        assert_eq!(three(), [true, false, false]);
+        assert_eq!(three(), [false; 3]);
+        let mut one = || {
+            polling.note_wait();
+            // Nothing that was sent says nothing.
+            polling.note_wait();
+            polling.sends_alone()
+        };
+        assert_eq!([one(), one(), one()], [false, true, true]);
+    }
+
+    #[test]
+    fn the_driver_gives_way_to_a_program_that_sends_and_is_to_wait() {
+        let mut polling = Polling {
+            reader_polls: true,
+            ..Polling::default()
+        };
+        let mut gives_way = |has_sent, is_due| {
+            polling.note_wait();
+            for _ in 0..has_sent {
+                polling.sends_alone();
+            }
+            polling.attend(true, is_due, false).gives_way
+        };
+        assert_eq!(
+            [0, 1, 2].map(|sent| gives_way(sent, false)),
+            [false, true, true]
+        );
+        assert!(!gives_way(2, true), "something has come");
+        assert!(!polling.attend(false, false, false).gives_way);
     }
 
     #[test]

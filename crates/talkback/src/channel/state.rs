@@ -297,10 +297,7 @@ impl Locked<'_> {
         let before = self.state.inbox.set_receiver(cx);
         self.wakes.spend(before);
         #[cfg(not(browser))]
-        {
-            let polling = &mut self.state.polling;
-            polling.has_waited = polling.reader_polls;
-        }
+        self.state.polling.note_wait();
     }
 
     /// Changes what becomes of messages that arrive; those that wait are thrown away.

@@ -1,8 +1,10 @@
 //! native: the task behind an open channel.
 
 use std::future::Future;
+use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::thread;
 
 use crate::channel::polling::PATIENCE;
 use crate::channel::pump_slot::{Placed, Polled};
@@ -72,8 +74,14 @@ impl Future for Attendant {
             shared.place_pump(pump);
         }
         let mut looked = has_looked(patience, cx);
+        let mut has_given_way = false;
         let attend = loop {
             let attend = shared.attend(looked, cx);
+            if attend.gives_way && !mem::replace(&mut has_given_way, true) {
+                thread::yield_now();
+                looked = false;
+                continue;
+            }
             if !attend.watches || patience.is_some() {
                 break attend;
             }

@@ -125,6 +125,38 @@ async fn what_is_sent_after_a_wait_is_written_at_once_and_what_follows_by_the_dr
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_sent_after_a_wait_waits_for_more_if_more_followed_the_last_time() {
+    let (mut channel, mut server) = channel(64 * 1024);
+    wait_for_one(&mut channel, &mut server).await;
+    let rounds = [
+        (["first", "more"].as_slice(), true),
+        (&["burst", "of two"], false),
+        (&["alone"], false),
+        (&["alone again"], true),
+    ];
+    for (texts, is_written) in rounds {
+        for text in texts {
+            channel.send(*text).now_or_never().unwrap().unwrap();
+        }
+        let mut received = Vec::new();
+        while let Some(message) = server.recv().now_or_never() {
+            received.push(message.unwrap().unwrap());
+        }
+        assert_eq!(received.len(), usize::from(is_written), "{texts:?}");
+        // The wait writes what was queued, before any other task runs.
+        assert!(channel.recv().now_or_never().is_none());
+        while let Some(message) = server.recv().now_or_never() {
+            received.push(message.unwrap().unwrap());
+        }
+        assert_eq!(
+            received,
+            texts.iter().copied().map(Message::from).collect::<Vec<_>>()
+        );
+        wait_for_one(&mut channel, &mut server).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_close_is_answered_while_the_program_does_not_read() {
     let (mut channel, mut server) = channel(64 * 1024);
     server.send("unread").await.unwrap();

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::sync::{Arc, mpsc};
 use std::thread;
 
-use talkback::{Fate, Role, WebSocket, WebSocketChannel};
+use talkback::{Fate, Message, Role, WebSocket, WebSocketChannel};
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::task::{
     JoinError, LocalSet, block_in_place, spawn_blocking, spawn_local, unconstrained,
@@ -45,6 +45,26 @@ pub(crate) fn converse_blocking(url: &str) {
     assert_eq!(answer.as_text(), Some("Hello!"));
     let fate = channel.send_tracked("Hello!").unwrap().wait();
     assert_eq!(fate, Fate::Written { connection: 1 });
+    // From the second time on the program's own waits write them.
+    for _ in 0..20 {
+        let texts = ["a", "burst", "of four", "messages"];
+        for text in texts {
+            channel.blocking_send(text).unwrap();
+        }
+        let answers = texts.map(|_| channel.blocking_recv().unwrap().unwrap());
+        assert_eq!(answers, texts.map(Message::from));
+        // Nobody waits, and they leave nevertheless.
+        channel.blocking_send("and one").unwrap();
+        channel.blocking_send("more").unwrap();
+        let answer = loop {
+            match channel.try_recv().unwrap() {
+                Some(answer) => break answer,
+                None => thread::yield_now(),
+            }
+        };
+        assert_eq!(answer.as_text(), Some("and one"));
+        assert!(channel.blocking_recv().unwrap().is_some());
+    }
     assert!(channel.close().wait().unwrap().clean);
     assert!(channel.closed().wait().unwrap().clean);
 }

@@ -78,8 +78,9 @@ impl Drop for Place {
 }
 
 impl Place {
-    async fn start(kind: Kind, login: Login) -> Self {
-        let folder = folder(&format!("outward-{kind:?}-{login:?}"));
+    /// Its folder has a name, which no other test's has.
+    async fn start(name: &str, kind: Kind, login: Login) -> Self {
+        let folder = folder(&format!("outward-{name}-{kind:?}-{login:?}"));
         let identity = generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
         let (root, key) = (identity.cert.pem(), identity.signing_key.serialize_pem());
         std::fs::write(folder.join("proxy.pem"), format!("{root}{key}")).unwrap();
@@ -219,7 +220,7 @@ async fn terminate(config: ServerConfig, server_port: u16) -> (u16, JoinHandle<(
 
 #[tokio::test]
 async fn px21_tinyproxy_leads_there() {
-    Place::start(Kind::Tinyproxy, Login::None)
+    Place::start("leads", Kind::Tinyproxy, Login::None)
         .await
         .leads_there("")
         .await;
@@ -227,7 +228,7 @@ async fn px21_tinyproxy_leads_there() {
 
 #[tokio::test]
 async fn px21_squid_in_tls_leads_there() {
-    let place = Place::start(Kind::Squid, Login::None).await;
+    let place = Place::start("leads", Kind::Squid, Login::None).await;
     place.leads_there("").await;
     // Nothing listens at this port, which squid says by an answer of 503.
     let error = place.error("ws://127.0.0.1:1/", "").await;
@@ -241,7 +242,7 @@ async fn px21_squid_in_tls_leads_there() {
 
 #[tokio::test]
 async fn px21_microsocks_leads_there() {
-    let place = Place::start(Kind::Microsocks, Login::None).await;
+    let place = Place::start("leads", Kind::Microsocks, Login::None).await;
     place.leads_there("").await;
     let error = place.error("ws://127.0.0.1:1/", "").await;
     let said = error.to_string();
@@ -254,21 +255,21 @@ async fn px21_microsocks_leads_there() {
 
 #[tokio::test]
 async fn px21_tinyproxy_wants_a_password() {
-    let place = Place::start(Kind::Tinyproxy, Login::Password).await;
+    let place = Place::start("leads", Kind::Tinyproxy, Login::Password).await;
     place.leads_there(USER).await;
     wants_a_password(&place, " to CONNECT; it wants ").await;
 }
 
 #[tokio::test]
 async fn px21_squid_wants_a_password() {
-    let place = Place::start(Kind::Squid, Login::Password).await;
+    let place = Place::start("leads", Kind::Squid, Login::Password).await;
     place.leads_there(USER).await;
     wants_a_password(&place, " to CONNECT; it wants ").await;
 }
 
 #[tokio::test]
 async fn px21_microsocks_wants_a_password() {
-    let place = Place::start(Kind::Microsocks, Login::Password).await;
+    let place = Place::start("leads", Kind::Microsocks, Login::Password).await;
     place.leads_there(USER).await;
     wants_a_password(&place, "does not lead there: it ").await;
 }
@@ -290,7 +291,7 @@ async fn px24_microsocks_dies_and_is_back() {
 
 /// The server runs on: a try that went round the proxy would reach it.
 async fn dies_and_is_back(kind: Kind) {
-    let mut place = Place::start(kind, Login::None).await;
+    let mut place = Place::start("dies", kind, Login::None).await;
     for url in place.urls() {
         let backoff = Backoff::default()
             .first(Duration::from_millis(100))

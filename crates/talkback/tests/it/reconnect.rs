@@ -3,6 +3,7 @@
 mod close;
 mod events;
 mod fates;
+mod heartbeat;
 mod hooks;
 mod tries;
 mod wishes;

@@ -173,6 +173,10 @@ macro_rules! for_each_scenario {
                 re104_snapshots_end_once_with_the_error [];
                 re110_a_receiver_that_is_dropped_holds_up_nothing [];
             }
+            reconnecting_heartbeat {
+                re86_a_silent_peer_is_asked_and_given_up [];
+                re87_a_peer_that_answers_stays_and_its_answers_are_not_given_out [];
+            }
             snapshots {
                 pass_through_none_waiting_active_done [];
                 keep_the_data_beside_an_error [];

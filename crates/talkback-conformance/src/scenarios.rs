@@ -12,6 +12,7 @@ pub(crate) mod peer_errors;
 pub(crate) mod queue;
 pub(crate) mod reconnecting;
 pub(crate) mod reconnecting_handles;
+pub(crate) mod reconnecting_heartbeat;
 pub(crate) mod reconnecting_queue;
 pub(crate) mod snapshots;
 pub(crate) mod subprotocols;

@@ -298,6 +298,25 @@ impl Connection {
         watch.start(options, now);
     }
 
+    /// Asks the peer for a sign of life now, and gives it up if nothing comes within that time, whatever the
+    /// keepalive's own (and zero is that): for who has a reason to doubt that it is there.
+    ///
+    /// Nothing happens without a keepalive, while it is suspended, or if the connection is not open.
+    pub fn ask_peer(&mut self, within: Duration, now: Instant) {
+        let keepalive = self.keepalive.as_mut().filter(|k| !k.is_paused());
+        let payload = keepalive.map(|keepalive| keepalive.ask(Some(within), now));
+        if let Some(payload) = payload.filter(|_| self.is_open()) {
+            self.push_keepalive_ping(payload);
+        }
+    }
+
+    fn push_keepalive_ping(&mut self, payload: Bytes) {
+        self.push(Opcode::Ping, payload);
+        if let Some(keepalive) = &mut self.keepalive {
+            keepalive.note_queued(self.output.end());
+        }
+    }
+
     /// What keepalive there is.
     pub fn keepalive(&self) -> Option<Keepalive> {
         self.keepalive.as_ref().map(|watch| watch.options())

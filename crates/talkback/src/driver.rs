@@ -7,9 +7,11 @@
 pub(crate) mod attendant;
 #[cfg(browser)]
 pub(crate) mod browser;
+pub(crate) mod heart;
 #[cfg(not(browser))]
 pub(crate) mod native;
 pub(crate) mod port;
 pub(crate) mod pump;
 pub(crate) mod reconnect;
 mod trace;
+mod wait;

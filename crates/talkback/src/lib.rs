@@ -98,6 +98,8 @@ mod pair;
 mod reconnect;
 #[cfg(not(browser))]
 mod runtime;
+#[cfg(not(browser))]
+mod sleep;
 mod socket;
 #[cfg(all(feature = "test-util", not(browser)))]
 pub mod test_util;
@@ -125,6 +127,7 @@ pub use reconnect::backoff::Backoff;
 pub use reconnect::connected::Connected;
 pub use reconnect::event::{ChannelEvent, Opened};
 pub use reconnect::fate::Fate;
+pub use reconnect::heartbeat::Heartbeat;
 pub use reconnect::hook_error::HookError;
 pub use reconnect::hooks::Tried;
 pub use reconnect::link::Link;

@@ -8,6 +8,7 @@ pub(crate) mod connected;
 pub(crate) mod draw;
 pub(crate) mod event;
 pub(crate) mod fate;
+pub(crate) mod heartbeat;
 pub(crate) mod hook_error;
 pub(crate) mod hooks;
 pub(crate) mod link;

@@ -32,6 +32,11 @@ pub(crate) trait Socket {
     #[cfg(not(browser))]
     fn start_ping(&mut self, payload: Bytes);
 
+    /// Asks the peer for a sign of life by whatever keepalive there is, and gives it up if none comes within that
+    /// time.
+    #[cfg(not(browser))]
+    fn ask_peer(&mut self, _within: Duration) {}
+
     /// Begins the closing handshake, behind what was taken.
     fn start_close(&mut self, frame: Option<CloseFrame>);
 

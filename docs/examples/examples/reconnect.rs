@@ -5,7 +5,7 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
-use talkback::{ChannelEvent, ChannelState, HookError, Link, Verdict};
+use talkback::{ChannelEvent, ChannelState, Heartbeat, HookError, Link, Verdict};
 
 /// The line that a window shows of its connection.
 fn status(link: &Link) -> String {
@@ -36,6 +36,11 @@ impl Tokens {
 async fn main() -> Result<(), Box<dyn Error>> {
     let url = std::env::args().nth(1).ok_or("give a URL")?;
 
+    let heartbeat = Heartbeat::new(
+        || "ping".into(),
+        |message| message.as_text() == Some("ping"), // an echo server's answer; yours may say "pong"
+    );
+
     let tokens = Arc::new(Tokens);
     let mut channel = talkback::connect(url)
         .reconnect()
@@ -54,6 +59,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             Some(info) if info.code.number() == 4401 => Verdict::Retry, // "your token has expired"
             _ => verdict,
         })
+        .heartbeat(heartbeat)
         .age_max(Duration::from_secs(30)) // what waited longer is not sent late
         .channel();
 

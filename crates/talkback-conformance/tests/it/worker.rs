@@ -5,6 +5,7 @@ use talkback_conformance::{Backend, Behaviour, Options, check_exceptions, run_na
 use wasm_bindgen_test::wasm_bindgen_test;
 
 use crate::browser::Page;
+use crate::page::heartbeat::asks;
 use crate::page::reconnecting::hastens;
 
 #[wasm_bindgen_test]
@@ -57,6 +58,7 @@ async fn re128_a_channel_stays_connected() {
     }
     // It has a network, and no document.
     hastens("globalThis", "online").await;
+    asks("globalThis", "offline").await;
 }
 
 async fn opened() -> WebSocketChannel {

@@ -217,13 +217,7 @@ impl Connection {
             return;
         }
         match self.keepalive.as_mut().map(|keepalive| keepalive.due(now)) {
-            Some(Due::Ping(payload)) => {
-                self.push(Opcode::Ping, payload);
-                let end = self.output.end();
-                if let Some(keepalive) = &mut self.keepalive {
-                    keepalive.note_queued(end);
-                }
-            }
+            Some(Due::Ping(payload)) => self.push_keepalive_ping(payload),
             Some(Due::Dead) => {
                 self.ending().initiator.get_or_insert(Initiator::Local);
                 self.end(CloseCause::KeepaliveTimeout);

@@ -1,5 +1,6 @@
 //! Keepalive: a ping after silence, and how long its answer may take (RFC 6455 §5.5.2).
 
+use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -10,6 +11,9 @@ use bytes::Bytes;
 /// before the ping may still be on its way, up to 16 MiB of it: the time to answer begins when a peer that
 /// reads 64 KiB a second has come to the ping. That is not granted while the transport is full and takes
 /// nothing: then the peer is given up after the timeout.
+///
+/// A program that was stopped, or busy, for longer than the timeout has not waited: what should have ended
+/// meanwhile does not end, and the peer is asked again.
 ///
 /// Some clients that only receive are given up though they are there: libcurl queues its pong until the
 /// program sends. A server for those has no keepalive, or they send something before the timeout.
@@ -100,6 +104,9 @@ pub(crate) enum Due {
 /// How many bytes a second a peer reads at least, as long as it reads.
 const READ_RATE: u64 = 64 * 1024;
 
+/// How late a deadline may be noticed at least, whatever the timeout.
+const LATE: Duration = Duration::from_secs(1);
+
 /// How many bytes may be on their way at most: what the buffers of both ends hold.
 const ON_THE_WAY_MAX: u64 = 16 * 1024 * 1024;
 
@@ -116,6 +123,8 @@ pub(crate) struct Watch {
     heard: Option<Instant>,
     /// When the ping was sent whose answer is awaited.
     asked: Option<Instant>,
+    /// How long nothing may come after it, in milliseconds, if that is not the keepalive's own timeout.
+    within: Option<NonZeroU32>,
     /// Whether that ping still waits behind what was queued before it.
     is_ping_queued: bool,
     /// Whether anything was written since then.
@@ -142,6 +151,7 @@ impl Watch {
             options: Keepalive::OFF,
             heard: None,
             asked: None,
+            within: None,
             is_ping_queued: false,
             has_written: false,
             ping_end: 0,
@@ -257,12 +267,17 @@ impl Watch {
         let possible = self.full.unwrap_or(self.ping_read_by);
         // A peer that is busy sending is alive, though its pong waits behind what it sends.
         let since = asked.max(heard).max(possible);
-        since.checked_add(self.options.timeout)
+        let within = self.within.filter(|_| heard <= asked);
+        let within = within.map(|within| Duration::from_millis(within.get().into()));
+        since.checked_add(within.unwrap_or(self.options.timeout))
     }
 
-    /// Whether the peer is to be given up at `now`.
+    /// Whether the peer is to be given up at `now`: not where nobody waited for its answer, since this program
+    /// did not run.
     pub(crate) fn is_dead(&self, now: Instant) -> bool {
-        self.asked.is_some() && self.deadline().is_some_and(|deadline| deadline <= now)
+        let deadline = self.deadline().filter(|_| self.asked.is_some());
+        let late = deadline.and_then(|deadline| now.checked_duration_since(deadline));
+        late.is_some_and(|late| late <= self.options.timeout.max(LATE))
     }
 
     /// What is due at `now`.
@@ -270,14 +285,20 @@ impl Watch {
         if self.deadline().is_none_or(|deadline| now < deadline) {
             return Due::Nothing;
         }
-        if self.asked.is_some() {
-            return Due::Dead;
+        match self.is_dead(now) {
+            true => Due::Dead,
+            false => Due::Ping(self.ask(None, now)),
         }
-        self.asked = Some(now);
+    }
+
+    /// The payload of a ping, after which something is to come within so long, or the keepalive's own timeout.
+    pub(crate) fn ask(&mut self, within: Option<Duration>, now: Instant) -> Bytes {
+        let within = within.map(|within| u32::try_from(within.as_millis()).unwrap_or(u32::MAX));
+        (self.asked, self.within) = (Some(now), within.and_then(NonZeroU32::new));
         (self.is_ping_queued, self.has_written) = (true, false);
         self.ping_read_by = now;
         self.count += 1;
-        Due::Ping(Bytes::copy_from_slice(&self.count.to_be_bytes()))
+        Bytes::copy_from_slice(&self.count.to_be_bytes())
     }
 }
 
@@ -350,6 +371,32 @@ mod tests {
         watch.note_written(20, start + seconds(70));
         assert_eq!(watch.due(start + seconds(77)), Due::Nothing);
         assert_eq!(watch.due(start + seconds(78)), Due::Dead);
+    }
+
+    #[test]
+    fn re89_a_peer_that_is_asked_out_of_turn_has_the_time_that_is_given() {
+        let start = Instant::now();
+        let mut watch = watch(Keepalive::default(), start);
+        watch.ask(Some(seconds(5)), start + seconds(7));
+        assert_eq!(watch.due(start + seconds(11)), Due::Nothing);
+        assert_eq!(watch.due(start + seconds(12)), Due::Dead);
+        // One that says anything else is alive, and answers in its own time.
+        watch.hear(start + seconds(8));
+        assert_eq!(watch.deadline(), Some(start + seconds(28)));
+    }
+
+    #[test]
+    fn re131_a_deadline_that_passed_while_nothing_ran_does_not_count() {
+        let start = Instant::now();
+        let mut watch = watch(Keepalive::default(), start);
+        assert!(matches!(watch.due(start + seconds(20)), Due::Ping(_)));
+        let woken = start + seconds(61);
+        assert!(!watch.is_dead(woken));
+        assert!(matches!(watch.due(woken), Due::Ping(_)));
+        assert_eq!(watch.due(woken + seconds(19)), Due::Nothing);
+        assert_eq!(watch.due(woken + seconds(20)), Due::Dead);
+        // A machine that is busy is not one that was stopped.
+        assert_eq!(watch.due(woken + seconds(40)), Due::Dead);
     }
 
     #[test]

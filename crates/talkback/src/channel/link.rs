@@ -11,6 +11,10 @@ use crate::reconnect::link::Link;
 use crate::reconnect::lost::{Lost, LostCause};
 use crate::timer::Clock;
 
+/// How long after a sleep a connection may be found to be lost by it.
+#[cfg(not(browser))]
+const JUST_SLEPT: Duration = Duration::from_secs(10);
+
 /// What only a channel that reconnects has; every other one has a null pointer in its place.
 #[derive(Debug)]
 pub(crate) struct Reconnection {
@@ -34,6 +38,9 @@ pub(crate) struct Reconnection {
     /// A loss that the loop has not seen yet.
     found: Option<Lost>,
     pub(crate) marks: Marks,
+    /// When it was seen that the machine had slept.
+    #[cfg(not(browser))]
+    slept_at: Option<Duration>,
     /// For who flushes.
     in_flight_lost: InFlightLost,
     pub(crate) waiting: WaitingMessages,
@@ -69,7 +76,8 @@ pub(crate) enum Wish {
     Pause,
     /// An end of the pause.
     Resume,
-    /// A try within so long, if none would come sooner: the network is there again, or a person looks.
+    /// A try within so long, if none would come sooner: the network is there again, or a person looks. An open
+    /// connection is asked whether it is there, as by the next.
     #[cfg(browser)]
     Hasten(Duration),
     /// Longer waits: the network seems to be away.
@@ -119,6 +127,8 @@ impl Reconnection {
             wish: None,
             found: None,
             marks: Marks::default(),
+            #[cfg(not(browser))]
+            slept_at: None,
             in_flight_lost: InFlightLost::default(),
             waiting: WaitingMessages::new(limits),
         }
@@ -219,6 +229,19 @@ impl Reconnection {
         self.lost.replace(lost)
     }
 
+    /// The machine has slept, and the peer is asked whether it is there.
+    #[cfg(not(browser))]
+    pub(crate) fn note_slept(&mut self) {
+        self.slept_at = Some(self.now());
+    }
+
+    /// Whether the connection was lost just after a sleep.
+    #[cfg(not(browser))]
+    pub(crate) fn take_slept(&mut self) -> bool {
+        let slept_at = self.slept_at.take();
+        slept_at.is_some_and(|at| self.lost_at.saturating_sub(at) <= JUST_SLEPT)
+    }
+
     /// Whether a loss is to be taken by the loop.
     pub(crate) fn has_lost(&self) -> bool {
         self.found.is_some()
@@ -286,7 +309,9 @@ impl Reconnection {
             (Wish::LeavePage, _) => Some(Wish::LeavePage),
             // A wish of the program's is more.
             #[cfg(browser)]
-            (hint @ (Wish::Hasten(_) | Wish::Stretch), S::Retrying) => self.wish.or(Some(hint)),
+            (hint @ (Wish::Hasten(_) | Wish::Stretch), S::Retrying | S::Open) => {
+                self.wish.or(Some(hint))
+            }
             #[cfg(browser)]
             (Wish::Hasten(_) | Wish::Stretch, _) => self.wish,
             // One that is resumed tries at once; one that tries already goes on.

@@ -38,6 +38,7 @@ use crate::channel::state::Shared;
 use crate::channel::sync::Arc;
 use crate::driver::browser::events::Closed;
 use crate::driver::browser::socket::BrowserSocket;
+use crate::driver::heart::Beating;
 use crate::driver::port::Port;
 use crate::driver::pump::{self, Known, Pump};
 use crate::error::{ConnectError, Stage};
@@ -132,11 +133,18 @@ pub(crate) async fn open_again(opening: Opening) -> Result<Connection, ConnectEr
 }
 
 /// An open connection of a channel that reconnects.
-pub(crate) struct Open(Option<Box<Pump<Connection>>>);
+pub(crate) struct Open(Option<Box<Pump<Beating<Connection>>>>);
 
 impl Open {
-    pub(crate) fn new(pump: Pump<Connection>) -> Self {
+    pub(crate) fn new(pump: Pump<Beating<Connection>>) -> Self {
         Self(Some(Box::new(pump)))
+    }
+
+    /// Has the peer asked whether it is there.
+    pub(crate) fn ask(&mut self) {
+        if let Some(pump) = &mut self.0 {
+            pump.socket_mut().ask();
+        }
     }
 
     /// Takes what is left of the connection away from the channel, which goes on to another.
@@ -157,11 +165,11 @@ impl Future for Open {
 }
 
 /// What is left of a connection that the channel has done with. Nothing waits for its events.
-pub(crate) struct Rest(Option<Box<Pump<Connection>>>);
+pub(crate) struct Rest(Option<Box<Pump<Beating<Connection>>>>);
 
 impl Rest {
     /// That of a socket which never came to the channel.
-    pub(crate) fn of(socket: Connection, end: Known) -> Self {
+    pub(crate) fn of(socket: Beating<Connection>, end: Known) -> Self {
         Self(Some(Box::new(Pump::rest(socket, end))))
     }
 

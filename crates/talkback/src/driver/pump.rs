@@ -237,6 +237,11 @@ impl<S: Socket> Pump<S> {
         self.socket.poll_released(cx)
     }
 
+    #[cfg(browser)]
+    pub(crate) fn socket_mut(&mut self) -> &mut S {
+        &mut self.socket
+    }
+
     /// What is left of a connection that never came to a channel: it is closed without a code, within the close
     /// timeout, unless it is known how it ends.
     pub(crate) fn rest(mut socket: S, end: Known) -> Self {

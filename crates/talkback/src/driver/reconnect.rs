@@ -20,20 +20,30 @@ use crate::driver::attendant::{Attendant as Open, Rest};
 use crate::driver::browser::page::PageEvents;
 #[cfg(browser)]
 use crate::driver::browser::{Open, Rest};
+use crate::driver::heart::Beating;
 use crate::driver::port::Port;
-use crate::driver::port::reconnecting::Wanted;
+use crate::driver::port::reconnecting::{OfOpen, Wanted};
 use crate::driver::pump::Pump;
 use crate::driver::trace::Trace;
+use crate::driver::wait::{Wait, Waited};
 use crate::error::connect::ConnectError;
 use crate::reconnect::hooks::{BoxFuture, Tried};
 use crate::reconnect::lost::{Lost, LostCause};
 use crate::reconnect::plan::{ChannelSocket, Failed, Plan};
 use crate::reconnect::schedule::{Next, Schedule};
+#[cfg(not(browser))]
+use crate::reconnect::verdict::Verdict;
+#[cfg(not(browser))]
+use crate::sleep::SleepWatch;
 use crate::socket::Socket;
 use crate::timer::{Timer, poll_timer, timer};
 
 /// How long is waited on when a timer was early.
 const EARLY: Duration = Duration::from_millis(1);
+
+/// Within how long it tries again after the machine has slept: a person looks at it.
+#[cfg(not(browser))]
+const SLEPT_WITHIN: Duration = Duration::from_secs(1);
 
 /// Keeps a channel connected until it ends.
 pub(crate) struct Reconnect {
@@ -53,6 +63,9 @@ pub(crate) struct Reconnect {
     /// Counts the tries; it may wrap.
     begun: u32,
     trace: Trace,
+    /// Looks at each wake, as the connection does at its own.
+    #[cfg(not(browser))]
+    sleep: SleepWatch,
     /// What happens to the page asks for tries and pauses.
     #[cfg(browser)]
     _page: PageEvents,
@@ -67,13 +80,6 @@ enum Phase {
     Paused,
     /// The channel has ended, and its last connection, if there is one, is being ended.
     Over(Option<Open>),
-}
-
-/// A wait for the next try.
-struct Wait {
-    timer: Timer,
-    /// When it ends, by the channel's clock.
-    until: Duration,
 }
 
 /// A try that is under way.
@@ -99,6 +105,8 @@ impl Reconnect {
             subprotocol: None,
             lost: None,
             begun: 0,
+            #[cfg(not(browser))]
+            sleep: SleepWatch::start(),
         }
     }
 
@@ -171,7 +179,8 @@ impl Reconnect {
                 Ok(socket) => self.open(socket),
                 Err(Failed { cause, socket }) => {
                     if let Some((socket, known)) = socket {
-                        self.rests.push(Rest::of(*socket, known));
+                        let socket = Beating::new(*socket, None, self.port.of_connection());
+                        self.rests.push(Rest::of(socket, known));
                     }
                     let lost = self.port.fail(cause);
                     self.lose(lost);
@@ -220,6 +229,7 @@ impl Reconnect {
         self.lost = None;
         self.port.opened(subprotocol, response);
         self.trace.opened(&self.port);
+        let socket = Beating::new(socket, self.plan.heart(), self.port.of_connection());
         let pump = Pump::new(socket, self.port.of_connection());
         self.phase = Phase::Open(Open::new(pump));
     }
@@ -230,19 +240,29 @@ impl Reconnect {
         let Phase::Open(open) = &mut self.phase else {
             return Poll::Ready(());
         };
+        #[cfg(not(browser))]
+        if self.sleep.has_slept() {
+            self.port.note_due();
+        }
         let polled = Pin::new(&mut *open).poll(cx);
         if self.port.is_over() {
-            return self.poll_over();
+            return self.poll_over(cx);
         }
-        if self.port.lose_by_wish() {
-            return self.poll_over();
+        match self.port.take_wish_of_open() {
+            OfOpen::Nothing => {}
+            OfOpen::Lost => return self.poll_over(cx),
+            #[cfg(browser)]
+            OfOpen::Ask => {
+                open.ask();
+                return Poll::Ready(());
+            }
         }
         if polled.is_ready() {
             // It is gone, and has not said how.
             let cause = CloseCause::Transport("the connection was dropped".into());
             let info = CloseInfo::abnormal(CloseCode::ABNORMAL, Initiator::Local, cause);
             match self.port.lose(LostCause::Closed(info), None) {
-                true => return self.poll_over(),
+                true => return self.poll_over(cx),
                 false => self.end_unopened(),
             }
         }
@@ -250,7 +270,7 @@ impl Reconnect {
     }
 
     /// The connection is lost, or the channel has ended with it.
-    fn poll_over(&mut self) -> Poll<()> {
+    fn poll_over(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Phase::Open(open) = &mut self.phase else {
             return Poll::Ready(());
         };
@@ -261,8 +281,14 @@ impl Reconnect {
             };
             // One that has ended knows how.
             rest.give_up();
-            self.rests.push(rest);
-            if let Some(lost) = self.port.take_lost() {
+            let lost = self.port.take_lost();
+            let is_silent = |lost: &Lost| matches!(lost.cause(), LostCause::Heartbeat);
+            match lost.as_ref().is_some_and(is_silent) {
+                // It is told, and nothing is waited for of a peer that is not there.
+                true => _ = has_ended(&mut rest, cx),
+                false => self.rests.push(rest),
+            }
+            if let Some(lost) = lost {
                 self.lose(lost);
             }
         } else if let Phase::Open(open) = mem::replace(&mut self.phase, Phase::Over(None)) {
@@ -295,6 +321,8 @@ impl Reconnect {
         }
         let verdict = self.plan.decide(&lost, verdict);
         let next = self.schedule.next(&lost, verdict, now);
+        #[cfg(not(browser))]
+        let next = self.after_sleep(&lost, verdict, next);
         self.trace.lost(&lost, Some(&next));
         match next {
             Next::Wait(Duration::ZERO) => self.begin_try(),
@@ -309,10 +337,24 @@ impl Reconnect {
 
     fn wait(&mut self, time: Duration) {
         self.port.wait(time);
-        self.phase = Phase::Waiting(Wait {
-            timer: timer(time),
-            until: self.port.now().saturating_add(time),
-        });
+        self.phase = Phase::Waiting(Wait::new(time, self.port.now()));
+    }
+
+    /// What comes next behind a connection that a sleep has ended: a wait is short.
+    #[cfg(not(browser))]
+    fn after_sleep(&mut self, lost: &Lost, verdict: Verdict, next: Next) -> Next {
+        let is_backoff = matches!(verdict, Verdict::Retry | Verdict::RetryFew);
+        match next {
+            Next::Wait(time)
+                if !time.is_zero()
+                    && lost.lasted().is_some()
+                    && self.port.take_slept()
+                    && is_backoff =>
+            {
+                Next::Wait(time.min(self.schedule.hasten(self.port.now(), SLEPT_WITHIN)))
+            }
+            next => next,
+        }
     }
 
     /// The channel is paused, as was wanted of it.
@@ -326,7 +368,7 @@ impl Reconnect {
         let now = self.port.now();
         let time = self.schedule.hasten(now, within);
         match &self.phase {
-            Phase::Waiting(wait) if wait.until <= now.saturating_add(time) => {}
+            Phase::Waiting(wait) if wait.until() <= now.saturating_add(time) => {}
             _ if time.is_zero() => self.begin_try(),
             _ => self.wait(time),
         }
@@ -335,12 +377,15 @@ impl Reconnect {
     fn poll_wait(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         match self.port.poll_wanted(cx) {
             Wanted::Nothing => {
-                if let Phase::Waiting(wait) = &mut self.phase {
-                    ready!(poll_timer(&mut wait.timer, cx));
-                    self.begin_try();
-                    return Poll::Ready(());
+                let Phase::Waiting(wait) = &mut self.phase else {
+                    return Poll::Pending;
+                };
+                match ready!(wait.poll(|| self.port.now(), cx)) {
+                    Waited::Over => self.begin_try(),
+                    #[cfg(not(browser))]
+                    Waited::Slept => self.hasten(SLEPT_WITHIN),
                 }
-                Poll::Pending
+                Poll::Ready(())
             }
             Wanted::Wish(wish) => {
                 self.grant(wish);
@@ -400,17 +445,20 @@ impl Reconnect {
     }
 }
 
+/// Whether what is left of a connection has ended.
+fn has_ended(rest: &mut Rest, cx: &mut Context<'_>) -> bool {
+    // A transport that panics in its end is none of the channel's.
+    let ended = catch_unwind(AssertUnwindSafe(|| Pin::new(rest).poll(cx).is_ready()));
+    ended.unwrap_or(true)
+}
+
 impl Future for Reconnect {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.get_mut();
         let polled = this.poll_on(cx);
-        this.rests.retain_mut(|rest| {
-            // A transport that panics in its end is none of the channel's.
-            let ended = catch_unwind(AssertUnwindSafe(|| Pin::new(rest).poll(cx).is_ready()));
-            !ended.unwrap_or(true)
-        });
+        this.rests.retain_mut(|rest| !has_ended(rest, cx));
         match this.rests.is_empty() {
             true => polled,
             false => Poll::Pending,
@@ -424,3 +472,6 @@ impl Drop for Reconnect {
         self.trace.closed(&self.port);
     }
 }
+
+#[cfg(all(test, feature = "test-util", not(shuttle)))]
+mod tests;

@@ -36,6 +36,8 @@ pub enum LostCause {
     BeforeTry(HookError),
     /// The program's `on_connected` failed.
     OnConnected(HookError),
+    /// Nothing came after the program's heartbeat.
+    Heartbeat,
     /// The server agreed on another subprotocol than on the connection before, for which the messages that
     /// wait were made.
     Subprotocol {
@@ -146,6 +148,7 @@ impl fmt::Display for LostCause {
             Self::OnConnected(error) => {
                 write!(f, "what begins each connection failed: {error}")
             }
+            Self::Heartbeat => f.write_str("nothing came after the heartbeat"),
             Self::Subprotocol { .. } => f.write_str(
                 "the server agreed on another subprotocol than before, for which the messages that wait were not made",
             ),
@@ -174,6 +177,7 @@ impl fmt::Debug for LostCause {
             Self::Connect(error) => f.debug_tuple("Connect").field(error).finish(),
             Self::BeforeTry(error) => f.debug_tuple("BeforeTry").field(error).finish(),
             Self::OnConnected(error) => f.debug_tuple("OnConnected").field(error).finish(),
+            Self::Heartbeat => f.write_str("Heartbeat"),
             Self::Subprotocol { .. } => f.debug_struct("Subprotocol").finish_non_exhaustive(),
             Self::Asked => f.write_str("Asked"),
             Self::Paused => f.write_str("Paused"),

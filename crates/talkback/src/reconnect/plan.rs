@@ -7,11 +7,13 @@ use talkback_proto::CloseInfo;
 use crate::connect::Connect;
 #[cfg(not(browser))]
 use crate::connect::failed_addresses::FailedAddresses;
+use crate::driver::heart::{BoxHeart, MakeHeart};
 use crate::driver::pump::Known;
 use crate::error::connect::ConnectError;
 use crate::reconnect::backoff::Backoff;
 use crate::reconnect::connected::{Connected, Place};
 use crate::reconnect::draw::Draw;
+use crate::reconnect::heartbeat::Heartbeat;
 use crate::reconnect::hooks::{BoxFuture, Hooks, Tried};
 use crate::reconnect::lost::{Lost, LostCause};
 use crate::reconnect::schedule::{BeforeTry, Schedule, TryLimits};
@@ -36,6 +38,7 @@ pub(crate) struct Plan {
     pub(crate) limits: TryLimits,
     pub(crate) decide: Option<Decide>,
     pub(crate) hooks: Hooks,
+    pub(crate) heartbeat: Option<(Heartbeat, MakeHeart)>,
     pub(crate) draw: Draw,
     /// Where its tries have failed.
     #[cfg(not(browser))]
@@ -64,6 +67,12 @@ impl Plan {
         };
         let limits = std::mem::take(&mut self.limits);
         Schedule::new(self.backoff.clone(), limits, before_try, self.draw.clone())
+    }
+
+    /// What looks after a connection that is open, if the program wants that.
+    pub(crate) fn heart(&self) -> Option<BoxHeart> {
+        let (heartbeat, make) = self.heartbeat.as_ref()?;
+        Some(make(heartbeat))
     }
 
     /// What comes after a loss.

@@ -10,11 +10,13 @@ use crate::channel::link::Reconnection;
 use crate::channel::state::Shared;
 use crate::channel::waiting_messages::WaitingLimits;
 use crate::connect::Connect;
+use crate::driver::heart::heart;
 use crate::driver::port::Port;
 use crate::driver::reconnect::Reconnect;
 use crate::reconnect::backoff::Backoff;
 use crate::reconnect::connected::Connected;
 use crate::reconnect::draw::Draw;
+use crate::reconnect::heartbeat::Heartbeat;
 use crate::reconnect::hook_error::HookError;
 use crate::reconnect::hooks::{Hooks, MaybeSend, MaybeSync, Tried};
 use crate::reconnect::lost::Lost;
@@ -56,6 +58,7 @@ impl Connect {
                 limits: TryLimits::default(),
                 decide: None,
                 hooks: Hooks::new(),
+                heartbeat: None,
                 draw: Draw::Random(seed()),
                 #[cfg(not(browser))]
                 failed: Arc::default(),
@@ -175,6 +178,29 @@ impl Reconnecting {
     {
         let hook = move |connected| Box::pin(hook(connected)) as _;
         self.plan.hooks.on_connected = Some(Arc::new(hook));
+        self
+    }
+
+    /// Asks a silent peer for a sign of life by a message of the program's own; there is none by default.
+    ///
+    /// The heartbeat is sent once no message has come for its interval, past what is queued. If none comes within its
+    /// timeout, the connection is given up without waiting for its end, as [`LostCause::Heartbeat`](crate::LostCause::Heartbeat), and the
+    /// peer is told by a close frame without a code. A time in which this program did not run does not count. While the program's queue of received messages is full,
+    /// nothing is asked.
+    ///
+    /// A page asks at once when it is shown again, or its network is said to be gone or back. Natively so does a machine
+    /// that has slept; there the [`Keepalive`](crate::Keepalive) asks as well, with 5 s for the answer.
+    ///
+    /// ```no_run
+    /// use talkback::Heartbeat;
+    ///
+    /// let channel = talkback::connect("wss://api.example/feed")
+    ///     .reconnect()
+    ///     .heartbeat(Heartbeat::new(|| "ping".into(), |message| message.as_text() == Some("pong")))
+    ///     .channel();
+    /// ```
+    pub fn heartbeat(mut self, heartbeat: Heartbeat) -> Self {
+        self.plan.heartbeat = Some((heartbeat, heart));
         self
     }
 

@@ -25,7 +25,7 @@ use crate::reconnect::retry_after;
 /// | closed with 1001, 1011–1014, 3008, or no code; lost without a close frame | `Retry` |
 /// | closed with 1002 or 1007; the peer broke the protocol or a limit of this end | `RetryFew` |
 /// | closed with 1003, 1008–1010, or another code from 3000 to 4999 | `Stop` |
-/// | a ping that was not answered | `Retry` |
+/// | a ping, or a heartbeat, that was not answered | `Retry` |
 /// | `before_try` or `on_connected` failed | `Retry`, or `Stop` by [`HookError::stop`](crate::HookError::stop) |
 /// | another subprotocol than before | `RetryFew` |
 ///
@@ -62,7 +62,9 @@ pub(crate) fn outlook(cause: &LostCause) -> Outlook {
             false => Outlook::Passing,
         },
         LostCause::Subprotocol { .. } => Outlook::Changing,
-        LostCause::Asked | LostCause::Paused | LostCause::PageLeft => Outlook::Passing,
+        LostCause::Heartbeat | LostCause::Asked | LostCause::Paused | LostCause::PageLeft => {
+            Outlook::Passing
+        }
     }
 }
 

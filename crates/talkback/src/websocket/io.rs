@@ -476,6 +476,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin + 'static> Socket for WebSocket<T> {
         let _ = self.core.connection.ping(payload);
     }
 
+    fn ask_peer(&mut self, within: Duration) {
+        self.core.connection.ask_peer(within, now());
+    }
+
     fn start_close(&mut self, frame: Option<CloseFrame>) {
         self.core.connection.close(frame, now());
     }

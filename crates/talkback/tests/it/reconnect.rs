@@ -5,6 +5,7 @@ mod close;
 mod connections;
 mod events;
 mod fates;
+mod heartbeat;
 mod hooks;
 mod left_behind;
 #[cfg(feature = "tracing")]

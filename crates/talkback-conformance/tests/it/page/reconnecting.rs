@@ -66,11 +66,11 @@ fn refuses() -> Behaviour {
 }
 
 /// Has the page, or a worker, told of something.
-fn dispatch(target: &str, name: &str) {
+pub(crate) fn dispatch(target: &str, name: &str) {
     js_sys::eval(&format!("{target}.dispatchEvent(new Event('{name}'))")).unwrap();
 }
 
-async fn until(mut is_so: impl FnMut() -> bool) {
+pub(crate) async fn until(mut is_so: impl FnMut() -> bool) {
     for _ in 0..1000 {
         if is_so() {
             return;

@@ -11,6 +11,8 @@ use crate::channel::lifecycle::{Lifecycle, not_opened, unopened};
 use crate::channel::link::{Reconnection, Wish};
 use crate::channel::state::{Locked, State};
 use crate::channel::sync::Arc;
+#[cfg(not(browser))]
+use crate::channel::sync::Ordering;
 use crate::driver::port::{Port, Unopened};
 use crate::error::Error;
 use crate::reconnect::lost::{Lost, LostCause};
@@ -26,6 +28,17 @@ pub(crate) enum Wanted {
     Closing,
     /// It was closed, and nothing is left to be done.
     GivenUp,
+}
+
+/// What is to become of an open connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OfOpen {
+    Nothing,
+    /// It is given up.
+    Lost,
+    /// Its peer is asked whether it is there.
+    #[cfg(browser)]
+    Ask,
 }
 
 impl Port {
@@ -56,13 +69,13 @@ impl Port {
         }
     }
 
-    /// Gives an open connection up, if that is wanted and the channel does not close; whether it is lost now.
-    pub(crate) fn lose_by_wish(&self) -> bool {
+    /// What is to become of an open connection, unless the channel closes. One that is given up is lost now.
+    pub(crate) fn take_wish_of_open(&self) -> OfOpen {
         let mut state = self.shared.lock();
         // One that a call of the program found lost just now is lost already.
         let is_open = matches!(state.lifecycle, Lifecycle::Open(_));
         if !is_open || state.outbox.is_close_requested() {
-            return false;
+            return OfOpen::Nothing;
         }
         let reconnection = state.reconnection.as_mut();
         let cause = match reconnection.and_then(|state| state.take_wish()) {
@@ -70,10 +83,30 @@ impl Port {
             Some(Wish::Pause) => LostCause::Paused,
             #[cfg(browser)]
             Some(Wish::LeavePage) => LostCause::PageLeft,
-            _ => return false,
+            #[cfg(browser)]
+            Some(Wish::Hasten(_) | Wish::Stretch) => return OfOpen::Ask,
+            _ => return OfOpen::Nothing,
         };
         self.lose_now(state, cause, None);
-        true
+        OfOpen::Lost
+    }
+
+    /// Has the socket of the open connection looked at.
+    #[cfg(not(browser))]
+    pub(crate) fn note_due(&self) {
+        self.shared.is_pump_due.store(true, Ordering::Release);
+    }
+
+    /// The machine has slept, and the peer is asked whether it is there.
+    #[cfg(not(browser))]
+    pub(crate) fn note_slept(&self) {
+        self.of_loop(Reconnection::note_slept);
+    }
+
+    /// Whether the connection was lost just after a sleep.
+    #[cfg(not(browser))]
+    pub(crate) fn take_slept(&self) -> bool {
+        self.of_loop(Reconnection::take_slept)
     }
 
     /// Whether this end closes.

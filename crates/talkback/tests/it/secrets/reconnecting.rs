@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use talkback::test_util::ScriptedServer;
-use talkback::{ChannelEvent, Connected, Error, HookError, LostCause};
+use talkback::{ChannelEvent, Connected, Error, Heartbeat, HookError, LostCause};
 use talkback_testing::secrets::{SECRET, Shown};
 use talkback_testing::shown_variant;
 
@@ -15,8 +15,11 @@ pub(super) async fn reconnecting(shown: &mut Shown) {
     let connecting = with_secrets("ws", "a.example").connector(server.connector());
     let kept = Arc::new(Mutex::new((None, None::<Connected>)));
     let (tries, opened) = (Arc::clone(&kept), Arc::clone(&kept));
+    let heartbeat = Heartbeat::new(|| SECRET.into(), |_| false);
+    shown.debug(&heartbeat);
     let reconnecting = connecting
         .reconnect()
+        .heartbeat(heartbeat)
         .before_try(move |connect, tried| {
             tries.lock().unwrap().0 = Some(tried);
             async { Ok(connect) }
@@ -57,6 +60,7 @@ pub(super) async fn reconnecting(shown: &mut Shown) {
     // A second has passed since the last try, or will.
     let _next = tokio::time::timeout(Duration::from_secs(3), server.next_try()).await;
     shown.debug(kept.lock().unwrap().0.as_ref().unwrap());
+    shown.debug(&LostCause::Heartbeat);
     shown.display(&LostCause::Subprotocol {
         was: Some(SECRET.into()),
         is: None,

@@ -7,8 +7,10 @@ mod exit;
 mod files;
 mod log;
 mod session;
+mod show;
 mod tls;
 mod values;
+mod way;
 
 use std::process::ExitCode;
 

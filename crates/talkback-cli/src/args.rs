@@ -13,7 +13,7 @@ use clap::{Parser, Subcommand};
 
 use talkback_terminal::show::escaped;
 
-pub(crate) use self::connect::ConnectArgs;
+pub(crate) use self::connect::{ConnectArgs, EndArgs, Form, InputArgs, OutputArgs};
 pub(crate) use self::echo::{EchoArgs, ServerTlsArgs};
 pub(crate) use self::way::{ClientTlsArgs, WayArgs};
 use crate::exit;
@@ -25,8 +25,8 @@ pub(crate) struct Args {
     /// Tell more on standard error: echo logs the pages and probes that it answers (RUST_LOG has the
     /// last word), connect the phases that led to an open connection, and the beginning of the body
     /// with which a server refuses
-    #[arg(short, long, global = true)]
-    pub(crate) verbose: bool,
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
     #[command(subcommand)]
     pub(crate) command: Command,
 }

@@ -1,18 +1,27 @@
 //! `talkback connect`: from the command line to an open connection.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
-use talkback::{Transport, WebSocket, WsUrl};
-use talkback_terminal::show::escaped;
+use talkback::{Connect, Error, Transport, WebSocket, WsUrl};
 use talkback_terminal::signals::Signals;
+use tokio::time::{Instant, sleep};
 
 use crate::args::ConnectArgs;
-use crate::exit::{self, Failure, tell};
-use crate::show::{refused, tell_phases};
-use crate::{session, way};
+use crate::events::Event;
+use crate::exit::{self, Failure};
+use crate::link::Link;
+use crate::session::{self, Opening};
+use crate::show::{self, Remarks};
+use crate::target::Target;
+use crate::way;
 
-/// Connects, and exchanges lines for messages until either end closes.
-pub(crate) fn run(args: ConnectArgs, verbose: bool) -> Result<ExitCode, Failure> {
+/// How long `--retry` waits before it tries again: at first, and at most.
+const RETRY_AFTER: Duration = Duration::from_millis(100);
+const RETRY_AFTER_MAX: Duration = Duration::from_secs(2);
+
+/// Connects, and exchanges messages until either end closes.
+pub(crate) fn run(args: ConnectArgs, verbose: u8) -> Result<ExitCode, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
@@ -24,45 +33,102 @@ pub(crate) fn run(args: ConnectArgs, verbose: bool) -> Result<ExitCode, Failure>
     outcome
 }
 
-async fn converse(args: ConnectArgs, verbose: bool) -> Result<ExitCode, Failure> {
+async fn converse(args: ConnectArgs, verbose: u8) -> Result<ExitCode, Failure> {
     let mut signals = Signals::new()
         .map_err(|error| Failure::new(exit::OTHER, format!("could not handle signals: {error}")))?;
-    let url = WsUrl::parse(&args.way.url).map_err(|error| refused(&error.into(), verbose))?;
-    let asked = args.way.subprotocols.clone();
-    let connecting = way::connection(args.way)?;
-    let connected = tokio::select! {
-        connected = connecting.into_future() => connected,
+    let target = Target::parse(&args.way.url)?;
+    let url = &target.url;
+    let remarks = Remarks::new(url, verbose, args.output.quiet);
+    let connecting = way::connection(&args.way, &target)?;
+    let opening = async {
+        match args.reconnect {
+            true => stay(connecting, &args).await,
+            false => once(connecting, &args, &remarks, url).await,
+        }
+    };
+    let (mut link, subprotocol) = tokio::select! {
+        opened = opening => opened?,
         stop = signals.next() => return Ok(ExitCode::from(stop.exit_code())),
     };
-    let mut socket = connected.map_err(|error| refused(&error, verbose))?;
-    if verbose {
-        tell_phases(&socket, &url, &asked);
+    let asked = args.way.subprotocols.len();
+    if subprotocol.is_none() && asked > 0 {
+        // It says nothing new of how it ended.
+        let _ = link.close().await;
+        return Err(unacknowledged(url, asked));
     }
-    if socket.subprotocol().is_none() && !asked.is_empty() {
-        return Err(unacknowledged(&mut socket, &url, &asked).await);
+    remarks.tell_open(subprotocol.as_deref());
+    let event = Event::Open {
+        url: url.to_string(),
+        subprotocol,
+    };
+    let opening = Opening {
+        link,
+        remarks,
+        event,
+    };
+    session::run(&args, opening, &mut signals).await
+}
+
+/// A connection that no other follows.
+async fn once(
+    connecting: Connect,
+    args: &ConnectArgs,
+    remarks: &Remarks,
+    url: &WsUrl,
+) -> Result<(Link, Option<String>), Failure> {
+    let socket = connect(connecting, args, remarks).await?;
+    remarks.tell_phases(&socket, url, args.way.subprotocols.len());
+    let subprotocol = socket.subprotocol().map(str::to_owned);
+    Ok((Link::once(socket), subprotocol))
+}
+
+/// Tries once, or with `--retry` until a server is there.
+async fn connect(
+    connecting: Connect,
+    args: &ConnectArgs,
+    remarks: &Remarks,
+) -> Result<WebSocket<Transport>, Failure> {
+    let begin = Instant::now();
+    let mut wait = RETRY_AFTER;
+    loop {
+        let error = match connecting.clone().await {
+            Ok(socket) => return Ok(socket),
+            Err(error) => error,
+        };
+        let is_over = match args.retry {
+            None => true,
+            Some(limit) => limit.is_some_and(|limit| begin.elapsed() + wait > limit),
+        };
+        if is_over || !error.is_retryable() {
+            return Err(remarks.refused(&error));
+        }
+        if wait == RETRY_AFTER {
+            remarks.tell("no server is there yet: trying again");
+        }
+        sleep(wait).await;
+        wait = (wait * 2).min(RETRY_AFTER_MAX);
     }
-    let subprotocol = socket
-        .subprotocol()
-        .map(|name| format!(", subprotocol {}", escaped(name)))
-        .unwrap_or_default();
-    tell(format_args!("connected to {url}{subprotocol}"));
-    session::run(&mut socket, &mut signals).await
+}
+
+/// A channel that stays connected.
+async fn stay(connecting: Connect, args: &ConnectArgs) -> Result<(Link, Option<String>), Failure> {
+    let channel = connecting.reconnect().channel();
+    channel
+        .ready()
+        .await
+        .map_err(|error: Error| show::ended(&error))?;
+    let subprotocol = channel.subprotocol();
+    Ok((Link::staying(channel, args.ping_interval()), subprotocol))
 }
 
 /// A server may open without any of the subprotocols (RFC 6455 §4.2.2), but whoever asks for one
 /// means to speak it.
-async fn unacknowledged(
-    socket: &mut WebSocket<Transport>,
-    url: &WsUrl,
-    asked: &[String],
-) -> Failure {
-    socket.close().await;
+fn unacknowledged(url: &WsUrl, asked: usize) -> Failure {
     Failure::new(
         exit::HANDSHAKE,
         format!(
-            "connected to {url}, but the server acknowledged no subprotocol of the {} asked for: \
-             ask for one that it speaks, or leave --subprotocol out",
-            asked.len()
+            "connected to {url}, but the server acknowledged no subprotocol of the {asked} asked for: \
+             ask for one that it speaks, or leave --subprotocol out"
         ),
     )
 }

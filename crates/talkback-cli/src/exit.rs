@@ -26,6 +26,10 @@ pub(crate) const PROTOCOL: u8 = 7;
 pub(crate) const LOST: u8 = 8;
 /// The server closed with a code that stands for an error.
 pub(crate) const CLOSED_WITH_ERROR: u8 = 9;
+/// Fewer messages came than were asked for.
+pub(crate) const MISSING: u8 = 10;
+/// The server closed before all of the input was sent.
+pub(crate) const UNSENT: u8 = 11;
 
 /// The end of the program before its work was done: a line for a person and a code.
 #[derive(Debug)]

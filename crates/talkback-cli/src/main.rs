@@ -3,11 +3,17 @@
 mod args;
 mod connect;
 mod echo;
+mod end;
+mod events;
 mod exit;
 mod files;
+mod input;
+mod link;
 mod log;
+mod output;
 mod session;
 mod show;
+mod target;
 mod tls;
 mod values;
 mod way;
@@ -24,11 +30,11 @@ fn main() -> ExitCode {
     let Args { verbose, command } = args;
     let outcome = match command {
         Command::Echo(options) => {
-            let _log = log::start("info", verbose);
+            let _log = log::start("info", verbose > 0);
             echo::run(options)
         }
         Command::Connect(options) => {
-            let _log = log::start("warn", verbose);
+            let _log = log::start("warn", verbose > 0);
             connect::run(options, verbose)
         }
     };

@@ -8,23 +8,23 @@ use std::error::Error as _;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::error::{ContextKind, ErrorKind};
-use clap::{Parser, Subcommand};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use talkback_terminal::show::escaped;
 
 pub(crate) use self::connect::{ConnectArgs, EndArgs, Form, InputArgs, OutputArgs};
 pub(crate) use self::echo::{EchoArgs, ServerTlsArgs};
 pub(crate) use self::way::{ClientTlsArgs, WayArgs};
-use crate::exit;
+use crate::{exit, target};
 
 /// Talks WebSocket: a server that echoes, and a client for the terminal.
 #[derive(Debug, Parser)]
 #[command(name = "talkback", version)]
 pub(crate) struct Args {
     /// Tell more on standard error: echo logs the pages and probes that it answers (RUST_LOG has the
-    /// last word), connect the phases that led to an open connection, and the beginning of the body
-    /// with which a server refuses
+    /// last word), connect the steps to an open connection, request and response, pings, and the body with
+    /// which a server refuses; twice (-vv), connect shows each frame
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
     #[command(subcommand)]
@@ -43,15 +43,37 @@ pub(crate) enum Command {
 
 /// Reads the command line, or prints what is wrong with it, or the help that it asks for.
 pub(crate) fn read() -> Result<Args, ExitCode> {
-    Args::try_parse().map_err(|error| {
+    let arguments = with_command(std::env::args_os().collect());
+    let command = arguments.get(1).cloned();
+    Args::try_parse_from(arguments).map_err(|error| {
         if is_one_line(error.kind()) {
-            exit::tell(complaint(&error, std::env::args_os().nth(1)));
+            exit::tell(complaint(&error, command));
         } else {
             // Standard output may be closed; there is nothing left to do then.
             let _ = error.print();
         }
         ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(exit::USAGE))
     })
+}
+
+/// The arguments with `connect` before them, if there is the URL of a server and no subcommand.
+fn with_command(mut arguments: Vec<OsString>) -> Vec<OsString> {
+    let is_url = |argument: &OsString| {
+        let text = argument.to_string_lossy();
+        let beginning = text.get(..6).unwrap_or(&text).to_ascii_lowercase();
+        beginning.starts_with("ws://") || beginning == "wss://" || target::is_short(&text)
+    };
+    let command = <Args as CommandFactory>::command();
+    let is_command = |argument: &OsString| {
+        let names = command.get_subcommands().map(clap::Command::get_name);
+        names.chain(["help"]).any(|name| argument == name)
+    };
+    let given = arguments.get(1..).unwrap_or_default();
+    let before_url = given.iter().position(is_url);
+    if before_url.is_some_and(|position| !given[..position].iter().any(is_command)) {
+        arguments.insert(1, "connect".into());
+    }
+    arguments
 }
 
 fn is_one_line(kind: ErrorKind) -> bool {
@@ -76,11 +98,32 @@ fn complaint(error: &clap::Error, command: Option<OsString>) -> String {
             "error: an argument does not belong here, or has the wrong form".to_owned()
         });
     }
+    if let Some(right) = suggestion(error) {
+        what = format!("{what}: did you mean `{right}`?");
+    }
     let subcommand = command
         .filter(|command| command == "echo" || command == "connect")
         .map(|command| format!("{} ", command.display()))
         .unwrap_or_default();
-    escaped(&format!("{what}. Try `talkback {subcommand}--help`."))
+    let stop = match what.ends_with('?') {
+        true => "",
+        false => ".",
+    };
+    escaped(&format!("{what}{stop} Try `talkback {subcommand}--help`."))
+}
+
+/// The nearest right spelling of an option, a value or a subcommand.
+fn suggestion(error: &clap::Error) -> Option<&str> {
+    let kinds = [
+        ContextKind::SuggestedArg,
+        ContextKind::SuggestedValue,
+        ContextKind::SuggestedSubcommand,
+    ];
+    kinds.into_iter().find_map(|kind| match error.get(kind)? {
+        ContextValue::String(right) => Some(&**right),
+        ContextValue::Strings(right) => right.first().map(|right| &**right),
+        _ => None,
+    })
 }
 
 /// What is wrong with the value of an option, without the value.
@@ -96,8 +139,6 @@ fn without_value(error: &clap::Error) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
-
     use super::*;
 
     fn complaint_about(arguments: &[&str]) -> String {
@@ -122,6 +163,38 @@ mod tests {
             port.contains("127.0.0.1:9001") && !port.contains('\n'),
             "{port}"
         );
+    }
+
+    #[test]
+    fn what_is_misspelt_is_told_with_the_nearest_right_spelling() {
+        let text = complaint_about(&["connect", "ws://a/", "--subprotcol", "chat"]);
+        assert!(text.contains("did you mean `--subprotocol`?"), "{text}");
+        let text = complaint_about(&["conect", "a"]);
+        assert!(text.contains("did you mean `connect`?"), "{text}");
+    }
+
+    #[test]
+    fn a_url_without_a_subcommand_means_to_connect() {
+        let with = |arguments: &[&str]| {
+            let all = std::iter::once(&"talkback").chain(arguments);
+            with_command(all.map(OsString::from).collect())[1].clone()
+        };
+        for arguments in [
+            &["ws://a/"][..],
+            &["-k", "WSS://a/"],
+            &[":9001"],
+            &["9001", "-v"],
+            &["-H", "A: b", "a.example:9001"],
+        ] {
+            assert_eq!(with(arguments), "connect", "{arguments:?}");
+        }
+        for arguments in [
+            &["echo", "--listen", ":9001"][..],
+            &["-v", "echo", "9001"],
+            &["hub"],
+        ] {
+            assert_eq!(with(arguments), arguments[0]);
+        }
     }
 
     #[test]

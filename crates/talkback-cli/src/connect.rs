@@ -14,6 +14,7 @@ use crate::link::Link;
 use crate::session::{self, Opening};
 use crate::show::{self, Remarks};
 use crate::target::Target;
+use crate::watch::{Sight, Watch};
 use crate::way;
 
 /// How long `--retry` waits before it tries again: at first, and at most.
@@ -39,24 +40,35 @@ async fn converse(args: ConnectArgs, verbose: u8) -> Result<ExitCode, Failure> {
     let target = Target::parse(&args.way.url)?;
     let url = &target.url;
     let remarks = Remarks::new(url, verbose, args.output.quiet);
-    let connecting = way::connection(&args.way, &target)?;
+    let watch = Watch::new(sight(&args, verbose));
+    let connecting = watch.over(way::connection(&args.way, &target)?);
     let opening = async {
         match args.reconnect {
             true => stay(connecting, &args).await,
-            false => once(connecting, &args, &remarks, url).await,
+            false => once(connecting, &args, &remarks, &watch).await,
         }
     };
-    let (mut link, subprotocol) = tokio::select! {
-        opened = opening => opened?,
+    let opened = tokio::select! {
+        opened = opening => opened,
         stop = signals.next() => return Ok(ExitCode::from(stop.exit_code())),
     };
+    while let Some(line) = watch.take() {
+        remarks.tell(line);
+    }
+    let (mut link, subprotocol) = opened?;
     let asked = args.way.subprotocols.len();
+    if verbose > 0 {
+        remarks.tell_agreed(asked, subprotocol.as_deref());
+    }
     if subprotocol.is_none() && asked > 0 {
         // It says nothing new of how it ended.
         let _ = link.close().await;
         return Err(unacknowledged(url, asked));
     }
     remarks.tell_open(subprotocol.as_deref());
+    if args.timing {
+        remarks.tell(watch.times().line());
+    }
     let event = Event::Open {
         url: url.to_string(),
         subprotocol,
@@ -64,9 +76,20 @@ async fn converse(args: ConnectArgs, verbose: u8) -> Result<ExitCode, Failure> {
     let opening = Opening {
         link,
         remarks,
+        watch,
         event,
     };
     session::run(&args, opening, &mut signals).await
+}
+
+/// How much is to be seen of the way.
+fn sight(args: &ConnectArgs, verbose: u8) -> Sight {
+    match verbose {
+        0 if args.timing => Sight::Times,
+        0 => Sight::Nothing,
+        1 => Sight::Steps,
+        _ => Sight::Frames,
+    }
 }
 
 /// A connection that no other follows.
@@ -74,10 +97,9 @@ async fn once(
     connecting: Connect,
     args: &ConnectArgs,
     remarks: &Remarks,
-    url: &WsUrl,
+    watch: &Watch,
 ) -> Result<(Link, Option<String>), Failure> {
-    let socket = connect(connecting, args, remarks).await?;
-    remarks.tell_phases(&socket, url, args.way.subprotocols.len());
+    let socket = connect(connecting, args, remarks, watch).await?;
     let subprotocol = socket.subprotocol().map(str::to_owned);
     Ok((Link::once(socket), subprotocol))
 }
@@ -87,10 +109,12 @@ async fn connect(
     connecting: Connect,
     args: &ConnectArgs,
     remarks: &Remarks,
+    watch: &Watch,
 ) -> Result<WebSocket<Transport>, Failure> {
     let begin = Instant::now();
     let mut wait = RETRY_AFTER;
     loop {
+        watch.begin();
         let error = match connecting.clone().await {
             Ok(socket) => return Ok(socket),
             Err(error) => error,
@@ -100,6 +124,9 @@ async fn connect(
             Some(limit) => limit.is_some_and(|limit| begin.elapsed() + wait > limit),
         };
         if is_over || !error.is_retryable() {
+            while let Some(line) = watch.take() {
+                remarks.tell(line);
+            }
             return Err(remarks.refused(&error));
         }
         if wait == RETRY_AFTER {

@@ -16,6 +16,7 @@ mod show;
 mod target;
 mod tls;
 mod values;
+mod watch;
 mod way;
 
 use std::process::ExitCode;

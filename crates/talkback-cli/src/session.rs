@@ -21,6 +21,7 @@ use crate::input;
 use crate::link::{Incoming, Link};
 use crate::output::{Raw, Style};
 use crate::show::{self, Remarks};
+use crate::watch::{Watch, milliseconds};
 
 const PROMPT: &str = "> ";
 
@@ -45,6 +46,7 @@ enum Ending {
 pub(crate) struct Opening {
     pub(crate) link: Link,
     pub(crate) remarks: Remarks,
+    pub(crate) watch: Watch,
     /// What to tell of it in JSON.
     pub(crate) event: Event,
 }
@@ -75,6 +77,8 @@ pub(crate) async fn run(
         end: End::new(&args.end),
         style: Style::of(&args.output, &args.input),
         remarks: opening.remarks,
+        watch: opening.watch,
+        awaits_first: args.timing,
         prints_latency: args.print_latency,
         pings: pings(args),
         unsent: false,
@@ -101,6 +105,9 @@ struct Session {
     end: End,
     style: Style,
     remarks: Remarks,
+    watch: Watch,
+    /// Whether the first message is to be timed.
+    awaits_first: bool,
     prints_latency: bool,
     pings: Option<Interval>,
     /// Whether the connection ended before all that was read was sent.
@@ -150,6 +157,10 @@ impl Session {
                 step = exchange::next(&mut self.link, input) => step,
                 stop = signals.next() => return Ending::Stopped(stop),
                 () = self.end.quiet() => return Ending::Done,
+                line = self.watch.next() => {
+                    self.remark_if(true, screen, line).await;
+                    continue;
+                }
                 () = tick(&mut self.pings) => {
                     self.link.ping().await;
                     continue;
@@ -216,6 +227,12 @@ impl Session {
     ) -> Result<(), Ending> {
         let event = match incoming {
             Incoming::Message(message) => {
+                if std::mem::take(&mut self.awaits_first)
+                    && let Some(after) = self.watch.since_begin()
+                {
+                    let what = format!("timing: first message after {}", milliseconds(after));
+                    self.remark_if(true, screen, what).await;
+                }
                 self.print_message(screen, message).await?;
                 return match self.end.handle_message() {
                     true => Err(Ending::Done),
@@ -232,7 +249,7 @@ impl Session {
             }
             Incoming::Pong(latency) => {
                 if let Some(latency) = latency {
-                    let what = format!("latency: {}", show::milliseconds(latency));
+                    let what = format!("latency: {}", milliseconds(latency));
                     self.remark_if(self.prints_latency, screen, what).await;
                 }
                 Event::pong(latency)
@@ -326,6 +343,9 @@ impl Session {
             // Nobody may read it any more.
             let printing = print_last(screen, Line::new(Event::close(info)));
             let _ = timeout(CLOSE_TIMEOUT, printing).await;
+        }
+        while let Some(line) = self.watch.take() {
+            self.remarks.tell(line);
         }
         self.remarks.tell(match &closed {
             Ok(Ok(info)) => explain::end(info),

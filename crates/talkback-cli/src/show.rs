@@ -2,29 +2,23 @@
 
 use std::fmt;
 
-use std::time::Duration;
-
-use talkback::{ConnectError, Error, LostCause, Refused, Transport, WebSocket, WsUrl};
+use talkback::{ConnectError, Error, LostCause, Refused, WsUrl};
 use talkback_terminal::explain;
 use talkback_terminal::show::escaped;
 
 use crate::exit::{self, Failure};
 use crate::tls;
 
-/// How much of the body of a refusal is shown unless more is asked for, in characters.
-const BODY_SHOWN: usize = 500;
-
-/// The headers of a refusal that say what to do, or whom to ask.
-const HEADERS_THAT_MATTER: [&str; 8] = [
-    "location",
+/// The headers of a refusal that say what to do, or what to name to the server's operator.
+const HEADERS_THAT_MATTER: [&str; 4] = [
     "retry-after",
     "www-authenticate",
     "proxy-authenticate",
     "x-request-id",
-    "content-type",
-    "server",
-    "sec-websocket-version",
 ];
+
+/// How much of a refusal's body is kept, in bytes.
+const BODY_KEPT: usize = 4096;
 
 /// How much is told on standard error.
 #[derive(Debug)]
@@ -72,25 +66,13 @@ impl Remarks {
         self.tell(format_args!("connected to {}{subprotocol}", self.url));
     }
 
-    /// If verbose, what the way to the open connection was. Of the subprotocols only the server's choice is
-    /// named: tokens are offered beside the one to be chosen.
-    pub(crate) fn tell_phases(&self, socket: &WebSocket<Transport>, url: &WsUrl, asked: usize) {
-        if !self.is_verbose() {
-            return;
-        }
-        let addresses = socket.transport().and_then(|transport| {
-            Some((transport.peer_addr().ok()?, transport.local_addr().ok()?))
-        });
-        if let Some((peer, local)) = addresses {
-            self.tell(format_args!("TCP: connected to {peer} from {local}"));
-        }
-        if url.is_secure() {
-            self.tell("TLS: the handshake is complete");
-        }
+    /// What the ends agreed on. Of the subprotocols only the server's choice is named: tokens are offered beside
+    /// the one to be chosen.
+    pub(crate) fn tell_agreed(&self, asked: usize, subprotocol: Option<&str>) {
         if asked > 0 {
             self.tell(format_args!(
-                "opening handshake: subprotocols offered: {asked}; agreed on: {}",
-                escaped(socket.subprotocol().unwrap_or("none"))
+                "* subprotocols offered: {asked}; agreed on: {}",
+                escaped(subprotocol.unwrap_or("none"))
             ));
         }
     }
@@ -137,19 +119,57 @@ fn answer(error: &ConnectError) -> Option<&Refused> {
     }
 }
 
-/// The status, the headers that matter and the beginning of the body, in lines; with `-v` all that came.
+/// The headers that matter; with `-v`, which has shown all of them, the body as far as it is text.
 fn answer_lines(refused: &Refused, verbose: u8) -> Vec<String> {
-    let mut lines = Vec::new();
-    for (name, value) in &refused.headers {
-        if verbose > 0 || HEADERS_THAT_MATTER.contains(&name.as_str()) {
+    if verbose > 0 {
+        return body_lines(&refused.body);
+    }
+    let headers = refused.headers.iter();
+    headers
+        .filter(|(name, _)| HEADERS_THAT_MATTER.contains(&name.as_str()))
+        .map(|(name, value)| {
             let value = String::from_utf8_lossy(value.as_bytes());
-            lines.push(format!("its answer: {name}: {}", escaped(&value)));
+            format!("the server's answer: {name}: {}", escaped(&value))
+        })
+        .collect()
+}
+
+/// The lines of a body, and where it was cut.
+fn body_lines(body: &[u8]) -> Vec<String> {
+    let line = |line: &str| format!("the server's answer: {}", escaped(line));
+    let text = match std::str::from_utf8(body) {
+        Ok(text) => text,
+        // It may be cut within a character.
+        Err(error) if error.error_len().is_none() => {
+            std::str::from_utf8(&body[..error.valid_up_to()]).unwrap_or_default()
         }
+        Err(_) => return vec![line(&format!("{} bytes that are no text", body.len()))],
+    };
+    let mut lines: Vec<String> = text.lines().map(line).collect();
+    if body.len() >= BODY_KEPT {
+        lines.push(format!("(cut after {BODY_KEPT} bytes)"));
     }
     lines
 }
 
-/// A time as a person reads it.
-pub(crate) fn milliseconds(time: Duration) -> String {
-    format!("{:.1} ms", time.as_secs_f64() * 1000.0)
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_is_shown_as_far_as_it_is_text_and_says_where_it_was_cut() {
+        let first = "the server's answer: {";
+        assert_eq!(
+            body_lines(b"{\n\"a\"}\n"),
+            [first, "the server's answer: \"a\"}"]
+        );
+        let binary = body_lines(b"\xff\x00");
+        assert_eq!(binary, ["the server's answer: 2 bytes that are no text"]);
+        let mut long = "x".repeat(BODY_KEPT - 1).into_bytes();
+        long.push("가".as_bytes()[0]);
+        let lines = body_lines(&long);
+        assert_eq!(lines.len(), 2);
+        assert_eq!(lines[1], "(cut after 4096 bytes)");
+        assert!(body_lines(b"").is_empty());
+    }
 }

@@ -25,7 +25,10 @@ pub(crate) struct ConnectArgs {
     // Outside: whether it is given. Inside: whether with a limit.
     #[arg(long, value_name = "SECONDS", num_args = 0..=1, require_equals = true, conflicts_with = "reconnect", value_parser = values::seconds, help_heading = "When it ends")]
     pub(crate) retry: Option<Option<Duration>>,
-    /// Ping the server every so many seconds, and lose a connection that does not answer
+    /// Tell how long the lookup (DNS), TCP, TLS, the opening handshake and the first message took
+    #[arg(long, help_heading = "What is told")]
+    pub(crate) timing: bool,
+    /// Ping the server every so many seconds
     #[arg(long, value_name = "SECONDS", value_parser = values::seconds, help_heading = "What is told")]
     pub(crate) ping_interval: Option<Duration>,
     /// Tell how long each ping took to be answered, once a second unless --ping-interval says otherwise

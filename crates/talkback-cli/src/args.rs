@@ -184,7 +184,7 @@ mod tests {
             &["-k", "WSS://a/"],
             &[":9001"],
             &["9001", "-v"],
-            &["-H", "A: b", "a.example:9001"],
+            &["-H", "A: b", "wss://a/"],
         ] {
             assert_eq!(with(arguments), "connect", "{arguments:?}");
         }

@@ -9,13 +9,9 @@ use talkback_terminal::show::escaped;
 use crate::exit::{self, Failure};
 use crate::tls;
 
-/// The headers of a refusal that say what to do, or what to name to the server's operator.
-const HEADERS_THAT_MATTER: [&str; 4] = [
-    "retry-after",
-    "www-authenticate",
-    "proxy-authenticate",
-    "x-request-id",
-];
+/// The headers of a refusal that say more than its error does: what is asked for, and what to name to the
+/// server's operator.
+const HEADERS_THAT_MATTER: [&str; 2] = ["www-authenticate", "x-request-id"];
 
 /// How much of a refusal's body is kept, in bytes.
 const BODY_KEPT: usize = 4096;

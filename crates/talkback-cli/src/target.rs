@@ -5,9 +5,6 @@ use talkback_terminal::explain;
 
 use crate::exit::{self, Failure};
 
-/// The port at which a URL without a scheme means TLS.
-const TLS_PORT: u16 = 443;
-
 /// A server: as it was meant, and read.
 #[derive(Debug)]
 pub(crate) struct Target {
@@ -31,35 +28,18 @@ impl Target {
     }
 }
 
-/// The URL that a short text means: a port of this machine, or a host with a port.
+/// The URL that a short text means: a port of this machine.
 fn whole(text: &str) -> String {
-    if is_port_of_this_machine(text) {
-        let port = text.strip_prefix(':').unwrap_or(text);
-        return format!("ws://localhost:{port}");
-    }
-    match port_of(text) {
-        Some(TLS_PORT) => format!("wss://{text}"),
-        Some(_) => format!("ws://{text}"),
-        None => text.to_owned(),
+    match is_short(text) {
+        true => format!("ws://localhost:{}", text.strip_prefix(':').unwrap_or(text)),
+        false => text.to_owned(),
     }
 }
 
-/// Whether it is a URL without its scheme that cannot be meant for something else: a port, or a host with
-/// a port.
+/// Whether it is short for a URL: a port, perhaps with a colon before it, and a path behind it.
 pub(crate) fn is_short(text: &str) -> bool {
-    is_port_of_this_machine(text) || port_of(text).is_some()
-}
-
-fn is_port_of_this_machine(text: &str) -> bool {
     let port = text.strip_prefix(':').unwrap_or(text);
     leading(port).parse::<u16>().is_ok()
-}
-
-/// The port behind the host of a text without a scheme.
-fn port_of(text: &str) -> Option<u16> {
-    let (host, port) = leading(text).rsplit_once(':')?;
-    let is_host = !host.is_empty() && (!host.contains(':') || host.ends_with(']'));
-    port.parse().ok().filter(|_| is_host)
 }
 
 /// What stands before the path and the query.
@@ -101,21 +81,19 @@ mod tests {
     }
 
     #[test]
-    fn a_port_and_a_host_with_a_port_are_short_for_a_url() {
+    fn a_port_is_short_for_a_url_of_this_machine() {
         for (short, url) in [
             ("9001", "ws://localhost:9001"),
             (":9001", "ws://localhost:9001"),
             (":9001/a?b", "ws://localhost:9001/a?b"),
-            ("a.example:9001/", "ws://a.example:9001/"),
-            ("a.example:443", "wss://a.example:443"),
-            ("[::1]:9001", "ws://[::1]:9001"),
         ] {
             assert!(is_short(short), "{short}");
             assert_eq!(read(short), url);
         }
         for text in [
             "echo",
-            "a.example",
+            // Whether with TLS or without is for whoever asks to say.
+            "a.example:9001",
             "a.example/",
             "99999",
             "::1",
@@ -131,7 +109,7 @@ mod tests {
         assert_eq!(read(url), "ws://user:pw@xn--bj0bj06e.example:9001/가?나");
         assert_eq!(
             read("wss://예시.테스트"),
-            "wss://xn--vv4b13g.xn--9t4b11yi5a"
+            "wss://xn--vv4b11d.xn--9t4b11yi5a"
         );
         assert_eq!(
             Target::parse("ws://한\u{ad}/\u{1}").unwrap_err().code,

@@ -144,13 +144,15 @@ impl EndArgs {
 }
 
 pub(crate) const CONNECT_HELP: &str = "\
+-s is --subprotocol, as in wscat, and not curl's --silent, which is -q here.
+
 Each line, without its line end, is sent as a text message. In a pipe each message that comes is printed
 as it is, with a line end behind it; --binary prints bytes and nothing else. In a terminal it is one line:
 control characters but the tab are escaped, a backslash is doubled, of a binary one the size and the first
 bytes are shown. Ctrl-D closes. When piped input ends and all of it is sent, answers are waited for until
 none has come for --wait; then the connection is closed normally. Ctrl-C closes it with 1001.
 
-URL may be short: 9001 and :9001 are ws://localhost:9001/, and host:port/path is ws:// too.
+URL may be short: 9001 and :9001/path are of ws://localhost:9001. `talkback URL` is `talkback connect URL`.
 
 Exit codes:
     0  normal close (1000, 1001, or without a code)

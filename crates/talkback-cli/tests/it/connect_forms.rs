@@ -112,7 +112,7 @@ fn json_has_an_object_in_a_line_for_each_event() {
         socket.ping("??").await.unwrap();
         socket.send(first).await.unwrap();
         socket.send(vec![0xca, 0xfe]).await.unwrap();
-        let _ = socket.close_with(4000, "bye\n").await;
+        let _ = socket.close_with(4000, "\"bye\"").await;
     });
     let finished = connect(&[&url, "--json", "--wait", "forever"], "\"a\"\n");
     assert_eq!(finished.code, Some(9), "{finished:?}");
@@ -133,7 +133,7 @@ fn json_has_an_object_in_a_line_for_each_event() {
         r#"{"event":"ping","direction":"in","size":2}"#.into(),
         r#"{"event":"message","direction":"in","kind":"text","size":3,"payload":"\"a\""}"#.into(),
         r#"{"event":"message","direction":"in","kind":"binary","size":2,"encoding":"base64","payload":"yv4="}"#.into(),
-        r#"{"event":"close","code":4000,"reason":"bye\n","by":"server","clean":true}"#.into(),
+        r#"{"event":"close","code":4000,"reason":"\"bye\"","by":"server","clean":true}"#.into(),
     ];
     let expected = expected
         .iter()

@@ -161,7 +161,7 @@ fn help_names_every_exit_code_that_the_readme_names() {
         let codes = codes.filter(|code| code.parse::<u8>().is_ok());
         codes.map(str::to_owned).collect()
     };
-    let in_help = codes(help.split_once("Exit codes:").unwrap().1, Some);
+    let in_help = codes(help.split_once("Exit codes:").unwrap().1, |line| Some(line));
     let in_readme = codes(readme, |line| line.strip_prefix("| "));
     assert!(in_help.len() >= 13);
     assert_eq!(in_help, in_readme);

@@ -34,6 +34,7 @@ mod tls_options;
 pub(crate) mod transport;
 #[cfg(unix)]
 mod unix_socket;
+mod watching;
 
 use std::fmt;
 use std::time::Duration;

@@ -7,9 +7,7 @@ use std::sync::Arc;
 
 use http::{Request, Response};
 
-use crate::connect::Connect;
-
-/// A step on the way to a connection, or bytes on it: what [`Connect::on_progress`] is told.
+/// A step on the way to a connection, or bytes on it: what [`Connect::on_progress`](crate::Connect::on_progress) is told.
 ///
 /// `Debug` shows neither headers nor payloads, which may be secrets.
 #[non_exhaustive]
@@ -79,6 +77,10 @@ pub(crate) struct Watcher(
 
 #[cfg(not(browser))]
 impl Watcher {
+    pub(crate) fn new(watch: impl Fn(Progress<'_>) + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(watch)))
+    }
+
     pub(crate) fn tell(&self, progress: Progress<'_>) {
         if let Some(watch) = &self.0 {
             watch(progress);
@@ -92,50 +94,11 @@ impl Watcher {
 
 #[cfg(browser)]
 impl Watcher {
+    pub(crate) fn new(_: impl Fn(Progress<'_>) + Send + Sync + 'static) -> Self {
+        Self(true)
+    }
+
     pub(crate) fn is_there(&self) -> bool {
         self.0
-    }
-}
-
-impl Connect {
-    /// Tells this function how each try comes along, and of the bytes that go over the connection then: for
-    /// whoever measures how long the lookup, TCP, TLS and the opening handshake take, or looks for a fault.
-    ///
-    /// It is called while the connection waits, and has to return soon. Of a try that fails the steps before the
-    /// failure are told, of each of the [`redirects`](Self::redirects) those of its own.
-    ///
-    /// ```
-    /// # #[cfg(not(target_family = "wasm"))]
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
-    /// # let url = format!("ws://{}/", listener.local_addr()?);
-    /// # tokio::spawn(async move {
-    /// #     let (stream, _) = listener.accept().await.unwrap();
-    /// #     talkback::accept(stream).await.unwrap().recv().await
-    /// # });
-    /// use talkback::Progress;
-    ///
-    /// let begin = std::time::Instant::now();
-    /// let connect = talkback::connect(url).on_progress(move |progress| match progress {
-    ///     Progress::Connected { .. } => println!("TCP: {:?}", begin.elapsed()),
-    ///     Progress::Answered(response) => println!("{}: {:?}", response.status(), begin.elapsed()),
-    ///     _ => {}
-    /// });
-    /// let socket = connect.await?;
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn on_progress(mut self, watch: impl Fn(Progress<'_>) + Send + Sync + 'static) -> Self {
-        #[cfg(not(browser))]
-        {
-            self.watcher = Watcher(Some(Arc::new(watch)));
-        }
-        #[cfg(browser)]
-        {
-            let _ = watch;
-            self.watcher = Watcher(true);
-        }
-        self
     }
 }

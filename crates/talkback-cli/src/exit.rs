@@ -61,12 +61,15 @@ pub(crate) fn tell(line: impl fmt::Display) {
 pub(crate) fn of_connect_error(error: &ConnectError) -> u8 {
     match error {
         ConnectError::Url(_) | ConnectError::NoTls { .. } => BAD_URL,
-        ConnectError::Header { .. } | ConnectError::TlsOption { .. } => USAGE,
+        ConnectError::Header { .. }
+        | ConnectError::TlsOption { .. }
+        | ConnectError::Option { .. } => USAGE,
         // Nothing else than the option gives it so.
         ConnectError::Proxy { proxy, .. } if proxy.starts_with("given with") => USAGE,
-        ConnectError::Resolve { .. } | ConnectError::Tcp { .. } | ConnectError::Proxy { .. } => {
-            UNREACHABLE
-        }
+        ConnectError::Resolve { .. }
+        | ConnectError::Tcp { .. }
+        | ConnectError::UnixSocket { .. }
+        | ConnectError::Proxy { .. } => UNREACHABLE,
         ConnectError::Timeout { .. } => TIMEOUT,
         ConnectError::Handshake { error, .. } if is_usage(error) => USAGE,
         ConnectError::Handshake { .. } | ConnectError::Lost { .. } | ConnectError::Tls { .. } => {

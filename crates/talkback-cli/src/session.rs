@@ -348,7 +348,7 @@ impl Session {
             self.remarks.tell(line);
         }
         self.remarks.tell(match &closed {
-            Ok(Ok(info)) => explain::end(info),
+            Ok(Ok(info)) => show::end(info),
             // What is told of that is an error.
             Ok(Err(_)) => String::new(),
             Err(_) => "ended before the closing handshake was complete".to_owned(),

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use talkback::{ConnectError, Error, LostCause, Refused, WsUrl};
+use talkback::{CloseInfo, ConnectError, Error, LostCause, Refused, WsUrl};
 use talkback_terminal::explain;
 use talkback_terminal::show::escaped;
 
@@ -90,17 +90,22 @@ fn failed(error: &ConnectError) -> Failure {
     Failure::new(exit::of_connect_error(error), message)
 }
 
+/// How a connection ended.
+pub(crate) fn end(info: &CloseInfo) -> String {
+    explain::end(info, "raise `--max-message`, or ")
+}
+
 /// Why a channel has ended that is not to have ended.
 pub(crate) fn ended(error: &Error) -> Failure {
     match error {
         Error::Connect(error) => failed(error),
-        Error::Closed(info) => Failure::new(exit::of_close(info), explain::end(info)),
+        Error::Closed(info) => Failure::new(exit::of_close(info), end(info)),
         Error::Lost(lost)
         | Error::GaveUp {
             last: Some(lost), ..
         } => match lost.cause() {
             LostCause::Connect(error) => failed(error),
-            LostCause::Closed(info) => Failure::new(exit::of_close(info), explain::end(info)),
+            LostCause::Closed(info) => Failure::new(exit::of_close(info), end(info)),
             cause => Failure::new(exit::OTHER, escaped(&cause.to_string())),
         },
         error => Failure::new(exit::OTHER, escaped(&error.to_string())),

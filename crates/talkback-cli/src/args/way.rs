@@ -75,4 +75,7 @@ pub(crate) struct ClientTlsArgs {
     /// The private key of --cert, in PEM
     #[arg(long, value_name = "FILE", requires = "cert")]
     pub(crate) key: Option<PathBuf>,
+    /// The file whose first line is the passphrase of --key, if that is encrypted
+    #[arg(long, value_name = "FILE", requires = "key")]
+    pub(crate) key_passphrase: Option<PathBuf>,
 }

@@ -1,18 +1,28 @@
 //! `talkback connect`: from the command line to an open connection.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
-use talkback::{Connect, ConnectError, Keepalive, Transport, WebSocket, WsUrl};
-use talkback_terminal::explain;
-use talkback_terminal::show::escaped;
+use talkback::{Connect, Error, Transport, WebSocket, WsUrl};
 use talkback_terminal::signals::Signals;
+use tokio::time::{Instant, sleep};
 
 use crate::args::ConnectArgs;
-use crate::exit::{self, Failure, tell};
-use crate::{session, tls};
+use crate::events::Event;
+use crate::exit::{self, Failure};
+use crate::link::Link;
+use crate::session::{self, Opening};
+use crate::show::{self, Remarks};
+use crate::target::Target;
+use crate::watch::{Sight, Watch};
+use crate::way;
 
-/// Connects, and exchanges lines for messages until either end closes.
-pub(crate) fn run(args: ConnectArgs, verbose: bool) -> Result<ExitCode, Failure> {
+/// How long `--retry` waits before it tries again: at first, and at most.
+const RETRY_AFTER: Duration = Duration::from_millis(100);
+const RETRY_AFTER_MAX: Duration = Duration::from_secs(2);
+
+/// Connects, and exchanges messages until either end closes.
+pub(crate) fn run(args: &ConnectArgs, verbose: u8) -> Result<ExitCode, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
@@ -24,132 +34,128 @@ pub(crate) fn run(args: ConnectArgs, verbose: bool) -> Result<ExitCode, Failure>
     outcome
 }
 
-async fn converse(args: ConnectArgs, verbose: bool) -> Result<ExitCode, Failure> {
+async fn converse(args: &ConnectArgs, verbose: u8) -> Result<ExitCode, Failure> {
     let mut signals = Signals::new()
         .map_err(|error| Failure::new(exit::OTHER, format!("could not handle signals: {error}")))?;
-    let url = WsUrl::parse(&args.url).map_err(|error| refused(&error.into(), verbose))?;
-    let asked = args.subprotocols.clone();
-    let connecting = connection(args)?;
-    let connected = tokio::select! {
-        connected = connecting.into_future() => connected,
+    let target = Target::parse(&args.way.url)?;
+    let url = &target.url;
+    let remarks = Remarks::new(url, verbose, args.output.quiet);
+    let watch = Watch::new(sight(args, verbose));
+    let connecting = watch.over(way::connection(&args.way, &target)?);
+    let opening = async {
+        match args.reconnect {
+            true => stay(connecting, args).await,
+            false => once(connecting, args, &remarks, &watch).await,
+        }
+    };
+    let opened = tokio::select! {
+        opened = opening => opened,
         stop = signals.next() => return Ok(ExitCode::from(stop.exit_code())),
     };
-    let mut socket = connected.map_err(|error| refused(&error, verbose))?;
-    if verbose {
-        tell_phases(&socket, &url, &asked);
+    while let Some(line) = watch.take() {
+        remarks.tell(line);
     }
-    if socket.subprotocol().is_none() && !asked.is_empty() {
-        return Err(unacknowledged(&mut socket, &url, &asked).await);
+    let (mut link, subprotocol) = opened?;
+    let asked = args.way.subprotocols.len();
+    if verbose > 0 {
+        remarks.tell_agreed(asked, subprotocol.as_deref());
     }
-    let subprotocol = socket
-        .subprotocol()
-        .map(|name| format!(", subprotocol {}", escaped(name)))
-        .unwrap_or_default();
-    tell(format_args!("connected to {url}{subprotocol}"));
-    session::run(&mut socket, &mut signals).await
-}
-
-/// What the way to the open connection was. Of the subprotocols only the server's choice is named: tokens
-/// are offered beside the one to be chosen.
-fn tell_phases(socket: &WebSocket<Transport>, url: &WsUrl, asked: &[String]) {
-    let addresses = socket
-        .transport()
-        .and_then(|transport| Some((transport.peer_addr().ok()?, transport.local_addr().ok()?)));
-    if let Some((peer, local)) = addresses {
-        tell(format_args!("TCP: connected to {peer} from {local}"));
+    if subprotocol.is_none() && asked > 0 {
+        // It says nothing new of how it ended.
+        let _ = link.close().await;
+        return Err(unacknowledged(url, asked));
     }
-    if url.is_secure() {
-        tell("TLS: the handshake is complete");
+    remarks.tell_open(subprotocol.as_deref());
+    if args.timing {
+        remarks.tell(watch.times().line());
     }
-    if !asked.is_empty() {
-        tell(format_args!(
-            "opening handshake: subprotocols offered: {}; agreed on: {}",
-            asked.len(),
-            escaped(socket.subprotocol().unwrap_or("none"))
-        ));
-    }
-}
-
-fn connection(args: ConnectArgs) -> Result<Connect, Failure> {
-    let mut connecting = talkback::connect(args.url)
-        .timeout(args.timeout)
-        // A server that freezes is found out while the session waits for it.
-        .keepalive(Keepalive::default());
-    for header in &args.headers {
-        let (name, value) = parse_header(header)?;
-        connecting = connecting.header(name, value);
-    }
-    for name in args.subprotocols {
-        connecting = connecting.subprotocol(name);
-    }
-    if args.no_compression {
-        connecting = connecting.compression(None);
-    }
-    if let Some(origin) = args.origin {
-        connecting = connecting.origin(origin);
-    }
-    match args.proxy.as_deref() {
-        None => {}
-        Some("none") => connecting = connecting.proxy(None),
-        Some(url) => connecting = connecting.proxy(url),
-    }
-    tls::configure(connecting, &args.tls)
-}
-
-/// Reads `Name: value`. A complaint does not repeat the text, which may be a secret.
-fn parse_header(text: &str) -> Result<(&str, &str), Failure> {
-    let Some((name, value)) = text.split_once(':') else {
-        let message = "a header given with -H has no colon: write it as -H 'Name: value'";
-        return Err(Failure::new(exit::USAGE, message));
+    let event = Event::Open {
+        url: url.to_string(),
+        subprotocol,
     };
-    Ok((name, value.trim()))
+    let opening = Opening {
+        link,
+        remarks,
+        watch,
+        event,
+    };
+    session::run(args, opening, &mut signals).await
 }
 
-/// The failure of a connect; if verbose, with the beginning of the server's answer above it.
-fn refused(error: &ConnectError, verbose: bool) -> Failure {
-    if let Some(refused) = error.refused()
-        && verbose
-    {
-        for line in String::from_utf8_lossy(&refused.body).lines() {
-            tell(format_args!("the server's answer: {}", escaped(line)));
-        }
+/// How much is to be seen of the way.
+fn sight(args: &ConnectArgs, verbose: u8) -> Sight {
+    match verbose {
+        0 if args.timing => Sight::Times,
+        0 => Sight::Nothing,
+        1 => Sight::Steps,
+        _ => Sight::Frames,
     }
-    let message = tls::with_options(error, explain::connect_error(error));
-    Failure::new(exit::of_connect_error(error), message)
+}
+
+/// A connection that no other follows.
+async fn once(
+    connecting: Connect,
+    args: &ConnectArgs,
+    remarks: &Remarks,
+    watch: &Watch,
+) -> Result<(Link, Option<String>), Failure> {
+    let socket = connect(connecting, args, remarks, watch).await?;
+    let subprotocol = socket.subprotocol().map(str::to_owned);
+    Ok((Link::once(socket), subprotocol))
+}
+
+/// Tries once, or with `--retry` until a server is there.
+async fn connect(
+    connecting: Connect,
+    args: &ConnectArgs,
+    remarks: &Remarks,
+    watch: &Watch,
+) -> Result<WebSocket<Transport>, Failure> {
+    let begin = Instant::now();
+    let mut wait = RETRY_AFTER;
+    loop {
+        watch.begin();
+        let error = match connecting.clone().await {
+            Ok(socket) => return Ok(socket),
+            Err(error) => error,
+        };
+        let is_over = match args.retry {
+            None => true,
+            Some(limit) => limit.is_some_and(|limit| begin.elapsed() + wait > limit),
+        };
+        if is_over || !error.is_retryable() {
+            while let Some(line) = watch.take() {
+                remarks.tell(line);
+            }
+            return Err(remarks.refused(&error));
+        }
+        if wait == RETRY_AFTER {
+            remarks.tell("no server is there yet: trying again");
+        }
+        sleep(wait).await;
+        wait = (wait * 2).min(RETRY_AFTER_MAX);
+    }
+}
+
+/// A channel that stays connected.
+async fn stay(connecting: Connect, args: &ConnectArgs) -> Result<(Link, Option<String>), Failure> {
+    let channel = connecting.reconnect().channel();
+    channel
+        .ready()
+        .await
+        .map_err(|error: Error| show::ended(&error))?;
+    let subprotocol = channel.subprotocol();
+    Ok((Link::staying(channel, args.ping_interval()), subprotocol))
 }
 
 /// A server may open without any of the subprotocols (RFC 6455 §4.2.2), but whoever asks for one
 /// means to speak it.
-async fn unacknowledged(
-    socket: &mut WebSocket<Transport>,
-    url: &WsUrl,
-    asked: &[String],
-) -> Failure {
-    socket.close().await;
+fn unacknowledged(url: &WsUrl, asked: usize) -> Failure {
     Failure::new(
         exit::HANDSHAKE,
         format!(
-            "connected to {url}, but the server acknowledged no subprotocol of the {} asked for: \
-             ask for one that it speaks, or leave --subprotocol out",
-            asked.len()
+            "connected to {url}, but the server acknowledged no subprotocol of the {asked} asked for: \
+             ask for one that it speaks, or leave --subprotocol out"
         ),
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn headers_are_split_at_the_first_colon() {
-        assert_eq!(parse_header("X-Time: 12:30 ").unwrap(), ("X-Time", "12:30"));
-        assert_eq!(parse_header("X-Empty:").unwrap(), ("X-Empty", ""));
-    }
-
-    #[test]
-    fn v12_a_header_without_a_colon_is_not_repeated() {
-        let failure = parse_header("Authorization Bearer hunter2").unwrap_err();
-        assert_eq!(failure.code, exit::USAGE);
-        assert!(!failure.message.contains("hunter2"));
-    }
 }

@@ -26,6 +26,10 @@ pub(crate) const PROTOCOL: u8 = 7;
 pub(crate) const LOST: u8 = 8;
 /// The server closed with a code that stands for an error.
 pub(crate) const CLOSED_WITH_ERROR: u8 = 9;
+/// Fewer messages came than were asked for.
+pub(crate) const MISSING: u8 = 10;
+/// The server closed before all of the input was sent.
+pub(crate) const UNSENT: u8 = 11;
 
 /// The end of the program before its work was done: a line for a person and a code.
 #[derive(Debug)]
@@ -57,12 +61,15 @@ pub(crate) fn tell(line: impl fmt::Display) {
 pub(crate) fn of_connect_error(error: &ConnectError) -> u8 {
     match error {
         ConnectError::Url(_) | ConnectError::NoTls { .. } => BAD_URL,
-        ConnectError::Header { .. } | ConnectError::TlsOption { .. } => USAGE,
+        ConnectError::Header { .. }
+        | ConnectError::TlsOption { .. }
+        | ConnectError::Option { .. } => USAGE,
         // Nothing else than the option gives it so.
         ConnectError::Proxy { proxy, .. } if proxy.starts_with("given with") => USAGE,
-        ConnectError::Resolve { .. } | ConnectError::Tcp { .. } | ConnectError::Proxy { .. } => {
-            UNREACHABLE
-        }
+        ConnectError::Resolve { .. }
+        | ConnectError::Tcp { .. }
+        | ConnectError::UnixSocket { .. }
+        | ConnectError::Proxy { .. } => UNREACHABLE,
         ConnectError::Timeout { .. } => TIMEOUT,
         ConnectError::Handshake { error, .. } if is_usage(error) => USAGE,
         ConnectError::Handshake { .. } | ConnectError::Lost { .. } | ConnectError::Tls { .. } => {

@@ -17,6 +17,14 @@ pub(crate) fn read(option: &str, path: &Path) -> Result<String, Failure> {
     })
 }
 
+/// Reads the file, with a text, that an option names.
+pub(crate) fn read_text(option: &str, path: &Path) -> Result<String, Failure> {
+    std::fs::read_to_string(path).map_err(|error| {
+        let what = format_args!("could not read it: {error}. Give a file with a text");
+        Failure::new(exit::USAGE, complaint(option, path, what))
+    })
+}
+
 /// Reads the folder with a page that an option names.
 pub(crate) fn read_web(option: &str, folder: &Path) -> Result<WebFiles, Failure> {
     WebFiles::read(folder).map_err(|error| {

@@ -3,12 +3,21 @@
 mod args;
 mod connect;
 mod echo;
+mod end;
+mod events;
 mod exit;
 mod files;
+mod input;
+mod link;
 mod log;
+mod output;
 mod session;
+mod show;
+mod target;
 mod tls;
 mod values;
+mod watch;
+mod way;
 
 use std::process::ExitCode;
 
@@ -22,12 +31,12 @@ fn main() -> ExitCode {
     let Args { verbose, command } = args;
     let outcome = match command {
         Command::Echo(options) => {
-            let _log = log::start("info", verbose);
+            let _log = log::start("info", verbose > 0);
             echo::run(options)
         }
         Command::Connect(options) => {
-            let _log = log::start("warn", verbose);
-            connect::run(options, verbose)
+            let _log = log::start("warn", verbose > 0);
+            connect::run(&options, verbose)
         }
     };
     outcome.unwrap_or_else(exit::Failure::report)

@@ -4,21 +4,26 @@ use std::io;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use talkback::{CloseCode, CloseInfo, Transport, WebSocket};
+use talkback::{CloseInfo, Error, Message};
 use talkback_terminal::exchange::{self, Step};
 use talkback_terminal::explain;
 use talkback_terminal::input::Lines;
 use talkback_terminal::output::Output;
 use talkback_terminal::screen::Screen;
 use talkback_terminal::signals::{Signals, Stop};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
 
-use crate::exit::{self, Failure, tell};
+use crate::args::ConnectArgs;
+use crate::end::End;
+use crate::events::{Direction, Event, Line};
+use crate::exit::{self, Failure};
+use crate::input;
+use crate::link::{Incoming, Link};
+use crate::output::{Raw, Style};
+use crate::show::{self, Remarks};
+use crate::watch::{Watch, milliseconds};
 
 const PROMPT: &str = "> ";
-
-/// How long no message may come, after piped input has ended, until this end closes.
-const QUIET: Duration = Duration::from_secs(1);
 
 /// How long the closing handshake may take after Ctrl-C.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -37,180 +42,378 @@ enum Ending {
     Failed(Failure),
 }
 
-/// Exchanges lines for messages; tells on standard error how it ended.
+/// What a session begins with.
+pub(crate) struct Opening {
+    pub(crate) link: Link,
+    pub(crate) remarks: Remarks,
+    pub(crate) watch: Watch,
+    /// What to tell of it in JSON.
+    pub(crate) event: Event,
+}
+
+/// Exchanges messages; tells on standard error how it ended.
 pub(crate) async fn run(
-    socket: &mut WebSocket<Transport>,
+    args: &ConnectArgs,
+    opening: Opening,
     signals: &mut Signals,
 ) -> Result<ExitCode, Failure> {
-    let (mut screen, lines) = Screen::open(PROMPT, Output::Stdout)
+    let first = input::first(&args.input)?;
+    let reads_input = !args.end.listen_only && (first.is_empty() || args.end.messages().is_none());
+    let opened = match reads_input {
+        true => {
+            let reading = input::reading(&args.input, args.way.max_message);
+            Screen::open(PROMPT, Output::Stdout, reading)
+                .map(|(screen, lines)| (screen, Some(lines)))
+        }
+        false => Screen::plain().map(|screen| (screen, None)),
+    };
+    let (mut screen, lines) = opened
         .map_err(|error| Failure::new(exit::OTHER, format!("could not read input: {error}")))?;
-    let ending = Session {
-        socket,
+    let mut session = Session {
+        link: opening.link,
+        is_input_open: lines.is_some(),
         lines,
-        is_input_open: true,
         input_failure: None,
-        deadline: None,
-        waiting: 0,
-    }
-    .exchange(&mut screen, signals)
-    .await;
-    let ending = match ending {
-        // Who stops a program does not wait for a reader that has stopped as well.
-        Ending::Stopped(stop) => {
-            let _ = timeout(CLOSE_TIMEOUT, screen.close()).await;
-            Ending::Stopped(stop)
+        end: End::new(&args.end),
+        style: Style::of(&args.output, &args.input),
+        remarks: opening.remarks,
+        watch: opening.watch,
+        awaits_first: args.timing,
+        prints_latency: args.print_latency,
+        pings: pings(args),
+        unsent: false,
+    };
+    let ending = session
+        .exchange(opening.event, first, &mut screen, signals)
+        .await;
+    session.finish(ending, screen, signals).await
+}
+
+fn pings(args: &ConnectArgs) -> Option<Interval> {
+    let every = args.ping_interval()?;
+    let mut pings = interval(every);
+    pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    Some(pings)
+}
+
+struct Session {
+    link: Link,
+    lines: Option<Lines>,
+    is_input_open: bool,
+    /// What piped input ended with, if not well; the lines before it are answered first.
+    input_failure: Option<Failure>,
+    end: End,
+    style: Style,
+    remarks: Remarks,
+    watch: Watch,
+    /// Whether the first message is to be timed.
+    awaits_first: bool,
+    prints_latency: bool,
+    pings: Option<Interval>,
+    /// Whether the connection ended before all that was read was sent.
+    unsent: bool,
+}
+
+impl Session {
+    async fn exchange(
+        &mut self,
+        opened: Event,
+        first: Vec<Message>,
+        screen: &mut Screen,
+        signals: &mut Signals,
+    ) -> Ending {
+        let beginning = async {
+            self.print_event(screen, opened).await?;
+            for message in first {
+                self.send(message, screen).await?;
+            }
+            if !self.is_input_open {
+                // There is none, or none that is read.
+                self.end.handle_input_end();
+            }
+            Ok(())
+        };
+        let begun = tokio::select! {
+            begun = beginning => begun,
+            stop = signals.next() => Err(Ending::Stopped(stop)),
+        };
+        let ending = match begun {
+            Ok(()) => self.run(screen, signals).await,
+            Err(ending) => ending,
+        };
+        match (ending, self.input_failure.take()) {
+            (Ending::Closed | Ending::Done, Some(failure)) => Ending::Failed(failure),
+            (ending, _) => ending,
         }
-        ending => tokio::select! {
-            closed = screen.close() => match (ending, closed) {
-                (Ending::Closed | Ending::Done, Err(error)) => output_failed(&error),
-                (ending, _) => ending,
+    }
+
+    async fn run(&mut self, screen: &mut Screen, signals: &mut Signals) -> Ending {
+        loop {
+            let input = match self.is_input_open {
+                true => self.lines.as_mut(),
+                false => None,
+            };
+            let step = tokio::select! {
+                step = exchange::next(&mut self.link, input) => step,
+                stop = signals.next() => return Ending::Stopped(stop),
+                () = self.end.quiet() => return Ending::Done,
+                line = self.watch.next() => {
+                    self.remark_if(true, screen, line).await;
+                    continue;
+                }
+                () = tick(&mut self.pings) => {
+                    self.link.ping().await;
+                    continue;
+                }
+            };
+            let handled = tokio::select! {
+                handled = self.handle(step, screen) => handled,
+                stop = signals.next() => return Ending::Stopped(stop),
+            };
+            if let Err(ending) = handled {
+                return ending;
+            }
+        }
+    }
+
+    async fn handle(&mut self, step: Step<Incoming>, screen: &mut Screen) -> Result<(), Ending> {
+        match step {
+            Step::Line(message) => self.send(message, screen).await,
+            Step::Incoming(incoming) => self.handle_incoming(incoming, screen).await,
+            Step::InputEnded if screen.is_prompt() => Err(Ending::Done),
+            Step::InputEnded => {
+                self.end_input();
+                Ok(())
+            }
+            Step::InputFailed(error) if error.kind() == io::ErrorKind::Interrupted => {
+                Err(Ending::Stopped(Stop::Interrupt))
+            }
+            Step::InputFailed(error) => {
+                let message = format!("could not read standard input: {error}");
+                let failure = Failure::new(exit::OTHER, message);
+                if screen.is_prompt() {
+                    return Err(Ending::Failed(failure));
+                }
+                self.input_failure = Some(failure);
+                self.end_input();
+                Ok(())
+            }
+            Step::Closed => {
+                let waits = self.lines.as_ref().is_some_and(Lines::has_waiting);
+                self.unsent = waits || self.link.buffered_amount() > 0;
+                Err(Ending::Closed)
+            }
+        }
+    }
+
+    fn end_input(&mut self) {
+        self.is_input_open = false;
+        self.end.handle_input_end();
+    }
+
+    async fn send(&mut self, message: Message, screen: &mut Screen) -> Result<(), Ending> {
+        if matches!(self.style, Style::Json) {
+            let event = Event::message(Direction::Out, message.clone());
+            self.print_event(screen, event).await?;
+        }
+        self.link.feed(message).await;
+        Ok(())
+    }
+
+    async fn handle_incoming(
+        &mut self,
+        incoming: Incoming,
+        screen: &mut Screen,
+    ) -> Result<(), Ending> {
+        let event = match incoming {
+            Incoming::Message(message) => {
+                if std::mem::take(&mut self.awaits_first)
+                    && let Some(after) = self.watch.since_begin()
+                {
+                    let what = format!("timing: first message after {}", milliseconds(after));
+                    self.remark_if(true, screen, what).await;
+                }
+                self.print_message(screen, message).await?;
+                return match self.end.handle_message() {
+                    true => Err(Ending::Done),
+                    false => Ok(()),
+                };
+            }
+            Incoming::Ping(payload) => {
+                let what = format!("ping, {} bytes: answered", payload.len());
+                self.remark_if(self.remarks.is_verbose(), screen, what)
+                    .await;
+                let size = payload.len();
+                let direction = Direction::In;
+                Event::Ping { direction, size }
+            }
+            Incoming::Pong(latency) => {
+                if let Some(latency) = latency {
+                    let what = format!("latency: {}", milliseconds(latency));
+                    self.remark_if(self.prints_latency, screen, what).await;
+                }
+                Event::pong(latency)
+            }
+            Incoming::Lost(lost) => {
+                let why = explain::without_numbers(&lost.to_string());
+                let why = talkback_terminal::show::escaped(&why);
+                self.remark_if(true, screen, format!("{why}. Reconnecting."))
+                    .await;
+                Event::Lost { why }
+            }
+            Incoming::Opened(opened) => {
+                if opened.connection() == 1 {
+                    return Ok(());
+                }
+                self.remark_if(true, screen, "connected again".to_owned())
+                    .await;
+                Event::Open {
+                    url: self.remarks.url().to_owned(),
+                    subprotocol: opened.subprotocol().map(str::to_owned),
+                }
+            }
+        };
+        self.print_event(screen, event).await
+    }
+
+    async fn print_message(&self, screen: &mut Screen, message: Message) -> Result<(), Ending> {
+        let printed = match &self.style {
+            Style::Line => screen.print(Output::Stdout, message).await,
+            Style::Raw(form, separator) => {
+                let (form, separator) = (*form, separator.clone());
+                let raw = Raw {
+                    message,
+                    form,
+                    separator,
+                };
+                screen.print(Output::Stdout, raw).await
+            }
+            Style::Json => {
+                let line = Line::new(Event::message(Direction::In, message));
+                screen.print(Output::Stdout, line).await
+            }
+        };
+        printed.map_err(|error| output_failed(&error))
+    }
+
+    /// Prints an event, if events are what is printed.
+    async fn print_event(&self, screen: &mut Screen, event: Event) -> Result<(), Ending> {
+        if !matches!(self.style, Style::Json) {
+            return Ok(());
+        }
+        let printed = screen.print(Output::Stdout, Line::new(event)).await;
+        printed.map_err(|error| output_failed(&error))
+    }
+
+    /// Tells something on standard error. If nobody reads it, there is nobody to tell.
+    async fn remark_if(&self, is_told: bool, screen: &mut Screen, what: String) {
+        if is_told && !self.remarks.is_quiet() {
+            let _ = screen.print(Output::Stderr, what).await;
+        }
+    }
+
+    /// Closes, and tells how it ended.
+    async fn finish(
+        mut self,
+        ending: Ending,
+        mut screen: Screen,
+        signals: &mut Signals,
+    ) -> Result<ExitCode, Failure> {
+        let ending = match ending {
+            // Who stops a program does not wait for a reader that has stopped as well.
+            Ending::Stopped(stop) => {
+                let _ = timeout(CLOSE_TIMEOUT, screen.close()).await;
+                Ending::Stopped(stop)
+            }
+            ending => tokio::select! {
+                closed = screen.close() => match (ending, closed) {
+                    (Ending::Closed | Ending::Done, Err(error)) => output_failed(&error),
+                    (ending, _) => ending,
+                },
+                stop = signals.next() => Ending::Stopped(stop),
             },
-            stop = signals.next() => Ending::Stopped(stop),
-        },
-    };
-    let closed = match &ending {
-        Ending::Stopped(_) => go_away(socket, signals).await,
-        _ => close(socket, signals).await,
-    };
-    match &closed {
-        Ok(info) => tell(explain::end(info)),
-        Err(_) => tell("ended before the closing handshake was complete"),
-    }
-    let code = match ending {
-        Ending::Failed(failure) => return Err(failure),
-        Ending::Stopped(stop) => stop.exit_code(),
-        Ending::Closed | Ending::Done | Ending::OutputClosed => {
-            closed.map_or_else(Stop::exit_code, |info| exit::of_close(&info))
+        };
+        let closed = match &ending {
+            Ending::Stopped(_) => go_away(&mut self.link, signals).await,
+            _ => close(&mut self.link, signals).await,
+        };
+        if let Ok(Ok(info)) = &closed
+            && matches!(self.style, Style::Json)
+        {
+            // Nobody may read it any more.
+            let printing = print_last(screen, Line::new(Event::close(info)));
+            let _ = timeout(CLOSE_TIMEOUT, printing).await;
         }
-    };
-    Ok(ExitCode::from(code))
+        while let Some(line) = self.watch.take() {
+            self.remarks.tell(line);
+        }
+        self.remarks.tell(match &closed {
+            Ok(Ok(info)) => show::end(info),
+            // What is told of that is an error.
+            Ok(Err(_)) => String::new(),
+            Err(_) => "ended before the closing handshake was complete".to_owned(),
+        });
+        match (ending, closed) {
+            (Ending::Failed(failure), _) => Err(failure),
+            (Ending::Stopped(stop), _) | (_, Err(stop)) => Ok(ExitCode::from(stop.exit_code())),
+            (_, Ok(Err(error))) => Err(show::ended(&error)),
+            (ending, Ok(Ok(info))) => self.outcome(&ending, &info),
+        }
+    }
+
+    /// What an end by a closing handshake, or without one, was worth.
+    fn outcome(&self, ending: &Ending, info: &CloseInfo) -> Result<ExitCode, Failure> {
+        let code = exit::of_close(info);
+        if code != exit::NORMAL || matches!(ending, Ending::OutputClosed) {
+            return Ok(ExitCode::from(code));
+        }
+        if self.unsent {
+            let message = "the server closed before all of the input was sent: nothing is known of what it has read last";
+            return Err(Failure::new(exit::UNSENT, message));
+        }
+        match self.end.missing() {
+            0 => Ok(ExitCode::from(code)),
+            missing => {
+                let message = format!(
+                    "{missing} of the messages that --messages or -1 asked for did not come: raise --wait, or see what the server sends"
+                );
+                Err(Failure::new(exit::MISSING, message))
+            }
+        }
+    }
+}
+
+/// Prints a line once the screen is closed, in a thread that may be left behind.
+async fn print_last(mut screen: Screen, line: Line) {
+    let runtime = tokio::runtime::Handle::current();
+    let printing = move || runtime.block_on(screen.print(Output::Stdout, line));
+    let _ = tokio::task::spawn_blocking(printing).await;
 }
 
 /// Closes; a signal cuts it short.
-async fn close(
-    socket: &mut WebSocket<Transport>,
-    signals: &mut Signals,
-) -> Result<CloseInfo, Stop> {
+async fn close(link: &mut Link, signals: &mut Signals) -> Result<Result<CloseInfo, Error>, Stop> {
     tokio::select! {
-        info = socket.close() => Ok(info),
+        info = link.close() => Ok(info),
         stop = signals.next() => Err(stop),
     }
 }
 
 /// Closes with 1001, as a browser does that leaves the page; a second signal cuts it short, and so
 /// does a server that takes its time.
-async fn go_away(
-    socket: &mut WebSocket<Transport>,
-    signals: &mut Signals,
-) -> Result<CloseInfo, Stop> {
-    let closing = timeout(CLOSE_TIMEOUT, socket.close_with(CloseCode::GOING_AWAY, ""));
+async fn go_away(link: &mut Link, signals: &mut Signals) -> Result<Result<CloseInfo, Error>, Stop> {
+    let closing = timeout(CLOSE_TIMEOUT, link.go_away());
     tokio::select! {
-        closed = closing => closed.ok().and_then(Result::ok).ok_or(Stop::Interrupt),
+        closed = closing => closed.ok().flatten().map(Ok).ok_or(Stop::Interrupt),
         stop = signals.next() => Err(stop),
     }
 }
 
-struct Session<'a> {
-    socket: &'a mut WebSocket<Transport>,
-    lines: Lines,
-    is_input_open: bool,
-    /// What piped input ended with, if not well; the lines before it are answered first.
-    input_failure: Option<Failure>,
-    /// When the quiet after the end of the input has lasted long enough.
-    deadline: Option<Instant>,
-    /// How many bytes waited to be written when the quiet began.
-    waiting: usize,
-}
-
-impl Session<'_> {
-    async fn exchange(mut self, screen: &mut Screen, signals: &mut Signals) -> Ending {
-        let ending = self.end(screen, signals).await;
-        match (ending, self.input_failure) {
-            (Ending::Closed | Ending::Done, Some(failure)) => Ending::Failed(failure),
-            (ending, _) => ending,
+/// Waits for the next time to ping; for ever if there is none.
+async fn tick(pings: &mut Option<Interval>) {
+    match pings {
+        Some(pings) => {
+            pings.tick().await;
         }
-    }
-
-    async fn end(&mut self, screen: &mut Screen, signals: &mut Signals) -> Ending {
-        loop {
-            let input = self.is_input_open.then_some(&mut self.lines);
-            let step = tokio::select! {
-                step = exchange::next(self.socket, input) => step,
-                stop = signals.next() => return Ending::Stopped(stop),
-                () = until(self.deadline) => {
-                    if self.is_quiet() {
-                        return Ending::Done;
-                    }
-                    continue;
-                }
-            };
-            let ending = tokio::select! {
-                ending = self.handle(step, screen) => ending,
-                stop = signals.next() => return Ending::Stopped(stop),
-            };
-            if let Some(ending) = ending {
-                return ending;
-            }
-        }
-    }
-
-    async fn handle(&mut self, step: Step, screen: &mut Screen) -> Option<Ending> {
-        match step {
-            Step::Line(line) => {
-                // What cannot be sent shows at the next step as the end of the connection.
-                let _ = self.socket.feed(line).await;
-            }
-            Step::Message(message) => {
-                let printed = screen.print_message(Output::Stdout, message).await;
-                if let Err(error) = printed {
-                    return Some(output_failed(&error));
-                }
-                self.restart_quiet();
-            }
-            Step::InputEnded if screen.is_prompt() => return Some(Ending::Done),
-            Step::InputEnded => self.end_input(),
-            Step::InputFailed(error) if error.kind() == io::ErrorKind::Interrupted => {
-                return Some(Ending::Stopped(Stop::Interrupt));
-            }
-            Step::InputFailed(error) => {
-                let message = format!("could not read standard input: {error}");
-                let failure = Failure::new(exit::OTHER, message);
-                if screen.is_prompt() {
-                    return Some(Ending::Failed(failure));
-                }
-                self.input_failure = Some(failure);
-                self.end_input();
-            }
-            Step::Closed => return Some(Ending::Closed),
-        }
-        None
-    }
-
-    fn end_input(&mut self) {
-        self.is_input_open = false;
-        self.restart_quiet();
-    }
-
-    fn restart_quiet(&mut self) {
-        if !self.is_input_open {
-            self.waiting = self.socket.buffered_amount();
-            self.deadline = Some(Instant::now() + QUIET);
-        }
-    }
-
-    /// Whether nothing has moved since the quiet began. A server that still takes what was sent
-    /// has not come to the last line yet, and gets more time.
-    fn is_quiet(&mut self) -> bool {
-        let is_moving = self.socket.buffered_amount() < self.waiting;
-        self.restart_quiet();
-        !is_moving
-    }
-}
-
-/// Waits for the deadline; for ever if there is none.
-async fn until(deadline: Option<Instant>) {
-    match deadline {
-        Some(deadline) => sleep_until(deadline).await,
         None => std::future::pending().await,
     }
 }

@@ -1,5 +1,7 @@
 //! The options of TLS, of the server and of the client.
 
+mod key;
+
 use std::net::SocketAddr;
 
 use talkback::{Connect, ConnectError};
@@ -69,7 +71,7 @@ pub(crate) fn configure(mut connecting: Connect, args: &ClientTlsArgs) -> Result
     // Either requires the other.
     if let (Some(cert), Some(key)) = (&args.cert, &args.key) {
         let chain_pem = files::read("--cert", cert)?;
-        let key_pem = files::read("--key", key)?;
+        let key_pem = key::read(key, args.key_passphrase.as_deref())?;
         connecting = connecting.tls_client_certificate(chain_pem, key_pem);
     }
     if args.insecure {
@@ -108,13 +110,23 @@ fn named_options(text: &str) -> String {
         ("option `subprotocol`", "option `--subprotocol`"),
         ("option `compression`", "option `--no-compression`"),
         ("or raise `timeout`", "or raise `--timeout`"),
+        (
+            "it redirects: connect to",
+            "it redirects: follow it with `--location`, or connect to",
+        ),
         // There is none for these.
         (", or raise HeadLimits::size_max with `head_limits`", ""),
         (", or raise HeadLimits::headers_max with `head_limits`", ""),
-        (
-            "; to connect elsewhere, give the address with `address`, or another name with `host`",
-            "",
-        ),
+        ("option `address`", "option `--address`"),
+        ("option `host`", "option `--host`"),
+        ("option `proxy`", "option `--proxy`"),
+        ("option `redirects` allows", "option `--location` allows"),
+        ("option `server_name`", "option `--server-name`"),
+        ("option `unix_socket`", "option `--unix-socket`"),
+        ("address with `address`", "address with `--address`"),
+        ("name with `host`", "name with `--host`"),
+        ("leave `address` out", "leave `--address` out"),
+        ("leave `proxy` out", "leave `--proxy` out"),
         ("given with `proxy`", "given with `--proxy`"),
         (
             "which the option `proxy` or",
@@ -164,7 +176,10 @@ mod tests {
             stage: Stage::Tcp,
         };
         for (error, end) in [
-            (reserved("host"), "so put the name there"),
+            (
+                reserved("host"),
+                "give the address with `--address`, or another name with `--host`",
+            ),
             (reserved("origin"), "with the option `--origin`"),
             (
                 reserved("sec-websocket-protocol"),

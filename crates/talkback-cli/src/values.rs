@@ -1,12 +1,15 @@
 //! The values of options: what they have to look like.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use talkback::http::uri::Authority;
 
-/// An address to listen on.
+/// An address to listen on; a port alone, with a colon or without, is one of this machine's own.
 pub(crate) fn listen(text: &str) -> Result<SocketAddr, String> {
+    if let Ok(port) = text.strip_prefix(':').unwrap_or(text).parse() {
+        return Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+    }
     if let Some(port) = text.strip_prefix("localhost:")
         && let Ok(port) = port.parse()
     {
@@ -18,17 +21,88 @@ pub(crate) fn listen(text: &str) -> Result<SocketAddr, String> {
     })
 }
 
-/// A number of bytes, perhaps with a unit.
+/// Where to connect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Address {
+    Whole(SocketAddr),
+    /// At the URL's port.
+    Ip(IpAddr),
+}
+
+impl Address {
+    pub(crate) fn with_port(self, port: u16) -> SocketAddr {
+        match self {
+            Self::Whole(address) => address,
+            Self::Ip(ip) => SocketAddr::new(ip, port),
+        }
+    }
+}
+
+/// An address, perhaps with a port.
+pub(crate) fn address(text: &str) -> Result<Address, String> {
+    let ip = |text: &str| text.parse().ok().map(Address::Ip);
+    let address = text.parse().ok().map(Address::Whole);
+    address
+        .or_else(|| ip(without_brackets(text)))
+        .ok_or_else(|| {
+            "it is not an IP address, such as 192.0.2.1, 192.0.2.1:8443 or [2001:db8::1]:8443"
+                .to_owned()
+        })
+}
+
+fn without_brackets(text: &str) -> &str {
+    let inner = text
+        .strip_prefix('[')
+        .and_then(|text| text.strip_suffix(']'));
+    inner.unwrap_or(text)
+}
+
+/// The address of a host at a port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Resolve {
+    pub(crate) host: String,
+    pub(crate) address: SocketAddr,
+}
+
+/// An address for a host and a port, as curl's option of that name takes it.
+pub(crate) fn resolve(text: &str) -> Result<Resolve, String> {
+    let resolve = || {
+        let (host, rest) = text.split_once(':')?;
+        let (port, ip) = rest.split_once(':')?;
+        let address = SocketAddr::new(without_brackets(ip).parse().ok()?, port.parse().ok()?);
+        (!host.is_empty()).then(|| Resolve {
+            host: host.to_ascii_lowercase(),
+            address,
+        })
+    };
+    resolve()
+        .ok_or_else(|| "it is not HOST:PORT:ADDRESS, such as api.example:443:192.0.2.1".to_owned())
+}
+
+/// A number of bytes, perhaps with a unit, in any case: `KiB` is 1,024 bytes, `KB` 1,000, and `K` is `KiB`.
 pub(crate) fn size(text: &str) -> Result<u64, String> {
-    let units = [("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1_u64 << 30)];
+    let lower = text.to_ascii_lowercase();
+    let units = [
+        ("kib", 1 << 10),
+        ("mib", 1 << 20),
+        ("gib", 1_u64 << 30),
+        ("kb", 1_000),
+        ("mb", 1_000_000),
+        ("gb", 1_000_000_000),
+        ("k", 1 << 10),
+        ("m", 1 << 20),
+        ("g", 1 << 30),
+        ("b", 1),
+    ];
     let (number, unit) = units
         .iter()
-        .find_map(|(name, unit)| Some((text.strip_suffix(name)?.trim_end(), *unit)))
-        .unwrap_or((text, 1));
+        .find_map(|(name, unit)| Some((lower.strip_suffix(name)?.trim_end(), *unit)))
+        .unwrap_or((&*lower, 1));
     let size = number.parse::<u64>().ok();
     let size = size.and_then(|number| number.checked_mul(unit));
-    size.filter(|size| *size > 0)
-        .ok_or_else(|| "it is not a number of bytes above 0, such as 65536 or 64KiB".to_owned())
+    size.filter(|size| *size > 0).ok_or_else(|| {
+        "it is not a number of bytes above 0, such as 65536, 64KiB or 1MB".to_owned()
+    })
 }
 
 /// A number of seconds, perhaps with a fraction.
@@ -39,6 +113,61 @@ pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
         .ok()
         .filter(|duration| !duration.is_zero())
         .ok_or_else(|| "it is not a number of seconds above 0, such as 10 or 0.5".to_owned())
+}
+
+/// How long to wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wait {
+    For(Duration),
+    Forever,
+}
+
+/// A number of seconds, or `forever`.
+pub(crate) fn wait(text: &str) -> Result<Wait, String> {
+    match text {
+        "forever" => Ok(Wait::Forever),
+        "0" => Ok(Wait::For(Duration::ZERO)),
+        text => seconds(text).map(Wait::For).map_err(|_| {
+            "it is not a number of seconds, such as 10 or 0.5, nor `forever`".to_owned()
+        }),
+    }
+}
+
+/// What messages end with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Separator(pub(crate) Vec<u8>);
+
+/// A text in which bytes may be escaped, as in `\\r\\n` and `\\x1e`.
+pub(crate) fn separator(text: &str) -> Result<Separator, String> {
+    let wrong = || {
+        "a backslash in it stands before n, r, t, 0, another backslash, or x and two hexadecimal digits".to_owned()
+    };
+    let mut bytes = Vec::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('\\') {
+        bytes.extend_from_slice(before.as_bytes());
+        let mut characters = after.chars();
+        let byte = match characters.next().ok_or_else(wrong)? {
+            'n' => b'\n',
+            'r' => b'\r',
+            't' => b'\t',
+            '0' => 0,
+            '\\' => b'\\',
+            'x' => {
+                let digits = after.get(1..3).ok_or_else(wrong)?;
+                characters = after[3..].chars();
+                u8::from_str_radix(digits, 16).map_err(|_| wrong())?
+            }
+            _ => return Err(wrong()),
+        };
+        bytes.push(byte);
+        rest = characters.as_str();
+    }
+    bytes.extend_from_slice(rest.as_bytes());
+    match bytes.is_empty() {
+        true => Err("it is empty: give at least one character".to_owned()),
+        false => Ok(Separator(bytes)),
+    }
 }
 
 /// The origin of a web page (RFC 6454 §6.2): a scheme, a host, and perhaps a port.
@@ -97,8 +226,43 @@ mod tests {
         assert_eq!(size("65536"), Ok(65_536));
         assert_eq!(size("64KiB"), Ok(65_536));
         assert_eq!(size("1 MiB"), Ok(1 << 20));
-        for text in ["", "0", "-1", "1.5MiB", "KiB", "99999999999GiB", "1MB"] {
+        assert_eq!(size("1MB"), Ok(1_000_000));
+        assert_eq!(size("2k"), Ok(2048));
+        for text in [
+            "",
+            "0",
+            "-1",
+            "1.5MiB",
+            "KiB",
+            "99999999999GiB",
+            "1TB",
+            "KK",
+        ] {
             assert!(size(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_address_is_one_of_ip_perhaps_with_a_port() {
+        for (text, expected) in [
+            ("192.0.2.1", "192.0.2.1:80"),
+            ("192.0.2.1:8443", "192.0.2.1:8443"),
+            ("::1", "[::1]:80"),
+            ("[::1]", "[::1]:80"),
+            ("[::1]:8443", "[::1]:8443"),
+        ] {
+            let address = address(text).unwrap().with_port(80);
+            assert_eq!(address.to_string(), expected);
+        }
+        for text in ["", "localhost", "192.0.2.1:", "192.0.2"] {
+            assert!(address(text).is_err(), "{text}");
+        }
+        for text in ["A.example:443:192.0.2.1", "a.example:443:[::1]"] {
+            let resolve = resolve(text).unwrap();
+            assert_eq!((&*resolve.host, resolve.address.port()), ("a.example", 443));
+        }
+        for text in ["", "a:b:c", "a.example:192.0.2.1", ":443:192.0.2.1"] {
+            assert!(resolve(text).is_err(), "{text}");
         }
     }
 
@@ -111,11 +275,39 @@ mod tests {
     }
 
     #[test]
+    fn a_wait_may_have_no_end_or_be_none() {
+        assert_eq!(wait("forever"), Ok(Wait::Forever));
+        assert_eq!(wait("0"), Ok(Wait::For(Duration::ZERO)));
+        assert_eq!(wait("0.5"), Ok(Wait::For(Duration::from_millis(500))));
+        for text in ["", "-1", "ever", "1s"] {
+            assert!(wait(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn separators_may_be_escaped() {
+        for (text, bytes) in [
+            ("--", &b"--"[..]),
+            (r"\r\n", b"\r\n"),
+            (r"\x1e\0\t\\", b"\x1e\0\t\\"),
+            ("가", "가".as_bytes()),
+        ] {
+            assert_eq!(separator(text), Ok(Separator(bytes.to_vec())), "{text}");
+        }
+        for text in ["", "\\", r"\q", r"\x", r"\x1", r"\xzz", r"\x가"] {
+            assert!(separator(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
     fn listen_takes_addresses_only() {
         assert!(listen("[::]:0").is_ok());
         let loopback = listen("localhost:80").unwrap();
         assert_eq!(loopback.to_string(), "127.0.0.1:80");
-        for text in ["9001", "127.0.0.1", "127.0.0.1:http", "localhost:65536"] {
+        for text in ["9001", ":9001"] {
+            assert_eq!(listen(text).unwrap().to_string(), "127.0.0.1:9001");
+        }
+        for text in ["", ":", "127.0.0.1", "127.0.0.1:http", "localhost:65536"] {
             assert!(listen(text).is_err(), "{text}");
         }
     }

@@ -16,7 +16,7 @@ use std::time::Duration;
 use talkback::{Error, Message, WebSocketChannel};
 use talkback_demo::state::{self, Page, Sending, TITLE};
 use talkback_terminal::exchange::{self, Duplex, Step};
-use talkback_terminal::input::Lines;
+use talkback_terminal::input::{Lines, Reading};
 use talkback_terminal::output::Output;
 use talkback_terminal::screen::Screen;
 use talkback_terminal::signals::{Signals, Stop};
@@ -52,8 +52,8 @@ pub(crate) async fn run(url: &str, answer_timeout: Duration) -> Result<u8, Failu
         stop = signals.next() => return Ok(stop.exit_code()),
     };
     // The prompt is not on standard output, which holds answers only.
-    let (screen, lines) =
-        Screen::open(PROMPT, Output::Stderr).map_err(|error| input_failed(&error))?;
+    let (screen, lines) = Screen::open(PROMPT, Output::Stderr, Reading::lines())
+        .map_err(|error| input_failed(&error))?;
     let mut view = View {
         conversation: Conversation::new(page),
         links,
@@ -143,7 +143,9 @@ impl Conversation {
 }
 
 impl Duplex for Conversation {
-    fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Option<Message>> {
+    type Incoming = Message;
+
+    fn poll_incoming(&mut self, cx: &mut Context<'_>) -> Poll<Option<Message>> {
         self.page.poll_message(cx, self.opened.elapsed())
     }
 
@@ -192,11 +194,11 @@ impl View {
     async fn handle(&mut self, step: Step) -> Result<(), Ending> {
         match step {
             Step::Line(line) => {
-                if let Some(text) = self.conversation.send(line) {
+                if let Some(text) = self.conversation.send(line.to_string()) {
                     self.answers.handle_sent(text);
                 }
             }
-            Step::Message(message) => {
+            Step::Incoming(message) => {
                 let kind = self.answers.handle_message(&message);
                 self.show_message(message, kind).await?;
                 self.input_end = self.input_end.map(|_| Instant::now());
@@ -218,7 +220,7 @@ impl View {
     /// Shows answers on standard output, others on standard error.
     async fn show_message(&mut self, message: Message, kind: Kind) -> Result<(), Ending> {
         let printed = match kind {
-            Kind::Answer => self.screen.print_message(Output::Stdout, message).await,
+            Kind::Answer => self.screen.print(Output::Stdout, message).await,
             Kind::Unasked => {
                 let line = show::line(&message);
                 let line = format!("the server says, unasked: {line}");

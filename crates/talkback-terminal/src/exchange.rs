@@ -4,7 +4,7 @@ use std::fmt;
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use futures_core::Stream;
 use futures_sink::Sink;
@@ -15,19 +15,30 @@ use crate::input::Lines;
 /// What gives and takes messages: a [`WebSocket`](talkback::WebSocket), a
 /// [`WebSocketChannel`](talkback::WebSocketChannel), or what has one of them.
 pub trait Duplex {
-    /// Waits for the next message; `None` once the connection has ended.
-    fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Option<Message>>;
+    /// What comes from the server: messages, or more than these.
+    type Incoming;
+
+    /// Waits for what comes next; `None` once the connection has ended.
+    fn poll_incoming(&mut self, cx: &mut Context<'_>) -> Poll<Option<Self::Incoming>>;
 
     /// Writes what was fed before, and waits for capacity for one more message. Once the connection has
     /// ended it waits for ever: the end is told where messages are.
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<()>;
+
+    /// Waits until what was fed is written, or cannot be any more. Whoever does not care is content at once.
+    fn poll_written(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let _ = cx;
+        Poll::Ready(())
+    }
 }
 
 impl<T> Duplex for T
 where
     T: Stream<Item = Result<Message, Error>> + Sink<Message, Error = Error> + Unpin,
 {
-    fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Option<Message>> {
+    type Incoming = Message;
+
+    fn poll_incoming(&mut self, cx: &mut Context<'_>) -> Poll<Option<Message>> {
         Pin::new(self)
             .poll_next(cx)
             .map(|item| item.and_then(Result::ok))
@@ -39,30 +50,34 @@ where
             Poll::Ready(Err(_)) | Poll::Pending => Poll::Pending,
         }
     }
+
+    fn poll_written(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        Pin::new(self).poll_flush(cx).map(drop)
+    }
 }
 
 /// The next thing that happens between the input and the server.
-pub enum Step {
+pub enum Step<I = Message> {
     /// The input has a line, and the socket has capacity for it: send it without waiting.
-    Line(String),
-    /// The input has ended. It must not be handed in again.
+    Line(Message),
+    /// The input has ended, and all of it is written. It must not be handed in again.
     InputEnded,
     /// The input failed; [`Interrupted`](io::ErrorKind::Interrupted) means Ctrl-C.
     InputFailed(io::Error),
-    /// The server sent a message.
-    Message(Message),
+    /// Something came from the server.
+    Incoming(I),
     /// The connection has ended; the socket's `close_info()` tells how.
     Closed,
 }
 
-/// Shows the size of a line: it may be a secret.
-impl fmt::Debug for Step {
+/// Shows the size of a line, as of every message: it may be a secret.
+impl<I: fmt::Debug> fmt::Debug for Step<I> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Line(line) => write!(f, "Line({} bytes)", line.len()),
+            Self::Line(line) => f.debug_tuple("Line").field(line).finish(),
             Self::InputEnded => f.write_str("InputEnded"),
             Self::InputFailed(error) => f.debug_tuple("InputFailed").field(error).finish(),
-            Self::Message(message) => f.debug_tuple("Message").field(message).finish(),
+            Self::Incoming(incoming) => f.debug_tuple("Incoming").field(incoming).finish(),
             Self::Closed => f.write_str("Closed"),
         }
     }
@@ -75,7 +90,7 @@ impl fmt::Debug for Step {
 ///
 /// # Cancel safety
 /// A dropped call loses neither a line nor a message.
-pub async fn next(socket: &mut impl Duplex, mut input: Option<&mut Lines>) -> Step {
+pub async fn next<D: Duplex>(socket: &mut D, mut input: Option<&mut Lines>) -> Step<D::Incoming> {
     poll_fn(|cx| {
         let Some(lines) = &mut input else {
             return poll_incoming(socket, cx);
@@ -98,19 +113,24 @@ pub async fn next(socket: &mut impl Duplex, mut input: Option<&mut Lines>) -> St
     .await
 }
 
-fn poll_incoming(socket: &mut impl Duplex, cx: &mut Context<'_>) -> Poll<Step> {
-    let message = socket.poll_message(cx);
-    message.map(|message| message.map_or(Step::Closed, Step::Message))
+fn poll_incoming<D: Duplex>(socket: &mut D, cx: &mut Context<'_>) -> Poll<Step<D::Incoming>> {
+    let incoming = socket.poll_incoming(cx);
+    incoming.map(|incoming| incoming.map_or(Step::Closed, Step::Incoming))
 }
 
-fn poll_line(socket: &mut impl Duplex, lines: &mut Lines, cx: &mut Context<'_>) -> Poll<Step> {
-    let Poll::Ready(()) = socket.poll_ready(cx) else {
-        return Poll::Pending;
-    };
-    lines.poll_next(cx).map(|line| match line {
+fn poll_line<D: Duplex>(
+    socket: &mut D,
+    lines: &mut Lines,
+    cx: &mut Context<'_>,
+) -> Poll<Step<D::Incoming>> {
+    ready!(socket.poll_ready(cx));
+    Poll::Ready(match ready!(lines.poll_next(cx)) {
         Some(Ok(line)) => Step::Line(line),
         Some(Err(error)) => Step::InputFailed(error),
-        None => Step::InputEnded,
+        None => {
+            ready!(socket.poll_written(cx));
+            Step::InputEnded
+        }
     })
 }
 
@@ -120,10 +140,13 @@ mod tests {
 
     #[test]
     fn v12_l3_a_step_shows_no_line_and_no_message() {
-        let steps = [Step::Line("s3cret".into()), Step::Message("s3cret".into())];
+        let steps = [
+            Step::Line("s3cret".into()),
+            Step::Incoming(Message::from("s3cret")),
+        ];
         assert_eq!(
             format!("{steps:?}"),
-            "[Line(6 bytes), Message(Text(6 bytes))]"
+            "[Line(Text(6 bytes)), Incoming(Text(6 bytes))]"
         );
     }
 
@@ -131,7 +154,9 @@ mod tests {
     struct Flood;
 
     impl Duplex for Flood {
-        fn poll_message(&mut self, _: &mut Context<'_>) -> Poll<Option<Message>> {
+        type Incoming = Message;
+
+        fn poll_incoming(&mut self, _: &mut Context<'_>) -> Poll<Option<Message>> {
             Poll::Ready(Some("flood".into()))
         }
 
@@ -144,13 +169,13 @@ mod tests {
     async fn lines_and_messages_take_turns() {
         let (sender, mut lines) = Lines::channel(3);
         for line in ["a", "b", "c"] {
-            sender.send(Ok(line.to_owned())).await;
+            sender.send(Ok(line.into())).await;
         }
         let mut steps = String::new();
         for _ in 0..6 {
             steps.push(match next(&mut Flood, Some(&mut lines)).await {
                 Step::Line(_) => 'l',
-                Step::Message(_) => 'm',
+                Step::Incoming(_) => 'm',
                 step => panic!("{step:?}"),
             });
         }

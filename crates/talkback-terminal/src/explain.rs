@@ -30,11 +30,12 @@ fn is_of_this_machine(url: &str) -> bool {
         .any(|beginning| url.starts_with(beginning))
 }
 
-/// How a connection ended: who closed it, the code and the reason.
-pub fn end(info: &CloseInfo) -> String {
+/// How a connection ended: who closed it, the code and the reason. `size_advice` is what to do about a message
+/// that was too big, as in "raise `--max-message`, or "; it may be empty.
+pub fn end(info: &CloseInfo, size_advice: &str) -> String {
     let text = info.to_string();
     // Whoever types cannot raise what the library's methods can.
-    let text = text.replace("raise Limits::message_size_max, or ", "");
+    let text = text.replace("raise Limits::message_size_max, or ", size_advice);
     let text = text.replace("raise Limits::fragments_max, or ", "");
     escaped(&without_numbers(&text))
 }
@@ -79,7 +80,7 @@ mod tests {
         ] {
             let cause = CloseCause::Protocol(error);
             let info = CloseInfo::abnormal(CloseCode::ABNORMAL, Initiator::Local, cause);
-            let text = end(&info);
+            let text = end(&info, "");
             assert!(text.contains(advice), "{text}");
         }
     }

@@ -1,28 +1,45 @@
-//! The lines that a person types or a pipe brings.
+//! The messages that a person types or a pipe brings.
 
-use std::io::{self, BufRead};
-use std::task::{Context, Poll};
+use std::fmt;
+use std::io::{self, BufRead as _, BufReader, Read};
+use std::task::{Context, Poll, ready};
 use std::thread;
+use std::vec;
 
+use talkback::Message;
 use tokio::sync::mpsc;
 
-/// How many lines of a pipe are read ahead.
-const LINES_AHEAD: usize = 64;
+/// How many batches of a pipe's messages are read ahead. A batch is what one read has brought.
+const BATCHES_AHEAD: usize = 1;
+
+/// The largest message that is read unless the program says otherwise.
+const SIZE_MAX: usize = 16 * 1024 * 1024;
 
 /// Lines that a thread of their own reads, because reading them blocks.
 ///
 /// Nothing waits for that thread: a program whose input never ends can end.
-#[derive(Debug)]
 pub struct Lines {
-    lines: mpsc::Receiver<io::Result<String>>,
+    batches: mpsc::Receiver<io::Result<Vec<Message>>>,
+    /// What is left of the last one.
+    batch: vec::IntoIter<Message>,
     /// Whether they were polled before the messages the last time.
     went_first: bool,
+    has_ended: bool,
+}
+
+/// Shows how many lines wait: they may be secrets.
+impl fmt::Debug for Lines {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lines")
+            .field("waiting", &self.batch.len())
+            .finish_non_exhaustive()
+    }
 }
 
 /// Where lines that have been read are put.
 #[derive(Clone, Debug)]
 pub struct LineSender {
-    lines: mpsc::Sender<io::Result<String>>,
+    batches: mpsc::Sender<io::Result<Vec<Message>>>,
 }
 
 impl LineSender {
@@ -32,42 +49,195 @@ impl LineSender {
     ///
     /// # Cancel safety
     /// A dropped call loses the line.
-    pub async fn send(&self, line: io::Result<String>) -> bool {
-        self.lines.send(line).await.is_ok()
+    pub async fn send(&self, line: io::Result<Message>) -> bool {
+        let batch = line.map(|line| vec![line]);
+        self.batches.send(batch).await.is_ok()
     }
 
     /// As [`send`](Self::send), for a thread without tasks.
-    fn blocking_send(&self, line: io::Result<String>) -> bool {
-        self.lines.blocking_send(line).is_ok()
+    fn blocking_send(&self, batch: io::Result<Vec<Message>>) -> bool {
+        self.batches.blocking_send(batch).is_ok()
     }
 }
 
-impl Lines {
-    /// The lines of standard input.
-    ///
-    /// # Errors
-    /// The operating system's, if no thread can be started.
-    pub fn stdin() -> io::Result<Self> {
-        Self::read(io::BufReader::new(io::stdin()))
+/// Where input is cut into messages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cut {
+    /// At each of these bytes, of which there is one at least; a line feed takes a carriage return before it
+    /// along.
+    At(Vec<u8>),
+    /// After as many bytes, at least one.
+    Size(usize),
+    /// Nowhere.
+    Whole,
+}
+
+type Make = Box<dyn FnMut(Vec<u8>) -> Result<Message, String> + Send>;
+
+/// How input becomes messages.
+pub struct Reading {
+    cut: Cut,
+    size_max: usize,
+    advice: &'static str,
+    make: Make,
+}
+
+impl Reading {
+    /// Cuts input so, and makes a message of each piece, or says what is wrong with it, as in "is not
+    /// UTF-8".
+    pub fn new(
+        cut: Cut,
+        make: impl FnMut(Vec<u8>) -> Result<Message, String> + Send + 'static,
+    ) -> Self {
+        Self {
+            cut,
+            size_max: SIZE_MAX,
+            advice: "send less at once",
+            make: Box::new(make),
+        }
     }
 
-    /// The lines of a reader, without their line ends (LF or CR LF).
-    ///
-    /// A line that is not UTF-8 is an error, after which nothing more is read.
+    /// Each line is a text, without its line end (LF or CR LF).
+    pub fn lines() -> Self {
+        Self::new(Cut::At(b"\n".to_vec()), text)
+    }
+
+    /// Sets the largest piece, in bytes, and what to do about a larger one; 16 MiB by default.
+    #[must_use]
+    pub fn size_max(mut self, size_max: usize, advice: &'static str) -> Self {
+        self.size_max = size_max;
+        self.advice = advice;
+        self
+    }
+
+    /// What is wrong with a piece.
+    fn complaint(&self, number: u64, what: &str) -> io::Error {
+        let which = match &self.cut {
+            Cut::At(separator) if separator == b"\n" => format!("line {number} of the input"),
+            Cut::At(_) | Cut::Size(_) => format!("message {number} of the input"),
+            Cut::Whole => "the input".to_owned(),
+        };
+        io::Error::new(io::ErrorKind::InvalidData, format!("{which} {what}"))
+    }
+
+    fn too_large(&self, number: u64) -> io::Error {
+        let Self {
+            size_max, advice, ..
+        } = self;
+        let what = format!("is longer than the limit of {size_max} bytes: {advice}");
+        self.complaint(number, &what)
+    }
+
+    /// The next piece, of which no more is held than the limit.
+    fn read(&self, reader: &mut BufReader<impl Read>, number: u64) -> io::Result<Option<Vec<u8>>> {
+        let mut piece = Vec::new();
+        loop {
+            let bytes = match reader.fill_buf() {
+                Ok(bytes) => bytes,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error),
+            };
+            if bytes.is_empty() {
+                return Ok((!piece.is_empty()).then_some(piece));
+            }
+            let size = match &self.cut {
+                Cut::At(separator) => position_of_end(separator, bytes).unwrap_or(bytes.len()),
+                Cut::Size(size) => bytes.len().min(size - piece.len()),
+                Cut::Whole => bytes.len(),
+            };
+            piece.extend_from_slice(&bytes[..size]);
+            reader.consume(size);
+            match &self.cut {
+                Cut::At(separator) if piece.ends_with(separator) => {
+                    piece.truncate(piece.len() - separator.len());
+                    if separator == b"\n" && piece.last() == Some(&b'\r') {
+                        piece.pop();
+                    }
+                    return match piece.len() > self.size_max {
+                        true => Err(self.too_large(number)),
+                        false => Ok(Some(piece)),
+                    };
+                }
+                Cut::Size(size) if piece.len() == *size => return Ok(Some(piece)),
+                // The separator may be there in part.
+                Cut::At(separator) if piece.len() < self.size_max + separator.len() + 1 => {}
+                Cut::Size(_) | Cut::Whole if piece.len() <= self.size_max => {}
+                _ => return Err(self.too_large(number)),
+            }
+        }
+    }
+
+    /// Whether one more piece has been read already, so that it need not be waited for.
+    fn is_ahead(&self, bytes: &[u8]) -> bool {
+        match &self.cut {
+            Cut::At(separator) => {
+                let mut windows = bytes.windows(separator.len());
+                windows.any(|window| window == separator)
+            }
+            Cut::Size(size) => bytes.len() >= *size,
+            Cut::Whole => false,
+        }
+    }
+}
+
+impl fmt::Debug for Reading {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reading")
+            .field("cut", &self.cut)
+            .field("size_max", &self.size_max)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Behind the first byte with which a separator may end.
+fn position_of_end(separator: &[u8], bytes: &[u8]) -> Option<usize> {
+    let last = separator.last()?;
+    let position = bytes.iter().position(|byte| byte == last)?;
+    Some(position + 1)
+}
+
+fn text(bytes: Vec<u8>) -> Result<Message, String> {
+    let text = String::from_utf8(bytes);
+    text.map(Message::from).map_err(|_| {
+        "is not UTF-8, as text has to be: convert it, or send something else".to_owned()
+    })
+}
+
+impl Lines {
+    /// The messages of standard input.
     ///
     /// # Errors
     /// The operating system's, if no thread can be started.
-    pub fn read(reader: impl BufRead + Send + 'static) -> io::Result<Self> {
-        let (sender, lines) = Self::channel(LINES_AHEAD);
+    pub fn stdin(reading: Reading) -> io::Result<Self> {
+        Self::read(io::stdin(), reading)
+    }
+
+    /// The messages of a reader.
+    ///
+    /// Behind one that is not what it has to be, or too large, nothing more is read.
+    ///
+    /// # Errors
+    /// The operating system's, if no thread can be started.
+    pub fn read(reader: impl Read + Send + 'static, mut reading: Reading) -> io::Result<Self> {
+        let (sender, lines) = Self::channel(BATCHES_AHEAD);
         thread::Builder::new()
             .name("input".to_owned())
             .spawn(move || {
-                let mut reader = reader;
+                let mut reader = BufReader::new(reader);
                 let mut number = 0;
-                while let Some(line) = read_line(&mut reader, &mut number).transpose() {
-                    let is_last = line.is_err();
-                    if !sender.blocking_send(line) || is_last {
+                loop {
+                    let mut batch = Vec::new();
+                    let end = read_batch(&mut reader, &mut reading, &mut number, &mut batch);
+                    if !batch.is_empty() && !sender.blocking_send(Ok(batch)) {
                         return;
+                    }
+                    match end {
+                        Ok(More::Perhaps) => {}
+                        Ok(More::Nothing) => return,
+                        Err(error) => {
+                            sender.blocking_send(Err(error));
+                            return;
+                        }
                     }
                 }
             })?;
@@ -78,10 +248,17 @@ impl Lines {
     pub fn channel(capacity: usize) -> (LineSender, Self) {
         let (sender, receiver) = mpsc::channel(capacity);
         let lines = Self {
-            lines: receiver,
+            batches: receiver,
+            batch: Vec::new().into_iter(),
             went_first: false,
+            has_ended: false,
         };
-        (LineSender { lines: sender }, lines)
+        (LineSender { batches: sender }, lines)
+    }
+
+    /// Whether more has been read than was taken.
+    pub fn has_waiting(&self) -> bool {
+        self.batch.len() > 0 || !self.batches.is_empty()
     }
 
     /// Whether the lines go first this time: every other time.
@@ -91,31 +268,44 @@ impl Lines {
     }
 
     /// Polls for the next line; `None` at the end.
-    pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<String>>> {
-        self.lines.poll_recv(cx)
+    pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Message>>> {
+        loop {
+            if let Some(line) = self.batch.next() {
+                return Poll::Ready(Some(Ok(line)));
+            }
+            if self.has_ended {
+                return Poll::Ready(None);
+            }
+            match ready!(self.batches.poll_recv(cx)) {
+                Some(Ok(batch)) => self.batch = batch.into_iter(),
+                Some(Err(error)) => return Poll::Ready(Some(Err(error))),
+                None => self.has_ended = true,
+            }
+        }
     }
 }
 
-/// The next line; `number` counts them.
-fn read_line(reader: &mut impl BufRead, number: &mut u64) -> io::Result<Option<String>> {
-    let mut bytes = Vec::new();
-    if reader.read_until(b'\n', &mut bytes)? == 0 {
-        return Ok(None);
-    }
-    *number += 1;
-    if bytes.last() == Some(&b'\n') {
-        bytes.pop();
-        if bytes.last() == Some(&b'\r') {
-            bytes.pop();
-        }
-    }
-    match String::from_utf8(bytes) {
-        Ok(line) => Ok(Some(line)),
-        Err(_) => {
-            let what = format!(
-                "line {number} of the input is not UTF-8, as text has to be: convert it, or send something else"
-            );
-            Err(io::Error::new(io::ErrorKind::InvalidData, what))
+enum More {
+    Perhaps,
+    Nothing,
+}
+
+/// Reads messages until more would have to be waited for; what was read before an error is in the batch.
+fn read_batch(
+    reader: &mut BufReader<impl Read>,
+    reading: &mut Reading,
+    number: &mut u64,
+    batch: &mut Vec<Message>,
+) -> io::Result<More> {
+    loop {
+        *number += 1;
+        let Some(piece) = reading.read(reader, *number)? else {
+            return Ok(More::Nothing);
+        };
+        let message = (reading.make)(piece);
+        batch.push(message.map_err(|what| reading.complaint(*number, &what))?);
+        if !reading.is_ahead(reader.buffer()) {
+            return Ok(More::Perhaps);
         }
     }
 }
@@ -124,25 +314,71 @@ fn read_line(reader: &mut impl BufRead, number: &mut u64) -> io::Result<Option<S
 mod tests {
     use super::*;
 
-    fn lines_of(input: &'static [u8]) -> Vec<Result<String, String>> {
-        let mut lines = Lines::read(input).unwrap();
-        std::iter::from_fn(|| lines.lines.blocking_recv())
-            .map(|line| line.map_err(|error| error.to_string()))
-            .collect()
+    fn messages(input: &'static [u8], reading: Reading) -> Vec<Result<Message, String>> {
+        let mut lines = Lines::read(input, reading).unwrap();
+        let mut all = Vec::new();
+        while let Some(batch) = lines.batches.blocking_recv() {
+            match batch {
+                Ok(batch) => all.extend(batch.into_iter().map(Ok)),
+                Err(error) => all.push(Err(error.to_string())),
+            }
+        }
+        all
+    }
+
+    fn binary(bytes: Vec<u8>) -> Result<Message, String> {
+        Ok(bytes.into())
     }
 
     #[test]
     fn line_ends_are_not_part_of_lines() {
-        let lines = lines_of("a\r\n\n안녕\n \nlast".as_bytes());
-        let expected = ["a", "", "안녕", " ", "last"].map(|line| Ok(line.to_owned()));
+        let lines = messages("a\r\n\n안녕\n \nlast".as_bytes(), Reading::lines());
+        let expected = ["a", "", "안녕", " ", "last"].map(|line| Ok(Message::from(line)));
         assert_eq!(lines, expected);
-        assert_eq!(lines_of(b""), []);
+        assert_eq!(messages(b"", Reading::lines()), []);
     }
 
     #[test]
     fn a_line_that_is_not_utf8_is_the_last_one_and_is_named() {
-        let lines = lines_of(b"good\n\xff\nmore\n");
+        let lines = messages(b"good\n\xff\nmore\n", Reading::lines());
         assert_eq!(lines.len(), 2);
-        assert!(lines[1].as_ref().unwrap_err().starts_with("line 2 "));
+        let error = lines[1].as_ref().unwrap_err();
+        assert!(
+            error.starts_with("line 2 of the input is not UTF-8"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn input_is_cut_at_any_separator_after_a_size_or_nowhere() {
+        let at = |separator: &str| Cut::At(separator.into());
+        for (cut, input, expected) in [
+            (at("\0"), "a\r\n\0b\0", &["a\r\n", "b"][..]),
+            (at("--"), "a-b----c-", &["a-b", "", "c-"]),
+            (Cut::Size(2), "abcde", &["ab", "cd", "e"]),
+            (Cut::Whole, "a\nb\n", &["a\nb\n"]),
+            (Cut::Whole, "", &[]),
+        ] {
+            let found = messages(input.as_bytes(), Reading::new(cut.clone(), binary));
+            let expected = expected
+                .iter()
+                .map(|piece| Ok(piece.as_bytes().to_vec().into()));
+            assert_eq!(found, expected.collect::<Vec<_>>(), "{cut:?}");
+        }
+    }
+
+    #[test]
+    fn no_more_is_held_than_the_limit() {
+        let lines = Reading::new(Cut::At(b"\n".into()), binary).size_max(3, "cut it");
+        let found = messages(b"abc\r\nabcd\nx\n", lines);
+        let what = "line 2 of the input is longer than the limit of 3 bytes: cut it";
+        assert_eq!(found, [Ok(b"abc".to_vec().into()), Err(what.to_owned())]);
+        for cut in [Cut::At(b"\n".into()), Cut::Whole] {
+            let reading = Reading::new(cut, binary).size_max(1 << 20, "cut it");
+            let mut endless = Lines::read(io::repeat(0), reading).unwrap();
+            let first = endless.batches.blocking_recv().unwrap();
+            let what = first.unwrap_err().to_string();
+            assert!(what.contains("longer than the limit of 1048576"), "{what}");
+        }
     }
 }

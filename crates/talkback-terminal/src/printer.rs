@@ -5,8 +5,8 @@ use std::thread;
 
 use tokio::sync::oneshot;
 
-use crate::output::Output;
-use crate::queue::{Line, Queue};
+use crate::output::{Output, Print};
+use crate::queue::Queue;
 
 /// Lines on their way to a pipe.
 ///
@@ -45,7 +45,7 @@ impl Printer {
     }
 
     /// Hands a line on; waits while there is no capacity for it.
-    pub(crate) async fn print(&mut self, output: Output, line: Line) -> io::Result<()> {
+    pub(crate) async fn print(&mut self, output: Output, line: Box<dyn Print>) -> io::Result<()> {
         let put = self.queue.put(output, line).await;
         match put {
             Ok(()) => Ok(()),

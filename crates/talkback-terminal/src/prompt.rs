@@ -14,8 +14,8 @@ use tokio::task::JoinHandle;
 
 use self::editor::{Editor, Entered};
 use crate::input::{LineSender, Lines};
-use crate::output::Output;
-use crate::queue::{Line, Queue, Waiting};
+use crate::output::{Output, Print};
+use crate::queue::{Queue, Waiting};
 
 /// How many lines may be typed or pasted ahead. The prompt must not wait for the session to take
 /// them, as the session waits for the prompt to print; nobody pastes more than this.
@@ -55,7 +55,7 @@ impl Prompt {
     }
 
     /// Prints a line above the prompt; waits while there is no capacity for it.
-    pub(crate) async fn print(&mut self, output: Output, line: Line) -> io::Result<()> {
+    pub(crate) async fn print(&mut self, output: Output, line: Box<dyn Print>) -> io::Result<()> {
         let put = self.prints.put(output, line).await;
         match put {
             Ok(()) => Ok(()),
@@ -135,9 +135,9 @@ impl Keeper {
             Some(Entered::Line(line)) => {
                 self.erase()?;
                 let entered = format!("{}\r\n", self.editor.entered(&line));
-                self.output.write(entered.as_bytes())?;
+                self.write(entered.as_bytes())?;
                 if let Some(lines) = &self.lines {
-                    lines.send(Ok(line)).await;
+                    lines.send(Ok(line.into())).await;
                 }
             }
             Some(Entered::End) => self.finish(None).await,
@@ -160,15 +160,19 @@ impl Keeper {
         let columns = size().map_or(COLUMNS, |(columns, _)| columns);
         let mut row = Vec::new();
         self.editor.draw(&mut row, columns)?;
-        self.output.write(&row)?;
-        self.output.flush()
+        self.write(&row)
     }
 
     fn erase(&self) -> io::Result<()> {
         let mut row = Vec::new();
         editor::erase(&mut row)?;
-        self.output.write(&row)?;
-        self.output.flush()
+        self.write(&row)
+    }
+
+    fn write(&self, bytes: &[u8]) -> io::Result<()> {
+        let mut to = self.output.writer();
+        to.write_all(bytes)?;
+        to.flush()
     }
 
     /// Prints a line in the place of the prompt. A raw terminal wants both characters of a line end.

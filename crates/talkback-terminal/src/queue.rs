@@ -3,11 +3,9 @@
 use std::io;
 use std::sync::Arc;
 
-use talkback::Message;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
-use crate::output::Output;
-use crate::show;
+use crate::output::{Output, Print};
 
 /// How many bytes may wait to be printed, besides what is being printed. What is longer waits alone.
 const BYTES_AHEAD: u32 = 1 << 20;
@@ -15,37 +13,11 @@ const BYTES_AHEAD: u32 = 1 << 20;
 /// What the place of one more line costs, in bytes.
 const LINE_COST: usize = 64;
 
-#[derive(Debug)]
-pub(crate) enum Line {
-    Text(String),
-    /// To be escaped when it is printed, as that may make it six times as long.
-    Message(Message),
-}
-
-impl Line {
-    fn size(&self) -> usize {
-        match self {
-            Self::Text(line) => line.len(),
-            Self::Message(message) => message.len(),
-        }
-    }
-
-    fn write(&self, output: Output, end: &str) -> io::Result<()> {
-        let write = |part: &str| output.write(part.as_bytes());
-        match self {
-            Self::Text(line) => write(line)?,
-            Self::Message(message) => show::parts(message).try_for_each(|part| write(&part))?,
-        }
-        write(end)?;
-        output.flush()
-    }
-}
-
 /// A line that waits to be printed.
 #[derive(Debug)]
 pub(crate) struct Waiting {
     pub(crate) output: Output,
-    line: Line,
+    line: Box<dyn Print>,
     permit: OwnedSemaphorePermit,
 }
 
@@ -58,7 +30,8 @@ impl Waiting {
     pub(crate) fn print(self, end: &str) -> io::Result<()> {
         // What is being printed leaves its place to the next.
         drop(self.permit);
-        let written = self.line.write(self.output, end);
+        let mut to = self.output.writer();
+        let written = self.line.print(&mut to, end).and_then(|()| to.flush());
         match self.output {
             Output::Stdout => written,
             Output::Stderr => Ok(()),
@@ -85,7 +58,7 @@ impl Queue {
     ///
     /// # Errors
     /// [`BrokenPipe`](io::ErrorKind::BrokenPipe) if nothing is printed any more.
-    pub(crate) async fn put(&self, output: Output, line: Line) -> io::Result<()> {
+    pub(crate) async fn put(&self, output: Output, line: Box<dyn Print>) -> io::Result<()> {
         let size = u32::try_from(line.size() + LINE_COST).unwrap_or(BYTES_AHEAD);
         let permit = Arc::clone(&self.capacity).acquire_many_owned(size.min(BYTES_AHEAD));
         let waiting = Waiting {

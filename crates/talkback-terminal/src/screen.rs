@@ -1,16 +1,12 @@
 //! Where a person's lines come from and what is shown to them: a prompt in a terminal, or plain
 //! pipes.
 
-use std::io::{self, IsTerminal as _};
+use std::io::{self, IsTerminal as _, Write as _};
 
-use talkback::Message;
-
-use crate::input::Lines;
-use crate::output::Output;
+use crate::input::{Lines, Reading};
+use crate::output::{Output, Print};
 use crate::printer::Printer;
 use crate::prompt::Prompt;
-use crate::queue::Line;
-use crate::show;
 
 /// Standard input, output and error, with a prompt among them or not.
 #[derive(Debug)]
@@ -28,7 +24,7 @@ enum Face {
 
 impl Screen {
     /// Takes standard input over, within a tokio runtime: with the prompt `text` on `output` if
-    /// both are terminals, and otherwise line by line as it comes.
+    /// both are terminals, and otherwise as `reading` says.
     ///
     /// With a prompt, Ctrl-C is no signal but the end of the lines, with the error
     /// [`Interrupted`](io::ErrorKind::Interrupted), and Ctrl-D is their end without an error.
@@ -36,12 +32,20 @@ impl Screen {
     ///
     /// # Errors
     /// The operating system's, if the terminal's mode cannot be changed or no thread be started.
-    pub fn open(text: &'static str, output: Output) -> io::Result<(Self, Lines)> {
+    pub fn open(text: &'static str, output: Output, reading: Reading) -> io::Result<(Self, Lines)> {
         if io::stdin().is_terminal() && output.is_terminal() {
             let (prompt, lines) = Prompt::open(text, output)?;
             return Ok((Self(Face::Prompt(prompt)), lines));
         }
-        Ok((Self(Face::Plain(Printer::start()?)), Lines::stdin()?))
+        Ok((Self::plain()?, Lines::stdin(reading)?))
+    }
+
+    /// Leaves standard input alone: nothing is read, and there is no prompt.
+    ///
+    /// # Errors
+    /// The operating system's, if no thread can be started.
+    pub fn plain() -> io::Result<Self> {
+        Ok(Self(Face::Plain(Printer::start()?)))
     }
 
     /// Whether a person types at a prompt, and it has not been closed.
@@ -49,7 +53,8 @@ impl Screen {
         matches!(self.0, Face::Prompt(_))
     }
 
-    /// Prints a line, given without its line end; above the prompt, if there is one.
+    /// Prints a line, given without its line end, a message, or what else can be printed; above the prompt, if
+    /// there is one.
     ///
     /// # Errors
     /// The operating system's about a line on standard output, this one or an earlier one;
@@ -57,27 +62,15 @@ impl Screen {
     ///
     /// # Cancel safety
     /// A dropped call may lose the line.
-    pub async fn print(&mut self, output: Output, line: String) -> io::Result<()> {
+    pub async fn print(&mut self, output: Output, line: impl Print) -> io::Result<()> {
         match &mut self.0 {
-            Face::Prompt(prompt) => prompt.print(output, Line::Text(line)).await,
-            Face::Plain(printer) => printer.print(output, Line::Text(line)).await,
-            Face::Closed => output.write(format!("{line}\n").as_bytes()),
-        }
-    }
-
-    /// Prints a message as [`line`](crate::show::line) shows it; as [`print`](Self::print), but
-    /// what waits to be printed is the message, which may be much shorter.
-    ///
-    /// # Errors
-    /// As [`print`](Self::print).
-    ///
-    /// # Cancel safety
-    /// A dropped call may lose the message.
-    pub async fn print_message(&mut self, output: Output, message: Message) -> io::Result<()> {
-        match &mut self.0 {
-            Face::Prompt(prompt) => prompt.print(output, Line::Message(message)).await,
-            Face::Plain(printer) => printer.print(output, Line::Message(message)).await,
-            Face::Closed => self.print(output, show::line(&message)).await,
+            Face::Prompt(prompt) => prompt.print(output, Box::new(line)).await,
+            Face::Plain(printer) => printer.print(output, Box::new(line)).await,
+            Face::Closed => {
+                let mut to = output.writer();
+                line.print(&mut to, "\n")?;
+                to.flush()
+            }
         }
     }
 

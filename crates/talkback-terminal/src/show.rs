@@ -12,18 +12,20 @@ const PART_SIZE: usize = 64 * 1024;
 
 /// A message as one line, without its line end.
 ///
-/// Text is shown as it is, except for control characters other than the tab: they are escaped, so
-/// that a message stays one line and cannot take over a terminal. Of a binary message the size and
-/// the first 32 bytes are shown.
+/// Text is shown as it is, except for control characters other than the tab, and for those that turn the
+/// direction of writing: they are escaped, so that a message stays one line, cannot take over a terminal, and
+/// reads as it is. A backslash is doubled, so that no two messages look alike. Of a binary message the size
+/// and the first 32 bytes are shown.
 ///
 /// ```
 /// use talkback_terminal::show::line;
 /// assert_eq!(line(&"안녕\n하세요".into()), r"안녕\n하세요");
+/// assert_eq!(line(&r"C:\new".into()), r"C:\\new");
 /// assert_eq!(line(&vec![0xca, 0xfe].into()), "[binary, 2 bytes] ca fe");
 /// ```
 pub fn line(message: &Message) -> String {
     match message {
-        Message::Text(text) => escaped(text),
+        Message::Text(text) => escape(text, Backslash::Doubled),
         Message::Binary(bytes) => hex(message, bytes),
     }
 }
@@ -44,17 +46,34 @@ pub(crate) fn parts(message: &Message) -> impl Iterator<Item = String> {
         }
         let part;
         (part, text) = text.split_at(size);
-        Some(escaped(part))
+        Some(escape(part, Backslash::Doubled))
     })
 }
 
-/// Text without control characters, each of which is escaped.
+/// Text without control characters and those that turn the direction of writing, each of which is escaped.
 pub fn escaped(text: &str) -> String {
+    escape(text, Backslash::Kept)
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Backslash {
+    Kept,
+    Doubled,
+}
+
+fn escape(text: &str, backslash: Backslash) -> String {
     let mut shown = String::with_capacity(text.len());
     for character in text.chars() {
-        match character.is_control() && character != '\t' {
-            true => shown.extend(character.escape_default()),
-            false => shown.push(character),
+        let is_shown = match character {
+            '\t' => true,
+            '\\' => backslash == Backslash::Kept,
+            // They make a text look like another (Unicode, UAX #9 §2).
+            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => false,
+            character => !character.is_control(),
+        };
+        match is_shown {
+            true => shown.push(character),
+            false => shown.extend(character.escape_default()),
         }
     }
     shown
@@ -77,7 +96,7 @@ mod tests {
 
     #[test]
     fn parts_are_the_line() {
-        let long = "한\u{1b}a".repeat(100_000);
+        let long = "한\u{1b}a\\".repeat(100_000);
         for message in [
             Message::from(""),
             long.into(),
@@ -94,7 +113,11 @@ mod tests {
     #[test]
     fn a_message_cannot_take_over_the_terminal() {
         let shown = line(&"\u{1b}]0;title\u{7}\u{9b}2J\r\nx\ty\\n".into());
-        assert_eq!(shown, "\\u{1b}]0;title\\u{7}\\u{9b}2J\\r\\nx\ty\\n");
+        assert_eq!(shown, "\\u{1b}]0;title\\u{7}\\u{9b}2J\\r\\nx\ty\\\\n");
+        for turning in "\u{202a}\u{202e}\u{2066}\u{2069}".chars() {
+            let shown = line(&format!("a{turning}b").into());
+            assert_eq!(shown, format!("a{}b", turning.escape_default()));
+        }
     }
 
     #[test]

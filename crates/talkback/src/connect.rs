@@ -22,6 +22,7 @@ mod open;
 mod own_dialing;
 #[cfg(not(browser))]
 mod own_stream;
+pub(crate) mod progress;
 #[cfg(not(browser))]
 mod proxy;
 mod proxy_options;
@@ -35,6 +36,7 @@ mod tls_options;
 pub(crate) mod transport;
 #[cfg(unix)]
 mod unix_socket;
+mod watching;
 
 use std::fmt;
 use std::time::Duration;
@@ -51,6 +53,7 @@ use crate::connect::address_options::AddressOptions;
 use crate::connect::bad_header::BadHeader;
 use crate::connect::cookies::Cookies;
 use crate::connect::dial_options::DialOptions;
+use crate::connect::progress::Watcher;
 use crate::connect::proxy_options::{ProxyChoice, ProxyOptions};
 use crate::connect::redirect_options::RedirectOptions;
 use crate::connect::tls_options::TlsOptions;
@@ -94,6 +97,7 @@ pub fn connect(url: impl Into<String>) -> Connect {
         address: AddressOptions::default(),
         redirects: RedirectOptions::default(),
         cookies: None,
+        watcher: Watcher::default(),
         proxy: ProxyOptions::default(),
         tls: TlsOptions::default(),
     }
@@ -141,6 +145,7 @@ pub struct Connect {
     pub(crate) address: AddressOptions,
     pub(crate) redirects: RedirectOptions,
     pub(crate) cookies: Option<Cookies>,
+    pub(crate) watcher: Watcher,
     pub(crate) proxy: ProxyOptions,
     pub(crate) tls: TlsOptions,
 }

@@ -117,6 +117,7 @@ pub use channel::snapshot::{Snapshot, SnapshotState, Snapshots};
 pub use channel::waiting::{Closing, Ready, Receipt};
 pub use connect::cookies::CookieStore;
 pub use connect::destination::Destination;
+pub use connect::progress::Progress;
 pub use connect::{Connect, connect};
 pub use error::Error;
 pub use error::connect::{ConnectError, Stage};

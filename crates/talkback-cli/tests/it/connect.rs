@@ -43,20 +43,20 @@ fn more_than_every_buffer_holds_goes_through() {
 }
 
 #[test]
-fn a_message_is_one_line_whatever_is_in_it() {
+fn escaped_a_message_is_one_line_whatever_is_in_it() {
     let url = server(|stream| async {
         let mut socket = open(stream).await;
-        socket.feed("two\nlines \u{1b}[2J").await.unwrap();
+        socket.feed("two\nlines \u{1b}[2J\\\u{202e}").await.unwrap();
         socket.send(vec![0xca, 0xfe]).await.unwrap();
         socket.close().await;
     });
-    let mut client = Running::start(&["connect", &url]);
+    let mut client = Running::start(&["connect", &url, "--escape"]);
     client.until("both came", |client| client.stdout().lines().count() == 2);
     client.stdin = None;
     let finished = client.finish();
     assert_eq!(
         finished.stdout,
-        "two\\nlines \\u{1b}[2J\n[binary, 2 bytes] ca fe\n"
+        "two\\nlines \\u{1b}[2J\\\\\\u{202e}\n[binary, 2 bytes] ca fe\n"
     );
     assert_eq!(finished.code, Some(0));
 }
@@ -128,21 +128,5 @@ fn input_that_is_not_utf8_is_named_by_its_line_once_those_before_are_answered() 
     assert!(
         last.starts_with("error: ") && last.contains("line 3 "),
         "{finished:?}"
-    );
-}
-
-#[test]
-fn verbose_tells_the_phases() {
-    let (_server, url) = echo(&["--subprotocol", "chat"]);
-    let address = url.trim_start_matches("ws://").trim_end_matches('/');
-    let asked = ["--subprotocol", "other", "--subprotocol", "chat"];
-    let finished = connect(&[&["-v", &url][..], &asked].concat(), "");
-    assert_eq!(finished.code, Some(0), "{finished:?}");
-    let tcp = format!("TCP: connected to {address} from 127.0.0.1:");
-    let status: Vec<&str> = finished.stderr.lines().collect();
-    assert!(status[0].starts_with(&tcp), "{finished:?}");
-    assert_eq!(
-        status[1],
-        "opening handshake: subprotocols offered: 2; agreed on: chat"
     );
 }

@@ -4,8 +4,12 @@
 mod attacks;
 mod blocked_pipes;
 mod connect;
+mod connect_ends;
 mod connect_exit_codes;
+mod connect_forms;
 mod connect_proxy;
+mod connect_sight;
+mod connect_ways;
 mod echo;
 mod echo_web;
 mod handshake;

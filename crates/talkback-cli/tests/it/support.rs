@@ -1,6 +1,7 @@
 //! Runs the built binary, always with a time limit.
 
 pub(crate) mod attack;
+pub(crate) mod pipe;
 pub(crate) mod raw_client;
 pub(crate) mod scripted;
 pub(crate) mod server;

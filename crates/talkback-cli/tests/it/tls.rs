@@ -201,6 +201,45 @@ fn a_client_shows_its_certificate_to_a_server_that_wants_one() {
     fails(&unknown, 6, &["`--cert FILE` and `--key FILE`"]);
 }
 
+/// The key in PEM, encrypted as `openssl genpkey -aes256` does it.
+fn encrypted(key: &KeyPair, passphrase: &str) -> String {
+    use pkcs8::pkcs5::pbes2::Parameters;
+    use pkcs8::{LineEnding, PrivateKeyInfo};
+
+    let der = key.serialize_der();
+    let info = PrivateKeyInfo::try_from(&*der).unwrap();
+    let how = Parameters::pbkdf2_sha256_aes256cbc(2048, &[7; 16], &[9; 16]).unwrap();
+    let encrypted = info.encrypt_with_params(how, passphrase).unwrap();
+    let pem = encrypted.to_pem("ENCRYPTED PRIVATE KEY", LineEnding::LF);
+    pem.unwrap().to_string()
+}
+
+#[test]
+fn an_encrypted_key_is_opened_by_its_passphrase() {
+    let made = made_for("client");
+    let cert = file("encrypted.pem", &made.cert.pem());
+    let key = file("encrypted.key", &encrypted(&made.signing_key, "hunter2"));
+    let (_server, url, ca) = echo_self_signed("for-encrypted.pem");
+    let asked = [&*url, "--ca", &ca, "--cert", &cert, "--key", &key, "-1"];
+    let ask = |passphrase: &[&str]| connect(&[&asked[..], passphrase].concat(), "Hello!\n");
+    let right = file("right.txt", "hunter2\n");
+    let finished = ask(&["--key-passphrase", &right]);
+    assert_eq!(finished.stdout, "Hello!\n", "{finished:?}");
+    let wrong = file("wrong.txt", "hunter3\n");
+    for (passphrase, word) in [
+        (&[][..], "it is encrypted: give a file with its passphrase"),
+        (&["--key-passphrase", &wrong], "does not open it"),
+        (
+            &["--key-passphrase", "/nowhere"],
+            "--key-passphrase /nowhere",
+        ),
+    ] {
+        let finished = ask(passphrase);
+        fails(&finished, 2, &[word]);
+        assert!(!finished.stderr.contains("hunter"), "{finished:?}");
+    }
+}
+
 #[test]
 fn a_client_s_file_that_cannot_be_used_is_named_with_its_option() {
     let url = "wss://127.0.0.1:1/";

@@ -19,6 +19,7 @@ use tokio::time::{Instant, timeout};
 use crate::connect::Connect;
 use crate::connect::bad_header::BadHeader;
 use crate::connect::cookies::CookiesAt;
+use crate::connect::progress::{Progress, Watcher};
 #[cfg(feature = "tls")]
 use crate::connect::tls;
 use crate::connect::transport::Transport;
@@ -37,6 +38,7 @@ pub(super) struct Attempt {
     origin: Origin,
     handshake: ClientHandshake,
     cookies: Option<CookiesAt>,
+    watcher: Watcher,
     security: Security,
     pub(super) head_limits: HeadLimits,
     limits: Limits,
@@ -104,6 +106,7 @@ impl Attempt {
             origin,
             handshake,
             cookies,
+            watcher: connect.watcher.clone(),
             security,
             head_limits: connect.head_limits.unwrap_or_default(),
             limits: connect.limits.clone(),
@@ -186,6 +189,10 @@ impl Attempt {
         let opening = async {
             let mut io = self.security.secure(stream, &self.url, &mut stage).await?;
             stage = Stage::Handshake;
+            #[cfg(feature = "tls")]
+            if self.watcher.is_there() {
+                io.tell_tls(&self.watcher);
+            }
             let response = self.exchange(&mut io).await?;
             Ok((io, response))
         };
@@ -200,12 +207,15 @@ impl Attempt {
     ) -> Result<ServerResponse, ConnectError> {
         // A server that refuses before it has read the request answers and ends the connection: what
         // it said tells more than the failed write.
-        let _ = write_all(io, &encode_request(&self.handshake.request())).await;
+        let request = self.handshake.request();
+        let _ = write_all(io, &encode_request(&request)).await;
+        self.watcher.tell(Progress::Requested(&request));
         let read = read_response(io, self.head_limits).await;
         let (response, leftover) = read.map_err(|error| match error {
             ReadHeadError::Io(error) => self.security.lost(&self.url, error),
             ReadHeadError::Head(error) => failed(&self.url, error.into()),
         })?;
+        self.watcher.tell(Progress::Answered(&response));
         let negotiated = match self.handshake.validate(&response) {
             Ok(negotiated) => Some(negotiated),
             Err(HandshakeError::Status(_)) => None,
@@ -250,6 +260,12 @@ impl Attempt {
             };
             return Err(failed(&self.url, error));
         };
+        if self.watcher.is_there() {
+            if !leftover.is_empty() {
+                self.watcher.tell(Progress::Received(&leftover));
+            }
+            io = io.watched(self.watcher);
+        }
         let mut socket = WebSocket::from_upgraded(io, Role::Client)
             .with_leftover(leftover)
             .with_limits(self.limits)

@@ -66,6 +66,9 @@ impl Connect {
                 "the browser sends its own, and keeps those that come",
             );
         }
+        if self.watcher.is_there() {
+            return not_here("on_progress", "look at the browser's tools for developers");
+        }
         if let Some(option) = self.proxy.asked() {
             return not_here(option, "the browser, and its user, decide on proxies");
         }

@@ -20,6 +20,7 @@ use crate::connect::dial::{dial, interleaved, look_up};
 use crate::connect::dial_options::Resolver;
 use crate::connect::failed_addresses::FailedAddresses;
 use crate::connect::one_at_a_time::{self, Place};
+use crate::connect::progress::Progress;
 use crate::connect::proxy::Proxy;
 use crate::connect::proxy::tunnel::Way;
 use crate::connect::transport::Transport;
@@ -96,6 +97,10 @@ impl Connect {
             if let Some(failed) = failed {
                 failed.reached(peer);
             }
+            if self.watcher.is_there() {
+                let local = stream.local_addr().ok();
+                self.watcher.tell(Progress::Connected { peer, local });
+            }
             let shaken = attempt.shake_hands(stream).await;
             // Held until the opening handshake is over, well or not.
             drop(place);
@@ -166,6 +171,9 @@ impl Connect {
             }
             if way.is_none() {
                 stage = Stage::Tcp;
+            }
+            if options.addresses.is_empty() {
+                self.watcher.tell(Progress::Resolved(&addresses));
             }
             let place = match self.is_one_at_a_time {
                 true => Some(one_at_a_time::wait(addresses.clone()).await),

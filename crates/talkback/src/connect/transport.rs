@@ -12,6 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 use crate::connect::own_stream::{Own, OwnStream};
+use crate::connect::progress::{Progress, Watcher};
 
 /// The transport of a connection that [`connect`](crate::connect()) made.
 ///
@@ -30,6 +31,8 @@ enum Inner<T> {
     After(Box<(BytesMut, Transport<T>)>),
     /// A Unix socket, or what the program's connector gave.
     Own(Box<Own>),
+    /// A transport whose bytes somebody is told of.
+    Watched(Box<(Watcher, Transport<T>)>),
 }
 
 /// Shows nothing of the transport: one in memory shows what is on its way.
@@ -44,11 +47,15 @@ impl<T> fmt::Debug for Transport<T> {
 /// The same call on whatever the transport is made of.
 macro_rules! with_inner {
     ($transport:expr, $io:ident => $call:expr) => {
-        match &mut $transport.get_mut().0 {
+        match &mut $transport.0 {
             Inner::Plain($io) => $call,
             #[cfg(feature = "tls")]
             Inner::Tls($io) => $call,
             Inner::After(it) => {
+                let $io = &mut it.1;
+                $call
+            }
+            Inner::Watched(it) => {
                 let $io = &mut it.1;
                 $call
             }
@@ -78,12 +85,57 @@ impl<T> Transport<T> {
         }
     }
 
+    /// The same, and this watcher is told of all bytes.
+    pub(crate) fn watched(self, watcher: Watcher) -> Self {
+        Self(Inner::Watched(Box::new((watcher, self))))
+    }
+
+    /// Tells how TLS is spoken, if it is.
+    #[cfg(feature = "tls")]
+    pub(crate) fn tell_tls(&self, watcher: &Watcher) {
+        let Inner::Tls(stream) = &self.0 else {
+            return;
+        };
+        let (_, connection) = stream.get_ref();
+        let version = connection.protocol_version();
+        let suite = connection.negotiated_cipher_suite();
+        let certificates = connection.peer_certificates().unwrap_or_default();
+        let certificates: Vec<&[u8]> = certificates.iter().map(|one| &**one).collect();
+        watcher.tell(Progress::Secured {
+            version: version
+                .and_then(|version| version.as_str())
+                .unwrap_or("unknown"),
+            cipher: suite
+                .and_then(|suite| suite.suite().as_str())
+                .unwrap_or("unknown"),
+            certificates: &certificates,
+        });
+    }
+
     fn is_tls(&self) -> bool {
         match &self.0 {
             Inner::Plain(_) | Inner::Own(_) => false,
             #[cfg(feature = "tls")]
             Inner::Tls(_) => true,
             Inner::After(it) => it.1.is_tls(),
+            Inner::Watched(it) => it.1.is_tls(),
+        }
+    }
+}
+
+impl<T> Transport<T> {
+    /// Tells of what was written of these slices, if somebody is to know.
+    fn tell_sent(&self, outcome: &Poll<io::Result<usize>>, slices: &[IoSlice<'_>]) {
+        let (Inner::Watched(it), Poll::Ready(Ok(size))) = (&self.0, outcome) else {
+            return;
+        };
+        let mut left = *size;
+        for slice in slices {
+            let size = slice.len().min(left);
+            left -= size;
+            if size > 0 {
+                it.0.tell(Progress::Sent(&slice[..size]));
+            }
         }
     }
 }
@@ -108,6 +160,7 @@ impl Transport {
             #[cfg(feature = "tls")]
             Inner::Tls(stream) => stream.get_ref().0.tcp_stream(),
             Inner::After(it) => it.1.tcp_stream(),
+            Inner::Watched(it) => it.1.tcp_stream(),
             Inner::Own(_) => None,
         }
     }
@@ -119,6 +172,7 @@ impl Transport {
             #[cfg(feature = "tls")]
             Inner::Tls(stream) => stream.get_mut().0.own_stream(),
             Inner::After(it) => it.1.own_stream(),
+            Inner::Watched(it) => it.1.own_stream(),
             Inner::Own(it) => Some(it.stream()),
         }
     }
@@ -171,6 +225,15 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncRead for Transport<T> {
                 Poll::Ready(Ok(()))
             }
             Inner::Own(it) => Pin::new(it.stream()).poll_read(cx, buf),
+            Inner::Watched(it) => {
+                let (watcher, stream) = &mut **it;
+                let before = buf.filled().len();
+                let outcome = Pin::new(stream).poll_read(cx, buf);
+                if buf.filled().len() > before {
+                    watcher.tell(Progress::Received(&buf.filled()[before..]));
+                }
+                outcome
+            }
         }
     }
 }
@@ -181,7 +244,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Transport<T> {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        with_inner!(self, io => Pin::new(io).poll_write(cx, bytes))
+        let this = self.get_mut();
+        let outcome = with_inner!(this, io => Pin::new(io).poll_write(cx, bytes));
+        this.tell_sent(&outcome, &[IoSlice::new(bytes)]);
+        outcome
     }
 
     fn poll_write_vectored(
@@ -189,7 +255,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Transport<T> {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        with_inner!(self, io => Pin::new(io).poll_write_vectored(cx, slices))
+        let this = self.get_mut();
+        let outcome = with_inner!(this, io => Pin::new(io).poll_write_vectored(cx, slices));
+        this.tell_sent(&outcome, slices);
+        outcome
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -199,15 +268,16 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Transport<T> {
             Inner::Tls(stream) => stream.is_write_vectored(),
             Inner::After(it) => it.1.is_write_vectored(),
             Inner::Own(it) => it.is_write_vectored,
+            Inner::Watched(it) => it.1.is_write_vectored(),
         }
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        with_inner!(self, io => Pin::new(io).poll_flush(cx))
+        with_inner!(self.get_mut(), io => Pin::new(io).poll_flush(cx))
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        with_inner!(self, io => Pin::new(io).poll_shutdown(cx))
+        with_inner!(self.get_mut(), io => Pin::new(io).poll_shutdown(cx))
     }
 }
 

@@ -18,7 +18,8 @@ use hyper_util::rt::TokioIo;
 use talkback::test_util::ScriptedServer;
 use talkback::{
     AcceptError, Approval, Connect, ConnectError, CookieStore, Error, HeadLimits, MessageKind,
-    QueueLimits, Refusal, Role, Transport, WebSocket, WebSocketChannel, accept, connect, pair,
+    Progress, QueueLimits, Refusal, Role, Transport, WebSocket, WebSocketChannel, accept, connect,
+    pair,
 };
 use talkback_testing::secrets::{SECRET, Shown};
 use talkback_testing::shown_variant;
@@ -91,7 +92,30 @@ fn with_secrets(scheme: &str, authority: &str) -> Connect {
 }
 
 fn builders(shown: &mut Shown) {
+    let request = Request::builder()
+        .uri(format!("/?{SECRET}"))
+        .header("X-Api-Key", SECRET);
+    let response = Response::builder().header(SET_COOKIE, SECRET);
+    for progress in [
+        Progress::Resolved(&[]),
+        Progress::Connected {
+            peer: None,
+            local: None,
+        },
+        Progress::Secured {
+            version: "TLSv1_3",
+            cipher: "",
+            certificates: &[SECRET.as_bytes()],
+        },
+        Progress::Requested(&request.body(()).unwrap()),
+        Progress::Answered(&response.body(()).unwrap()),
+        Progress::Received(SECRET.as_bytes()),
+        Progress::Sent(SECRET.as_bytes()),
+    ] {
+        shown.debug(&progress);
+    }
     let connecting = with_secrets("ws", "a.example")
+        .on_progress(|_| {})
         .tls_roots(SECRET)
         .tls_client_certificate(SECRET, SECRET)
         .proxy(&*format!("http://user:{SECRET}@proxy.example"))

@@ -119,7 +119,8 @@ fn c07_the_request_is_a_get_of_http_1_1_byte_for_byte() {
     let host = played.url.trim_start_matches("ws://").trim_end_matches('/');
     let expected = format!(
         "GET / HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-         Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n{OFFER}\r\n"
+         Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n{OFFER}User-Agent: talkback/{}\r\n\r\n",
+        env!("CARGO_PKG_VERSION")
     );
     assert_eq!(played.request, expected);
 }

@@ -1,0 +1,52 @@
+//! The options of `talkback echo`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use crate::values;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct EchoArgs {
+    /// The address to listen on; port 0 takes a free one, 0.0.0.0 listens on every interface
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9001", value_parser = values::listen)]
+    pub(crate) listen: SocketAddr,
+    /// A subprotocol to speak; repeat it for several
+    #[arg(long = "subprotocol", value_name = "NAME", value_parser = values::subprotocol)]
+    pub(crate) subprotocols: Vec<String>,
+    /// The largest message: bytes, or a number with KiB, MiB or GiB
+    #[arg(long, value_name = "SIZE", default_value = "16MiB", value_parser = values::size)]
+    pub(crate) max_message: u64,
+    /// The origin of web pages that may connect, such as http://localhost:8080; repeat it for
+    /// several. Without it every page may
+    #[arg(long = "origin", value_name = "ORIGIN", value_parser = values::origin)]
+    pub(crate) origins: Vec<String>,
+    /// Decline compression (permessage-deflate)
+    #[arg(long)]
+    pub(crate) no_compression: bool,
+    /// Serve the page in this folder at /demo/, such as the demo that `cargo xtask web` builds
+    #[arg(long, value_name = "DIR")]
+    pub(crate) web: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) tls: ServerTlsArgs,
+}
+
+/// Whether a server speaks TLS, and with which certificate.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ServerTlsArgs {
+    /// Serve wss:// and https:// with this certificate, its chain in PEM
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// The private key of --tls-cert, in PEM
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub(crate) tls_key: Option<PathBuf>,
+    /// Serve wss:// and https:// with a certificate made at start, for localhost and the addresses
+    /// printed; FILE is where it is written, for `talkback connect --ca FILE` and its like
+    // Outside: whether it is given. Inside: whether with a file.
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, conflicts_with = "tls_cert")]
+    pub(crate) tls_self_signed: Option<Option<PathBuf>>,
+}
+
+pub(crate) const ECHO_HELP: &str = "\
+A WebSocket on any path is echoed. In a browser, / is a page to try it with; /health answers \"ok\".
+With --web the folder's files are read once, at the start; /demo/ is its index.html.
+Ctrl-C or SIGTERM closes every connection with 1001, within 5 s; a second one ends at once.";

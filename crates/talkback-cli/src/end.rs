@@ -1,0 +1,119 @@
+//! When a session ends by itself: how long it waits once the input has ended, and for how many messages.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep_until};
+
+use crate::args::EndArgs;
+use crate::values::Wait;
+
+/// How long no message may come, after the input has ended and all of it is written, before this end closes.
+pub(crate) const WAIT: Duration = Duration::from_secs(1);
+
+/// What a session waits for before it ends by itself.
+#[derive(Debug)]
+pub(crate) struct End {
+    /// How long no message may come; `None` if that is no matter.
+    wait: Option<Duration>,
+    /// How many messages are still to come, if that is a matter.
+    missing: Option<u64>,
+    /// Whether nothing more is to be sent.
+    is_input_over: bool,
+    deadline: Option<Instant>,
+}
+
+impl End {
+    pub(crate) fn new(args: &EndArgs) -> Self {
+        let missing = args.messages();
+        let wait = match args.wait {
+            Some(Wait::For(time)) => Some(time),
+            Some(Wait::Forever) => None,
+            // Who counts messages, or listens, waits until they come.
+            None if missing.is_some() || args.listen_only => None,
+            None => Some(WAIT),
+        };
+        Self {
+            wait,
+            missing,
+            is_input_over: false,
+            deadline: None,
+        }
+    }
+
+    /// The input has ended, and all of it is written.
+    pub(crate) fn handle_input_end(&mut self) {
+        self.is_input_over = true;
+        self.restart();
+    }
+
+    /// A message has come. Returns whether it was the last one that was to come.
+    pub(crate) fn handle_message(&mut self) -> bool {
+        if let Some(missing) = &mut self.missing {
+            *missing = missing.saturating_sub(1);
+        }
+        self.restart();
+        self.missing == Some(0)
+    }
+
+    fn restart(&mut self) {
+        if self.is_input_over {
+            // One too far away is none.
+            self.deadline = self.wait.and_then(|wait| Instant::now().checked_add(wait));
+        }
+    }
+
+    /// How many messages did not come that were to.
+    pub(crate) fn missing(&self) -> u64 {
+        self.missing.unwrap_or(0)
+    }
+
+    /// Waits until no message has come for long enough.
+    pub(crate) async fn quiet(&self) {
+        match self.deadline {
+            Some(deadline) => sleep_until(deadline).await,
+            None => std::future::pending().await,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_wait_begins_with_the_end_of_the_input_and_anew_with_each_message() {
+        let args = EndArgs::default();
+        let mut end = End::new(&args);
+        let begin = Instant::now();
+        assert!(!end.handle_message());
+        assert_eq!(end.deadline, None);
+        end.handle_input_end();
+        tokio::time::advance(WAIT / 2).await;
+        assert!(!end.handle_message());
+        end.quiet().await;
+        assert_eq!(begin.elapsed(), WAIT / 2 + WAIT);
+    }
+
+    #[test]
+    fn who_counts_or_listens_waits_until_it_is_told_otherwise() {
+        let wait = |args: EndArgs| End::new(&args).wait;
+        let counting = || EndArgs {
+            messages: Some(2),
+            ..EndArgs::default()
+        };
+        let listening = || EndArgs {
+            listen_only: true,
+            ..EndArgs::default()
+        };
+        assert_eq!(wait(counting()), None);
+        assert_eq!(wait(listening()), None);
+        let time = Duration::from_secs(3);
+        for mut args in [counting(), listening(), EndArgs::default()] {
+            args.wait = Some(Wait::For(time));
+            assert_eq!(wait(args), Some(time));
+        }
+        let mut end = End::new(&counting());
+        assert_eq!((end.handle_message(), end.missing()), (false, 1));
+        assert_eq!((end.handle_message(), end.missing()), (true, 0));
+    }
+}

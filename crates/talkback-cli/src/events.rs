@@ -1,0 +1,145 @@
+//! `--json`: what happens, in a JSON object a line.
+
+use std::io::{self, Write};
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::{Serialize, Serializer};
+use talkback::{CloseInfo, Initiator, Message};
+use talkback_terminal::output::Print;
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::time::{FormatTime as _, SystemTime};
+
+/// Which way something went.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Direction {
+    In,
+    Out,
+}
+
+/// What happened.
+#[derive(Serialize)]
+#[serde(tag = "event", rename_all = "lowercase")]
+pub(crate) enum Event {
+    Open {
+        url: String,
+        subprotocol: Option<String>,
+    },
+    Message {
+        direction: Direction,
+        kind: &'static str,
+        /// In bytes.
+        size: usize,
+        /// How the payload is written, unless it is the text itself.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        encoding: Option<&'static str>,
+        #[serde(serialize_with = "write_payload")]
+        payload: Message,
+    },
+    Ping {
+        direction: Direction,
+        size: usize,
+    },
+    Pong {
+        direction: Direction,
+        /// In milliseconds, if this end asked for it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        latency: Option<f64>,
+    },
+    /// The connection was lost, and another is tried for.
+    Lost {
+        why: String,
+    },
+    Close {
+        code: u16,
+        reason: String,
+        by: &'static str,
+        clean: bool,
+    },
+}
+
+impl Event {
+    pub(crate) fn message(direction: Direction, payload: Message) -> Self {
+        let (kind, encoding) = match payload {
+            Message::Text(_) => ("text", None),
+            Message::Binary(_) => ("binary", Some("base64")),
+        };
+        Self::Message {
+            direction,
+            kind,
+            size: payload.len(),
+            encoding,
+            payload,
+        }
+    }
+
+    /// A pong that came.
+    pub(crate) fn pong(latency: Option<Duration>) -> Self {
+        Self::Pong {
+            direction: Direction::In,
+            latency: latency.map(|latency| latency.as_secs_f64() * 1000.0),
+        }
+    }
+
+    pub(crate) fn close(info: &CloseInfo) -> Self {
+        Self::Close {
+            code: info.code.number(),
+            reason: info.reason.to_string(),
+            by: match info.initiator {
+                Initiator::Local => "client",
+                _ => "server",
+            },
+            clean: info.clean,
+        }
+    }
+}
+
+fn write_payload<S: Serializer>(message: &Message, serializer: S) -> Result<S::Ok, S::Error> {
+    match message {
+        Message::Text(text) => serializer.serialize_str(text),
+        Message::Binary(bytes) => serializer.serialize_str(&STANDARD.encode(bytes)),
+    }
+}
+
+/// An event, and when it was.
+#[derive(Serialize)]
+pub(crate) struct Line {
+    time: String,
+    #[serde(flatten)]
+    event: Event,
+}
+
+impl Line {
+    /// One that happens now.
+    pub(crate) fn new(event: Event) -> Self {
+        let mut time = String::new();
+        // A text takes all that is written.
+        let _ = SystemTime.format_time(&mut Writer::new(&mut time));
+        Self { time, event }
+    }
+}
+
+/// Shows no payload: it may be a secret.
+impl std::fmt::Debug for Line {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Line")
+            .field("time", &self.time)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Print for Line {
+    fn size(&self) -> usize {
+        match &self.event {
+            Event::Message { size, .. } => *size,
+            _ => 0,
+        }
+    }
+
+    fn print(&self, to: &mut dyn Write, end: &str) -> io::Result<()> {
+        serde_json::to_writer(&mut *to, self)?;
+        to.write_all(end.as_bytes())
+    }
+}

@@ -1,0 +1,185 @@
+//! The connection of a session: one, or one after another.
+
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use futures_sink::Sink as _;
+use talkback::bytes::Bytes;
+use talkback::{
+    ChannelEvent, CloseCode, CloseInfo, Error, Lost, Message, Opened, Sender, Transport, WebSocket,
+    WebSocketChannel,
+};
+use talkback_terminal::exchange::Duplex;
+use tokio::sync::mpsc;
+use tokio::time::{sleep, timeout};
+
+/// What comes from the server, and what becomes of the connection.
+#[derive(Debug)]
+pub(crate) enum Incoming {
+    Message(Message),
+    Ping(Bytes),
+    /// How long it took to come, if it was asked for.
+    Pong(Option<Duration>),
+    Lost(Lost),
+    Opened(Opened),
+}
+
+/// A connection, or one that another follows.
+#[derive(Debug)]
+pub(crate) enum Link {
+    Once(Box<Once>),
+    /// What a task receives, so that none of it is lost while something else is waited for.
+    Staying(Sender, mpsc::Receiver<Incoming>),
+}
+
+/// A connection that no other follows.
+#[derive(Debug)]
+pub(crate) struct Once {
+    socket: WebSocket<Transport>,
+    /// What the latest ping carried, and when it was sent.
+    asked: (u64, Instant),
+}
+
+impl Link {
+    pub(crate) fn once(socket: WebSocket<Transport>) -> Self {
+        let asked = (0, Instant::now());
+        Self::Once(Box::new(Once { socket, asked }))
+    }
+
+    /// A channel that stays connected, which is pinged at this interval if at all.
+    pub(crate) fn staying(channel: WebSocketChannel, ping_interval: Option<Duration>) -> Self {
+        let (sender, mut receiver) = channel.split();
+        let (incoming, events) = mpsc::channel(1);
+        if let Some(interval) = ping_interval {
+            tokio::spawn(ping(sender.clone(), interval, incoming.clone()));
+        }
+        tokio::spawn(async move {
+            // How it ended is asked for elsewhere.
+            while let Ok(Some(event)) = receiver.recv_event().await {
+                let event = match event {
+                    ChannelEvent::Message(message) => Incoming::Message(message),
+                    ChannelEvent::Lost(lost) => Incoming::Lost(lost),
+                    ChannelEvent::Opened(opened) => Incoming::Opened(opened),
+                    _ => continue,
+                };
+                if incoming.send(event).await.is_err() {
+                    return;
+                }
+            }
+        });
+        Self::Staying(sender, events)
+    }
+
+    /// Takes a message to be sent, for which there is capacity.
+    pub(crate) async fn feed(&mut self, message: Message) {
+        // What cannot be sent shows at the next step as the end of the connection.
+        let _ = match self {
+            Self::Once(once) => once.socket.feed(message).await,
+            Self::Staying(sender, _) => sender.feed(message).await,
+        };
+    }
+
+    /// Pings, where no task does at the interval; not while what waits to be written is too much.
+    pub(crate) async fn ping(&mut self) {
+        if let Self::Once(once) = self {
+            once.asked = (once.asked.0 + 1, Instant::now());
+            let ping = once.socket.ping(once.asked.0.to_string());
+            let _ = timeout(Duration::ZERO, ping).await;
+        }
+    }
+
+    pub(crate) fn buffered_amount(&self) -> usize {
+        match self {
+            Self::Once(once) => once.socket.buffered_amount(),
+            Self::Staying(sender, _) => sender.buffered_amount(),
+        }
+    }
+
+    pub(crate) async fn close(&mut self) -> Result<CloseInfo, Error> {
+        match self {
+            Self::Once(once) => Ok(once.socket.close().await),
+            Self::Staying(sender, events) => {
+                events.close();
+                sender.close().await
+            }
+        }
+    }
+
+    /// Closes as a browser does that leaves the page.
+    pub(crate) async fn go_away(&mut self) -> Option<CloseInfo> {
+        match self {
+            Self::Once(once) => {
+                let closing = once.socket.close_with(CloseCode::GOING_AWAY, "");
+                closing.await.ok()
+            }
+            Self::Staying(sender, events) => {
+                events.close();
+                sender
+                    .close_with(CloseCode::GOING_AWAY, "")
+                    .ok()?
+                    .await
+                    .ok()
+            }
+        }
+    }
+}
+
+/// Pings until the channel has ended.
+async fn ping(sender: Sender, interval: Duration, incoming: mpsc::Sender<Incoming>) {
+    loop {
+        sleep(interval).await;
+        match sender.ping(Bytes::new()).await {
+            Ok(latency) => {
+                if incoming.send(Incoming::Pong(Some(latency))).await.is_err() {
+                    return;
+                }
+            }
+            Err(_) if sender.close_info().is_some() => return,
+            // It was lost with its connection, after which another comes.
+            Err(_) => {}
+        }
+    }
+}
+
+impl Duplex for Link {
+    type Incoming = Incoming;
+
+    fn poll_incoming(&mut self, cx: &mut Context<'_>) -> Poll<Option<Incoming>> {
+        let once = match self {
+            Self::Once(once) => once,
+            Self::Staying(_, events) => return events.poll_recv(cx),
+        };
+        let incoming = ready!(pin!(once.socket.recv_incoming()).poll(cx));
+        Poll::Ready(match incoming {
+            Ok(Some(talkback::Incoming::Message(message))) => Some(Incoming::Message(message)),
+            Ok(Some(talkback::Incoming::Ping(payload))) => Some(Incoming::Ping(payload)),
+            Ok(Some(talkback::Incoming::Pong(payload))) => {
+                let (number, since) = once.asked;
+                let is_answer = payload == number.to_string();
+                Some(Incoming::Pong(is_answer.then(|| since.elapsed())))
+            }
+            Ok(Some(_) | None) | Err(_) => None,
+        })
+    }
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let ready = match self {
+            Self::Once(once) => Pin::new(&mut once.socket).poll_ready(cx),
+            Self::Staying(sender, _) => Pin::new(sender).poll_ready(cx),
+        };
+        match ready {
+            Poll::Ready(Ok(())) => Poll::Ready(()),
+            Poll::Ready(Err(_)) | Poll::Pending => Poll::Pending,
+        }
+    }
+
+    fn poll_written(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let flushed = match self {
+            Self::Once(once) => Pin::new(&mut once.socket).poll_flush(cx),
+            Self::Staying(sender, _) => Pin::new(sender).poll_flush(cx),
+        };
+        flushed.map(drop)
+    }
+}

@@ -1,0 +1,92 @@
+//! The request and the response of the opening handshake, as lines.
+
+use talkback::http::header::{
+    CONNECTION, CONTENT_LENGTH, HOST, HeaderMap, HeaderName, ORIGIN, SEC_WEBSOCKET_EXTENSIONS,
+    SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, SET_COOKIE, UPGRADE, USER_AGENT,
+};
+use talkback::http::{Request, Response};
+
+/// The headers of a request that hold no secret; any other may.
+const SHOWN: [HeaderName; 9] = [
+    CONNECTION,
+    CONTENT_LENGTH,
+    HOST,
+    ORIGIN,
+    SEC_WEBSOCKET_EXTENSIONS,
+    SEC_WEBSOCKET_KEY,
+    SEC_WEBSOCKET_VERSION,
+    UPGRADE,
+    USER_AGENT,
+];
+
+/// Without the query, and without the values of headers that may be secrets.
+pub(super) fn of_request(request: &Request<()>) -> Vec<String> {
+    let uri = request.uri();
+    let query = match uri.query() {
+        Some(_) => "?…",
+        None => "",
+    };
+    let first = format!("> {} {}{query} HTTP/1.1", request.method(), uri.path());
+    with_headers(first, '>', request.headers(), |name| SHOWN.contains(name))
+}
+
+/// Without cookies.
+pub(super) fn of_response(response: &Response<()>) -> Vec<String> {
+    let first = format!("< {:?} {}", response.version(), response.status());
+    with_headers(first, '<', response.headers(), |name| name != SET_COOKIE)
+}
+
+fn with_headers(
+    first: String,
+    mark: char,
+    headers: &HeaderMap,
+    is_shown: impl Fn(&HeaderName) -> bool,
+) -> Vec<String> {
+    let mut lines = vec![first];
+    lines.extend(headers.iter().map(|(name, value)| {
+        let value = match is_shown(name) {
+            true => String::from_utf8_lossy(value.as_bytes()),
+            false => "…".into(),
+        };
+        format!("{mark} {name}: {value}")
+    }));
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn v12_heads_show_no_secret() {
+        let request = Request::builder()
+            .uri("/a?token=hunter2")
+            .header("Host", "a.example")
+            .header("Authorization", "hunter2")
+            .header("X-Api-Key", "hunter2")
+            .header("Sec-WebSocket-Protocol", "hunter2")
+            .body(());
+        assert_eq!(
+            of_request(&request.unwrap()),
+            [
+                "> GET /a?… HTTP/1.1",
+                "> host: a.example",
+                "> authorization: …",
+                "> x-api-key: …",
+                "> sec-websocket-protocol: …",
+            ]
+        );
+        let response = Response::builder()
+            .status(101)
+            .header("Set-Cookie", "hunter2")
+            .header("Server", "x");
+        assert_eq!(
+            of_response(&response.body(()).unwrap()),
+            [
+                "< HTTP/1.1 101 Switching Protocols",
+                "< set-cookie: …",
+                "< server: x"
+            ]
+        );
+    }
+}

@@ -1,0 +1,191 @@
+//! `talkback connect`: for what it waits, and when it ends.
+
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use crate::support::server::{echo_all, open, server};
+use crate::support::{Running, connect, echo};
+
+/// Longer than is waited for without an option.
+const LATE: Duration = Duration::from_millis(1300);
+
+/// Answers each message late.
+fn answers_late() -> String {
+    server(|stream| async {
+        let mut socket = open(stream).await;
+        while let Ok(Some(message)) = socket.recv().await {
+            tokio::time::sleep(LATE).await;
+            let _ = socket.send(message).await;
+        }
+    })
+}
+
+#[test]
+fn the_wait_after_the_input_is_one_second_or_what_is_asked_for() {
+    for (arguments, expected) in [
+        (&[][..], ""),
+        (&["--wait", "0"], ""),
+        (&["--wait", "10"], "Hello!\n"),
+        (&["-w", "forever", "-1"], "Hello!\n"),
+    ] {
+        let finished = connect(&[&[&*answers_late()], arguments].concat(), "Hello!\n");
+        assert_eq!(
+            (finished.code, &*finished.stdout),
+            (Some(0), expected),
+            "{arguments:?}"
+        );
+    }
+}
+
+#[test]
+fn so_many_messages_are_waited_for_and_no_more() {
+    let (_server, url) = echo(&[]);
+    let finished = connect(&[&url, "-1"], "a\nb\nc\n");
+    assert_eq!((finished.code, &*finished.stdout), (Some(0), "a\n"));
+    let finished = connect(&[&answers_late(), "--messages", "2"], "a\nb\n");
+    assert_eq!((finished.code, &*finished.stdout), (Some(0), "a\nb\n"));
+}
+
+#[test]
+fn exit_code_10_is_for_fewer_messages_than_asked_for() {
+    let url = server(|stream| async {
+        let mut socket = open(stream).await;
+        socket.send("one").await.unwrap();
+        socket.close().await;
+    });
+    let finished = connect(&[&url, "--messages", "3"], "");
+    assert_eq!(
+        (finished.code, &*finished.stdout),
+        (Some(10), "one\n"),
+        "{finished:?}"
+    );
+    let last = finished.stderr.lines().last().unwrap();
+    assert!(last.starts_with("error: 2 of the messages"), "{last}");
+    let finished = connect(&[&answers_late(), "-1", "--wait", "0.1"], "a\n");
+    assert_eq!(finished.code, Some(10), "{finished:?}");
+}
+
+#[test]
+fn what_listens_only_reads_nothing_and_stays() {
+    let url = server(|stream| async {
+        let mut socket = open(stream).await;
+        for number in 0..2 {
+            tokio::time::sleep(LATE).await;
+            socket.send(number.to_string()).await.unwrap();
+        }
+        let next = tokio::time::timeout(Duration::from_millis(100), socket.recv()).await;
+        assert!(next.is_err(), "{next:?}");
+        socket.close_with(4000, "done").await.unwrap();
+    });
+    let finished = connect(&[&url, "--listen-only"], "not to be sent\n");
+    assert_eq!(
+        (finished.code, &*finished.stdout),
+        (Some(9), "0\n1\n"),
+        "{finished:?}"
+    );
+}
+
+#[test]
+fn what_is_given_is_sent_first_and_the_input_after_it() {
+    let (_server, url) = echo(&[]);
+    let given = ["--send", "a", "--send", "-b"];
+    let finished = connect(&[&[&*url], &given[..]].concat(), "c\n");
+    assert_eq!(finished.stdout, "a\n-b\nc\n", "{finished:?}");
+    // Where messages are counted, the input is not read.
+    let mut counting = vec![&*url, "--messages", "2"];
+    counting.extend(given);
+    let mut client = Running::start(&[&["connect"], &counting[..]].concat());
+    let stdin = client.stdin.take();
+    let finished = client.finish();
+    drop(stdin);
+    assert_eq!(
+        (finished.code, &*finished.stdout),
+        (Some(0), "a\n-b\n"),
+        "{finished:?}"
+    );
+}
+
+#[test]
+fn exit_code_11_is_for_input_that_was_not_all_sent() {
+    let url = server(|stream| async {
+        let mut socket = open(stream).await;
+        let _ = socket.recv().await;
+        socket.close().await;
+    });
+    let input = "a line of the input\n".repeat(200_000);
+    let finished = connect(&[&url], &input);
+    assert_eq!(finished.code, Some(11), "{finished:?}");
+    let last = finished.stderr.lines().last().unwrap();
+    assert!(
+        last.contains("closed before all of the input was sent"),
+        "{last}"
+    );
+}
+
+#[test]
+fn what_stays_connected_is_there_again_and_tells_of_it() {
+    let count = Arc::new(AtomicUsize::new(0));
+    let url = server(move |stream| {
+        let count = Arc::clone(&count);
+        async move {
+            let mut socket = open(stream).await;
+            let number = count.fetch_add(1, Ordering::Relaxed);
+            socket.send(format!("connection {number}")).await.unwrap();
+            if number > 0 {
+                echo_all(socket).await;
+            }
+            // Else it is lost.
+        }
+    });
+    // Nothing is read: what goes to the first connection may be lost with it.
+    let arguments = [
+        &url,
+        "--reconnect",
+        "--messages",
+        "2",
+        "--listen-only",
+        "--json",
+    ];
+    let finished = connect(&arguments, "");
+    assert_eq!(finished.code, Some(0), "{finished:?}");
+    let events: Vec<serde_json::Value> = finished
+        .stdout
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let names = events.iter().map(|event| event["event"].as_str().unwrap());
+    let names: Vec<&str> = names.filter(|name| *name != "message").collect();
+    assert_eq!(names, ["open", "lost", "open", "close"]);
+    assert!(finished.stderr.contains("Reconnecting."), "{finished:?}");
+    assert!(finished.stderr.contains("connected again"), "{finished:?}");
+}
+
+#[test]
+fn a_server_that_is_not_there_yet_is_waited_for() {
+    // Nobody else takes it meanwhile.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    drop(listener);
+    let url = format!("ws://{address}/");
+    let client = Running::start(&["connect", &url, "--retry", "--send", "Hello!", "-1"]);
+    client.until("it tries again", |client| {
+        client.stderr().contains("trying again")
+    });
+    let _server = Running::start(&["echo", "--listen", &address]);
+    let finished = client.finish();
+    assert_eq!(
+        (finished.code, &*finished.stdout),
+        (Some(0), "Hello!\n"),
+        "{finished:?}"
+    );
+    // No server will be there.
+    let finished = connect(&["ws://127.0.0.1:1/", "--retry=0.3"], "");
+    assert_eq!(finished.code, Some(4), "{finished:?}");
+    let last = finished.stderr.lines().last().unwrap();
+    assert!(last.contains("refused"), "{finished:?}");
+    // What will not pass is not tried again.
+    let finished = connect(&["ws://127.0.0.1:1/", "--retry", "-H", "Host: x"], "");
+    assert_eq!(finished.code, Some(2), "{finished:?}");
+}

@@ -1,0 +1,158 @@
+//! `talkback connect`: ways to a server, and the names that it is given.
+
+use std::net::TcpListener;
+
+use crate::support::scripted::{ScriptedResponse, play, play_at, response};
+use crate::support::{connect, echo, run};
+
+/// The port of a URL.
+fn port(url: &str) -> &str {
+    let end = url.rsplit(':').next().unwrap();
+    end.trim_end_matches('/')
+}
+
+#[test]
+fn an_address_takes_the_place_of_a_lookup() {
+    let (_server, url) = echo(&[]);
+    let port = port(&url);
+    let nowhere = format!("ws://nowhere.invalid:{port}/");
+    for way in [
+        ["--address", "127.0.0.1"],
+        ["--address", &format!("127.0.0.1:{port}")],
+        ["--resolve", &format!("Nowhere.invalid:{port}:127.0.0.1")],
+    ] {
+        let finished = connect(&[&nowhere, way[0], way[1], "-1"], "Hello!\n");
+        assert_eq!(finished.stdout, "Hello!\n", "{way:?}: {finished:?}");
+    }
+    let other = format!("other.invalid:{port}:127.0.0.1");
+    let finished = connect(&[&nowhere, "--resolve", &other], "");
+    assert_eq!(finished.code, Some(4), "{finished:?}");
+}
+
+#[test]
+fn the_host_and_the_user_agent_are_those_that_are_given() {
+    let played = play(&["--host", "a.example:8443"], &response(&[], &[]));
+    assert_eq!(played.header("Host"), ["a.example:8443"]);
+    let version = concat!("talkback/", env!("CARGO_PKG_VERSION"));
+    assert_eq!(played.header("User-Agent"), [version]);
+    let played = play(&["-H", "user-agent: mine"], &response(&[], &[]));
+    assert_eq!(played.header("User-Agent"), ["mine"]);
+}
+
+#[test]
+fn the_server_name_is_what_the_certificate_is_held_against() {
+    let ca = std::env::temp_dir().join(format!("talkback-ways-{}.pem", std::process::id()));
+    let ca = ca.to_str().unwrap();
+    let (_server, url) = echo(&[&format!("--tls-self-signed={ca}")]);
+    let elsewhere = format!("wss://a.example:{}/", port(&url));
+    let way = [
+        &*elsewhere,
+        "--address",
+        "127.0.0.1",
+        "--ca",
+        ca,
+        "-1",
+        "--send",
+        "Hello!",
+    ];
+    let finished = connect(&way, "");
+    assert_eq!(finished.code, Some(6), "{finished:?}");
+    let finished = connect(&[&way[..], &["--server-name", "localhost"]].concat(), "");
+    std::fs::remove_file(ca).unwrap();
+    assert_eq!(finished.stdout, "Hello!\n", "{finished:?}");
+    let finished = connect(&[&url, "-k", "-1"], "Hello!\n");
+    assert_eq!(finished.stdout, "Hello!\n", "{finished:?}");
+}
+
+#[test]
+#[cfg(unix)]
+fn a_unix_socket_leads_there() {
+    let path = std::env::temp_dir().join(format!("talkback-ways-{}.sock", std::process::id()));
+    let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let serving = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
+        runtime.unwrap().block_on(async {
+            let listener = tokio::net::UnixListener::from_std(listener).unwrap();
+            let (stream, _) = listener.accept().await.unwrap();
+            let socket = talkback::accept(stream).await.unwrap();
+            crate::support::server::echo_all(socket).await;
+        });
+    });
+    let way = [
+        "ws://localhost/",
+        "--unix-socket",
+        path.to_str().unwrap(),
+        "-1",
+    ];
+    let finished = connect(&way, "Hello!\n");
+    std::fs::remove_file(&path).unwrap();
+    assert_eq!(finished.stdout, "Hello!\n", "{finished:?}");
+    serving.join().unwrap();
+}
+
+#[test]
+fn the_largest_message_is_what_is_asked_for() {
+    let (_server, url) = echo(&[]);
+    let input = format!("{}\n", "x".repeat(2000));
+    let finished = connect(&[&url, "--max-message", "1kB"], &input);
+    assert_eq!(finished.code, Some(1), "{finished:?}");
+    let url = crate::support::server::server(|stream| async {
+        let mut socket = crate::support::server::open(stream).await;
+        let _ = socket.send("x".repeat(2000)).await;
+        let _ = socket.recv().await;
+    });
+    let finished = connect(&[&url, "--max-message", "1kB", "--listen-only"], "");
+    assert_eq!(
+        (finished.code, &*finished.stdout),
+        (Some(7), ""),
+        "{finished:?}"
+    );
+}
+
+#[test]
+fn redirects_are_followed_if_asked_for() {
+    let (_server, url) = echo(&[]);
+    let head =
+        format!("HTTP/1.1 307 Temporary Redirect\r\nLocation: {url}\r\nContent-Length: 0\r\n\r\n");
+    let play_redirect = |arguments: &[&str]| {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let from = format!("ws://{}/", listener.local_addr().unwrap());
+        let head = head.clone();
+        play_at(&listener, &from, arguments, move |_| {
+            ScriptedResponse::whole(head.into_bytes())
+        })
+    };
+    let followed = play_redirect(&["--location", "-1"]).finished;
+    assert_eq!(followed.stdout, "early\n", "{followed:?}");
+    let refused = play_redirect(&[]).finished;
+    assert_eq!(refused.code, Some(6), "{refused:?}");
+    assert!(refused.stderr.contains(&url), "{refused:?}");
+}
+
+#[test]
+fn a_url_alone_means_to_connect_and_a_port_is_one_of_this_machine() {
+    let (_server, url) = echo(&[]);
+    let port = port(&url);
+    for arguments in [
+        &[&*url, "-1"][..],
+        &["-1", &format!(":{port}")],
+        &[&format!("{port}/path"), "-1"],
+        &["connect", &format!(":{port}"), "-1"],
+    ] {
+        let finished = run(arguments, "Hello!\n");
+        assert_eq!(finished.stdout, "Hello!\n", "{arguments:?}: {finished:?}");
+    }
+}
+
+#[test]
+fn a_host_in_hangul_is_looked_up_as_dns_knows_it() {
+    let (_server, url) = echo(&[]);
+    let port = port(&url);
+    let known = format!("xn--bj0bj06e.example:{port}:127.0.0.1");
+    let hangul = format!("ws://한글.example:{port}/");
+    let finished = connect(&[&hangul, "--resolve", &known, "-1"], "Hello!\n");
+    assert_eq!(finished.stdout, "Hello!\n", "{finished:?}");
+}

@@ -31,7 +31,7 @@ async fn next(peer: &mut Peer) -> Option<Message> {
 
 fn is_heartbeat(channel: &WebSocketChannel) -> bool {
     let link = channel.link();
-    let cause = link.lost().map(|lost| lost.cause());
+    let cause = link.lost().map(talkback::Lost::cause);
     matches!(cause, Some(LostCause::Heartbeat))
 }
 
@@ -240,15 +240,13 @@ async fn re131_what_ended_meanwhile_is_told_at_once() {
     peer.cut();
     tokio::time::advance(60 * SECOND).await;
     let woken = Instant::now();
-    loop {
-        match channel.recv_event().await.unwrap().unwrap() {
-            talkback::ChannelEvent::Lost(lost) => {
-                assert!(lost.close_info().is_some(), "{lost}");
-                break;
-            }
-            _ => {}
+    let lost = loop {
+        let event = channel.recv_event().await.unwrap();
+        if let Some(talkback::ChannelEvent::Lost(lost)) = event {
+            break lost;
         }
-    }
+    };
+    assert!(lost.close_info().is_some(), "{lost}");
     assert_eq!(seconds(woken), 0);
 }
 

@@ -48,14 +48,14 @@ pub(crate) enum Sends {
     /// It has not waited where it polls.
     #[default]
     Unknown,
+    /// It has sent more than one message since it did.
+    More,
     /// It has waited, and is likely to send one message before it waits again.
     OneNext,
     /// It has waited, and is likely to send more, as it did the last time.
     MoreNext,
     /// It has sent one since.
     One,
-    /// It has sent more.
-    More,
 }
 
 /// What the driver is to do.
@@ -84,11 +84,16 @@ impl Polling {
     /// be written with it.
     #[inline]
     pub(crate) fn sends_alone(&mut self) -> bool {
+        !matches!(self.sends, Sends::Unknown | Sends::More) && self.note_one_of_few()
+    }
+
+    /// The same for the first and the second message after a wait.
+    #[inline(never)]
+    fn note_one_of_few(&mut self) -> bool {
         let is_alone = self.sends == Sends::OneNext;
         self.sends = match self.sends {
-            Sends::OneNext | Sends::MoreNext => Sends::One,
             Sends::One => Sends::More,
-            sends => sends,
+            _ => Sends::One,
         };
         is_alone
     }

@@ -80,20 +80,20 @@ impl Polling {
         };
     }
 
-    /// The program sends a message; whether that is likely to be the only one before it waits: others had better
-    /// be written with it.
+    /// Whether a message that is sent now is the first or the second after a wait, which is to be noted.
     #[inline]
-    pub(crate) fn sends_alone(&mut self) -> bool {
-        !matches!(self.sends, Sends::Unknown | Sends::More) && self.note_one_of_few()
+    pub(crate) fn is_one_of_few(&self) -> bool {
+        !matches!(self.sends, Sends::Unknown | Sends::More)
     }
 
-    /// The same for the first and the second message after a wait.
-    #[inline(never)]
-    fn note_one_of_few(&mut self) -> bool {
+    /// The program sends a message; whether that is likely to be the only one before it waits: others had better
+    /// be written with it.
+    pub(crate) fn sends_alone(&mut self) -> bool {
         let is_alone = self.sends == Sends::OneNext;
         self.sends = match self.sends {
+            Sends::OneNext | Sends::MoreNext => Sends::One,
             Sends::One => Sends::More,
-            _ => Sends::One,
+            sends => sends,
         };
         is_alone
     }

@@ -129,6 +129,12 @@ impl Shared {
     /// more is not likely to follow at once, and be written with it.
     #[inline]
     pub(crate) fn writes_by_itself(&self, state: &mut Locked<'_>) -> bool {
+        state.polling.is_one_of_few() && self.writes_one_of_few(state)
+    }
+
+    /// The same for the first and the second message after a wait.
+    #[cold]
+    fn writes_one_of_few(&self, state: &mut Locked<'_>) -> bool {
         state.polling.sends_alone()
             && self.is_driver_asleep()
             && state.polling.is_attended

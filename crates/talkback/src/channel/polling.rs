@@ -48,14 +48,14 @@ pub(crate) enum Sends {
     /// It has not waited where it polls.
     #[default]
     Unknown,
+    /// It has sent more than one message since it did.
+    More,
     /// It has waited, and is likely to send one message before it waits again.
     OneNext,
     /// It has waited, and is likely to send more, as it did the last time.
     MoreNext,
     /// It has sent one since.
     One,
-    /// It has sent more.
-    More,
 }
 
 /// What the driver is to do.
@@ -80,9 +80,14 @@ impl Polling {
         };
     }
 
+    /// Whether a message that is sent now is the first or the second after a wait, which is to be noted.
+    #[inline]
+    pub(crate) fn is_one_of_few(&self) -> bool {
+        !matches!(self.sends, Sends::Unknown | Sends::More)
+    }
+
     /// The program sends a message; whether that is likely to be the only one before it waits: others had better
     /// be written with it.
-    #[inline]
     pub(crate) fn sends_alone(&mut self) -> bool {
         let is_alone = self.sends == Sends::OneNext;
         self.sends = match self.sends {

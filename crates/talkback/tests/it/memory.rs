@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 const CONNECTIONS: usize = 200;
 
 /// The most that an open channel may hold which reconnects, with the server's end.
-const OPEN_MAX: isize = 6656;
+const OPEN_MAX: isize = 6912;
 
 /// The most that it may hold while it waits.
 const WAITING_MAX: isize = 4096;

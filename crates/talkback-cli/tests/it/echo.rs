@@ -103,7 +103,7 @@ fn a_browser_gets_the_page_and_a_monitor_its_ok() {
     for id in [
         "url",
         "connect",
-        "disconnect",
+        "reconnect",
         "message",
         "send",
         "log",
@@ -111,7 +111,8 @@ fn a_browser_gets_the_page_and_a_monitor_its_ok() {
     ] {
         assert!(page.contains(&format!("id=\"{id}\"")), "{id}");
     }
-    assert!(page.contains("isComposing"));
+    let script = http(&url, "GET /page/page.js");
+    assert!(script.contains("isComposing"), "{script}");
 
     let head = http(&url, "HEAD /");
     assert!(head.starts_with("HTTP/1.1 200 ") && body(&head).is_empty());

@@ -13,7 +13,7 @@ const CONNECTIONS: usize = 200;
 const OPEN_MAX: isize = 6912;
 
 /// The most that it may hold while it waits.
-const WAITING_MAX: isize = 4096;
+const WAITING_MAX: isize = 4352;
 
 /// Opens a WebSocket by hand, without heap of ours.
 fn open_by_hand(port: u16) -> TcpStream {

@@ -45,6 +45,7 @@ pub(crate) fn converse_blocking(url: &str) {
     assert_eq!(answer.as_text(), Some("Hello!"));
     let fate = channel.send_tracked("Hello!").unwrap().wait();
     assert_eq!(fate, Fate::Written { connection: 1 });
+    assert!(channel.blocking_recv().unwrap().is_some());
     // From the second time on the program's own waits write them.
     for _ in 0..20 {
         let texts = ["a", "burst", "of four", "messages"];

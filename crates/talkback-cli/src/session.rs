@@ -9,7 +9,7 @@ use talkback_terminal::exchange::{self, Step};
 use talkback_terminal::explain;
 use talkback_terminal::input::Lines;
 use talkback_terminal::output::Output;
-use talkback_terminal::screen::Screen;
+use talkback_terminal::screen::{PromptOptions, Screen};
 use talkback_terminal::signals::{Signals, Stop};
 use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
 
@@ -62,7 +62,11 @@ pub(crate) async fn run(
     let opened = match reads_input {
         true => {
             let reading = input::reading(&args.input, args.way.max_message);
-            Screen::open(PROMPT, Output::Stdout, reading)
+            let prompt = PromptOptions {
+                text: PROMPT,
+                ..PromptOptions::default()
+            };
+            Screen::open(prompt, Output::Stdout, reading)
                 .map(|(screen, lines)| (screen, Some(lines)))
         }
         false => Screen::plain().map(|screen| (screen, None)),

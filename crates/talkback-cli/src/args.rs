@@ -13,7 +13,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use talkback_terminal::show::escaped;
 
-pub(crate) use self::connect::{ConnectArgs, EndArgs, Form, InputArgs, OutputArgs};
+pub(crate) use self::connect::{Color, ConnectArgs, EndArgs, Form, InputArgs, OutputArgs};
 pub(crate) use self::echo::{EchoArgs, ServerTlsArgs};
 pub(crate) use self::way::{ClientTlsArgs, WayArgs};
 use crate::{exit, target};

@@ -114,11 +114,23 @@ pub(crate) struct Line {
 impl Line {
     /// One that happens now.
     pub(crate) fn new(event: Event) -> Self {
-        let mut time = String::new();
-        // A text takes all that is written.
-        let _ = SystemTime.format_time(&mut Writer::new(&mut time));
+        let time = now();
         Self { time, event }
     }
+}
+
+/// The time, as RFC 3339 writes it.
+fn now() -> String {
+    let mut time = String::new();
+    // A text takes all that is written.
+    let _ = SystemTime.format_time(&mut Writer::new(&mut time));
+    time
+}
+
+/// The time of day in UTC, with milliseconds.
+pub(crate) fn time_of_day() -> String {
+    let now = now();
+    format!("{}Z", now.get(11..23).unwrap_or(&now))
 }
 
 /// Shows no payload: it may be a secret.

@@ -31,7 +31,8 @@ pub(crate) enum Incoming {
 pub(crate) enum Link {
     Once(Box<Once>),
     /// What a task receives, so that none of it is lost while something else is waited for.
-    Staying(Sender, mpsc::Receiver<Incoming>),
+    /// The last puts something more among it, as long as it comes.
+    Staying(Sender, mpsc::Receiver<Incoming>, mpsc::WeakSender<Incoming>),
 }
 
 /// A connection that no other follows.
@@ -55,6 +56,7 @@ impl Link {
         if let Some(interval) = ping_interval {
             tokio::spawn(ping(sender.clone(), interval, incoming.clone()));
         }
+        let more = incoming.downgrade();
         tokio::spawn(async move {
             // How it ended is asked for elsewhere.
             while let Ok(Some(event)) = receiver.recv_event().await {
@@ -69,7 +71,7 @@ impl Link {
                 }
             }
         });
-        Self::Staying(sender, events)
+        Self::Staying(sender, events, more)
     }
 
     /// Takes a message to be sent, for which there is capacity.
@@ -77,50 +79,65 @@ impl Link {
         // What cannot be sent shows at the next step as the end of the connection.
         let _ = match self {
             Self::Once(once) => once.socket.feed(message).await,
-            Self::Staying(sender, _) => sender.feed(message).await,
+            Self::Staying(sender, ..) => sender.feed(message).await,
         };
     }
 
-    /// Pings, where no task does at the interval; not while what waits to be written is too much.
+    /// Pings; not while what waits to be written is too much.
     pub(crate) async fn ping(&mut self) {
-        if let Self::Once(once) = self {
-            once.asked = (once.asked.0 + 1, Instant::now());
-            let ping = once.socket.ping(once.asked.0.to_string());
-            let _ = timeout(Duration::ZERO, ping).await;
+        match self {
+            Self::Once(once) => {
+                once.asked = (once.asked.0 + 1, Instant::now());
+                let ping = once.socket.ping(once.asked.0.to_string());
+                let _ = timeout(Duration::ZERO, ping).await;
+            }
+            Self::Staying(sender, _, more) => {
+                let (sender, more) = (sender.clone(), more.clone());
+                tokio::spawn(async move {
+                    // One that is lost with its connection has no pong.
+                    let latency = sender.ping(Bytes::new()).await.ok();
+                    if let (Some(latency), Some(more)) = (latency, more.upgrade()) {
+                        let _ = more.send(Incoming::Pong(Some(latency))).await;
+                    }
+                });
+            }
         }
     }
 
     pub(crate) fn buffered_amount(&self) -> usize {
         match self {
             Self::Once(once) => once.socket.buffered_amount(),
-            Self::Staying(sender, _) => sender.buffered_amount(),
+            Self::Staying(sender, ..) => sender.buffered_amount(),
         }
     }
 
     pub(crate) async fn close(&mut self) -> Result<CloseInfo, Error> {
         match self {
             Self::Once(once) => Ok(once.socket.close().await),
-            Self::Staying(sender, events) => {
+            Self::Staying(sender, events, _) => {
                 events.close();
                 sender.close().await
             }
         }
     }
 
-    /// Closes as a browser does that leaves the page.
-    pub(crate) async fn go_away(&mut self) -> Option<CloseInfo> {
+    /// Closes with a code that may be sent, and a reason that is not too long.
+    pub(crate) async fn close_with(
+        &mut self,
+        code: CloseCode,
+        reason: &str,
+    ) -> Result<CloseInfo, Error> {
         match self {
-            Self::Once(once) => {
-                let closing = once.socket.close_with(CloseCode::GOING_AWAY, "");
-                closing.await.ok()
-            }
-            Self::Staying(sender, events) => {
+            Self::Once(once) => match once.socket.close_with(code, reason).await {
+                Ok(info) => Ok(info),
+                Err(_) => Ok(once.socket.close().await),
+            },
+            Self::Staying(sender, events, _) => {
                 events.close();
-                sender
-                    .close_with(CloseCode::GOING_AWAY, "")
-                    .ok()?
-                    .await
-                    .ok()
+                match sender.close_with(code, reason) {
+                    Ok(closing) => closing.await,
+                    Err(_) => sender.close().await,
+                }
             }
         }
     }
@@ -149,7 +166,7 @@ impl Duplex for Link {
     fn poll_incoming(&mut self, cx: &mut Context<'_>) -> Poll<Option<Incoming>> {
         let once = match self {
             Self::Once(once) => once,
-            Self::Staying(_, events) => return events.poll_recv(cx),
+            Self::Staying(_, events, _) => return events.poll_recv(cx),
         };
         let incoming = ready!(pin!(once.socket.recv_incoming()).poll(cx));
         Poll::Ready(match incoming {
@@ -167,7 +184,7 @@ impl Duplex for Link {
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let ready = match self {
             Self::Once(once) => Pin::new(&mut once.socket).poll_ready(cx),
-            Self::Staying(sender, _) => Pin::new(sender).poll_ready(cx),
+            Self::Staying(sender, ..) => Pin::new(sender).poll_ready(cx),
         };
         match ready {
             Poll::Ready(Ok(())) => Poll::Ready(()),
@@ -178,7 +195,7 @@ impl Duplex for Link {
     fn poll_written(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let flushed = match self {
             Self::Once(once) => Pin::new(&mut once.socket).poll_flush(cx),
-            Self::Staying(sender, _) => Pin::new(sender).poll_flush(cx),
+            Self::Staying(sender, ..) => Pin::new(sender).poll_flush(cx),
         };
         flushed.map(drop)
     }

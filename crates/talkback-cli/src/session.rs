@@ -4,12 +4,12 @@ use std::io;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use talkback::{CloseInfo, Error, Message};
+use talkback::{CloseCode, CloseInfo, Error, Initiator, Message};
 use talkback_terminal::exchange::{self, Step};
 use talkback_terminal::explain;
 use talkback_terminal::input::Lines;
 use talkback_terminal::output::Output;
-use talkback_terminal::screen::Screen;
+use talkback_terminal::screen::{PromptOptions, Screen};
 use talkback_terminal::signals::{Signals, Stop};
 use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
 
@@ -19,8 +19,9 @@ use crate::events::{Direction, Event, Line};
 use crate::exit::{self, Failure};
 use crate::input;
 use crate::link::{Incoming, Link};
-use crate::output::{Raw, Style};
+use crate::output::{Raw, Shown, Style};
 use crate::show::{self, Remarks};
+use crate::talk::{self, Said};
 use crate::watch::{Watch, milliseconds};
 
 const PROMPT: &str = "> ";
@@ -34,6 +35,8 @@ enum Ending {
     Closed,
     /// There is nothing more to send, nor to wait for.
     Done,
+    /// A person closes, perhaps with a code and a reason.
+    Closing(Option<(CloseCode, String)>),
     /// Ctrl-C or a signal.
     Stopped(Stop),
     /// Nobody reads standard output any more.
@@ -62,7 +65,7 @@ pub(crate) async fn run(
     let opened = match reads_input {
         true => {
             let reading = input::reading(&args.input, args.way.max_message);
-            Screen::open(PROMPT, Output::Stdout, reading)
+            Screen::open(prompt(args), Output::Stdout, reading)
                 .map(|(screen, lines)| (screen, Some(lines)))
         }
         false => Screen::plain().map(|screen| (screen, None)),
@@ -83,11 +86,21 @@ pub(crate) async fn run(
         prints_latency: args.print_latency,
         pings: pings(args),
         unsent: false,
+        size_max: args.way.max_message,
+        pongs_awaited: 0,
     };
     let ending = session
         .exchange(opening.event, first, &mut screen, signals)
         .await;
     session.finish(ending, screen, signals).await
+}
+
+fn prompt(args: &ConnectArgs) -> PromptOptions {
+    PromptOptions {
+        text: PROMPT,
+        words: talk::WORDS,
+        history: (!args.no_history).then(talk::history).flatten(),
+    }
 }
 
 fn pings(args: &ConnectArgs) -> Option<Interval> {
@@ -104,7 +117,7 @@ struct Session {
     /// What piped input ended with, if not well; the lines before it are answered first.
     input_failure: Option<Failure>,
     end: End,
-    /// What a line stands for.
+    /// What a line that a person types stands for.
     form: Form,
     style: Style,
     remarks: Remarks,
@@ -115,6 +128,10 @@ struct Session {
     pings: Option<Interval>,
     /// Whether the connection ended before all that was read was sent.
     unsent: bool,
+    /// The largest message, in bytes.
+    size_max: u64,
+    /// How many pongs a person has asked for.
+    pongs_awaited: usize,
 }
 
 impl Session {
@@ -181,14 +198,9 @@ impl Session {
 
     async fn handle(&mut self, step: Step<Incoming>, screen: &mut Screen) -> Result<(), Ending> {
         match step {
-            Step::Line(line) if screen.is_prompt() => match input::typed(self.form, line) {
-                Ok(message) => self.send(message, screen).await,
-                Err(what) => {
-                    let what = format!("not sent: the line {what}");
-                    self.remark_if(true, screen, what).await;
-                    Ok(())
-                }
-            },
+            Step::Line(message) if screen.is_prompt() => {
+                self.handle_typed(&message.to_string(), screen).await
+            }
             Step::Line(message) => self.send(message, screen).await,
             Step::Incoming(incoming) => self.handle_incoming(incoming, screen).await,
             Step::InputEnded if screen.is_prompt() => Err(Ending::Done),
@@ -215,6 +227,42 @@ impl Session {
                 Err(Ending::Closed)
             }
         }
+    }
+
+    /// Does what a person has typed. What is wrong with it is told, also with `--quiet`, and nothing is sent.
+    async fn handle_typed(&mut self, line: &str, screen: &mut Screen) -> Result<(), Ending> {
+        let what = match talk::parse(self.form, line) {
+            Ok(Said::Message(message)) => return self.send(message, screen).await,
+            Ok(Said::File(path)) => {
+                let size_max = self.size_max;
+                let reading = move || talk::read(&path, size_max);
+                match tokio::task::spawn_blocking(reading).await {
+                    Ok(Ok(message)) => {
+                        let what = talk::sent(&message);
+                        self.remark_if(true, screen, what).await;
+                        return self.send(message, screen).await;
+                    }
+                    Ok(Err(what)) => what,
+                    Err(_) => return Ok(()),
+                }
+            }
+            Ok(Said::Ping) => {
+                self.pongs_awaited += 1;
+                self.link.ping().await;
+                return Ok(());
+            }
+            Ok(Said::Close(with)) => return Err(Ending::Closing(with)),
+            Ok(Said::Help) => {
+                for line in talk::HELP {
+                    let _ = screen.print(Output::Stderr, (*line).to_owned()).await;
+                }
+                return Ok(());
+            }
+            Err(what) => what,
+        };
+        // If nobody reads standard error, there is nobody to tell.
+        let _ = screen.print(Output::Stderr, what).await;
+        Ok(())
     }
 
     fn end_input(&mut self) {
@@ -261,7 +309,9 @@ impl Session {
             Incoming::Pong(latency) => {
                 if let Some(latency) = latency {
                     let what = format!("latency: {}", milliseconds(latency));
-                    self.remark_if(self.prints_latency, screen, what).await;
+                    let is_told = self.prints_latency || self.pongs_awaited > 0;
+                    self.pongs_awaited = self.pongs_awaited.saturating_sub(1);
+                    self.remark_if(is_told, screen, what).await;
                 }
                 Event::pong(latency)
             }
@@ -289,7 +339,10 @@ impl Session {
 
     async fn print_message(&self, screen: &mut Screen, message: Message) -> Result<(), Ending> {
         let printed = match &self.style {
-            Style::Line => screen.print(Output::Stdout, message).await,
+            Style::Line(look) => {
+                let shown = Shown::new(message, *look);
+                screen.print(Output::Stdout, shown).await
+            }
             Style::Raw(form, separator) => {
                 let (form, separator) = (*form, separator.clone());
                 let raw = Raw {
@@ -338,7 +391,9 @@ impl Session {
             }
             ending => tokio::select! {
                 closed = screen.close() => match (ending, closed) {
-                    (Ending::Closed | Ending::Done, Err(error)) => output_failed(&error),
+                    (Ending::Closed | Ending::Done | Ending::Closing(_), Err(error)) => {
+                        output_failed(&error)
+                    }
                     (ending, _) => ending,
                 },
                 stop = signals.next() => Ending::Stopped(stop),
@@ -346,6 +401,10 @@ impl Session {
         };
         let closed = match &ending {
             Ending::Stopped(_) => go_away(&mut self.link, signals).await,
+            Ending::Closing(Some((code, reason))) => tokio::select! {
+                info = self.link.close_with(*code, reason) => Ok(info),
+                stop = signals.next() => Err(stop),
+            },
             _ => close(&mut self.link, signals).await,
         };
         if let Ok(Ok(info)) = &closed
@@ -375,6 +434,10 @@ impl Session {
     /// What an end by a closing handshake, or without one, was worth.
     fn outcome(&self, ending: &Ending, info: &CloseInfo) -> Result<ExitCode, Failure> {
         let code = exit::of_close(info);
+        let is_asked_for = matches!(ending, Ending::Closing(_)) && info.clean;
+        if is_asked_for && info.initiator == Initiator::Local {
+            return Ok(ExitCode::from(exit::NORMAL));
+        }
         if code != exit::NORMAL || matches!(ending, Ending::OutputClosed) {
             return Ok(ExitCode::from(code));
         }
@@ -412,9 +475,9 @@ async fn close(link: &mut Link, signals: &mut Signals) -> Result<Result<CloseInf
 /// Closes with 1001, as a browser does that leaves the page; a second signal cuts it short, and so
 /// does a server that takes its time.
 async fn go_away(link: &mut Link, signals: &mut Signals) -> Result<Result<CloseInfo, Error>, Stop> {
-    let closing = timeout(CLOSE_TIMEOUT, link.go_away());
+    let closing = timeout(CLOSE_TIMEOUT, link.close_with(CloseCode::GOING_AWAY, ""));
     tokio::select! {
-        closed = closing => closed.ok().flatten().map(Ok).ok_or(Stop::Interrupt),
+        closed = closing => closed.ok().filter(Result::is_ok).ok_or(Stop::Interrupt),
         stop = signals.next() => Err(stop),
     }
 }

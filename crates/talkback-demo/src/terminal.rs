@@ -18,7 +18,7 @@ use talkback_demo::state::{self, Page, Sending, TITLE};
 use talkback_terminal::exchange::{self, Duplex, Step};
 use talkback_terminal::input::{Lines, Reading};
 use talkback_terminal::output::Output;
-use talkback_terminal::screen::Screen;
+use talkback_terminal::screen::{PromptOptions, Screen};
 use talkback_terminal::signals::{Signals, Stop};
 use talkback_terminal::{explain, show};
 use tokio::time::{Instant, sleep_until};
@@ -52,7 +52,11 @@ pub(crate) async fn run(url: &str, answer_timeout: Duration) -> Result<u8, Failu
         stop = signals.next() => return Ok(stop.exit_code()),
     };
     // The prompt is not on standard output, which holds answers only.
-    let (screen, lines) = Screen::open(PROMPT, Output::Stderr, Reading::lines())
+    let prompt = PromptOptions {
+        text: PROMPT,
+        ..PromptOptions::default()
+    };
+    let (screen, lines) = Screen::open(prompt, Output::Stderr, Reading::lines())
         .map_err(|error| input_failed(&error))?;
     let mut view = View {
         conversation: Conversation::new(page),

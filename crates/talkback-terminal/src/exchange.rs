@@ -123,6 +123,10 @@ fn poll_line<D: Duplex>(
     lines: &mut Lines,
     cx: &mut Context<'_>,
 ) -> Poll<Step<D::Incoming>> {
+    // It does not wait for a server that takes nothing.
+    if let Poll::Ready(error) = lines.poll_interrupt(cx) {
+        return Poll::Ready(Step::InputFailed(error));
+    }
     ready!(socket.poll_ready(cx));
     Poll::Ready(match ready!(lines.poll_next(cx)) {
         Some(Ok(line)) => Step::Line(line),
@@ -163,6 +167,30 @@ mod tests {
         fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<()> {
             Poll::Ready(())
         }
+    }
+
+    /// A server that takes nothing and says nothing.
+    struct Silence;
+
+    impl Duplex for Silence {
+        type Incoming = Message;
+
+        fn poll_incoming(&mut self, _: &mut Context<'_>) -> Poll<Option<Message>> {
+            Poll::Pending
+        }
+
+        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<()> {
+            Poll::Pending
+        }
+    }
+
+    #[tokio::test]
+    async fn an_interrupt_does_not_wait_for_a_server_that_takes_nothing() {
+        let (sender, interrupt, mut lines) = Lines::interruptible();
+        sender.send_all(&mut vec!["a".into()]).await;
+        interrupt.send(io::ErrorKind::Interrupted.into()).unwrap();
+        let step = next(&mut Silence, Some(&mut lines)).await;
+        assert!(matches!(step, Step::InputFailed(_)), "{step:?}");
     }
 
     #[tokio::test]

@@ -1,13 +1,15 @@
 //! The messages that a person types or a pipe brings.
 
 use std::fmt;
+use std::future::Future as _;
 use std::io::{self, BufRead as _, BufReader, Read};
+use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::thread;
 use std::vec;
 
 use talkback::Message;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 /// How many batches of a pipe's messages are read ahead. A batch is what one read has brought.
 const BATCHES_AHEAD: usize = 1;
@@ -25,6 +27,8 @@ pub struct Lines {
     /// Whether they were polled before the messages the last time.
     went_first: bool,
     has_ended: bool,
+    /// What ends them at once, with others waiting.
+    interrupt: Option<oneshot::Receiver<io::Error>>,
 }
 
 /// Shows how many lines wait: they may be secrets.
@@ -52,6 +56,20 @@ impl LineSender {
     pub async fn send(&self, line: io::Result<Message>) -> bool {
         let batch = line.map(|line| vec![line]);
         self.batches.send(batch).await.is_ok()
+    }
+
+    /// Hands all of these lines on at once, and leaves none of them; waits while others have not been taken.
+    ///
+    /// Returns whether anybody still wants lines.
+    ///
+    /// # Cancel safety
+    /// A dropped call loses no line.
+    pub(crate) async fn send_all(&self, lines: &mut Vec<Message>) -> bool {
+        let Ok(permit) = self.batches.reserve().await else {
+            return false;
+        };
+        permit.send(Ok(std::mem::take(lines)));
+        true
     }
 
     /// As [`send`](Self::send), for a thread without tasks.
@@ -252,8 +270,30 @@ impl Lines {
             batch: Vec::new().into_iter(),
             went_first: false,
             has_ended: false,
+            interrupt: None,
         };
         (LineSender { batches: sender }, lines)
+    }
+
+    /// Lines that can be ended before those that wait are taken.
+    pub(crate) fn interruptible() -> (LineSender, oneshot::Sender<io::Error>, Self) {
+        let (sender, mut lines) = Self::channel(BATCHES_AHEAD);
+        let (interrupt, interrupted) = oneshot::channel();
+        lines.interrupt = Some(interrupted);
+        (sender, interrupt, lines)
+    }
+
+    /// Polls for what ends them at once.
+    pub(crate) fn poll_interrupt(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
+        let Some(interrupt) = &mut self.interrupt else {
+            return Poll::Pending;
+        };
+        let interrupted = ready!(Pin::new(interrupt).poll(cx));
+        self.interrupt = None;
+        match interrupted {
+            Ok(error) => Poll::Ready(error),
+            Err(_) => Poll::Pending,
+        }
     }
 
     /// Whether more has been read than was taken.

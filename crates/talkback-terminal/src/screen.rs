@@ -7,6 +7,7 @@ use crate::input::{Lines, Reading};
 use crate::output::{Output, Print};
 use crate::printer::Printer;
 use crate::prompt::Prompt;
+pub use crate::prompt::PromptOptions;
 
 /// Standard input, output and error, with a prompt among them or not.
 #[derive(Debug)]
@@ -23,8 +24,11 @@ enum Face {
 }
 
 impl Screen {
-    /// Takes standard input over, within a tokio runtime: with the prompt `text` on `output` if
-    /// both are terminals, and otherwise as `reading` says.
+    /// Takes standard input over, within a tokio runtime with time: with a prompt on `output` if both are
+    /// terminals, and otherwise as `reading` says.
+    ///
+    /// A line at a prompt holds 1 MiB at most; what is longer is not taken, and that is told. Lines that were
+    /// pasted are one, where the terminal marks what is pasted, and it has line feeds in it.
     ///
     /// With a prompt, Ctrl-C is no signal but the end of the lines, with the error
     /// [`Interrupted`](io::ErrorKind::Interrupted), and Ctrl-D is their end without an error.
@@ -32,9 +36,13 @@ impl Screen {
     ///
     /// # Errors
     /// The operating system's, if the terminal's mode cannot be changed or no thread be started.
-    pub fn open(text: &'static str, output: Output, reading: Reading) -> io::Result<(Self, Lines)> {
+    pub fn open(
+        prompt: PromptOptions,
+        output: Output,
+        reading: Reading,
+    ) -> io::Result<(Self, Lines)> {
         if io::stdin().is_terminal() && output.is_terminal() {
-            let (prompt, lines) = Prompt::open(text, output)?;
+            let (prompt, lines) = Prompt::open(prompt, output)?;
             return Ok((Self(Face::Prompt(prompt)), lines));
         }
         Ok((Self::plain()?, Lines::stdin(reading)?))

@@ -34,6 +34,9 @@ pub(crate) struct ConnectArgs {
     /// Tell how long each ping took to be answered, once a second unless --ping-interval says otherwise
     #[arg(long, help_heading = "What is told")]
     pub(crate) print_latency: bool,
+    /// Keep no lines for the next run, and show none of an earlier one
+    #[arg(long, help_heading = "At the prompt")]
+    pub(crate) no_history: bool,
 }
 
 impl ConnectArgs {
@@ -101,6 +104,18 @@ impl InputArgs {
     }
 }
 
+/// When to colour.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Color {
+    /// On a terminal.
+    #[default]
+    Auto,
+    /// Everywhere.
+    Always,
+    /// Nowhere.
+    Never,
+}
+
 /// What is printed of messages.
 #[derive(Debug, Default, clap::Args)]
 #[command(next_help_heading = "What is printed")]
@@ -109,6 +124,13 @@ pub(crate) struct OutputArgs {
     /// of a binary one the size and the first bytes
     #[arg(long, conflicts_with_all = ["binary", "hex", "base64", "json"])]
     pub(crate) escape: bool,
+    /// Colour JSON: auto does so on a terminal, unless NO_COLOR is set; always prints as in a terminal
+    /// elsewhere, too
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    pub(crate) color: Color,
+    /// Print before each message when it came, in UTC; on a terminal and with --escape
+    #[arg(long)]
+    pub(crate) times: bool,
     /// Print a JSON object in a line for each event: open, message, ping, pong, lost, close
     #[arg(long)]
     pub(crate) json: bool,
@@ -149,8 +171,14 @@ pub(crate) const CONNECT_HELP: &str = "\
 Each line, without its line end, is sent as a text message. In a pipe each message that comes is printed
 as it is, with a line end behind it; --binary prints bytes and nothing else. In a terminal it is one line:
 control characters but the tab are escaped, a backslash is doubled, of a binary one the size and the first
-bytes are shown. Ctrl-D closes. When piped input ends and all of it is sent, answers are waited for until
-none has come for --wait; then the connection is closed normally. Ctrl-C closes it with 1001.
+bytes are shown; JSON has a line for each member, unless --escape. When piped input ends and all of it is
+sent, answers are waited for until none has come for --wait; then the connection is closed normally. Ctrl-C
+closes it with 1001.
+
+At the prompt, /help lists the commands: /ping, /close CODE REASON, /binary HEX, /file PATH. A message that
+begins with / is typed as //. Ctrl-D closes, Ctrl-R searches earlier lines, which are kept in
+$XDG_STATE_HOME/talkback/history (~/.local/state) unless they begin with a blank, or with --no-history.
+What is pasted is one message, also if it has several lines, where the terminal marks what is pasted.
 
 URL may be short: 9001 and :9001/path are of ws://localhost:9001. `talkback URL` is `talkback connect URL`.
 

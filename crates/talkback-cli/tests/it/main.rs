@@ -13,6 +13,10 @@ mod connect_ways;
 mod echo;
 mod echo_web;
 mod handshake;
+#[cfg(target_os = "linux")]
+mod prompt;
+#[cfg(target_os = "linux")]
+mod prompt_commands;
 mod security_table;
 mod support;
 mod tls;

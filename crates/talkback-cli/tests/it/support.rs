@@ -5,6 +5,8 @@ pub(crate) mod pipe;
 pub(crate) mod raw_client;
 pub(crate) mod scripted;
 pub(crate) mod server;
+#[cfg(target_os = "linux")]
+pub(crate) mod terminal;
 pub(crate) mod wire;
 
 use std::io::{BufRead as _, BufReader, Read, Write as _};

@@ -5,17 +5,16 @@ const { run, suite, url } = require("./engines.cjs");
 
 const greeting = "안녕하세요";
 
-/** Clicks, and waits until the page tells of another state. */
-async function changesState(page, button) {
-  const before = await page.locator("#state").textContent();
-  await page.locator(button).click();
-  await page.waitForFunction((before) => document.querySelector("#state").textContent !== before, before);
+/** Clicks, and waits until the page tells of this state. */
+async function reaches(page, state) {
+  await page.locator("#connect").click();
+  await page.locator("#status", { hasText: state }).waitFor();
 }
 
 async function connects(page) {
   await page.goto(url.replace("ws://", "http://"));
   assert.equal(await page.locator("#url").inputValue(), url);
-  await changesState(page, "#connect");
+  await reaches(page, /^connected$/);
 }
 
 run({
@@ -28,7 +27,7 @@ run({
   },
   "page: disconnects": async (page) => {
     await connects(page);
-    await changesState(page, "#disconnect");
+    await reaches(page, /^closed, code 1000$/);
   },
   "example: sends what is typed": async (page) => {
     await page.goto(`${page.files}index.html?${suite}greet?text=welcome`);

@@ -1,32 +1,12 @@
 // The demo's tab, used as a person would: by keyboard, with an input method, at a desk and on a phone; and the recipe's
 // app. The server is `talkback echo --web FOLDER`.
 const assert = require("node:assert/strict");
-const { once } = require("node:events");
-const axe = require("axe-core");
-const { WebSocketServer } = require("ws");
-const { pictures, run, until, url: echoUrl } = require("./engines.cjs");
+const { pictures, run, url: echoUrl } = require("./engines.cjs");
+const { begin, end, fits, inputMethod: inputMethodOf, isAccessible, logs } = require("./person.cjs");
 
 const DESK = { width: 480, height: 640 };
 const greeting = "안녕하세요";
 
-/** Gives a page an echo server with a log: a line for each message, and one for the end of a connection. */
-async function begin(page, port = 0) {
-  page.server = new WebSocketServer({ host: "127.0.0.1", port });
-  page.log = [];
-  page.server.on("connection", (socket) => {
-    page.socket = socket;
-    socket.on("message", (message, binary) => {
-      page.log.push(`received ${message}`);
-      socket.send(message, { binary });
-    });
-    socket.on("close", (code) => page.log.push(`closed ${code}`));
-  });
-  await once(page.server, "listening");
-}
-
-/** Waits until the server's log is this. */
-const logs = ({ log }, lines) =>
-  until(() => JSON.stringify(log) === JSON.stringify(lines), () => `the log is ${JSON.stringify(log)}`);
 const open = (page, folder = "") =>
   page.goto(`${page.files}${folder}index.html?ws://127.0.0.1:${page.server.address().port}/`);
 const answers = (page, text) => page.locator("#answer", { hasText: text }).waitFor();
@@ -61,19 +41,6 @@ async function converses(page) {
   await fits(page);
 }
 
-/** Nothing is wider than the screen. */
-async function fits(page) {
-  const overhang = () => document.documentElement.scrollWidth - document.documentElement.clientWidth;
-  assert.ok((await page.evaluate(overhang)) <= 0);
-}
-
-async function isAccessible(page, what) {
-  await page.evaluate(axe.source);
-  const { violations } = await page.evaluate(() => window.axe.run());
-  const found = violations.map(({ id, nodes }) => `${id} (${nodes.map(({ html }) => html).join(", ")})`);
-  assert.deepEqual(found, [], what);
-}
-
 const hasNoViolation = (colorScheme) => async (page) => {
   await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
   await open(page);
@@ -102,21 +69,11 @@ const isPictured = (colorScheme, device, size) => async (page) => {
   await page.screenshot({ path: `${pictures}/tab-${device}${colorScheme}-unfolded.png` });
 };
 
-/** Opens the page; returns what composes text in its field, commits it, and presses Enter in the raw. */
+/** Opens the page; returns an input method for its field. */
 async function inputMethod(page) {
   await open(page);
   await hasFocus(page);
-  const protocol = await page.context().newCDPSession(page);
-  const compose = async (syllables, before = "") => {
-    for (const text of syllables) {
-      await protocol.send("Input.imeSetComposition", { text, selectionStart: 1, selectionEnd: 1 });
-      assert.equal(await field(page).inputValue(), before + text);
-    }
-  };
-  const commit = (text) => protocol.send("Input.insertText", { text });
-  const key = { type: "keyDown", key: "Enter", code: "Enter", text: "\r" };
-  const enter = (code) => protocol.send("Input.dispatchKeyEvent", { ...key, windowsVirtualKeyCode: code });
-  return { compose, commit, enter };
+  return inputMethodOf(page, field(page));
 }
 
 /** Composes in the page; then the server has this and no more: what is sent last shows that nothing was on its way. */
@@ -270,4 +227,4 @@ const checks = {
   "is pictured on a phone, dark": isPictured("dark", "phone-", { width: 360, height: 480 }),
 };
 
-run(checks, { begin, end: (page) => page.server.close(), viewport: DESK });
+run(checks, { begin, end, viewport: DESK });

@@ -127,6 +127,7 @@ def browser():
         use(browsers, "lifecycle.cjs", folder, url)
         with Program(built("talkback"), "echo", "--listen", "127.0.0.1:0") as echo:
             use(browsers, "browser.cjs", example(), echo.url(), url)
+            use({"chromium": browsers["chromium"]}, "page.cjs", example(), echo.url())
 
 
 def tab_in_use():

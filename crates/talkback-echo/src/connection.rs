@@ -5,14 +5,18 @@ use std::io;
 use std::net::SocketAddr;
 use std::num::NonZero;
 use std::pin::{Pin, pin};
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 use std::task::{Context, Poll, ready};
 use std::thread::available_parallelism;
 use std::time::Duration;
 
+use ::http::Request;
+use ::http::header::SEC_WEBSOCKET_PROTOCOL;
 use futures_core::Stream as _;
 use futures_sink::Sink as _;
-use talkback::{AcceptError, CloseCause, CloseCode, CloseInfo, Message, Refusal, WebSocket};
+use talkback::{
+    AcceptError, Approval, CloseCause, CloseCode, CloseInfo, Message, Refusal, WebSocket,
+};
 use tokio::net::TcpStream;
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::Semaphore;
@@ -20,8 +24,10 @@ use tokio::task::block_in_place;
 use tokio::time::{Instant, timeout, timeout_at};
 use tracing::{debug, info};
 
+use crate::behaving::{Left, behave};
+use crate::behaviour::{self, Behaviour, Opening};
 use crate::connections::Place;
-use crate::http;
+use crate::http as pages;
 use crate::options::EchoOptions;
 use crate::peer::Peer;
 use crate::transport::Transport;
@@ -70,10 +76,15 @@ pub(crate) fn serve<T: Transport>(
         // Once is enough: a task has one waker.
         poll_fn(|cx| Poll::Ready(stop.as_mut().poll(cx).is_ready())).await;
         let opened = poll_fn(|cx| place.unless_stopping(opening.as_mut().poll(cx)));
-        let Some(Some(mut socket)) = opened.await else {
+        let Some(Some((mut socket, asked))) = opened.await else {
             return;
         };
         drop(opening);
+        if let Some(asked) = asked
+            && Box::pin(is_cut(&mut socket, &place, asked)).await
+        {
+            return;
+        }
         let mut unsent = None;
         loop {
             let echoed =
@@ -96,18 +107,36 @@ pub(crate) fn serve<T: Transport>(
     }
 }
 
+/// Behaves as the path asks for, if the server does not stop; whether the connection is to be cut then.
+async fn is_cut<T: Transport>(
+    socket: &mut WebSocket<T>,
+    place: &Place,
+    asked: Box<Behaviour>,
+) -> bool {
+    let peer = socket.peer();
+    let mut behaving = pin!(behave(socket, *asked));
+    let behaved = poll_fn(|cx| place.unless_stopping(behaving.as_mut().poll(cx)));
+    let is_cut = matches!(behaved.await, Some(Left::Cut));
+    if is_cut && let Some(peer) = peer {
+        info!(peer = %Peer(peer), "cut, as the path asked for");
+    }
+    is_cut
+}
+
 /// A client's WebSocket, if it becomes one; it knows the client's address.
 async fn open<T: Transport>(
     securing: impl Future<Output = io::Result<T>>,
     peer: SocketAddr,
     options: Arc<EchoOptions>,
-) -> Option<WebSocket<T>> {
-    match handshake(securing, peer, &options).await {
+) -> Option<(WebSocket<T>, Option<Box<Behaviour>>)> {
+    let asked = Arc::default();
+    match handshake(securing, peer, &options, Arc::clone(&asked)).await {
         Ok(mut socket) => {
             info!(peer = %Peer(peer), subprotocol = socket.subprotocol().is_some(), "open");
             // An idle connection can do without it: it is the larger part of what one holds.
             socket.forget_request();
-            Some(socket)
+            let asked = Arc::into_inner(asked).and_then(OnceLock::into_inner);
+            Some((socket, asked))
         }
         Err(error) => {
             log_unopened(peer, &error);
@@ -121,11 +150,13 @@ async fn handshake<T: Transport>(
     securing: impl Future<Output = io::Result<T>>,
     peer: SocketAddr,
     options: &EchoOptions,
+    asked: Arc<OnceLock<Box<Behaviour>>>,
 ) -> Result<WebSocket<T>, OpenError> {
     let deadline = Instant::now() + HANDSHAKE_TIMEOUT;
     let late = || OpenError::Accept(AcceptError::Timeout(HANDSHAKE_TIMEOUT));
     let secured = timeout_at(deadline, securing).await.map_err(|_| late())?;
     let web = options.web.clone();
+    let speaks_any = options.subprotocols.is_empty();
     let accepting = talkback::accept(secured.map_err(OpenError::Tls)?)
         .peer(peer)
         .subprotocols(options.subprotocols.iter().cloned())
@@ -133,11 +164,41 @@ async fn handshake<T: Transport>(
         .limits(options.limits.clone())
         .compression(options.compression)
         .timeout(deadline - Instant::now())
-        .otherwise(move |request| http::answer(request, web.as_ref()));
+        .check(move |request| future::ready(approve(&request, speaks_any, &asked)))
+        .otherwise(move |request| pages::answer(request, web.as_ref()));
     accepting.await.map_err(|error| match error {
         AcceptError::Timeout(_) => late(),
         error => OpenError::Accept(error),
     })
+}
+
+/// Answers as the path asks for; what it asks for once the connection is open goes to `asked`.
+fn approve(
+    request: &Request<()>,
+    speaks_any: bool,
+    asked: &OnceLock<Box<Behaviour>>,
+) -> Result<Approval, Refusal> {
+    let mut offered = offered(request);
+    let chosen = match behaviour::read(request)? {
+        Opening::Subprotocol(name) => offered.find(|offer| *offer == name),
+        Opening::Behaviour(behaviour) => {
+            let _ = asked.set(Box::new(behaviour));
+            offered.next().filter(|_| speaks_any)
+        }
+        Opening::Echo => offered.next().filter(|_| speaks_any),
+    };
+    Ok(match chosen {
+        Some(name) => Approval::default().subprotocol(name),
+        None => Approval::default(),
+    })
+}
+
+/// The subprotocols that a client offers, best first.
+fn offered(request: &Request<()>) -> impl Iterator<Item = &str> {
+    let lines = request.headers().get_all(SEC_WEBSOCKET_PROTOCOL).iter();
+    let names = lines.filter_map(|line| line.to_str().ok());
+    let names = names.flat_map(|line| line.split(','));
+    names.map(str::trim).filter(|name| !name.is_empty())
 }
 
 /// Why a connection has not become a WebSocket.

@@ -7,14 +7,12 @@ use ::http::header::{
 use ::http::{HeaderValue, Method, Request, Response, StatusCode};
 use bytes::Bytes;
 
+use crate::page;
 use crate::web::{WebFile, WebFiles};
 
-/// The page to try the server with.
-const PAGE: &str = include_str!("page.html");
-
-/// The page carries its own style and script, and speaks to WebSocket servers only.
+/// The page to try the server with loads its own files only, and speaks to WebSocket servers.
 const PAGE_POLICY: HeaderValue = HeaderValue::from_static(
-    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; \
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; \
      connect-src ws: wss:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
 );
 
@@ -27,20 +25,22 @@ const DEMO_POLICY: HeaderValue = HeaderValue::from_static(
 const DEMO_PATH: &str = "/demo/";
 
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
-const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
 
 /// Answers a request that does not ask for a WebSocket; `web` is what lies at `/demo/`.
 pub(crate) fn answer(request: &Request<()>, web: Option<&WebFiles>) -> Response<Bytes> {
-    let mut response = match (request.uri().path(), web) {
-        ("/", _) => page(),
-        ("/health", _) => text(StatusCode::OK, "ok\n"),
-        // The names in the page are relative to the folder.
-        ("/demo", Some(_)) => to_demo(),
-        (path, Some(web)) => match path.strip_prefix(DEMO_PATH).map(|name| web.find(name)) {
-            Some(Some(file)) => demo(file),
+    let path = request.uri().path();
+    let of_demo = || web?.find(path.strip_prefix(DEMO_PATH)?).cloned();
+    let mut response = if let Some(file) = page::find(path) {
+        with_policy(file, PAGE_POLICY)
+    } else if let Some(file) = of_demo() {
+        with_policy(file, DEMO_POLICY)
+    } else {
+        match path {
+            "/health" => text(StatusCode::OK, "ok\n"),
+            // The names in the page are relative to the folder.
+            "/demo" if web.is_some() => to_demo(),
             _ => nothing(),
-        },
-        _ => nothing(),
+        }
     };
     let is_readable = [Method::GET, Method::HEAD].contains(request.method());
     if !is_readable && response.status() == StatusCode::OK {
@@ -56,18 +56,11 @@ pub(crate) fn answer(request: &Request<()>, web: Option<&WebFiles>) -> Response<
     response
 }
 
-fn page() -> Response<Bytes> {
-    let mut response = with_body(StatusCode::OK, HTML, PAGE.into());
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_SECURITY_POLICY, PAGE_POLICY);
-    response
-}
-
-fn demo(file: &WebFile) -> Response<Bytes> {
+fn with_policy(file: WebFile, policy: HeaderValue) -> Response<Bytes> {
     let kind = HeaderValue::from_static(file.kind);
-    let mut response = with_body(StatusCode::OK, kind, file.content.clone());
+    let mut response = with_body(StatusCode::OK, kind, file.content);
     let headers = response.headers_mut();
-    headers.insert(CONTENT_SECURITY_POLICY, DEMO_POLICY);
+    headers.insert(CONTENT_SECURITY_POLICY, policy);
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
 }
@@ -131,7 +124,8 @@ mod tests {
         let response = answer_to(Method::HEAD, "/");
         assert!(response.body().is_empty());
         let size = response.headers()[CONTENT_LENGTH].to_str().unwrap();
-        assert_eq!(size, PAGE.len().to_string());
+        let page = answer_to(Method::GET, "/").into_body();
+        assert_eq!(size, page.len().to_string());
     }
 
     #[test]

@@ -31,6 +31,8 @@
 //! the feature `tls`). [`Echo::start`] takes them, and so does [`EchoServer`], which runs on the
 //! caller's own runtime until it is told to stop.
 //!
+//! The path of the URL asks for more than the echo, to see how a client copes with it: [`PATHS`].
+//!
 //! A client has 10 s until its WebSocket is open, TLS included. After an accept that failed, as when
 //! descriptors are short, the server pauses, for 50 ms to 1 s.
 
@@ -38,12 +40,15 @@
 
 mod background;
 mod backoff;
+mod behaving;
+mod behaviour;
 mod connection;
 mod connections;
 mod http;
 #[cfg(feature = "tls")]
 mod identity_error;
 mod options;
+mod page;
 mod peer;
 mod server;
 #[cfg(feature = "tls")]
@@ -52,6 +57,7 @@ mod transport;
 mod web;
 
 pub use self::background::{Echo, start};
+pub use self::behaviour::PATHS;
 pub use self::connections::ConnectionCount;
 #[cfg(feature = "tls")]
 pub use self::identity_error::IdentityError;

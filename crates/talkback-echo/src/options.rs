@@ -9,6 +9,14 @@ use talkback::{DeflatePolicy, Limits, OriginPolicy};
 use crate::tls::Identity;
 use crate::web::WebFiles;
 
+/// Where a server listens.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Listen {
+    Address(SocketAddr),
+    /// On a port of both loopbacks.
+    Localhost(u16),
+}
+
 /// How an echo server listens and what it accepts.
 ///
 /// ```
@@ -23,7 +31,7 @@ use crate::web::WebFiles;
 /// ```
 #[derive(Clone, Debug)]
 pub struct EchoOptions {
-    pub(crate) listen: SocketAddr,
+    pub(crate) listen: Listen,
     pub(crate) subprotocols: Vec<String>,
     pub(crate) origin_policy: OriginPolicy,
     pub(crate) limits: Limits,
@@ -37,7 +45,7 @@ pub struct EchoOptions {
 impl Default for EchoOptions {
     fn default() -> Self {
         Self {
-            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            listen: Listen::Address(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))),
             subprotocols: Vec::new(),
             origin_policy: OriginPolicy::Any,
             limits: Limits::default(),
@@ -54,11 +62,19 @@ impl EchoOptions {
     /// The address to listen on; port 0 takes a free one. 127.0.0.1:0 by default.
     #[must_use]
     pub fn listen(mut self, address: SocketAddr) -> Self {
-        self.listen = address;
+        self.listen = Listen::Address(address);
         self
     }
 
-    /// The subprotocols that it speaks; none by default.
+    /// Listens where `localhost` leads: on 127.0.0.1 and, where there is one, on [::1], which browsers
+    /// try first. Port 0 takes one that is free on both.
+    #[must_use]
+    pub fn listen_localhost(mut self, port: u16) -> Self {
+        self.listen = Listen::Localhost(port);
+        self
+    }
+
+    /// The subprotocols that it speaks; without any, as by default, the one that a client offers first.
     #[must_use]
     pub fn subprotocols(mut self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.subprotocols = names.into_iter().map(Into::into).collect();

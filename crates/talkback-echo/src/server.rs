@@ -1,5 +1,6 @@
 //! The echo server: listening, accepting, draining.
 
+use std::future::pending;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -10,10 +11,13 @@ use tracing::{debug, warn};
 use crate::backoff::Backoff;
 use crate::connection;
 use crate::connections::{ConnectionCount, Connections};
-use crate::options::EchoOptions;
+use crate::options::{EchoOptions, Listen};
 
 /// How many clients may wait to be accepted; the operating system may allow fewer.
 const BACKLOG: u32 = 4096;
+
+/// How many ports are tried until one is free on both loopbacks.
+const PORTS_MAX: usize = 16;
 
 /// An echo server that listens and does not accept yet: [run](Self::run) it.
 ///
@@ -22,6 +26,8 @@ const BACKLOG: u32 = 4096;
 #[derive(Debug)]
 pub struct EchoServer {
     listener: TcpListener,
+    /// On the other loopback.
+    other: Option<TcpListener>,
     local_addr: SocketAddr,
     connections: Connections,
 }
@@ -35,10 +41,14 @@ impl EchoServer {
     /// # Cancel safety
     /// A dropped call listens on nothing.
     pub async fn bind(options: EchoOptions) -> io::Result<Self> {
-        let listener = listen(options.listen)?;
+        let (listener, other) = match options.listen {
+            Listen::Address(address) => (listen(address)?, None),
+            Listen::Localhost(port) => listen_localhost(port)?,
+        };
         Ok(Self {
             local_addr: listener.local_addr()?,
             listener,
+            other,
             connections: Connections::new(options),
         })
     }
@@ -48,7 +58,8 @@ impl EchoServer {
         self.connections.count()
     }
 
-    /// The address that it listens on, with the port that it really got.
+    /// The address that it listens on, with the port that it really got; that of 127.0.0.1, if there is
+    /// another besides.
     pub fn local_addr(&self) -> SocketAddr {
         self.local_addr
     }
@@ -73,6 +84,7 @@ impl EchoServer {
             biased;
             () = shutdown => {}
             () = accept_all(&self.listener, &self.connections) => {}
+            () = accept_other(self.other.as_ref(), &self.connections) => {}
         }
         Draining(self.connections)
     }
@@ -110,6 +122,30 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     }
     socket.bind(address)?;
     socket.listen(BACKLOG)
+}
+
+/// Listens on both loopbacks, or on the one that there is.
+fn listen_localhost(port: u16) -> io::Result<(TcpListener, Option<TcpListener>)> {
+    let mut tries = 0;
+    loop {
+        let listener = listen((Ipv4Addr::LOCALHOST, port).into())?;
+        let taken = listener.local_addr()?.port();
+        tries += 1;
+        match listen((Ipv6Addr::LOCALHOST, taken).into()) {
+            Ok(other) => return Ok((listener, Some(other))),
+            Err(error) if error.kind() != io::ErrorKind::AddrInUse => return Ok((listener, None)),
+            // The port was free on one only.
+            Err(_) if port == 0 && tries < PORTS_MAX => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+async fn accept_other(listener: Option<&TcpListener>, connections: &Connections) {
+    match listener {
+        Some(listener) => accept_all(listener, connections).await,
+        None => pending().await,
+    }
 }
 
 /// Accepts as long as it is polled.

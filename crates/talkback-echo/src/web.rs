@@ -54,7 +54,8 @@ impl WebFiles {
         for entry in fs::read_dir(folder)? {
             let path = entry?.path();
             let name = path.file_name().and_then(|name| name.to_str());
-            if let (Some(name), Some(kind)) = (name, kind(&path))
+            if let Some(name) = name
+                && let Some(kind) = kind(name)
                 && path.is_file()
             {
                 let content = fs::read(&path)?.into();
@@ -74,8 +75,9 @@ impl WebFiles {
     }
 }
 
-fn kind(path: &Path) -> Option<&'static str> {
-    let end = path.extension()?.to_str()?;
+/// The kind of a file of this name, if such files are served.
+pub(crate) fn kind(name: &str) -> Option<&'static str> {
+    let (_, end) = name.rsplit_once('.')?;
     let found = TYPES.iter().find(|(known, _)| *known == end);
     found.map(|(_, kind)| *kind)
 }

@@ -53,6 +53,28 @@ async fn an_address_is_free_again_once_its_server_is_dropped() {
 }
 
 #[tokio::test]
+async fn localhost_is_both_loopbacks() {
+    let echo = Echo::start(EchoOptions::default().listen_localhost(0)).unwrap();
+    let port = echo.local_addr().port();
+    for host in ["127.0.0.1", "[::1]", "localhost"] {
+        let mut socket = talkback::connect(format!("ws://{host}:{port}/"))
+            .await
+            .unwrap();
+        socket.send("Hello!").await.unwrap();
+        assert_eq!(socket.recv().await.unwrap(), Some("Hello!".into()));
+    }
+    let again = Echo::start(EchoOptions::default().listen_localhost(port));
+    assert_eq!(again.unwrap_err().kind(), ErrorKind::AddrInUse);
+    drop(echo);
+    assert!(TcpStream::connect(("::1", port)).is_err());
+    // Somebody else has the port on one of them.
+    let taken = std::net::TcpListener::bind("[::1]:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let refused = Echo::start(EchoOptions::default().listen_localhost(port));
+    assert_eq!(refused.unwrap_err().kind(), ErrorKind::AddrInUse);
+}
+
+#[tokio::test]
 async fn a_dropped_run_closes_although_its_connections_are_counted() {
     let server = EchoServer::bind(EchoOptions::default()).await.unwrap();
     let (url, count) = (server.url(), server.connection_count());

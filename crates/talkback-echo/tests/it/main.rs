@@ -1,5 +1,6 @@
 //! The echo server as a program embeds it.
 
 mod background;
+mod behaviours;
 mod liars;
 mod memory;

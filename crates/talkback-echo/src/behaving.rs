@@ -1,0 +1,133 @@
+//! Behaving on a connection as its path asks for.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use talkback::{Message, SendError, WebSocket};
+use tokio::time::{Instant, sleep, sleep_until};
+
+use crate::behaviour::Behaviour;
+use crate::transport::Transport;
+
+/// How many messages wait for their delay; meanwhile no more are read.
+const DELAYED_MAX: usize = 64;
+
+/// How often a slow message goes on.
+const SLOW_INTERVAL: Duration = Duration::from_millis(100);
+
+/// What is left to do on a connection.
+pub(crate) enum Left {
+    /// To echo what comes.
+    Echo,
+    /// To end TCP.
+    Cut,
+}
+
+/// Behaves until only the rest is left to do; what cannot be sent shows as the end of the connection
+/// when the next message is waited for.
+pub(crate) async fn behave<T: Transport>(socket: &mut WebSocket<T>, as_asked: Behaviour) -> Left {
+    match as_asked {
+        Behaviour::Close(code, reason) => {
+            let _ = socket.close_with(code, &reason).await;
+        }
+        Behaviour::Delay(delay) => echo_late(socket, delay).await,
+        Behaviour::Drop(count) => {
+            for _ in 0..count {
+                let Ok(Some(message)) = socket.recv().await else {
+                    return Left::Echo;
+                };
+                let _ = socket.send(message).await;
+            }
+            return Left::Cut;
+        }
+        Behaviour::Slow(rate) => {
+            while let Ok(Some(message)) = socket.recv().await {
+                let _ = send_slowly(socket, message, rate).await;
+            }
+        }
+        Behaviour::Headers(json) => {
+            let _ = socket.send(json).await;
+        }
+        Behaviour::Stream { count, every } => {
+            let mut numbers = 0..count;
+            echo_beside(socket, every, || numbers.next().map(Beside::Number)).await;
+        }
+        Behaviour::Size(size) => {
+            let _ = socket.send("x".repeat(size as usize)).await;
+        }
+        Behaviour::Ping(every) => echo_beside(socket, every, || Some(Beside::Ping)).await,
+    }
+    Left::Echo
+}
+
+/// Sends each message back a while after it came.
+async fn echo_late<T: Transport>(socket: &mut WebSocket<T>, delay: Duration) {
+    let mut delayed = VecDeque::<(Instant, Message)>::new();
+    loop {
+        let due = delayed.front().map(|(due, _)| *due);
+        tokio::select! {
+            () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
+                if let Some((_, message)) = delayed.pop_front() {
+                    let _ = socket.send(message).await;
+                }
+            }
+            received = socket.recv(), if delayed.len() < DELAYED_MAX => match received {
+                Ok(Some(message)) => delayed.push_back((Instant::now() + delay, message)),
+                _ => return,
+            },
+        }
+    }
+}
+
+/// Sends a message in fragments, as slowly as so many bytes a second.
+async fn send_slowly<T: Transport>(
+    socket: &mut WebSocket<T>,
+    message: Message,
+    rate: u64,
+) -> Result<(), SendError> {
+    let kind = message.kind();
+    let mut bytes = message.into_bytes();
+    let piece_size = usize::try_from(rate / 10).unwrap_or(usize::MAX).max(1);
+    let interval = SLOW_INTERVAL.max(Duration::from_secs(piece_size as u64) / rate as u32);
+    let mut writer = socket.send_stream(kind)?;
+    while !bytes.is_empty() {
+        let piece = bytes.split_to(piece_size.min(bytes.len()));
+        writer.write(piece).await?;
+        writer.flush().await?;
+        sleep(interval).await;
+    }
+    writer.finish().await
+}
+
+/// What is sent without being asked for.
+enum Beside {
+    Number(u64),
+    Ping,
+}
+
+/// Echoes what comes, and sends something else every so often, as long as there is something.
+async fn echo_beside<T: Transport>(
+    socket: &mut WebSocket<T>,
+    every: Duration,
+    mut next: impl FnMut() -> Option<Beside>,
+) {
+    let mut due = Instant::now();
+    loop {
+        tokio::select! {
+            () = sleep_until(due) => {
+                let _ = match next() {
+                    Some(Beside::Number(number)) => socket.send(number.to_string()).await,
+                    Some(Beside::Ping) => socket.ping("").await,
+                    None => return,
+                };
+                due += every;
+            }
+            received = socket.recv() => match received {
+                Ok(Some(message)) => drop(socket.send(message).await),
+                _ => return,
+            },
+        }
+        // One that could not be sent in time is not made up for.
+        due = due.max(Instant::now());
+    }
+}

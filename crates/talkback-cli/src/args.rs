@@ -38,7 +38,7 @@ pub(crate) enum Command {
     Echo(EchoArgs),
     /// Connect to a server: lines of standard input go, messages come to standard output
     #[command(after_help = connect::CONNECT_HELP)]
-    Connect(ConnectArgs),
+    Connect(Box<ConnectArgs>),
 }
 
 /// Reads the command line, or prints what is wrong with it, or the help that it asks for.

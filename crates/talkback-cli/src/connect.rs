@@ -22,7 +22,7 @@ const RETRY_AFTER: Duration = Duration::from_millis(100);
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(2);
 
 /// Connects, and exchanges messages until either end closes.
-pub(crate) fn run(args: ConnectArgs, verbose: u8) -> Result<ExitCode, Failure> {
+pub(crate) fn run(args: &ConnectArgs, verbose: u8) -> Result<ExitCode, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
@@ -34,18 +34,18 @@ pub(crate) fn run(args: ConnectArgs, verbose: u8) -> Result<ExitCode, Failure> {
     outcome
 }
 
-async fn converse(args: ConnectArgs, verbose: u8) -> Result<ExitCode, Failure> {
+async fn converse(args: &ConnectArgs, verbose: u8) -> Result<ExitCode, Failure> {
     let mut signals = Signals::new()
         .map_err(|error| Failure::new(exit::OTHER, format!("could not handle signals: {error}")))?;
     let target = Target::parse(&args.way.url)?;
     let url = &target.url;
     let remarks = Remarks::new(url, verbose, args.output.quiet);
-    let watch = Watch::new(sight(&args, verbose));
+    let watch = Watch::new(sight(args, verbose));
     let connecting = watch.over(way::connection(&args.way, &target)?);
     let opening = async {
         match args.reconnect {
-            true => stay(connecting, &args).await,
-            false => once(connecting, &args, &remarks, &watch).await,
+            true => stay(connecting, args).await,
+            false => once(connecting, args, &remarks, &watch).await,
         }
     };
     let opened = tokio::select! {
@@ -79,7 +79,7 @@ async fn converse(args: ConnectArgs, verbose: u8) -> Result<ExitCode, Failure> {
         watch,
         event,
     };
-    session::run(&args, opening, &mut signals).await
+    session::run(args, opening, &mut signals).await
 }
 
 /// How much is to be seen of the way.

@@ -42,6 +42,14 @@ pub(crate) fn first(args: &InputArgs) -> Result<Vec<Message>, Failure> {
     messages.collect()
 }
 
+/// The message that a line stands for which was typed at a prompt, or what is wrong with it.
+pub(crate) fn typed(form: Form, line: Message) -> Result<Message, String> {
+    match form {
+        Form::Text => Ok(line),
+        Form::Binary | Form::Hex | Form::Base64 => message(form, line.as_bytes().to_vec()),
+    }
+}
+
 /// The message that a piece of input stands for, or what is wrong with it.
 fn message(form: Form, bytes: Vec<u8>) -> Result<Message, String> {
     match form {
@@ -82,6 +90,8 @@ mod tests {
         assert_eq!(made(Form::Hex, "CA fe\r"), bytes());
         assert_eq!(made(Form::Base64, "yv4="), bytes());
         assert_eq!(message(Form::Binary, vec![0xca, 0xfe]), bytes());
+        assert_eq!(typed(Form::Hex, "ca fe".into()), bytes());
+        assert_eq!(typed(Form::Text, "ca fe".into()), Ok("ca fe".into()));
         for (form, bytes, word) in [
             (Form::Text, &b"\xff"[..], "UTF-8"),
             (Form::Hex, b"caf", "two digits"),

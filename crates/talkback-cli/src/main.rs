@@ -36,7 +36,7 @@ fn main() -> ExitCode {
         }
         Command::Connect(options) => {
             let _log = log::start("warn", verbose > 0);
-            connect::run(options, verbose)
+            connect::run(&options, verbose)
         }
     };
     outcome.unwrap_or_else(exit::Failure::report)

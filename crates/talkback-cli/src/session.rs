@@ -13,7 +13,7 @@ use talkback_terminal::screen::Screen;
 use talkback_terminal::signals::{Signals, Stop};
 use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
 
-use crate::args::ConnectArgs;
+use crate::args::{ConnectArgs, Form};
 use crate::end::End;
 use crate::events::{Direction, Event, Line};
 use crate::exit::{self, Failure};
@@ -75,6 +75,7 @@ pub(crate) async fn run(
         lines,
         input_failure: None,
         end: End::new(&args.end),
+        form: args.input.form(),
         style: Style::of(&args.output, &args.input),
         remarks: opening.remarks,
         watch: opening.watch,
@@ -103,6 +104,8 @@ struct Session {
     /// What piped input ended with, if not well; the lines before it are answered first.
     input_failure: Option<Failure>,
     end: End,
+    /// What a line stands for.
+    form: Form,
     style: Style,
     remarks: Remarks,
     watch: Watch,
@@ -178,6 +181,14 @@ impl Session {
 
     async fn handle(&mut self, step: Step<Incoming>, screen: &mut Screen) -> Result<(), Ending> {
         match step {
+            Step::Line(line) if screen.is_prompt() => match input::typed(self.form, line) {
+                Ok(message) => self.send(message, screen).await,
+                Err(what) => {
+                    let what = format!("not sent: the line {what}");
+                    self.remark_if(true, screen, what).await;
+                    Ok(())
+                }
+            },
             Step::Line(message) => self.send(message, screen).await,
             Step::Incoming(incoming) => self.handle_incoming(incoming, screen).await,
             Step::InputEnded if screen.is_prompt() => Err(Ending::Done),

@@ -226,6 +226,7 @@ async fn options_that_a_page_does_not_have_are_errors_with_the_way_round() {
     let named = echo().redirect_header("Authorization");
     refuses(named, "redirect_header", "follows none").await;
     refuses(echo().cookies(Arc::new(NoCookies)), "cookies", "its own").await;
+    refuses(echo().on_progress(|_| {}), "on_progress", "tools for").await;
 }
 
 struct NoCookies;

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use talkback::{Message, SendError, WebSocket};
+use talkback::{Incoming, Message, SendError, WebSocket};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::behaviour::Behaviour;
@@ -74,9 +74,13 @@ pub(crate) async fn echo<T: Transport>(socket: &mut WebSocket<T>, told: Told) {
 /// # Cancel safety
 /// A dropped call loses no message.
 async fn receive<T: Transport>(socket: &mut WebSocket<T>, told: Told) -> Option<Message> {
-    let message = socket.recv().await.ok().flatten()?;
-    told.received(&message);
-    Some(message)
+    // Not by `recv`: the loop of the mere echo has that inlined only as long as nobody else calls it.
+    loop {
+        if let Incoming::Message(message) = socket.recv_incoming().await.ok().flatten()? {
+            told.received(&message);
+            return Some(message);
+        }
+    }
 }
 
 /// Sends a message, and tells of it.

@@ -10,8 +10,10 @@ import subprocess
 import tarfile
 import tempfile
 import time
+import urllib.request
 
-from run import ROOT, TARGET, cargo, check, checked, counted, expect, failed, must, passed, scratch
+import share
+from run import ROOT, TARGET, Program, cargo, check, checked, counted, expect, failed, must, passed, scratch
 from tools import LINTS, cargo_tool, installed
 
 # The one that reads what the nightly's rustdoc writes; for others the format has another number.
@@ -68,7 +70,8 @@ def lowest():
 
 def registry(folder, crates):
     """Has a folder of archives and of all that they depend on stand for crates.io in a folder; each archive lies there."""
-    must(*cargo(f"package --quiet --no-verify --allow-dirty --package {' --package '.join(crates)}"))
+    with share.shared():
+        must(*cargo(f"package --quiet --no-verify --allow-dirty --package {' --package '.join(crates)}"))
     must(*cargo("vendor --quiet --locked --versioned-dirs"), place := folder / "registry")
     for crate in crates:
         (file,) = (TARGET / "package").glob(f"{crate}-[0-9]*.crate")
@@ -100,6 +103,12 @@ def stranger(folder, env):
     must(*cargo(f"install --quiet --debug talkback-cli --root {folder} --config {folder}/.cargo/config.toml"), env=env)
     expect("echo" in must(folder / "bin/talkback", "--help"), True)
     told("cargo install talkback-cli")
+    with Program(folder / "bin/talkback", "echo", "--listen", "127.0.0.1:0") as echo:
+        demo = f"{echo.url().replace('ws:', 'http:')}demo/"
+        expect(f"demo: {demo}" in echo.output(), True)
+        for name in ("", "talkback_demo_tab_bg.wasm"):
+            urllib.request.urlopen(demo + name, timeout=20).close()
+    told("talkback echo, and the demo in it")
     must(*cargo("new --quiet hello"), cwd=folder)
     must(*cargo(add := re.search(r"^cargo (add [a-z -]+[a-z])", readme, re.MULTILINE)[1]), cwd=folder / "hello")
     program = re.search(r"^```rust.*\n((?:.*\n)*?)```$", readme, re.MULTILINE)[1]

@@ -2,10 +2,12 @@
 
 mod connect;
 mod echo;
+mod listen;
 mod way;
 
 use std::error::Error as _;
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -15,16 +17,17 @@ use talkback_terminal::show::escaped;
 
 pub(crate) use self::connect::{Color, ConnectArgs, EndArgs, Form, InputArgs, OutputArgs};
 pub(crate) use self::echo::{EchoArgs, ServerTlsArgs};
+pub(crate) use self::listen::ListenArgs;
 pub(crate) use self::way::{ClientTlsArgs, WayArgs};
 use crate::{exit, target};
 
-/// Talks WebSocket: a server that echoes, and a client for the terminal.
+/// Talks WebSocket: a client and a server for the terminal, and a server that echoes.
 #[derive(Debug, Parser)]
 #[command(name = "talkback", version)]
 pub(crate) struct Args {
-    /// Tell more on standard error: echo logs the pages and probes that it answers (RUST_LOG has the
-    /// last word), connect the steps to an open connection, request and response, pings, and the body with
-    /// which a server refuses; twice (-vv), connect shows each frame
+    /// Tell more on standard error: connect the steps to an open connection, request and response, pings,
+    /// and the body with which a server refuses; listen and echo the requests, echo in its log (RUST_LOG has
+    /// the last word); twice (-vv), connect shows each frame, and echo each message
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
     #[command(subcommand)]
@@ -34,12 +37,32 @@ pub(crate) struct Args {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Run a server that sends back every message
-    #[command(after_help = echo::ECHO_HELP)]
+    #[command(after_help = echo::help())]
     Echo(EchoArgs),
     /// Connect to a server: lines of standard input go, messages come to standard output
     #[command(after_help = connect::CONNECT_HELP)]
     Connect(Box<ConnectArgs>),
+    /// Run a server and talk to its clients: lines of standard input go to them, messages come to standard output
+    #[command(after_help = listen::LISTEN_HELP)]
+    Listen(Box<ListenArgs>),
+    /// Print what completes commands and options in a shell, for it to read
+    #[command(after_help = COMPLETIONS_HELP)]
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Write the manual's pages, a file for each command
+    Man {
+        /// The folder to write them into, which is made if it is missing
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
+    },
 }
+
+const COMPLETIONS_HELP: &str = "\
+bash:  talkback completions bash >~/.local/share/bash-completion/completions/talkback
+zsh:   talkback completions zsh >DIR/_talkback, where DIR is one of $fpath
+fish:  talkback completions fish >~/.config/fish/completions/talkback.fish";
 
 /// Reads the command line, or prints what is wrong with it, or the help that it asks for.
 pub(crate) fn read() -> Result<Args, ExitCode> {
@@ -63,17 +86,21 @@ fn with_command(mut arguments: Vec<OsString>) -> Vec<OsString> {
         let beginning = text.get(..6).unwrap_or(&text).to_ascii_lowercase();
         beginning.starts_with("ws://") || beginning == "wss://" || target::is_short(&text)
     };
-    let command = <Args as CommandFactory>::command();
-    let is_command = |argument: &OsString| {
-        let names = command.get_subcommands().map(clap::Command::get_name);
-        names.chain(["help"]).any(|name| argument == name)
-    };
+    let names = command_names();
+    let is_command = |argument: &OsString| names.iter().any(|name| argument == &**name);
     let given = arguments.get(1..).unwrap_or_default();
     let before_url = given.iter().position(is_url);
     if before_url.is_some_and(|position| !given[..position].iter().any(is_command)) {
         arguments.insert(1, "connect".into());
     }
     arguments
+}
+
+/// The names of the subcommands.
+fn command_names() -> Vec<String> {
+    let command = <Args as CommandFactory>::command();
+    let names = command.get_subcommands().map(clap::Command::get_name);
+    names.chain(["help"]).map(str::to_owned).collect()
 }
 
 fn is_one_line(kind: ErrorKind) -> bool {
@@ -102,7 +129,7 @@ fn complaint(error: &clap::Error, command: Option<OsString>) -> String {
         what = format!("{what}: did you mean `{right}`?");
     }
     let subcommand = command
-        .filter(|command| command == "echo" || command == "connect")
+        .filter(|command| command_names().iter().any(|name| command == &**name))
         .map(|command| format!("{} ", command.display()))
         .unwrap_or_default();
     let stop = match what.ends_with('?') {

@@ -1,7 +1,5 @@
 //! `talkback echo`.
 
-use std::io::{self, Write as _};
-use std::net::SocketAddr;
 use std::panic;
 use std::pin::pin;
 use std::process::ExitCode;
@@ -9,20 +7,24 @@ use std::time::Duration;
 
 use talkback::DeflatePolicy;
 use talkback_echo::{EchoOptions, EchoServer, Identity};
-use talkback_terminal::explain::without_numbers;
+use talkback_terminal::output::Output;
 use talkback_terminal::signals::Signals;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use crate::args::EchoArgs;
 use crate::exit::{self, Failure, tell};
-use crate::{files, tls};
+use crate::listening::{self, Place, addresses, announce, fingerprint, places, schemes};
+use crate::values::Listen;
+use crate::{demo, files, qr, tls};
 
-/// The page that a person is sent to.
+/// The pages that a person is sent to.
 #[derive(Clone, Copy, Debug)]
-enum Page {
+enum Pages {
     /// The one that every echo server brings.
     Test,
+    /// The demo of a release beside it.
+    TestAndDemo,
     /// The one of `--web`.
     Demo,
 }
@@ -31,7 +33,7 @@ enum Page {
 const TELL_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Runs the server until a signal ends it.
-pub(crate) fn run(args: EchoArgs) -> Result<ExitCode, Failure> {
+pub(crate) fn run(args: EchoArgs, verbose: u8) -> Result<ExitCode, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build();
@@ -40,24 +42,23 @@ pub(crate) fn run(args: EchoArgs) -> Result<ExitCode, Failure> {
     })?;
     // A task among those of the connections: what accepts them on a thread of its own would wake
     // another for each.
-    let serving = runtime.spawn(serve(args));
+    let serving = runtime.spawn(serve(args, verbose));
     let outcome = runtime.block_on(serving);
     runtime.shutdown_background();
     outcome.unwrap_or_else(|error| panic::resume_unwind(error.into_panic()))
 }
 
-async fn serve(args: EchoArgs) -> Result<ExitCode, Failure> {
+async fn serve(args: EchoArgs, verbose: u8) -> Result<ExitCode, Failure> {
     let listen = args.listen;
-    let identity = tls::identity(&args.tls, &addresses(listen))?;
+    let identity = tls::identity(&args.tls, &addresses(listen.address()))?;
     let web = args.web.as_deref();
     let web = web.map(|folder| files::read_web("--web", folder));
-    let web = web.transpose()?;
-    let page = match web {
-        Some(_) => Page::Demo,
-        None => Page::Test,
+    let (web, pages) = match (web.transpose()?, demo::files()) {
+        (Some(own), _) => (Some(own), Pages::Demo),
+        (None, Some(demo)) => (Some(demo), Pages::TestAndDemo),
+        (None, None) => (None, Pages::Test),
     };
     let mut options = EchoOptions::default()
-        .listen(listen)
         .subprotocols(args.subprotocols)
         .origins(args.origins)
         .message_size_max(args.max_message)
@@ -65,6 +66,13 @@ async fn serve(args: EchoArgs) -> Result<ExitCode, Failure> {
             (!args.no_compression)
                 .then(|| DeflatePolicy::default().client_no_context_takeover(false)),
         );
+    options = match listen {
+        Listen::Address(address) => options.listen(address),
+        Listen::Localhost(port) => options.listen_localhost(port),
+    };
+    if verbose > 1 {
+        options = options.log_messages();
+    }
     if let Some(web) = web {
         options = options.web(web);
     }
@@ -75,12 +83,14 @@ async fn serve(args: EchoArgs) -> Result<ExitCode, Failure> {
         .map_err(|error| Failure::new(exit::OTHER, format!("could not handle signals: {error}")))?;
     let server = EchoServer::bind(options)
         .await
-        .map_err(|error| Failure::new(exit::OTHER, listen_error(&listen, &error)))?;
+        .map_err(|error| listening::failed(listen, &error))?;
     if let Some(identity) = &identity {
         // Not before the address is its own: another server may have written that file.
         tls::write_certificate(&args.tls, identity)?;
     }
-    announce(server.local_addr(), identity.as_ref(), page);
+    let places = places(listen, server.local_addr());
+    announce(greeting(&places, identity.as_ref(), pages));
+    announce(code(&places, identity.as_ref(), pages));
     let connections = server.connection_count();
 
     let (stop, stopped) = oneshot::channel();
@@ -105,65 +115,43 @@ async fn say_goodbye(connections: usize) {
     let _ = timeout(TELL_TIMEOUT, telling).await;
 }
 
-/// Tells where the server is. Whoever started it may wait for that line, so it is flushed; and if
-/// nobody reads it, the server runs all the same.
-fn announce(address: SocketAddr, identity: Option<&Identity>, page: Page) {
-    let mut stdout = io::stdout().lock();
-    let fingerprint = identity.map(Identity::fingerprint);
-    for line in greeting(&addresses(address), fingerprint, page) {
-        let _ = writeln!(stdout, "{line}");
-    }
-    let _ = stdout.flush();
-}
-
-/// The addresses that lead to a listening one: for "every interface" each of theirs, the loopback
-/// first.
-fn addresses(listening: SocketAddr) -> Vec<SocketAddr> {
-    if !listening.ip().is_unspecified() {
-        return vec![listening];
-    }
-    let mut ips: Vec<_> = if_addrs::get_if_addrs()
-        .unwrap_or_default()
-        .iter()
-        .filter(|interface| !interface.is_link_local())
-        .map(if_addrs::Interface::ip)
-        .filter(|ip| ip.is_ipv4() || listening.is_ipv6())
-        .collect();
-    ips.sort_by_key(|ip| (!ip.is_loopback(), ip.is_ipv6()));
-    ips.dedup();
-    let port = listening.port();
-    let found: Vec<_> = ips.iter().map(|ip| SocketAddr::new(*ip, port)).collect();
-    match found.is_empty() {
-        true => vec![listening],
-        false => found,
-    }
-}
-
-/// The lines to begin with; the fingerprint is that of the certificate of a server with TLS.
-fn greeting(addresses: &[SocketAddr], fingerprint: Option<&str>, page: Page) -> Vec<String> {
-    let (ws, http) = match fingerprint {
-        Some(_) => ("wss", "https"),
-        None => ("ws", "http"),
-    };
-    let (page, path) = match page {
-        Page::Test => ("test page", "/"),
-        Page::Demo => ("demo", "/demo/"),
-    };
+/// The lines to begin with.
+fn greeting(places: &[Place], identity: Option<&Identity>, pages: Pages) -> Vec<String> {
+    let (ws, http) = schemes(identity);
     let mut lines = Vec::new();
-    for address in addresses {
-        let whose = match address.ip().is_loopback() || addresses.len() == 1 {
+    for Place { authority, is_own } in places {
+        let whose = match is_own {
             true => "Echoing at",
             false => "From other devices:",
         };
-        lines.push(format!(
-            "{whose} {ws}://{address}/ ({page}: {http}://{address}{path})"
-        ));
+        let pages = match pages {
+            Pages::Test => format!("test page: {http}://{authority}/"),
+            Pages::TestAndDemo => {
+                format!("test page: {http}://{authority}/, demo: {http}://{authority}/demo/")
+            }
+            Pages::Demo => format!("demo: {http}://{authority}/demo/"),
+        };
+        lines.push(format!("{whose} {ws}://{authority}/ ({pages})"));
     }
     if let Some(last) = lines.last_mut() {
         last.push_str(". Ctrl-C stops it.");
     }
-    lines.extend(fingerprint.map(|text| format!("The certificate's SHA-256 fingerprint: {text}")));
+    lines.extend(identity.map(fingerprint));
     lines
+}
+
+/// A QR code for the first of a server's places that other devices reach, if a person sees it.
+fn code(places: &[Place], identity: Option<&Identity>, pages: Pages) -> Option<String> {
+    let place = places.iter().find(|place| !place.is_own)?;
+    if !Output::Stdout.is_terminal() {
+        return None;
+    }
+    let (_, http) = schemes(identity);
+    let path = match pages {
+        Pages::Test | Pages::TestAndDemo => "/",
+        Pages::Demo => "/demo/",
+    };
+    qr::code(&format!("{http}://{}{path}", place.authority))
 }
 
 /// What a server says that was told to stop.
@@ -175,51 +163,40 @@ fn goodbye(connections: usize) -> String {
     }
 }
 
-/// Why an address cannot be listened on.
-fn listen_error(address: &SocketAddr, error: &io::Error) -> String {
-    let advice = match error.kind() {
-        io::ErrorKind::AddrInUse => {
-            "Another program listens there: stop it, or choose another port with --listen; port 0 takes a free one."
-        }
-        io::ErrorKind::AddrNotAvailable => {
-            "It is not an address of this machine: choose one with --listen, such as 127.0.0.1:9001 or 0.0.0.0:9001."
-        }
-        io::ErrorKind::PermissionDenied => {
-            "Low ports take rights of their own: choose a higher one with --listen."
-        }
-        _ => "Choose another address with --listen.",
-    };
-    without_numbers(&format!("could not listen on {address}: {error}. {advice}"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn every_interface_is_told_with_the_loopback_first() {
-        let found = addresses("0.0.0.0:9001".parse().unwrap());
-        assert_eq!(found.first().unwrap().to_string(), "127.0.0.1:9001");
-        assert!(found.iter().all(SocketAddr::is_ipv4));
-        let one = addresses("127.0.0.1:80".parse().unwrap());
-        assert_eq!(one.len(), 1);
+    fn place(authority: &str, is_own: bool) -> Place {
+        let authority = authority.to_owned();
+        Place { authority, is_own }
     }
 
     #[test]
-    fn the_greeting_names_url_and_page() {
-        let addresses = ["127.0.0.1:80", "192.0.2.7:80"].map(|text| text.parse().unwrap());
+    fn the_greeting_names_url_and_pages() {
+        let places = [place("127.0.0.1:80", true), place("192.0.2.7:80", false)];
         assert_eq!(
-            greeting(&addresses, None, Page::Test),
+            greeting(&places, None, Pages::Test),
             [
                 "Echoing at ws://127.0.0.1:80/ (test page: http://127.0.0.1:80/)",
                 "From other devices: ws://192.0.2.7:80/ (test page: http://192.0.2.7:80/). Ctrl-C stops it.",
             ]
         );
         assert_eq!(
-            greeting(&addresses[..1], Some("A1:B2"), Page::Demo),
+            greeting(&places[..1], None, Pages::TestAndDemo),
+            [
+                "Echoing at ws://127.0.0.1:80/ (test page: http://127.0.0.1:80/, demo: http://127.0.0.1:80/demo/). Ctrl-C stops it."
+            ]
+        );
+        let identity = Identity::self_signed(["localhost".to_owned()]).unwrap();
+        assert_eq!(
+            greeting(&places[..1], Some(&identity), Pages::Demo),
             [
                 "Echoing at wss://127.0.0.1:80/ (demo: https://127.0.0.1:80/demo/). Ctrl-C stops it.",
-                "The certificate's SHA-256 fingerprint: A1:B2",
+                &format!(
+                    "The certificate's SHA-256 fingerprint: {}",
+                    identity.fingerprint()
+                ),
             ]
         );
     }

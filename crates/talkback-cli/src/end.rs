@@ -1,10 +1,12 @@
 //! When a session ends by itself: how long it waits once the input has ended, and for how many messages.
 
+use std::process::ExitCode;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
 use crate::args::EndArgs;
+use crate::exit::{self, Failure};
 use crate::values::Wait;
 
 /// How long no message may come, after the input has ended and all of it is written, before this end closes.
@@ -62,9 +64,17 @@ impl End {
         }
     }
 
-    /// How many messages did not come that were to.
-    pub(crate) fn missing(&self) -> u64 {
-        self.missing.unwrap_or(0)
+    /// What an end without a failure is worth: whether all came that was to come.
+    pub(crate) fn outcome(&self) -> Result<ExitCode, Failure> {
+        match self.missing {
+            None | Some(0) => Ok(ExitCode::from(exit::NORMAL)),
+            Some(missing) => {
+                let message = format!(
+                    "{missing} of the messages that --messages or -1 asked for did not come: raise --wait, or see what the other end sends"
+                );
+                Err(Failure::new(exit::MISSING, message))
+            }
+        }
     }
 
     /// Waits until no message has come for long enough.
@@ -113,7 +123,7 @@ mod tests {
             assert_eq!(wait(args), Some(time));
         }
         let mut end = End::new(&counting());
-        assert_eq!((end.handle_message(), end.missing()), (false, 1));
-        assert_eq!((end.handle_message(), end.missing()), (true, 0));
+        assert_eq!((end.handle_message(), end.missing), (false, Some(1)));
+        assert_eq!((end.handle_message(), end.missing), (true, Some(0)));
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Serialize, Serializer};
-use talkback::{CloseInfo, Initiator, Message};
+use talkback::{CloseInfo, Initiator, Message, Role};
 use talkback_terminal::output::Print;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::{FormatTime as _, SystemTime};
@@ -25,6 +25,17 @@ pub(crate) enum Direction {
 pub(crate) enum Event {
     Open {
         url: String,
+        subprotocol: Option<String>,
+    },
+    /// A server listens.
+    Listening {
+        urls: Vec<String>,
+    },
+    /// A client's connection to a server is open.
+    #[serde(rename = "open")]
+    Accepted {
+        peer: String,
+        path: String,
         subprotocol: Option<String>,
     },
     Message {
@@ -83,13 +94,15 @@ impl Event {
         }
     }
 
-    pub(crate) fn close(info: &CloseInfo) -> Self {
+    /// The end of a connection, of which this end has a role.
+    pub(crate) fn close(info: &CloseInfo, role: Role) -> Self {
+        let is_local = info.initiator == Initiator::Local;
         Self::Close {
             code: info.code.number(),
             reason: info.reason.to_string(),
-            by: match info.initiator {
-                Initiator::Local => "client",
-                _ => "server",
+            by: match is_local == (role == Role::Client) {
+                true => "client",
+                false => "server",
             },
             clean: info.clean,
         }
@@ -107,6 +120,9 @@ fn write_payload<S: Serializer>(message: &Message, serializer: S) -> Result<S::O
 #[derive(Serialize)]
 pub(crate) struct Line {
     time: String,
+    /// The client that a server means; none if it means all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    connection: Option<u64>,
     #[serde(flatten)]
     event: Event,
 }
@@ -114,8 +130,16 @@ pub(crate) struct Line {
 impl Line {
     /// One that happens now.
     pub(crate) fn new(event: Event) -> Self {
-        let time = now();
-        Self { time, event }
+        Self::of(None, event)
+    }
+
+    /// One that happens now, of a server's client.
+    pub(crate) fn of(connection: Option<u64>, event: Event) -> Self {
+        Self {
+            time: now(),
+            connection,
+            event,
+        }
     }
 }
 

@@ -38,11 +38,10 @@ impl Write for Gathered {
     }
 }
 
-/// Starts the log at `level`, or at "debug" if verbose; `RUST_LOG` has the last word.
+/// Starts the log at `level`; `RUST_LOG` has the last word.
 ///
 /// It is written by a thread of its own, which has written what is left when the guard is dropped.
-pub(crate) fn start(level: &str, verbose: bool) -> WorkerGuard {
-    let level = if verbose { "debug" } else { level };
+pub(crate) fn start(level: &str) -> WorkerGuard {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
     let (writer, guard) = NonBlockingBuilder::default()
         .buffered_lines_limit(LINES_AHEAD)

@@ -1,17 +1,22 @@
-//! The `talkback` command: a WebSocket echo server and a WebSocket client for the terminal.
+//! The `talkback` command: a WebSocket client and server for the terminal, and an echo server.
 
 mod args;
 mod connect;
+mod demo;
 mod echo;
 mod end;
 mod events;
 mod exit;
 mod files;
 mod input;
+mod install;
 mod link;
+mod listen;
+mod listening;
 mod log;
 mod output;
 mod pretty;
+mod qr;
 mod session;
 mod show;
 mod talk;
@@ -33,13 +38,27 @@ fn main() -> ExitCode {
     let Args { verbose, command } = args;
     let outcome = match command {
         Command::Echo(options) => {
-            let _log = log::start("info", verbose > 0);
-            echo::run(options)
+            let _log = log::start(if verbose > 0 { "debug" } else { "info" });
+            echo::run(options, verbose)
         }
         Command::Connect(options) => {
-            let _log = log::start("warn", verbose > 0);
+            let _log = log::start(client_level(verbose));
             connect::run(&options, verbose)
         }
+        Command::Listen(options) => {
+            let _log = log::start(client_level(verbose));
+            listen::run(&options, verbose)
+        }
+        Command::Completions { shell } => install::completions(shell),
+        Command::Man { folder } => install::manual(&folder),
     };
     outcome.unwrap_or_else(exit::Failure::report)
+}
+
+/// The level of the library's own log, beside what these commands tell.
+fn client_level(verbose: u8) -> &'static str {
+    match verbose {
+        0 => "warn",
+        _ => "debug",
+    }
 }

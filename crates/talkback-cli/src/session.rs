@@ -4,7 +4,7 @@ use std::io;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use talkback::{CloseCode, CloseInfo, Error, Initiator, Message};
+use talkback::{CloseCode, CloseInfo, Error, Initiator, Message, Role};
 use talkback_terminal::exchange::{self, Step};
 use talkback_terminal::explain;
 use talkback_terminal::input::Lines;
@@ -411,7 +411,7 @@ impl Session {
             && matches!(self.style, Style::Json)
         {
             // Nobody may read it any more.
-            let printing = print_last(screen, Line::new(Event::close(info)));
+            let printing = print_last(screen, Line::new(Event::close(info, Role::Client)));
             let _ = timeout(CLOSE_TIMEOUT, printing).await;
         }
         while let Some(line) = self.watch.take() {
@@ -445,15 +445,7 @@ impl Session {
             let message = "the server closed before all of the input was sent: nothing is known of what it has read last";
             return Err(Failure::new(exit::UNSENT, message));
         }
-        match self.end.missing() {
-            0 => Ok(ExitCode::from(code)),
-            missing => {
-                let message = format!(
-                    "{missing} of the messages that --messages or -1 asked for did not come: raise --wait, or see what the server sends"
-                );
-                Err(Failure::new(exit::MISSING, message))
-            }
-        }
+        self.end.outcome()
     }
 }
 

@@ -1,24 +1,56 @@
 //! The values of options: what they have to look like.
 
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use talkback::http::uri::Authority;
 
+/// Where a server listens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Listen {
+    Address(SocketAddr),
+    /// On both loopbacks, at this port.
+    Localhost(u16),
+}
+
+impl Listen {
+    pub(crate) fn address(self) -> SocketAddr {
+        match self {
+            Self::Address(address) => address,
+            Self::Localhost(port) => SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
+        }
+    }
+}
+
+impl fmt::Display for Listen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address(address) => address.fmt(f),
+            Self::Localhost(port) => write!(f, "localhost:{port}"),
+        }
+    }
+}
+
 /// An address to listen on; a port alone, with a colon or without, is one of this machine's own.
-pub(crate) fn listen(text: &str) -> Result<SocketAddr, String> {
-    if let Ok(port) = text.strip_prefix(':').unwrap_or(text).parse() {
-        return Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+pub(crate) fn listen(text: &str) -> Result<Listen, String> {
+    let port = text.strip_prefix("localhost:");
+    let port = port.or_else(|| text.strip_prefix(':')).unwrap_or(text);
+    if let Ok(port) = port.parse() {
+        return Ok(Listen::Localhost(port));
     }
-    if let Some(port) = text.strip_prefix("localhost:")
-        && let Ok(port) = port.parse()
-    {
-        return Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
-    }
-    text.parse().map_err(|_| {
-        "it is not an IP address with a port from 0 to 65535, such as 127.0.0.1:9001 or [::]:9001"
+    text.parse().map(Listen::Address).map_err(|_| {
+        "it is not an IP address or `localhost` with a port from 0 to 65535, such as 127.0.0.1:9001, 0.0.0.0:9001 or [::]:9001"
             .to_owned()
     })
+}
+
+/// A name that a server may be called by in a Host header.
+pub(crate) fn host(text: &str) -> Result<String, String> {
+    match is_host(text) && !text.contains(':') {
+        true => Ok(text.to_ascii_lowercase()),
+        false => Err("it is not a host's name alone, such as laptop.local".to_owned()),
+    }
 }
 
 /// Where to connect.
@@ -302,11 +334,11 @@ mod tests {
     #[test]
     fn listen_takes_addresses_only() {
         assert!(listen("[::]:0").is_ok());
-        let loopback = listen("localhost:80").unwrap();
-        assert_eq!(loopback.to_string(), "127.0.0.1:80");
-        for text in ["9001", ":9001"] {
-            assert_eq!(listen(text).unwrap().to_string(), "127.0.0.1:9001");
+        for text in ["9001", ":9001", "localhost:9001"] {
+            assert_eq!(listen(text), Ok(Listen::Localhost(9001)), "{text}");
         }
+        let address = listen("127.0.0.1:9001").unwrap();
+        assert_eq!(address.to_string(), "127.0.0.1:9001");
         for text in ["", ":", "127.0.0.1", "127.0.0.1:http", "localhost:65536"] {
             assert!(listen(text).is_err(), "{text}");
         }

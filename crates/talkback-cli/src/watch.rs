@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use talkback::http::Request;
 use talkback::{Connect, Progress};
 use talkback_terminal::show::escaped;
 use tokio::sync::Notify;
@@ -229,13 +230,19 @@ fn lines_of(progress: &Progress<'_>) -> Vec<String> {
             }
             lines
         }
-        Progress::Requested(request) => heads::of_request(request),
+        Progress::Requested(request) => heads::of_request(request, '>'),
         Progress::Answered(response) => heads::of_response(response),
         _ => Vec::new(),
     }
     .into_iter()
     .map(|line| escaped(&line))
     .collect()
+}
+
+/// A request that a server got, in lines.
+pub(crate) fn received_request(request: &Request<()>) -> Vec<String> {
+    let lines = heads::of_request(request, '<');
+    lines.iter().map(|line| escaped(line)).collect()
 }
 
 /// A time as a person reads it.

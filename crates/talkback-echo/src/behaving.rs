@@ -3,10 +3,11 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use talkback::{Message, SendError, WebSocket};
+use talkback::{Incoming, Message, SendError, WebSocket};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::behaviour::Behaviour;
+use crate::log::Told;
 use crate::transport::Transport;
 
 /// How many messages wait for their delay; meanwhile no more are read.
@@ -25,54 +26,82 @@ pub(crate) enum Left {
 
 /// Behaves until only the rest is left to do; what cannot be sent shows as the end of the connection
 /// when the next message is waited for.
-pub(crate) async fn behave<T: Transport>(socket: &mut WebSocket<T>, as_asked: Behaviour) -> Left {
+pub(crate) async fn behave<T: Transport>(
+    socket: &mut WebSocket<T>,
+    as_asked: Behaviour,
+    told: Told,
+) -> Left {
     match as_asked {
         Behaviour::Close(code, reason) => {
             let _ = socket.close_with(code, &reason).await;
         }
-        Behaviour::Delay(delay) => echo_late(socket, delay).await,
+        Behaviour::Delay(delay) => echo_late(socket, delay, told).await,
         Behaviour::Drop(count) => {
             for _ in 0..count {
-                let Ok(Some(message)) = socket.recv().await else {
+                let Some(message) = receive(socket, told).await else {
                     return Left::Echo;
                 };
-                let _ = socket.send(message).await;
+                send(socket, message, told).await;
             }
             return Left::Cut;
         }
         Behaviour::Slow(rate) => {
-            while let Ok(Some(message)) = socket.recv().await {
+            while let Some(message) = receive(socket, told).await {
+                told.sent(&message);
                 let _ = send_slowly(socket, message, rate).await;
             }
         }
-        Behaviour::Headers(json) => {
-            let _ = socket.send(json).await;
-        }
+        Behaviour::Headers(json) => send(socket, json.into(), told).await,
         Behaviour::Stream { count, every } => {
             let mut numbers = 0..count;
-            echo_beside(socket, every, || numbers.next().map(Beside::Number)).await;
+            echo_beside(socket, every, told, || numbers.next().map(Beside::Number)).await;
         }
-        Behaviour::Size(size) => {
-            let _ = socket.send("x".repeat(size as usize)).await;
-        }
-        Behaviour::Ping(every) => echo_beside(socket, every, || Some(Beside::Ping)).await,
+        Behaviour::Size(size) => send(socket, "x".repeat(size as usize).into(), told).await,
+        Behaviour::Ping(every) => echo_beside(socket, every, told, || Some(Beside::Ping)).await,
     }
     Left::Echo
 }
 
+/// Sends back what comes, and tells of it.
+pub(crate) async fn echo<T: Transport>(socket: &mut WebSocket<T>, told: Told) {
+    while let Some(message) = receive(socket, told).await {
+        send(socket, message, told).await;
+    }
+}
+
+/// The next message, which is told; `None` at the end of the connection.
+///
+/// # Cancel safety
+/// A dropped call loses no message.
+async fn receive<T: Transport>(socket: &mut WebSocket<T>, told: Told) -> Option<Message> {
+    // Not by `recv`: the loop of the mere echo has that inlined only as long as nobody else calls it.
+    loop {
+        if let Incoming::Message(message) = socket.recv_incoming().await.ok().flatten()? {
+            told.received(&message);
+            return Some(message);
+        }
+    }
+}
+
+/// Sends a message, and tells of it.
+async fn send<T: Transport>(socket: &mut WebSocket<T>, message: Message, told: Told) {
+    told.sent(&message);
+    let _ = socket.send(message).await;
+}
+
 /// Sends each message back a while after it came.
-async fn echo_late<T: Transport>(socket: &mut WebSocket<T>, delay: Duration) {
+async fn echo_late<T: Transport>(socket: &mut WebSocket<T>, delay: Duration, told: Told) {
     let mut delayed = VecDeque::<(Instant, Message)>::new();
     loop {
         let due = delayed.front().map(|(due, _)| *due);
         tokio::select! {
             () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
                 if let Some((_, message)) = delayed.pop_front() {
-                    let _ = socket.send(message).await;
+                    send(socket, message, told).await;
                 }
             }
-            received = socket.recv(), if delayed.len() < DELAYED_MAX => match received {
-                Ok(Some(message)) => delayed.push_back((Instant::now() + delay, message)),
+            received = receive(socket, told), if delayed.len() < DELAYED_MAX => match received {
+                Some(message) => delayed.push_back((Instant::now() + delay, message)),
                 _ => return,
             },
         }
@@ -109,22 +138,23 @@ enum Beside {
 async fn echo_beside<T: Transport>(
     socket: &mut WebSocket<T>,
     every: Duration,
+    told: Told,
     mut next: impl FnMut() -> Option<Beside>,
 ) {
     let mut due = Instant::now();
     loop {
         tokio::select! {
             () = sleep_until(due) => {
-                let _ = match next() {
-                    Some(Beside::Number(number)) => socket.send(number.to_string()).await,
-                    Some(Beside::Ping) => socket.ping("").await,
+                match next() {
+                    Some(Beside::Number(number)) => send(socket, number.to_string().into(), told).await,
+                    Some(Beside::Ping) => drop(socket.ping("").await),
                     None => return,
-                };
+                }
                 due += every;
             }
-            received = socket.recv() => match received {
-                Ok(Some(message)) => drop(socket.send(message).await),
-                _ => return,
+            received = receive(socket, told) => match received {
+                Some(message) => send(socket, message, told).await,
+                None => return,
             },
         }
         // One that could not be sent in time is not made up for.

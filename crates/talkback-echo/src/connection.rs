@@ -24,10 +24,11 @@ use tokio::task::block_in_place;
 use tokio::time::{Instant, timeout, timeout_at};
 use tracing::{debug, info};
 
-use crate::behaving::{Left, behave};
+use crate::behaving::{self, Left, behave};
 use crate::behaviour::{self, Behaviour, Opening};
 use crate::connections::Place;
 use crate::http as pages;
+use crate::log::{self, Told};
 use crate::options::EchoOptions;
 use crate::peer::Peer;
 use crate::transport::Transport;
@@ -85,6 +86,9 @@ pub(crate) fn serve<T: Transport>(
         {
             return;
         }
+        if place.options().logs_messages {
+            Box::pin(echo_told(&mut socket, &place)).await;
+        }
         let mut unsent = None;
         loop {
             let echoed =
@@ -114,13 +118,26 @@ async fn is_cut<T: Transport>(
     asked: Box<Behaviour>,
 ) -> bool {
     let peer = socket.peer();
-    let mut behaving = pin!(behave(socket, *asked));
+    let mut behaving = pin!(behave(socket, *asked, client_told(peer, place)));
     let behaved = poll_fn(|cx| place.unless_stopping(behaving.as_mut().poll(cx)));
     let is_cut = matches!(behaved.await, Some(Left::Cut));
     if is_cut && let Some(peer) = peer {
         info!(peer = %Peer(peer), "cut, as the path asked for");
     }
     is_cut
+}
+
+/// The client, if its messages are told.
+fn client_told(peer: Option<SocketAddr>, place: &Place) -> Told {
+    Told(peer.filter(|_| place.options().logs_messages))
+}
+
+/// Echoes what comes and tells of each message, until the connection ends or the server stops: what is
+/// left to do then is that of any connection.
+async fn echo_told<T: Transport>(socket: &mut WebSocket<T>, place: &Place) {
+    let told = client_told(socket.peer(), place);
+    let mut echoing = pin!(behaving::echo(socket, told));
+    poll_fn(|cx| place.unless_stopping(echoing.as_mut().poll(cx))).await;
 }
 
 /// A client's WebSocket, if it becomes one; it knows the client's address.
@@ -164,8 +181,11 @@ async fn handshake<T: Transport>(
         .limits(options.limits.clone())
         .compression(options.compression)
         .timeout(deadline - Instant::now())
-        .check(move |request| future::ready(approve(&request, speaks_any, &asked)))
-        .otherwise(move |request| pages::answer(request, web.as_ref()));
+        .check(move |request| future::ready(approve(&request, peer, speaks_any, &asked)))
+        .otherwise(move |request| {
+            log::request(peer, request);
+            pages::answer(request, web.as_ref())
+        });
     accepting.await.map_err(|error| match error {
         AcceptError::Timeout(_) => late(),
         error => OpenError::Accept(error),
@@ -175,9 +195,11 @@ async fn handshake<T: Transport>(
 /// Answers as the path asks for; what it asks for once the connection is open goes to `asked`.
 fn approve(
     request: &Request<()>,
+    peer: SocketAddr,
     speaks_any: bool,
     asked: &OnceLock<Box<Behaviour>>,
 ) -> Result<Approval, Refusal> {
+    log::request(peer, request);
     let mut offered = offered(request);
     let chosen = match behaviour::read(request)? {
         Opening::Subprotocol(name) => offered.find(|offer| *offer == name),

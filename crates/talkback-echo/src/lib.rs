@@ -47,6 +47,8 @@ mod connections;
 mod http;
 #[cfg(feature = "tls")]
 mod identity_error;
+mod listener;
+mod log;
 mod options;
 mod page;
 mod peer;
@@ -61,6 +63,7 @@ pub use self::behaviour::PATHS;
 pub use self::connections::ConnectionCount;
 #[cfg(feature = "tls")]
 pub use self::identity_error::IdentityError;
+pub use self::listener::Listener;
 pub use self::options::EchoOptions;
 pub use self::server::EchoServer;
 #[cfg(feature = "tls")]

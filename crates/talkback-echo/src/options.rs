@@ -37,6 +37,7 @@ pub struct EchoOptions {
     pub(crate) limits: Limits,
     pub(crate) compression: Option<DeflatePolicy>,
     pub(crate) drain_timeout: Duration,
+    pub(crate) logs_messages: bool,
     pub(crate) web: Option<WebFiles>,
     #[cfg(feature = "tls")]
     pub(crate) tls: Option<Identity>,
@@ -51,6 +52,7 @@ impl Default for EchoOptions {
             limits: Limits::default(),
             compression: Some(DeflatePolicy::default().client_no_context_takeover(false)),
             drain_timeout: Duration::from_secs(5),
+            logs_messages: false,
             web: None,
             #[cfg(feature = "tls")]
             tls: None,
@@ -115,6 +117,14 @@ impl EchoOptions {
     #[must_use]
     pub fn drain_timeout(mut self, time: Duration) -> Self {
         self.drain_timeout = time;
+        self
+    }
+
+    /// Logs each message at the level debug: which way it goes, its size and its beginning. Nothing else that the
+    /// log tells is what a client may keep a secret.
+    #[must_use]
+    pub fn log_messages(mut self) -> Self {
+        self.logs_messages = true;
         self
     }
 

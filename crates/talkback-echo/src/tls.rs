@@ -9,13 +9,12 @@ use std::time::{Duration, SystemTime};
 use rcgen::{CertificateParams, DnType, KeyPair};
 use rustls_pki_types::pem::{self, PemObject as _};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::server::TlsStream;
 
 use crate::identity_error::IdentityError;
-use crate::transport::Transport;
 
 /// A client's clock may be behind by as much.
 const VALID_BEFORE: Duration = Duration::from_secs(24 * 60 * 60);
@@ -107,13 +106,24 @@ impl Identity {
         &self.fingerprint
     }
 
-    /// The TLS handshake. What comes of it is large, and lies in a box: tasks are small without it.
-    pub(crate) fn accept<T: Transport>(
+    /// Shakes hands by TLS with the client at the other end of a stream, for a server of one's own: what is
+    /// spoken then goes over what comes of it. It gives the client all the time that it takes.
+    ///
+    /// # Errors
+    /// Why there is no TLS with this client.
+    ///
+    /// # Cancel safety
+    /// A dropped call closes the stream.
+    // What comes of it is large, and lies in a box: tasks are small without it.
+    pub fn accept<T: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
         &self,
         stream: T,
-    ) -> impl Future<Output = io::Result<Box<TlsStream<T>>>> + Send + use<T> {
+    ) -> impl Future<
+        Output = io::Result<impl AsyncRead + AsyncWrite + Unpin + Send + 'static + use<T>>,
+    > + Send
+    + use<T> {
         let accepting = self.acceptor.accept(stream);
-        async { Ok(Box::new(accepting.await?)) }
+        async { accepting.await.map(Box::new) }
     }
 }
 

@@ -69,6 +69,17 @@ impl WebFiles {
         Ok(Self(Arc::new(files)))
     }
 
+    /// The files of a page that a program holds, by their names; of other kinds than [`read`](Self::read) names
+    /// none is served.
+    pub fn from_static(files: &[(&str, &'static [u8])]) -> Self {
+        let files = files.iter().filter_map(|(name, content)| {
+            let kind = kind(name)?;
+            let content = Bytes::from_static(content);
+            Some(((*name).to_owned(), WebFile { kind, content }))
+        });
+        Self(Arc::new(files.collect()))
+    }
+
     /// The file of this name; that of the empty name is `index.html`.
     pub(crate) fn find(&self, name: &str) -> Option<&WebFile> {
         self.0.get(if name.is_empty() { INDEX } else { name })

@@ -1,16 +1,16 @@
 //! The options of `talkback echo`.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use crate::values;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct EchoArgs {
-    /// The address to listen on; port 0 takes a free one, 0.0.0.0 listens on every interface
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9001", value_parser = values::listen)]
-    pub(crate) listen: SocketAddr,
-    /// A subprotocol to speak; repeat it for several
+    /// Where to listen: on localhost that is both loopbacks, which 9001 and :9001 mean as well; 0.0.0.0:9001
+    /// is every interface, and a terminal shows a QR code for a phone then; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS", default_value = "localhost:9001", value_parser = values::listen)]
+    pub(crate) listen: values::Listen,
+    /// A subprotocol to speak; repeat it for several. Without it the one that a client asks for first
     #[arg(long = "subprotocol", value_name = "NAME", value_parser = values::subprotocol)]
     pub(crate) subprotocols: Vec<String>,
     /// The largest message: bytes, or a number with KiB, MiB or GiB
@@ -23,7 +23,7 @@ pub(crate) struct EchoArgs {
     /// Decline compression (permessage-deflate)
     #[arg(long)]
     pub(crate) no_compression: bool,
-    /// Serve the page in this folder at /demo/, such as the demo that `cargo xtask web` builds
+    /// Serve the page in this folder at /demo/, in place of the demo that a release of this command brings
     #[arg(long, value_name = "DIR")]
     pub(crate) web: Option<PathBuf>,
     #[command(flatten)]
@@ -46,7 +46,24 @@ pub(crate) struct ServerTlsArgs {
     pub(crate) tls_self_signed: Option<Option<PathBuf>>,
 }
 
-pub(crate) const ECHO_HELP: &str = "\
-A WebSocket on any path is echoed. In a browser, / is a page to try it with; /health answers \"ok\".
-With --web the folder's files are read once, at the start; /demo/ is its index.html.
-Ctrl-C or SIGTERM closes every connection with 1001, within 5 s; a second one ends at once.";
+/// What stands below the options: the paths among it, as the library lists them.
+pub(crate) fn help() -> String {
+    let width = talkback_echo::PATHS
+        .iter()
+        .map(|(path, _)| path.len())
+        .max();
+    let width = width.unwrap_or_default();
+    let paths = talkback_echo::PATHS.iter();
+    let paths: Vec<String> = paths
+        .map(|(path, what)| format!("    {path:width$}  {what}"))
+        .collect();
+    format!(
+        "A WebSocket on any path is echoed; on these it gets more, or something else:
+{}
+
+In a browser, / is a page to try it with; /health answers \"ok\". With --web the folder's files are read
+once, at the start; /demo/ is its index.html. -v logs requests and closes, -vv messages as well.
+Ctrl-C or SIGTERM closes every connection with 1001, within 5 s; a second one ends at once.",
+        paths.join("\n")
+    )
+}

@@ -20,14 +20,15 @@ const SHOWN: [HeaderName; 9] = [
 ];
 
 /// Without the query, and without the values of headers that may be secrets.
-pub(super) fn of_request(request: &Request<()>) -> Vec<String> {
+pub(super) fn of_request(request: &Request<()>, mark: char) -> Vec<String> {
     let uri = request.uri();
     let query = match uri.query() {
         Some(_) => "?…",
         None => "",
     };
-    let first = format!("> {} {}{query} HTTP/1.1", request.method(), uri.path());
-    with_headers(first, '>', request.headers(), |name| SHOWN.contains(name))
+    let (method, path) = (request.method(), uri.path());
+    let first = format!("{mark} {method} {path}{query} HTTP/1.1");
+    with_headers(first, mark, request.headers(), |name| SHOWN.contains(name))
 }
 
 /// Without cookies.
@@ -67,7 +68,7 @@ mod tests {
             .header("Sec-WebSocket-Protocol", "hunter2")
             .body(());
         assert_eq!(
-            of_request(&request.unwrap()),
+            of_request(&request.unwrap(), '>'),
             [
                 "> GET /a?… HTTP/1.1",
                 "> host: a.example",

@@ -234,6 +234,97 @@ async fn v12_the_log_names_peer_and_end_but_no_secret() {
     assert!(log.contains("http://elsewhere.example"), "{log}");
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn v12_the_log_shows_requests_and_messages_as_far_as_is_asked() {
+    for (verbose, tells_messages) in [("-v", false), ("-vv", true)] {
+        let (server, url) = echo(&[verbose]);
+        for path in ["chat?token=hunter2", "delay/1"] {
+            let mut socket = talkback::connect(format!("{url}{path}"))
+                .header("Authorization", "Bearer hunter2")
+                .header("Cookie", "a=hunter2")
+                .header("X-Api-Key", "hunter2")
+                .subprotocol("hunter2")
+                .await
+                .unwrap();
+            socket.send("\"Hello!\"").await.unwrap();
+            socket.recv().await.unwrap();
+            socket.close().await;
+        }
+        server.until("both ends are logged", |server| {
+            server.stderr().matches("code=1005").count() == 2
+        });
+        let log = server.stderr();
+        assert!(!log.contains("hunter2"), "{log}");
+        for line in [
+            "< GET /chat?… peer=",
+            "< GET /delay/1 peer=",
+            "< authorization: … peer=",
+            "< cookie: … peer=",
+            "< x-api-key: … peer=",
+            "< sec-websocket-version: 13 peer=",
+        ] {
+            assert!(log.contains(line), "{line}: {log}");
+        }
+        let count = |line| log.matches(line).count();
+        let messages = [
+            "< text, 8 bytes: \"Hello!\" peer=",
+            "> text, 8 bytes: \"Hello!\" peer=",
+        ];
+        let expected = if tells_messages { 2 } else { 0 };
+        assert_eq!(messages.map(count), [expected; 2], "{log}");
+    }
+}
+
+#[tokio::test]
+async fn it_listens_on_both_loopbacks_by_the_name_of_localhost() {
+    let server = Running::start(&["echo", "--listen", "localhost:0"]);
+    let url = crate::support::url_of(&server);
+    let port = url.strip_prefix("ws://localhost:").unwrap();
+    for host in ["127.0.0.1", "[::1]", "localhost"] {
+        assert!(
+            talkback::connect(format!("ws://{host}:{port}"))
+                .await
+                .is_ok(),
+            "{host}"
+        );
+    }
+}
+
+#[test]
+fn help_lists_the_paths_that_misbehave() {
+    let help = run(&["echo", "--help"], "").stdout;
+    for (path, what) in talkback_echo::PATHS {
+        let mut lines = help.lines().map(str::trim);
+        assert!(
+            lines.any(|line| line.starts_with(path) && line.ends_with(what)),
+            "{path}"
+        );
+    }
+    assert!(help.contains("default: localhost:9001"), "{help}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_terminal_shows_a_code_for_other_devices() {
+    let others = if_addrs::get_if_addrs().unwrap();
+    let has_others = others
+        .iter()
+        .any(|interface| !interface.is_loopback() && interface.ip().is_ipv4());
+    let dark_on_light = "\x1b[38;5;16;48;5;231m";
+    for (address, has_code) in [("0.0.0.0:0", has_others), ("127.0.0.1:0", false)] {
+        let terminal = crate::support::pty::Pty::start(&["echo", "--listen", address]);
+        let shown = match has_code {
+            true => terminal.shows("\x1b[0m\r\n"),
+            false => terminal.shows("Ctrl-C stops it.\r\n"),
+        };
+        assert_eq!(shown.contains(dark_on_light), has_code, "{shown}");
+    }
+    let server = Running::start(&["echo", "--listen", "0.0.0.0:0"]);
+    crate::support::url_of(&server);
+    assert!(!server.stdout().contains('\x1b'), "a pipe gets none");
+}
+
 #[test]
 fn options_that_no_client_could_match_take_one_line() {
     for (option, value, word) in [

@@ -1,4 +1,4 @@
-//! The command as a program: `talkback echo` and `talkback connect` run, and are held to what they print,
+//! The command as a program: `talkback connect`, `listen` and `echo` run, and are held to what they print,
 //! what goes over the wire, what they hold and how they end.
 
 mod attacks;
@@ -13,6 +13,8 @@ mod connect_ways;
 mod echo;
 mod echo_web;
 mod handshake;
+mod install;
+mod listen;
 #[cfg(target_os = "linux")]
 mod prompt;
 #[cfg(target_os = "linux")]

@@ -2,6 +2,8 @@
 
 pub(crate) mod attack;
 pub(crate) mod pipe;
+#[cfg(target_os = "linux")]
+pub(crate) mod pty;
 pub(crate) mod raw_client;
 pub(crate) mod scripted;
 pub(crate) mod server;

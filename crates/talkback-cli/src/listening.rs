@@ -1,0 +1,137 @@
+//! Where a server listens, and what leads there.
+
+use std::io::{self, Write as _};
+use std::net::SocketAddr;
+
+use talkback_echo::{Identity, Listener};
+use talkback_terminal::explain::without_numbers;
+
+use crate::exit::{self, Failure};
+use crate::values::Listen;
+
+/// What leads to a server.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// Host and port, as in a URL.
+    pub(crate) authority: String,
+    /// Whether only this machine's own programs reach it, or there is no other.
+    pub(crate) is_own: bool,
+}
+
+/// Listens.
+pub(crate) fn bind(listen: Listen) -> Result<Listener, Failure> {
+    let listener = match listen {
+        Listen::Address(address) => Listener::bind(address),
+        Listen::Localhost(port) => Listener::bind_localhost(port),
+    };
+    listener.map_err(|error| failed(listen, &error))
+}
+
+/// What leads to the address that a server really got.
+pub(crate) fn places(listen: Listen, bound: SocketAddr) -> Vec<Place> {
+    if let Listen::Localhost(_) = listen {
+        let authority = format!("localhost:{}", bound.port());
+        let is_own = true;
+        return vec![Place { authority, is_own }];
+    }
+    let addresses = addresses(bound);
+    let place = |address: &SocketAddr| Place {
+        authority: address.to_string(),
+        is_own: address.ip().is_loopback() || addresses.len() == 1,
+    };
+    addresses.iter().map(place).collect()
+}
+
+/// The addresses that lead to a listening one: for "every interface" each of theirs, the loopback
+/// first.
+pub(crate) fn addresses(listening: SocketAddr) -> Vec<SocketAddr> {
+    if !listening.ip().is_unspecified() {
+        return vec![listening];
+    }
+    let mut ips: Vec<_> = if_addrs::get_if_addrs()
+        .unwrap_or_default()
+        .iter()
+        .filter(|interface| !interface.is_link_local())
+        .map(if_addrs::Interface::ip)
+        .filter(|ip| ip.is_ipv4() || listening.is_ipv6())
+        .collect();
+    ips.sort_by_key(|ip| (!ip.is_loopback(), ip.is_ipv6()));
+    ips.dedup();
+    let port = listening.port();
+    let found: Vec<_> = ips.iter().map(|ip| SocketAddr::new(*ip, port)).collect();
+    match found.is_empty() {
+        true => vec![listening],
+        false => found,
+    }
+}
+
+/// The schemes of a server's URLs, by whether it speaks TLS: of WebSocket, and of HTTP.
+pub(crate) fn schemes(identity: Option<&Identity>) -> (&'static str, &'static str) {
+    match identity {
+        Some(_) => ("wss", "https"),
+        None => ("ws", "http"),
+    }
+}
+
+/// The certificate's fingerprint in a line, for who has to compare it.
+pub(crate) fn fingerprint(identity: &Identity) -> String {
+    format!(
+        "The certificate's SHA-256 fingerprint: {}",
+        identity.fingerprint()
+    )
+}
+
+/// Prints these lines on standard output. Whoever started a server may wait for them, so they are flushed; and
+/// if nobody reads them, the server runs all the same.
+pub(crate) fn announce(lines: impl IntoIterator<Item = String>) {
+    let mut stdout = io::stdout().lock();
+    for line in lines {
+        let _ = writeln!(stdout, "{line}");
+    }
+    let _ = stdout.flush();
+}
+
+/// Why a server cannot listen there.
+pub(crate) fn failed(listen: Listen, error: &io::Error) -> Failure {
+    let advice = match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            "Another program listens there: stop it, or choose another port with --listen; port 0 takes a free one."
+        }
+        io::ErrorKind::AddrNotAvailable => {
+            "It is not an address of this machine: choose one with --listen, such as localhost:9001 or 0.0.0.0:9001."
+        }
+        io::ErrorKind::PermissionDenied => {
+            "Low ports take rights of their own: choose a higher one with --listen."
+        }
+        _ => "Choose another address with --listen.",
+    };
+    let message = without_numbers(&format!("could not listen on {listen}: {error}. {advice}"));
+    Failure::new(exit::OTHER, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_interface_is_told_with_the_loopback_first() {
+        let found = addresses("0.0.0.0:9001".parse().unwrap());
+        assert_eq!(found.first().unwrap().to_string(), "127.0.0.1:9001");
+        assert!(found.iter().all(SocketAddr::is_ipv4));
+        let one = addresses("127.0.0.1:80".parse().unwrap());
+        assert_eq!(one.len(), 1);
+    }
+
+    #[test]
+    fn localhost_is_told_by_its_name_and_a_lone_address_is_ones_own() {
+        let address: SocketAddr = "192.0.2.7:80".parse().unwrap();
+        let told = |listen| places(listen, address);
+        let own = |authority: &str| {
+            let authority = authority.to_owned();
+            let is_own = true;
+            vec![Place { authority, is_own }]
+        };
+        assert_eq!(told(Listen::Localhost(0)), own("localhost:80"));
+        assert_eq!(told(Listen::Address(address)), own("192.0.2.7:80"));
+    }
+}

@@ -1,5 +1,6 @@
 //! The command line.
 
+mod bench;
 mod connect;
 mod echo;
 mod way;
@@ -13,12 +14,13 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use talkback_terminal::show::escaped;
 
+pub(crate) use self::bench::{BenchArgs, LoadArgs, ReportArgs};
 pub(crate) use self::connect::{ConnectArgs, EndArgs, Form, InputArgs, OutputArgs};
 pub(crate) use self::echo::{EchoArgs, ServerTlsArgs};
 pub(crate) use self::way::{ClientTlsArgs, WayArgs};
 use crate::{exit, target};
 
-/// Talks WebSocket: a server that echoes, and a client for the terminal.
+/// Talks WebSocket: a server that echoes, a client for the terminal, and a load for servers.
 #[derive(Debug, Parser)]
 #[command(name = "talkback", version)]
 pub(crate) struct Args {
@@ -39,6 +41,9 @@ pub(crate) enum Command {
     /// Connect to a server: lines of standard input go, messages come to standard output
     #[command(after_help = connect::CONNECT_HELP)]
     Connect(Box<ConnectArgs>),
+    /// Load a server with messages, and tell how many it answers and how soon
+    #[command(after_help = bench::BENCH_HELP)]
+    Bench(Box<BenchArgs>),
 }
 
 /// Reads the command line, or prints what is wrong with it, or the help that it asks for.
@@ -102,7 +107,11 @@ fn complaint(error: &clap::Error, command: Option<OsString>) -> String {
         what = format!("{what}: did you mean `{right}`?");
     }
     let subcommand = command
-        .filter(|command| command == "echo" || command == "connect")
+        .filter(|command| {
+            ["echo", "connect", "bench"]
+                .iter()
+                .any(|name| command == name)
+        })
         .map(|command| format!("{} ", command.display()))
         .unwrap_or_default();
     let stop = match what.ends_with('?') {

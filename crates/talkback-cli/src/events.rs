@@ -114,11 +114,17 @@ pub(crate) struct Line {
 impl Line {
     /// One that happens now.
     pub(crate) fn new(event: Event) -> Self {
-        let mut time = String::new();
-        // A text takes all that is written.
-        let _ = SystemTime.format_time(&mut Writer::new(&mut time));
+        let time = time();
         Self { time, event }
     }
+}
+
+/// The time now, as RFC 3339 writes it, in UTC.
+pub(crate) fn time() -> String {
+    let mut time = String::new();
+    // A text takes all that is written.
+    let _ = SystemTime.format_time(&mut Writer::new(&mut time));
+    time
 }
 
 /// Shows no payload: it may be a secret.

@@ -1,6 +1,7 @@
-//! The `talkback` command: a WebSocket echo server and a WebSocket client for the terminal.
+//! The `talkback` command: a WebSocket echo server, a WebSocket client for the terminal, and a load generator.
 
 mod args;
+mod bench;
 mod connect;
 mod echo;
 mod end;
@@ -37,6 +38,10 @@ fn main() -> ExitCode {
         Command::Connect(options) => {
             let _log = log::start("warn", verbose > 0);
             connect::run(&options, verbose)
+        }
+        Command::Bench(options) => {
+            let _log = log::start("warn", verbose > 0);
+            bench::run(*options)
         }
     };
     outcome.unwrap_or_else(exit::Failure::report)

@@ -1,7 +1,8 @@
-//! The command as a program: `talkback echo` and `talkback connect` run, and are held to what they print,
+//! The command as a program: `talkback echo`, `talkback connect` and `talkback bench` run, and are held to what they print,
 //! what goes over the wire, what they hold and how they end.
 
 mod attacks;
+mod bench;
 mod blocked_pipes;
 mod connect;
 mod connect_ends;

@@ -68,10 +68,13 @@ impl fmt::Debug for Progress<'_> {
     }
 }
 
+#[cfg(not(browser))]
+type Watch = dyn Fn(Progress<'_>) + Send + Sync;
+
 /// Whom to tell, if anybody.
 #[derive(Clone, Default)]
 pub(crate) struct Watcher(
-    #[cfg(not(browser))] Option<Arc<dyn Fn(Progress<'_>) + Send + Sync>>,
+    #[cfg(not(browser))] Option<Arc<Watch>>,
     #[cfg(browser)] bool,
 );
 

@@ -92,7 +92,7 @@ fn errors_are_told_by_their_cause() {
     });
     let silent = server(|stream| async {
         let _socket = open(stream).await;
-        std::future::pending().await
+        std::future::pending().await;
     });
     let unavailable = server(|mut stream| async move {
         let _ = stream.read(&mut [0; 4096]).await;

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use talkback::http::uri::Authority;
 
+const YEAR: Duration = Duration::from_secs(366 * 24 * 3600);
+
 /// An address to listen on; a port alone, with a colon or without, is one of this machine's own.
 pub(crate) fn listen(text: &str) -> Result<SocketAddr, String> {
     if let Ok(port) = text.strip_prefix(':').unwrap_or(text).parse() {
@@ -113,6 +115,16 @@ pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
         .ok()
         .filter(|duration| !duration.is_zero())
         .ok_or_else(|| "it is not a number of seconds above 0, such as 10 or 0.5".to_owned())
+}
+
+/// A number of seconds, perhaps with a fraction, that a program can run for.
+pub(crate) fn run_time(text: &str) -> Result<Duration, String> {
+    seconds(text)
+        .ok()
+        .filter(|time| *time <= YEAR)
+        .ok_or_else(|| {
+            "it is not a number of seconds above 0 and up to a year, such as 10 or 0.5".to_owned()
+        })
 }
 
 /// A number of messages a second, perhaps with a fraction.

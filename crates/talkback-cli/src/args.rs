@@ -1,5 +1,6 @@
 //! The command line.
 
+mod bench;
 mod connect;
 mod echo;
 mod listen;
@@ -15,13 +16,14 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use talkback_terminal::show::escaped;
 
+pub(crate) use self::bench::{BenchArgs, LoadArgs, ReportArgs};
 pub(crate) use self::connect::{Color, ConnectArgs, EndArgs, Form, InputArgs, OutputArgs};
 pub(crate) use self::echo::{EchoArgs, ServerTlsArgs};
 pub(crate) use self::listen::ListenArgs;
 pub(crate) use self::way::{ClientTlsArgs, WayArgs};
 use crate::{exit, target};
 
-/// Talks WebSocket: a client and a server for the terminal, and a server that echoes.
+/// Talks WebSocket: a client and a server for the terminal, a server that echoes, and a load for servers.
 #[derive(Debug, Parser)]
 #[command(name = "talkback", version)]
 pub(crate) struct Args {
@@ -42,6 +44,9 @@ pub(crate) enum Command {
     /// Connect to a server: lines of standard input go, messages come to standard output
     #[command(after_help = connect::CONNECT_HELP)]
     Connect(Box<ConnectArgs>),
+    /// Load a server with messages, and tell how many it answers and how soon
+    #[command(after_help = bench::BENCH_HELP)]
+    Bench(Box<BenchArgs>),
     /// Run a server and talk to its clients: lines of standard input go to them, messages come to standard output
     #[command(after_help = listen::LISTEN_HELP)]
     Listen(Box<ListenArgs>),

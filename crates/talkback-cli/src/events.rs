@@ -143,8 +143,8 @@ impl Line {
     }
 }
 
-/// The time, as RFC 3339 writes it.
-fn now() -> String {
+/// The time, as RFC 3339 writes it, in UTC.
+pub(crate) fn now() -> String {
     let mut time = String::new();
     // A text takes all that is written.
     let _ = SystemTime.format_time(&mut Writer::new(&mut time));

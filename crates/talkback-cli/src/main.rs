@@ -1,6 +1,7 @@
-//! The `talkback` command: a WebSocket client and server for the terminal, and an echo server.
+//! The `talkback` command: a WebSocket client and server for the terminal, an echo server, and a load generator.
 
 mod args;
+mod bench;
 mod connect;
 mod demo;
 mod echo;
@@ -51,6 +52,10 @@ fn main() -> ExitCode {
         }
         Command::Completions { shell } => install::completions(shell),
         Command::Man { folder } => install::manual(&folder),
+        Command::Bench(options) => {
+            let _log = log::start(client_level(verbose));
+            bench::run(*options)
+        }
     };
     outcome.unwrap_or_else(exit::Failure::report)
 }

@@ -85,7 +85,7 @@ impl Remarks {
 }
 
 /// The failure of a connect.
-fn failed(error: &ConnectError) -> Failure {
+pub(crate) fn failed(error: &ConnectError) -> Failure {
     let message = tls::with_options(error, explain::connect_error(error));
     Failure::new(exit::of_connect_error(error), message)
 }

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use talkback::http::uri::Authority;
 
+const YEAR: Duration = Duration::from_secs(366 * 24 * 3600);
+
 /// Where a server listens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Listen {
@@ -145,6 +147,23 @@ pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
         .ok()
         .filter(|duration| !duration.is_zero())
         .ok_or_else(|| "it is not a number of seconds above 0, such as 10 or 0.5".to_owned())
+}
+
+/// A number of seconds, perhaps with a fraction, that a program can run for.
+pub(crate) fn run_time(text: &str) -> Result<Duration, String> {
+    seconds(text)
+        .ok()
+        .filter(|time| *time <= YEAR)
+        .ok_or_else(|| {
+            "it is not a number of seconds above 0 and up to a year, such as 10 or 0.5".to_owned()
+        })
+}
+
+/// A number of messages a second, perhaps with a fraction.
+pub(crate) fn rate(text: &str) -> Result<f64, String> {
+    let rate = text.parse().ok();
+    rate.filter(|rate| (0.001..=1e9).contains(rate))
+        .ok_or_else(|| "it is not a number of messages a second, such as 1000 or 0.5".to_owned())
 }
 
 /// How long to wait.
@@ -303,6 +322,14 @@ mod tests {
         assert_eq!(seconds("0.5"), Ok(Duration::from_millis(500)));
         for text in ["", "0", "-1", "inf", "NaN", "1e300", "ten"] {
             assert!(seconds(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn rates_are_finite() {
+        assert_eq!(rate("0.5"), Ok(0.5));
+        for text in ["", "0", "-1", "inf", "NaN", "1e300", "10/s"] {
+            assert!(rate(text).is_err(), "{text}");
         }
     }
 

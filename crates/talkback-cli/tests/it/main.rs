@@ -1,7 +1,8 @@
-//! The command as a program: `talkback connect`, `listen` and `echo` run, and are held to what they print,
+//! The command as a program: `talkback connect`, `listen`, `echo` and `bench` run, and are held to what they print,
 //! what goes over the wire, what they hold and how they end.
 
 mod attacks;
+mod bench;
 mod blocked_pipes;
 mod connect;
 mod connect_ends;

@@ -258,7 +258,7 @@ fn poll_echo<T: Transport>(
         let Some(Ok(message)) = ready!(socket.as_mut().poll_next(cx)) else {
             return Poll::Ready(Echoed::All);
         };
-        if message.len() >= LARGE_SIZE && socket.has_deflate() {
+        if socket.has_deflate() && message.len() >= LARGE_SIZE {
             *unsent = Some(message);
             return Poll::Ready(Echoed::Large);
         }

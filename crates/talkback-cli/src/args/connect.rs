@@ -131,7 +131,7 @@ pub(crate) struct OutputArgs {
     /// Print before each message when it came, in UTC; on a terminal and with --escape
     #[arg(long)]
     pub(crate) times: bool,
-    /// Print a JSON object in a line for each event: open, message, ping, pong, lost, close
+    /// Print a JSON object in a line for each event: open, message, ping, pong, lost, close; of listen also listening
     #[arg(long)]
     pub(crate) json: bool,
     /// Tell nothing on standard error but errors

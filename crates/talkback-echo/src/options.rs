@@ -68,7 +68,7 @@ impl EchoOptions {
         self
     }
 
-    /// Listens where `localhost` leads: on 127.0.0.1 and, where there is one, on [::1], which browsers
+    /// Listens where `localhost` leads: on 127.0.0.1 and, where there is one, on `[::1]`, which browsers
     /// try first. Port 0 takes one that is free on both.
     #[must_use]
     pub fn listen_localhost(mut self, port: u16) -> Self {

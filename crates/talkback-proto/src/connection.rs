@@ -299,7 +299,8 @@ impl Connection {
     }
 
     /// Asks the peer for a sign of life now, and gives it up if nothing comes within that time, whatever the
-    /// keepalive's own (and zero is that): for who has a reason to doubt that it is there.
+    /// keepalive's own (and zero is that; where that is for ever, it is never given up): for who has a reason to
+    /// doubt that it is there.
     ///
     /// Nothing happens without a keepalive, while it is suspended, or if the connection is not open.
     pub fn ask_peer(&mut self, within: Duration, now: Instant) {

@@ -37,6 +37,11 @@ pub(crate) trait Socket {
     #[cfg(not(browser))]
     fn ask_peer(&mut self, _within: Duration) {}
 
+    /// Whether a message is on its way of which a part has come, while somebody watches that more comes.
+    fn is_in_message(&self) -> bool {
+        false
+    }
+
     /// Begins the closing handshake, behind what was taken.
     fn start_close(&mut self, frame: Option<CloseFrame>);
 

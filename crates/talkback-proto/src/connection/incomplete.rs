@@ -31,8 +31,8 @@ impl Connection {
         begin(&mut self.incomplete)
     }
 
-    /// Whether a frame or a message has begun and not ended.
-    pub(super) fn is_in_message(&self) -> bool {
+    /// Whether a frame or a message has begun to come, and has not ended.
+    pub fn is_in_message(&self) -> bool {
         let incomplete = self.incomplete.as_ref();
         incomplete.is_some_and(|incomplete| incomplete.frames.is_in_message())
     }

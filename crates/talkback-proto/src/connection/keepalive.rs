@@ -13,7 +13,7 @@ use bytes::Bytes;
 /// nothing: then the peer is given up after the timeout.
 ///
 /// A program that was stopped, or busy, for longer than the timeout has not waited: what should have ended
-/// meanwhile does not end, and the peer is asked again.
+/// meanwhile does not end, and the peer is asked again, once.
 ///
 /// Some clients that only receive are given up though they are there: libcurl queues its pong until the
 /// program sends. A server for those has no keepalive, or they send something before the timeout.
@@ -125,6 +125,8 @@ pub(crate) struct Watch {
     asked: Option<Instant>,
     /// How long nothing may come after it, in milliseconds, if that is not the keepalive's own timeout.
     within: Option<NonZeroU32>,
+    /// Whether the one before it was not waited for, so that this one counts in any case.
+    is_second: bool,
     /// Whether that ping still waits behind what was queued before it.
     is_ping_queued: bool,
     /// Whether anything was written since then.
@@ -152,6 +154,7 @@ impl Watch {
             heard: None,
             asked: None,
             within: None,
+            is_second: false,
             is_ping_queued: false,
             has_written: false,
             ping_end: 0,
@@ -277,7 +280,10 @@ impl Watch {
     pub(crate) fn is_dead(&self, now: Instant) -> bool {
         let deadline = self.deadline().filter(|_| self.asked.is_some());
         let late = deadline.and_then(|deadline| now.checked_duration_since(deadline));
-        late.is_some_and(|late| late <= self.options.timeout.max(LATE))
+        let is_unheard = self.heard <= self.asked;
+        late.is_some_and(|late| {
+            late <= self.options.timeout.max(LATE) || (self.is_second && is_unheard)
+        })
     }
 
     /// What is due at `now`.
@@ -287,15 +293,22 @@ impl Watch {
         }
         match self.is_dead(now) {
             true => Due::Dead,
-            false => Due::Ping(self.ask(None, now)),
+            false => {
+                let is_second = self.asked.is_some();
+                let ping = self.ask(None, now);
+                self.is_second = is_second;
+                Due::Ping(ping)
+            }
         }
     }
 
-    /// The payload of a ping, after which something is to come within so long, or the keepalive's own timeout.
+    /// The payload of a ping, after which something is to come within so long, or the keepalive's own timeout; if
+    /// that is for ever, so is this.
     pub(crate) fn ask(&mut self, within: Option<Duration>, now: Instant) -> Bytes {
+        let within = within.filter(|_| self.options.timeout < Duration::MAX);
         let within = within.map(|within| u32::try_from(within.as_millis()).unwrap_or(u32::MAX));
         (self.asked, self.within) = (Some(now), within.and_then(NonZeroU32::new));
-        (self.is_ping_queued, self.has_written) = (true, false);
+        (self.is_ping_queued, self.has_written, self.is_second) = (true, false, false);
         self.ping_read_by = now;
         self.count += 1;
         Bytes::copy_from_slice(&self.count.to_be_bytes())

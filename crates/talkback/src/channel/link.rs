@@ -13,7 +13,7 @@ use crate::timer::Clock;
 
 /// How long after a sleep a connection may be found to be lost by it.
 #[cfg(not(browser))]
-const JUST_SLEPT: Duration = Duration::from_secs(10);
+const JUST_SLEPT: Duration = Duration::from_secs(30);
 
 /// What only a channel that reconnects has; every other one has a null pointer in its place.
 #[derive(Debug)]

@@ -190,7 +190,7 @@ impl Attempt {
             let mut io = self.security.secure(stream, &self.url, &mut stage).await?;
             stage = Stage::Handshake;
             #[cfg(feature = "tls")]
-            if self.watcher.is_there() {
+            if self.watcher.is_there() && self.url.is_secure() {
                 io.tell_tls(&self.watcher);
             }
             let response = self.exchange(&mut io).await?;

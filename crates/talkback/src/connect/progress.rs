@@ -12,7 +12,7 @@ use http::{Request, Response};
 /// `Debug` shows neither headers nor payloads, which may be secrets.
 #[non_exhaustive]
 pub enum Progress<'a> {
-    /// The host was looked up, and has these addresses.
+    /// The host was looked up, and has these addresses: that of the proxy, where one leads to the server.
     Resolved(&'a [SocketAddr]),
     /// The way leads to the server: by TCP, through a proxy, or over a transport of another kind, which has no
     /// addresses.
@@ -22,7 +22,7 @@ pub enum Progress<'a> {
         /// The address of this end.
         local: Option<SocketAddr>,
     },
-    /// TLS is spoken.
+    /// TLS is spoken with the server.
     Secured {
         /// The version, such as `TLSv1_3`.
         version: &'a str,

@@ -56,6 +56,13 @@ pub(crate) trait Heart {
     /// Has the peer asked now.
     fn ask(&mut self);
 
+    /// What asks the peer ends at this offset of what is sent.
+    fn asked_up_to(&mut self, end: u64);
+
+    /// All is written up to this offset: as long as what was sent before it is on its way, a peer that takes it is
+    /// there, and has not been asked.
+    fn note_written(&mut self, written: u64);
+
     /// Nothing is received, so silence says nothing.
     fn pause(&mut self);
 }
@@ -78,6 +85,9 @@ pub(crate) fn heart(heartbeat: &Heartbeat) -> BoxHeart {
         has_heard: false,
         since: Duration::ZERO,
         asked: Asked::No,
+        is_second: false,
+        ask_end: 0,
+        written: 0,
         is_paused: false,
         timer: None,
     })
@@ -91,6 +101,11 @@ struct Pulse {
     /// When the peer was last heard, or asked, by the clock.
     since: Duration,
     asked: Asked,
+    /// Whether the time of the one before was not waited for, so that this one counts in any case.
+    is_second: bool,
+    /// Where what asks ends, among the bytes that are sent.
+    ask_end: u64,
+    written: u64,
     is_paused: bool,
     /// It may be earlier than what is due: that moves back with each message.
     timer: Option<(Duration, Timer)>,
@@ -115,6 +130,7 @@ impl Heart for Pulse {
     fn poll_due(&mut self, cx: &mut Context<'_>) -> Poll<Due> {
         if std::mem::take(&mut self.is_paused) | std::mem::take(&mut self.has_heard) {
             self.since = self.clock.elapsed();
+            self.is_second = false;
             if self.asked != Asked::Now {
                 self.asked = Asked::No;
             }
@@ -140,17 +156,34 @@ impl Heart for Pulse {
                 continue;
             };
             // Else nobody waited for the answer: this program did not run.
-            let has_waited = late <= timeout.max(LATE);
+            let has_waited = late <= timeout.max(LATE) || self.is_second;
             match self.asked {
                 Asked::Yes if has_waited => (self.asked, self.since) = (Asked::Late, now),
                 Asked::Late if has_waited => return Poll::Ready(Due::GiveUp),
-                _ => return Poll::Ready(self.due(now)),
+                asked => {
+                    self.is_second = asked != Asked::No;
+                    return Poll::Ready(self.due(now));
+                }
             }
         }
     }
 
     fn ask(&mut self) {
-        self.asked = Asked::Now;
+        (self.asked, self.is_second) = (Asked::Now, false);
+    }
+
+    fn asked_up_to(&mut self, end: u64) {
+        self.ask_end = end;
+    }
+
+    fn note_written(&mut self, written: u64) {
+        if self.written < written.min(self.ask_end) {
+            self.since = self.clock.elapsed();
+            if self.asked == Asked::Late {
+                self.asked = Asked::Yes;
+            }
+        }
+        self.written = written;
     }
 
     fn pause(&mut self) {
@@ -215,10 +248,15 @@ impl<S: Socket> Beating<S> {
         let Some(heart) = &mut self.heart else {
             return Poll::Pending;
         };
+        if self.socket.is_in_message() {
+            heart.pause();
+        }
+        heart.note_written(self.socket.send_progress().written);
         match ready!(heart.poll_due(cx)) {
             Due::Ask(message) => {
                 // If the peer has closed, the end will be reported.
                 let _ = self.socket.start_send(message, Compression::Auto);
+                heart.asked_up_to(self.socket.send_progress().end);
                 Poll::Ready(())
             }
             Due::GiveUp => {
@@ -274,6 +312,10 @@ impl<S: Socket> Socket for Beating<S> {
     #[cfg(not(browser))]
     fn ask_peer(&mut self, within: Duration) {
         self.socket.ask_peer(within);
+    }
+
+    fn is_in_message(&self) -> bool {
+        self.socket.is_in_message()
     }
 
     fn start_close(&mut self, frame: Option<CloseFrame>) {

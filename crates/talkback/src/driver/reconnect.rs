@@ -343,7 +343,12 @@ impl Reconnect {
     /// What comes next behind a connection that a sleep has ended: a wait is short.
     #[cfg(not(browser))]
     fn after_sleep(&mut self, lost: &Lost, verdict: Verdict, next: Next) -> Next {
-        let is_backoff = matches!(verdict, Verdict::Retry | Verdict::RetryFew);
+        // Where the server has said when, that holds.
+        let says_when = |info: &CloseInfo| {
+            [CloseCode::SERVICE_RESTART, CloseCode::TRY_AGAIN_LATER].contains(&info.code)
+        };
+        let is_backoff = matches!(verdict, Verdict::Retry | Verdict::RetryFew)
+            && !lost.close_info().is_some_and(says_when);
         match next {
             Next::Wait(time)
                 if !time.is_zero()

@@ -35,7 +35,7 @@ pub struct Heartbeat {
 impl Heartbeat {
     /// A heartbeat that is made by `message` each time, and answered by what `is_answer` knows again.
     ///
-    /// Whatever comes is a sign of life; answers are not given out. Both functions are called where the channel is driven:
+    /// Any whole message is a sign of life; answers are not given out. Both functions are called where the channel is driven:
     /// they must not block, and one that panics ends the channel. Natively they are `Send + Sync`; in a browser they need
     /// not be.
     ///

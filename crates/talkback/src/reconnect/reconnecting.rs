@@ -185,11 +185,13 @@ impl Reconnecting {
     ///
     /// The heartbeat is sent once no message has come for its interval, past what is queued. If none comes within its
     /// timeout, the connection is given up without waiting for its end, as [`LostCause::Heartbeat`](crate::LostCause::Heartbeat), and the
-    /// peer is told by a close frame without a code. A time in which this program did not run does not count. While the program's queue of received messages is full,
+    /// peer is told by a close frame without a code. A time in which this program did not run does not count, once. What was sent before the heartbeat may take its
+    /// time, as long as some of it leaves. Natively, with a [`Keepalive`](crate::Keepalive), so may a message that is arriving; in a page
+    /// the timeout has to be longer than the largest takes. While the program's queue of received messages is full,
     /// nothing is asked.
     ///
-    /// A page asks at once when it is shown again, or its network is said to be gone or back. Natively so does a machine
-    /// that has slept; there the [`Keepalive`](crate::Keepalive) asks as well, with 5 s for the answer.
+    /// A page asks at once when it is shown again, or its network is said to be gone or back. Natively one on a machine
+    /// that has slept asks at its next wake; there the [`Keepalive`](crate::Keepalive) asks as well, with 5 s for the answer.
     ///
     /// ```no_run
     /// use talkback::Heartbeat;

@@ -480,6 +480,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin + 'static> Socket for WebSocket<T> {
         self.core.connection.ask_peer(within, now());
     }
 
+    fn is_in_message(&self) -> bool {
+        let connection = &self.core.connection;
+        connection.keepalive().is_some() && connection.is_in_message()
+    }
+
     fn start_close(&mut self, frame: Option<CloseFrame>) {
         self.core.connection.close(frame, now());
     }

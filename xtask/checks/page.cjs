@@ -188,11 +188,19 @@ run({
     await page.locator("#view").selectOption("JSON");
     const shown = '{\n  "big": 12345678901234567890,\n  "list": [],\n  "a": [\n    1,\n    {\n      "b": "x, y: [z]"\n    }\n  ]\n}';
     assert.equal(await page.locator("#log .in .text").first().textContent(), shown);
+    const odd = await call(page, "data", "shown", '[[],{},"\\"[",1]', "json", 100);
+    assert.equal(odd.text, '[\n  [],\n  {},\n  "\\"[",\n  1\n]');
+    const deep = await call(page, "data", "shown", "[".repeat(500) + "]".repeat(500), "json", 2000);
+    assert.equal(deep.text.length, 1000);
+    const cut = await call(page, "data", "shown", `${"y".repeat(9)}😀`, "text", 10);
+    assert.equal(cut.text, "y".repeat(9));
     await page.locator("#view").selectOption("hex");
     await entry(page, "000000  70 6c 61 69 6e 07 e2 80 ae 74 78 74");
     await page.locator("#view").selectOption("text");
     await page.locator("#filter").selectOption("sent");
     assert.equal(await page.locator("#log li:visible").count(), 2);
+    await page.getByLabel("Search").fill("bytes");
+    assert.equal(await page.locator("#log li:visible").count(), 0);
     await page.getByLabel("Search").fill("BIG");
     assert.equal(await page.locator("#log li:visible").count(), 1);
     const [saved] = await Promise.all([page.waitForEvent("download"), button(page, "Save").click()]);
@@ -219,7 +227,7 @@ run({
     await page.getByLabel("Server").press("Enter");
     await status(page, /^connected$/);
     page.socket.close(1012);
-    await status(page, "reconnecting (code 1012)");
+    await page.locator("#state", { hasText: /^reconnecting \(code 1012\) in 10 s$/ }).waitFor();
     await button(page, "Stop").click();
     await status(page, "not connected");
   },

@@ -1,4 +1,4 @@
-// A connection to a server, which is made again if that is wanted: by the same waits and the same rules as talkback's.
+// A connection to a server, which is made again if that is wanted: by the waits and the rules of a channel of talkback.
 
 /** A wait is drawn from 0 (0.5 after a failure) to these, in seconds; they begin anew after a connection that lasted. */
 const WINDOWS_S = [5, 10, 20, 30];
@@ -9,12 +9,17 @@ const COMPARED_MAX = 64 << 10;
 
 /** Whether a server that closes with this code means it. */
 const ends = (code) => [1000, 1003, 1008, 1009, 1010].includes(code) || (code >= 3000 && code !== 3008);
+/** Whether it is a mistake of one end, which time hardly mends: so many are let pass in a row. */
+const isMistake = (code) => ![1001, 1005, 1006, 1011, 1012, 1013, 1014, 3008].includes(code);
+const MISTAKES_MAX = 3;
+/** From when to when to come back to a server that restarts, or is overloaded, in seconds. */
+const WINDOWS_OF_CODE_S = { 1012: [5, 30], 1013: [15, 30] };
 const told = ({ code, reason }) => `code ${code}${reason ? `, “${reason}”` : ""}`;
 
 /** `tell` is called with each state: idle, connecting, open, closing, waiting. */
 export function makeConnection({ tell, receive, remark, wants }) {
   let [state, socket, timer, target] = ["idle", null, null, null];
-  let [failures, window_s, opened] = [0, 0, null];
+  let [failures, mistakes, window_s, opened] = [0, 0, 0, null];
   let isOurs = false;
   let unanswered = [];
 
@@ -60,18 +65,28 @@ export function makeConnection({ tell, receive, remark, wants }) {
     const failed = opened === null && !isOurs;
     if (failed) remark(`Could not connect to ${target.address} (${told(event)}). Check that the server is running, and host and port.`, "bad");
     else remark(`${isOurs ? "Closed by this page" : event.wasClean ? "Closed by the server" : "Connection lost"}, ${told(event)}`, isFault ? "bad" : "");
-    if (!isOurs && wants() && !ends(event.code)) return wait(event);
+    if (!isOurs && wants() && !ends(event.code) && isLetPass(event)) return wait(event);
     set(isFault ? "failed" : "idle", `${isFault ? "failed" : "closed"}, code ${event.code}`);
   }
 
-  function wait({ code }) {
+  function isLetPass({ code }) {
     const lasted_s = opened === null ? 0 : (performance.now() - opened) / 1000;
-    if (opened !== null && lasted_s >= Math.max(STABLE_S, window_s)) failures = 0;
+    if (opened !== null && lasted_s >= Math.max(STABLE_S, window_s)) [failures, mistakes] = [0, 0];
+    mistakes = isMistake(code) ? mistakes + 1 : 0;
+    return mistakes <= MISTAKES_MAX;
+  }
+
+  function again() {
+    if (wants()) return begin();
+    set("idle", "not connected");
+  }
+
+  function wait({ code }) {
     window_s = WINDOWS_S[Math.min(failures, WINDOWS_S.length - 1)];
-    const least_s = failures ? SHORTEST_S : 0;
-    const wait_s = least_s + Math.random() * (window_s - least_s);
+    const [least_s, most_s] = WINDOWS_OF_CODE_S[code] ?? [failures ? SHORTEST_S : 0, window_s];
+    const wait_s = least_s + Math.random() * (most_s - least_s);
     failures += 1;
-    timer = setTimeout(begin, wait_s * 1000);
+    timer = setTimeout(again, wait_s * 1000);
     set("waiting", `reconnecting (code ${code})`, performance.now() + wait_s * 1000);
   }
 
@@ -80,7 +95,7 @@ export function makeConnection({ tell, receive, remark, wants }) {
       return state;
     },
     open(address, subprotocols) {
-      [target, failures, window_s] = [{ address, subprotocols }, 0, 0];
+      [target, failures, mistakes, window_s] = [{ address, subprotocols }, 0, 0, 0];
       begin();
     },
     send(data) {

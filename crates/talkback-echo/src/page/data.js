@@ -2,11 +2,13 @@
 
 const encoder = new TextEncoder();
 const ROW_BYTES = 16;
+/** Each level of JSON indents all that is in it: what is deeper is shown as it came. */
+const DEPTH_MAX = 50;
 const digits = (byte) => byte.toString(16).padStart(2, "0");
 
 export const bytesOf = (data) => (typeof data === "string" ? encoder.encode(data) : data);
 
-/** The size of text as it travels, without a copy of it. */
+/** The size of text as it travels, without a copy of it; of a page's own texts, which have no half of a pair alone. */
 export function sizeOf(data) {
   if (typeof data !== "string") return data.byteLength;
   let size = data.length;
@@ -44,9 +46,14 @@ function indented(text) {
   } catch {
     return null;
   }
-  let depth = 0;
+  let [depth, deepest] = [0, 0];
   const line = () => `\n${"  ".repeat(depth)}`;
   const tokens = text.match(/"(?:[^"\\]|\\.)*"|[{}[\],:]|[^\s{}[\],:"]+/g);
+  for (const token of tokens) {
+    if ("{[".includes(token)) deepest = Math.max(deepest, (depth += 1));
+    else if ("}]".includes(token)) depth -= 1;
+  }
+  if (deepest > DEPTH_MAX) return null;
   return tokens
     .map((token, at) => {
       const isEmpty = "{[".includes(tokens[at - 1]);
@@ -57,17 +64,23 @@ function indented(text) {
     .join("");
 }
 
+/** The beginning of a text, which does not end within a character. */
+function beginning(text, max) {
+  const last = text.charCodeAt(max - 1);
+  return text.slice(0, last >= 0xd800 && last < 0xdc00 ? max - 1 : max);
+}
+
 /** The first `max` characters (bytes, as hex) of a message: their text, whether its columns count, and whether it is whole. */
 export function shown(data, view, max) {
   if (view === "hex" || typeof data !== "string") {
     const size = sizeOf(data);
-    const bytes = typeof data === "string" ? encoder.encode(data.slice(0, max)) : data;
+    const bytes = typeof data === "string" ? encoder.encode(beginning(data, max)) : data;
     return { text: dump(bytes.subarray(0, max)), isFixed: true, isWhole: size <= max };
   }
   // What is cut is no JSON any more, and to indent megabytes would keep the page from all else.
   const json = view === "json" && data.length <= max ? indented(data) : null;
   if (json !== null) return { text: visible(json), isFixed: true, isWhole: true };
-  return { text: visible(data.slice(0, max)), isFixed: false, isWhole: data.length <= max };
+  return { text: visible(beginning(data, max)), isFixed: false, isWhole: data.length <= max };
 }
 
 /** Reads hex digits, with blanks, commas, colons or `0x` between them. Fails with what is wrong, and where. */

@@ -17,9 +17,10 @@ export function makeLog(frame, list, { filter, view, search }) {
   const isMessage = ({ kind }) => kind in WORDS;
   const make = (name, properties) => Object.assign(document.createElement(name), properties);
 
-  function matches({ kind, item }) {
+  function matches({ kind, item, data }) {
     const wanted = filter.value === "all" || filter.value === (kind in WORDS ? kind : "remark");
-    return wanted && item.textContent.toLowerCase().includes(search.value.toLowerCase());
+    const text = typeof data === "string" ? data : item.firstChild.textContent;
+    return wanted && text.toLowerCase().includes(search.value.toLowerCase());
   }
 
   function button(text, act) {

@@ -21,6 +21,8 @@ const connection = makeConnection({
   wants: () => reconnect.checked,
 });
 let counting = null;
+/** Whether somebody has asked for the connection that is being made. */
+let isAsked = false;
 
 /** Says what has to be mended; what is said again is read out again. */
 function complain(text) {
@@ -42,7 +44,9 @@ function tell(state, text, at) {
   element("connect").textContent = VERBS[state] ?? "Connect";
   if (state === "open") {
     complain("");
-    if (document.activeElement === element("connect") || document.activeElement === url) message.focus();
+    // Not by itself, while somebody types.
+    if (isAsked && [element("connect"), url].includes(document.activeElement)) message.focus();
+    isAsked = false;
   }
 }
 
@@ -51,6 +55,7 @@ function connect() {
   let wrong = wrongAddress(address);
   try {
     const names = subprotocolsOf(subprotocols.value);
+    isAsked = !wrong;
     if (!wrong) connection.open(address, names);
   } catch (error) {
     wrong ??= error instanceof DOMException ? wrongAddress(address, error) : error.message;
@@ -91,7 +96,7 @@ async function send() {
   try {
     const data = await content();
     // As everywhere, Enter in an empty field sends nothing.
-    if (kind.value === "text" && !data) return;
+    if (!sizeOf(data)) return;
     if (!connection.send(data)) throw new Error("Not sent: there is no connection. Connect first.");
     log.message("out", data);
     complain("");

@@ -336,6 +336,35 @@ mod tests {
     }
 
     #[test]
+    fn re131_lateness_excuses_once() {
+        let start = Instant::now();
+        let mut watch = watch(Keepalive::default(), start);
+        assert!(matches!(watch.due(start + seconds(20)), Due::Ping(_)));
+        // Nobody looked for the answer in time: the peer is asked again, and then it counts, however late.
+        assert!(matches!(watch.due(start + seconds(90)), Due::Ping(_)));
+        assert_eq!(watch.due(start + seconds(180)), Due::Dead);
+    }
+
+    #[test]
+    fn re131_a_peer_that_is_heard_between_is_excused_again() {
+        let start = Instant::now();
+        let mut watch = watch(Keepalive::default(), start);
+        assert!(matches!(watch.due(start + seconds(20)), Due::Ping(_)));
+        assert!(matches!(watch.due(start + seconds(90)), Due::Ping(_)));
+        watch.hear(start + seconds(91));
+        assert!(matches!(watch.due(start + seconds(180)), Due::Ping(_)));
+    }
+
+    #[test]
+    fn re90_a_peer_that_is_never_given_up_is_not_after_a_sleep() {
+        let start = Instant::now();
+        let never = Keepalive::default().timeout(Duration::MAX);
+        let mut watch = watch(never, start);
+        watch.ask(Some(seconds(5)), start + seconds(1));
+        assert_eq!(watch.due(start + seconds(500)), Due::Nothing);
+    }
+
+    #[test]
     fn v55_a_silent_peer_is_asked_after_20_s_and_given_up_after_20_more() {
         let start = Instant::now();
         let mut watch = watch(Keepalive::default(), start);

@@ -13,7 +13,7 @@ use crate::error::why::Why;
 impl Handle {
     pub(crate) async fn flush(&self) -> Result<(), SendError> {
         let mut key = WaitKey::new(Arc::clone(self));
-        let mut flush = Some(Flush::of(&self.lock()));
+        let mut flush = Some(Flush::of(self, &self.lock()));
         poll_fn(|cx| poll_written(self, &mut flush, &mut key, cx)).await
     }
 }
@@ -23,13 +23,16 @@ impl Handle {
 pub(crate) struct Flush {
     /// That so many messages are written.
     target: u64,
+    /// Of how many messages, lost in flight, it need not tell.
+    told: usize,
 }
 
 impl Flush {
     /// All that is queued by now.
-    pub(crate) fn of(state: &State) -> Self {
+    pub(crate) fn of(handle: &Handle, state: &State) -> Self {
         Self {
             target: state.outbox.queued(),
+            told: handle.told(),
         }
     }
 }
@@ -42,8 +45,7 @@ pub(crate) fn poll_written(
     cx: &Context<'_>,
 ) -> Poll<Result<(), SendError>> {
     let mut state = handle.lock();
-    let Flush { target } = *flush.get_or_insert_with(|| Flush::of(&state));
-    let told = handle.told();
+    let Flush { target, told } = *flush.get_or_insert_with(|| Flush::of(handle, &state));
     let reconnection = state.reconnection.as_ref();
     if let Some(lost) = reconnection.and_then(|state| state.untold_lost(told, target)) {
         handle.set_told(told.wrapping_add(lost));

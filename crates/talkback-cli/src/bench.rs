@@ -140,6 +140,7 @@ async fn measure(args: &BenchArgs, crew: &Arc<Crew>) -> Result<(Measured, Option
     crew.end();
     let took = begin.elapsed();
     run.ledger.end();
+    let processor = limits::processor_time().zip(processor);
     let mut stop = passed.stop();
     if is_open && passed != Passed::Ended {
         let end = sleep_until((Instant::now() + args.load.wait).into());
@@ -147,7 +148,6 @@ async fn measure(args: &BenchArgs, crew: &Arc<Crew>) -> Result<(Measured, Option
         stop = stop.or(passed.stop());
     }
     crew.cut();
-    let processor = limits::processor_time().zip(processor);
     run.bar.finish_and_clear();
     let ledger = run.finish();
     let measured = Measured {

@@ -25,7 +25,7 @@ pub(crate) struct Measured {
     pub(crate) opened_after: Duration,
     /// How long messages were sent, after that.
     pub(crate) took: Duration,
-    /// What this process took of processors.
+    /// What this process took of processors meanwhile.
     pub(crate) processor: Option<Duration>,
     pub(crate) ledger: Ledger,
 }
@@ -46,6 +46,7 @@ pub(crate) struct Report {
     pub(crate) seconds: f64,
     pub(crate) sent: u64,
     pub(crate) answered: u64,
+    /// Of the answers that came while messages were sent.
     pub(crate) answers_per_second: f64,
     /// Bytes of the answers' payloads.
     pub(crate) bytes_per_second: f64,
@@ -147,6 +148,8 @@ impl Report {
         let Measured { ledger, took, .. } = measured;
         let sent = ledger.sent();
         let (sum, seconds) = (&ledger.sum, took.as_secs_f64());
+        // An answer that came later says nothing of a rate.
+        let (answered, bytes) = ledger.in_time;
         let mut errors: Vec<(&Cause, u64)> = sum
             .errors
             .iter()
@@ -176,8 +179,8 @@ impl Report {
             seconds,
             sent,
             answered: sum.answered,
-            answers_per_second: sum.answered as f64 / seconds,
-            bytes_per_second: sum.bytes as f64 / seconds,
+            answers_per_second: answered as f64 / seconds,
+            bytes_per_second: bytes as f64 / seconds,
             unanswered,
             unsent: due.saturating_sub(sent),
             latency: Quantiles::of(&sum.answers),
@@ -193,8 +196,8 @@ impl Report {
                 })
                 .collect(),
             processor_us_each: processor
-                .filter(|_| sum.answered > 0)
-                .map(|time| time * 1e6 / sum.answered as f64),
+                .filter(|_| answered > 0)
+                .map(|time| time * 1e6 / answered as f64),
             processors: processor.map(|time| time / seconds),
         }
     }

@@ -186,6 +186,18 @@ fn what_is_held_up_counts_from_when_it_was_due() {
 }
 
 #[test]
+fn an_answer_that_comes_after_the_last_message_is_in_no_rate() {
+    let (_server, url) = echo(&[]);
+    let slow = format!("{url}delay/200");
+    let (report, finished) = bench(&[&slow, "-c", "1", "--pipeline", "8", "--wait", "60"]);
+    assert_eq!(finished.code, Some(0), "{finished:?}");
+    let rate = report["answers_per_second"].as_f64().unwrap();
+    let in_time = rate * report["seconds"].as_f64().unwrap();
+    assert!(number(&report["answered"]) as f64 > in_time + 0.5, "{report}");
+    assert!(rate <= 8.0 / 0.2, "{report}");
+}
+
+#[test]
 fn a_ramp_opens_connections_one_after_the_other() {
     let (_server, url) = echo(&[]);
     let (report, finished) = bench(&[&url, "-c", "4", "--ramp", "0.8"]);

@@ -198,6 +198,17 @@ fn an_answer_that_comes_after_the_last_message_is_in_no_rate() {
 }
 
 #[test]
+fn an_answer_before_its_message_is_written_ends_no_connection() {
+    let (_server, url) = echo(&[]);
+    let early = format!("{url}stream/100000/ms/1");
+    let load = ["--size", "8MiB", "--binary", "--no-compression"];
+    let rest = ["-c", "1", "--wait", "0.3", "--expect-any"];
+    let (report, _) = bench(&[&[&*early], &load[..], &rest].concat());
+    assert!(report["seconds"].as_f64().unwrap() >= 0.3, "{report}");
+    assert_eq!(errors(&report, "closed"), 0, "{report}");
+}
+
+#[test]
 fn a_ramp_opens_connections_one_after_the_other() {
     let (_server, url) = echo(&[]);
     let (report, finished) = bench(&[&url, "-c", "4", "--ramp", "0.8"]);

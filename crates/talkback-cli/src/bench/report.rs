@@ -23,7 +23,9 @@ const TURN: Duration = Duration::from_millis(50);
 pub(crate) struct Measured {
     /// How long it took until all connections were open, or had failed.
     pub(crate) opened_after: Duration,
-    /// How long messages were sent, after that.
+    /// Whether it was not stopped before.
+    pub(crate) is_open: bool,
+    /// How long messages were sent: after that, unless it was stopped before.
     pub(crate) took: Duration,
     /// What this process took of processors meanwhile.
     pub(crate) processor: Option<Duration>,
@@ -166,7 +168,9 @@ impl Report {
             errors.push((&missing, unanswered));
         }
         let due_in = took.saturating_sub(TURN).as_secs_f64();
-        let due = plan.rate.map_or(0.0, |rate| rate * due_in) as u64;
+        // The rate is that of all connections.
+        let rate = plan.rate.filter(|_| measured.is_open);
+        let due = rate.map_or(0.0, |rate| rate * due_in) as u64;
         let processor = measured.processor.map(|time| time.as_secs_f64());
         Self {
             title: args.report.title.clone(),

@@ -193,7 +193,10 @@ fn an_answer_that_comes_after_the_last_message_is_in_no_rate() {
     assert_eq!(finished.code, Some(0), "{finished:?}");
     let rate = report["answers_per_second"].as_f64().unwrap();
     let in_time = rate * report["seconds"].as_f64().unwrap();
-    assert!(number(&report["answered"]) as f64 > in_time + 0.5, "{report}");
+    assert!(
+        number(&report["answered"]) as f64 > in_time + 0.5,
+        "{report}"
+    );
     assert!(rate <= 8.0 / 0.2, "{report}");
 }
 
@@ -275,6 +278,13 @@ fn the_page_needs_no_other_file_and_is_no_markup_of_others() {
 
 #[test]
 fn ctrl_c_ends_it_with_the_report_so_far() {
+    // With a ramp while the second connection waits for its turn.
+    for arguments in [&[][..], &["-c", "2", "--ramp", "600", "--wait", "0.3"]] {
+        ctrl_c_ends(arguments);
+    }
+}
+
+fn ctrl_c_ends(arguments: &[&str]) {
     let answered = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&answered);
     let url = server(move |stream| {
@@ -287,13 +297,22 @@ fn ctrl_c_ends_it_with_the_report_so_far() {
             }
         }
     });
-    let client = Running::start(&["bench", &url, "-d", "600", "--json"]);
+    let all = [&["bench", &url, "-d", "600", "--json"], arguments].concat();
+    let client = Running::start(&all);
     client.until("messages go", |_| answered.load(Ordering::Relaxed) > 100);
     client.signal("INT");
     let finished = client.finish();
     assert_eq!(finished.code, Some(130), "{finished:?}");
     let report: Value = serde_json::from_str(&finished.stdout).unwrap();
-    assert!(number(&report["answered"]) > 50, "{report}");
+    let answered = number(&report["answered"]);
+    assert!(answered > 50, "{report}");
+    assert_eq!(number(&report["sent"]), answered, "{report}");
+    let rate = report["answers_per_second"].as_f64().unwrap();
+    let in_time = rate * report["seconds"].as_f64().unwrap();
+    assert!(
+        in_time > 50.0 && in_time < answered as f64 + 0.5,
+        "{report}"
+    );
 }
 
 #[test]

@@ -180,8 +180,9 @@ impl Peer {
         Ok(now)
     }
 
-    /// Why the connection has ended, which it was not to.
+    /// Counts what is lost with the connection; returns why that has ended, which it was not to.
     fn ended(&self) -> Cause {
+        self.tally.recent().lost += self.awaited.len() as u64;
         let Some(info) = self.socket.close_info() else {
             let text = "the connection was lost".to_owned();
             return Cause {

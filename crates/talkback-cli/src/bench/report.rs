@@ -163,9 +163,10 @@ impl Report {
             code: exit::OTHER,
         };
         errors.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        let unexplained = unanswered.saturating_sub(sum.lost);
         // What else happened says more.
-        if unanswered > 0 {
-            errors.push((&missing, unanswered));
+        if unexplained > 0 {
+            errors.push((&missing, unexplained));
         }
         let due_in = took.saturating_sub(TURN).as_secs_f64();
         // The rate is that of all connections.

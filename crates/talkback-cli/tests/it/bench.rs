@@ -111,6 +111,7 @@ fn errors_are_told_by_their_cause() {
         let (report, finished) = bench(&[url, "-c", "3", "--wait", "0.3"]);
         assert_eq!(finished.code, Some(code), "{finished:?}");
         assert_eq!(errors(&report, word), 3, "{word}: {report}");
+        assert_eq!(errors(&report, ""), 3, "{word}: {report}");
         assert_eq!(number(&report["answered"]), 0, "{report}");
         assert_eq!(finished.stderr.lines().count(), 1, "{finished:?}");
         assert!(finished.stderr.contains(word), "{finished:?}");

@@ -13,6 +13,9 @@ use crate::transport::Transport;
 /// How many messages wait for their delay; meanwhile no more are read.
 const DELAYED_MAX: usize = 64;
 
+/// From how many bytes on they are too many, too; one message may have any size.
+const DELAYED_SIZE_MAX: usize = 1 << 20;
+
 /// How often a slow message goes on.
 const SLOW_INTERVAL: Duration = Duration::from_millis(100);
 
@@ -92,18 +95,23 @@ async fn send<T: Transport>(socket: &mut WebSocket<T>, message: Message, told: T
 /// Sends each message back a while after it came.
 async fn echo_late<T: Transport>(socket: &mut WebSocket<T>, delay: Duration, told: Told) {
     let mut delayed = VecDeque::<(Instant, Message)>::new();
+    let mut size = 0;
     loop {
         let due = delayed.front().map(|(due, _)| *due);
         tokio::select! {
             () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
                 if let Some((_, message)) = delayed.pop_front() {
+                    size -= message.len();
                     send(socket, message, told).await;
                 }
             }
-            received = receive(socket, told), if delayed.len() < DELAYED_MAX => match received {
-                Some(message) => delayed.push_back((Instant::now() + delay, message)),
-                _ => return,
-            },
+            received = receive(socket, told), if delayed.len() < DELAYED_MAX && size < DELAYED_SIZE_MAX => {
+                let Some(message) = received else {
+                    return;
+                };
+                size += message.len();
+                delayed.push_back((Instant::now() + delay, message));
+            }
         }
     }
 }

@@ -7,6 +7,7 @@ use talkback::{Incoming, Message, SendError, WebSocket};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::behaviour::Behaviour;
+use crate::large::{LARGE_SIZE, feed_large};
 use crate::log::Told;
 use crate::transport::Transport;
 
@@ -89,7 +90,12 @@ async fn receive<T: Transport>(socket: &mut WebSocket<T>, told: Told) -> Option<
 /// Sends a message, and tells of it.
 async fn send<T: Transport>(socket: &mut WebSocket<T>, message: Message, told: Told) {
     told.sent(&message);
-    let _ = socket.send(message).await;
+    if socket.has_deflate() && message.len() >= LARGE_SIZE {
+        feed_large(socket, Some(message)).await;
+        let _ = socket.flush().await;
+    } else {
+        let _ = socket.send(message).await;
+    }
 }
 
 /// Sends each message back a while after it came.

@@ -3,11 +3,9 @@
 use std::future::{self, Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
-use std::num::NonZero;
 use std::pin::{Pin, pin};
-use std::sync::{Arc, LazyLock, OnceLock};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
-use std::thread::available_parallelism;
 use std::time::Duration;
 
 use ::http::Request;
@@ -18,9 +16,6 @@ use talkback::{
     AcceptError, Approval, CloseCause, CloseCode, CloseInfo, Message, Refusal, WebSocket,
 };
 use tokio::net::TcpStream;
-use tokio::runtime::{Handle, RuntimeFlavor};
-use tokio::sync::Semaphore;
-use tokio::task::block_in_place;
 use tokio::time::{Instant, timeout, timeout_at};
 use tracing::{debug, info};
 
@@ -28,6 +23,7 @@ use crate::behaving::{self, Left, behave};
 use crate::behaviour::{self, Behaviour, Opening};
 use crate::connections::Place;
 use crate::http as pages;
+use crate::large::{LARGE_SIZE, feed_large};
 use crate::log::{self, Told};
 use crate::options::EchoOptions;
 use crate::peer::Peer;
@@ -35,13 +31,6 @@ use crate::transport::Transport;
 
 /// How long a client may take until its WebSocket is open, TLS included.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// From this size in bytes on, to compress a message takes some milliseconds and more.
-const LARGE_SIZE: usize = 64 * 1024;
-
-/// Which connections may compress a large message: no more than there are processors.
-static COMPRESSING: LazyLock<Semaphore> =
-    LazyLock::new(|| Semaphore::new(available_parallelism().map_or(1, NonZero::get)));
 
 const DRAIN_REASON: &str = "the server stops";
 
@@ -268,27 +257,6 @@ fn poll_echo<T: Transport>(
         }
         let _ = socket.as_mut().start_send(message);
     }
-}
-
-/// Compresses and queues a message, which may take a second, while others are served: a client that
-/// sends 130 KB may choose 16 MiB that are dear to compress. What cannot be sent shows as the end of the
-/// connection, as above.
-async fn feed_large<T: Transport>(socket: &mut WebSocket<T>, unsent: Option<Message>) {
-    let Some(message) = unsent else {
-        return;
-    };
-    // While the peer holds back what is queued, nothing is compressed, and nobody is held up.
-    if socket.flush().await.is_err() {
-        return;
-    }
-    let _permit = COMPRESSING.acquire().await;
-    let mut feeding = pin!(socket.feed(message));
-    let _ = poll_fn(|cx| match Handle::current().runtime_flavor() {
-        RuntimeFlavor::CurrentThread => feeding.as_mut().poll(cx),
-        // Another thread takes over the tasks of this one.
-        _ => block_in_place(|| feeding.as_mut().poll(cx)),
-    })
-    .await;
 }
 
 async fn drain<T: Transport>(socket: &mut WebSocket<T>, options: &EchoOptions) {

@@ -136,7 +136,7 @@ async fn open<T: Transport>(
     options: Arc<EchoOptions>,
 ) -> Option<(WebSocket<T>, Option<Box<Behaviour>>)> {
     let asked = Arc::default();
-    match handshake(securing, peer, &options, Arc::clone(&asked)).await {
+    match handshake(securing, peer, options, Arc::clone(&asked)).await {
         Ok(mut socket) => {
             info!(peer = %Peer(peer), subprotocol = socket.subprotocol().is_some(), "open");
             // An idle connection can do without it: it is the larger part of what one holds.
@@ -155,22 +155,20 @@ async fn open<T: Transport>(
 async fn handshake<T: Transport>(
     securing: impl Future<Output = io::Result<T>>,
     peer: SocketAddr,
-    options: &EchoOptions,
+    options: Arc<EchoOptions>,
     asked: Arc<OnceLock<Box<Behaviour>>>,
 ) -> Result<WebSocket<T>, OpenError> {
     let deadline = Instant::now() + HANDSHAKE_TIMEOUT;
     let late = || OpenError::Accept(AcceptError::Timeout(HANDSHAKE_TIMEOUT));
     let secured = timeout_at(deadline, securing).await.map_err(|_| late())?;
     let web = options.web.clone();
-    let speaks_any = options.subprotocols.is_empty();
     let accepting = talkback::accept(secured.map_err(OpenError::Tls)?)
         .peer(peer)
-        .subprotocols(options.subprotocols.iter().cloned())
         .origin_policy(options.origin_policy.clone())
         .limits(options.limits.clone())
         .compression(options.compression)
         .timeout(deadline - Instant::now())
-        .check(move |request| future::ready(approve(&request, peer, speaks_any, &asked)))
+        .check(move |request| future::ready(approve(&request, peer, &options.subprotocols, &asked)))
         .otherwise(move |request| {
             log::request(peer, request);
             pages::answer(request, web.as_ref())
@@ -185,18 +183,19 @@ async fn handshake<T: Transport>(
 fn approve(
     request: &Request<()>,
     peer: SocketAddr,
-    speaks_any: bool,
+    spoken: &[String],
     asked: &OnceLock<Box<Behaviour>>,
 ) -> Result<Approval, Refusal> {
     log::request(peer, request);
     let mut offered = offered(request);
+    let is_spoken = |offer: &&str| spoken.is_empty() || spoken.iter().any(|spoken| spoken == offer);
     let chosen = match behaviour::read(request)? {
         Opening::Subprotocol(name) => offered.find(|offer| *offer == name),
         Opening::Behaviour(behaviour) => {
             let _ = asked.set(Box::new(behaviour));
-            offered.next().filter(|_| speaks_any)
+            offered.find(is_spoken)
         }
-        Opening::Echo => offered.next().filter(|_| speaks_any),
+        Opening::Echo => offered.find(is_spoken),
     };
     Ok(match chosen {
         Some(name) => Approval::default().subprotocol(name),

@@ -151,8 +151,10 @@ async fn a_subprotocol_that_is_offered_is_spoken() {
         Some("two")
     );
     assert_eq!(spoken(any(), "subprotocol/three").await, None);
-    let one = any().subprotocols(["two"]);
-    assert_eq!(spoken(one, "").await.as_deref(), Some("two"));
+    let one = || any().subprotocols(["two"]);
+    assert_eq!(spoken(one(), "").await.as_deref(), Some("two"));
+    assert_eq!(spoken(one(), "size/1").await.as_deref(), Some("two"));
+    assert_eq!(spoken(one(), "subprotocol/three").await, None);
 }
 
 #[tokio::test]

@@ -103,7 +103,7 @@ impl Passed {
 async fn measure(args: &BenchArgs, crew: &Arc<Crew>) -> Result<(Measured, Option<Stop>), Failure> {
     let signals = Signals::new()
         .map_err(|error| Failure::new(exit::OTHER, format!("could not handle signals: {error}")))?;
-    let start = Instant::now();
+    let start = (Instant::now(), limits::processor_time());
     let threads = 0..crew.plan.threads;
     let workers = threads.map(|first| Worker::start(Arc::clone(crew), first));
     let workers = workers.collect::<Result<Vec<_>, _>>()?;
@@ -120,16 +120,22 @@ async fn measure(args: &BenchArgs, crew: &Arc<Crew>) -> Result<(Measured, Option
     };
     let has_ramp = !crew.plan.ramp.is_zero();
     if has_ramp {
-        crew.begin(start);
+        crew.begin(start.0);
     }
     let mut passed = run.pass("opening", crew.all_opened()).await;
-    let opened_after = start.elapsed();
+    let opened_after = start.0.elapsed();
     if !has_ramp {
         run.ledger.begin(Instant::now());
     }
-    run.ledger.measure();
-    let (begin, processor) = (Instant::now(), limits::processor_time());
     let is_open = passed == Passed::Done;
+    let (begin, processor) = match has_ramp && !is_open {
+        // What was sent until it was stopped is all that there is.
+        true => start,
+        false => {
+            run.ledger.measure();
+            (Instant::now(), limits::processor_time())
+        }
+    };
     if is_open {
         if !has_ramp {
             crew.begin(begin);
@@ -140,18 +146,19 @@ async fn measure(args: &BenchArgs, crew: &Arc<Crew>) -> Result<(Measured, Option
     crew.end();
     let took = begin.elapsed();
     run.ledger.end();
+    let processor = limits::processor_time().zip(processor);
     let mut stop = passed.stop();
-    if is_open && passed != Passed::Ended {
+    if (is_open || has_ramp) && passed != Passed::Ended {
         let end = sleep_until((Instant::now() + args.load.wait).into());
         let passed = run.pass("waiting for the last answers", end).await;
         stop = stop.or(passed.stop());
     }
     crew.cut();
-    let processor = limits::processor_time().zip(processor);
     run.bar.finish_and_clear();
     let ledger = run.finish();
     let measured = Measured {
         opened_after,
+        is_open,
         took,
         processor: processor.map(|(after, before)| after.saturating_sub(before)),
         ledger,

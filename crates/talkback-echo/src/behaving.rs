@@ -7,11 +7,15 @@ use talkback::{Incoming, Message, SendError, WebSocket};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::behaviour::Behaviour;
+use crate::large::{LARGE_SIZE, feed_large};
 use crate::log::Told;
 use crate::transport::Transport;
 
 /// How many messages wait for their delay; meanwhile no more are read.
 const DELAYED_MAX: usize = 64;
+
+/// From how many bytes on they are too many, too; one message may have any size.
+const DELAYED_SIZE_MAX: usize = 1 << 20;
 
 /// How often a slow message goes on.
 const SLOW_INTERVAL: Duration = Duration::from_millis(100);
@@ -86,24 +90,34 @@ async fn receive<T: Transport>(socket: &mut WebSocket<T>, told: Told) -> Option<
 /// Sends a message, and tells of it.
 async fn send<T: Transport>(socket: &mut WebSocket<T>, message: Message, told: Told) {
     told.sent(&message);
-    let _ = socket.send(message).await;
+    if socket.has_deflate() && message.len() >= LARGE_SIZE {
+        feed_large(socket, Some(message)).await;
+        let _ = socket.flush().await;
+    } else {
+        let _ = socket.send(message).await;
+    }
 }
 
 /// Sends each message back a while after it came.
 async fn echo_late<T: Transport>(socket: &mut WebSocket<T>, delay: Duration, told: Told) {
     let mut delayed = VecDeque::<(Instant, Message)>::new();
+    let mut size = 0;
     loop {
         let due = delayed.front().map(|(due, _)| *due);
         tokio::select! {
             () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
                 if let Some((_, message)) = delayed.pop_front() {
+                    size -= message.len();
                     send(socket, message, told).await;
                 }
             }
-            received = receive(socket, told), if delayed.len() < DELAYED_MAX => match received {
-                Some(message) => delayed.push_back((Instant::now() + delay, message)),
-                _ => return,
-            },
+            received = receive(socket, told), if delayed.len() < DELAYED_MAX && size < DELAYED_SIZE_MAX => {
+                let Some(message) = received else {
+                    return;
+                };
+                size += message.len();
+                delayed.push_back((Instant::now() + delay, message));
+            }
         }
     }
 }

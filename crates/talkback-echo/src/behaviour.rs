@@ -14,9 +14,17 @@ const COUNT_MAX: u64 = 100_000;
 const SIZE_MAX: u64 = 16 << 20;
 const REASON_SIZE_MAX: usize = 123;
 
+/// The statuses whose answers have no body (RFC 9110 §15).
+const WITHOUT_BODY: [StatusCode; 3] = [
+    StatusCode::NO_CONTENT,
+    StatusCode::RESET_CONTENT,
+    StatusCode::NOT_MODIFIED,
+];
+
 /// The paths that ask an echo server for more than the echo, as they are written, each with what comes of it.
 ///
-/// Times have at most 60 s, messages 16 MiB. A path that cannot be followed is refused with 404 and its
+/// Times have at most 60 s, messages 16 MiB. Once 64 messages or 1 MiB of them wait for their delay, no more
+/// is read until one has left. A path that cannot be followed is refused with 404 and its
 /// right form; any other path is echoed.
 pub const PATHS: &[(&str, &str)] = &[
     (
@@ -110,7 +118,7 @@ pub(crate) fn read(request: &Request<()>) -> Result<Opening, Refusal> {
             rate => Behaviour::Slow(rate),
         },
         "status" => {
-            return Err(status(rest).ok_or_else(|| wrong(&"a status from 200 to 599 is missing"))?);
+            return Err(status(rest).map_err(|what| wrong(&what))?);
         }
         "redirect" => return Err(redirect(rest)),
         "subprotocol" => return Ok(Opening::Subprotocol(rest.to_owned())),
@@ -155,20 +163,21 @@ fn close(rest: &str) -> Result<Behaviour, &'static str> {
     }
 }
 
-fn status(rest: &str) -> Option<Refusal> {
+fn status(rest: &str) -> Result<Refusal, &'static str> {
     let (code, seconds) = rest.split_once('/').unwrap_or((rest, ""));
-    let status = StatusCode::from_bytes(code.as_bytes()).ok()?;
-    if !(200..600).contains(&status.as_u16()) {
-        return None;
+    let status = StatusCode::from_bytes(code.as_bytes()).ok();
+    let status = status.filter(|status| (200..600).contains(&status.as_u16()));
+    let status = status.ok_or("a status from 200 to 599 is missing")?;
+    if WITHOUT_BODY.contains(&status) {
+        return Err("a refusal has a body, and this status has none");
     }
     let refusal = Refusal::new(status, "the path asked for this status");
-    match seconds {
-        "" => Some(refusal),
-        seconds => {
-            let seconds: u32 = seconds.parse().ok()?;
-            Some(refusal.with_header(RETRY_AFTER, seconds.into()))
-        }
+    if seconds.is_empty() {
+        return Ok(refusal);
     }
+    let seconds = seconds.parse::<u32>();
+    let seconds = seconds.map_err(|_| "the seconds are no number from 0 to 4294967295")?;
+    Ok(refusal.with_header(RETRY_AFTER, seconds.into()))
 }
 
 /// To a path of this server: `//host` would be another's.
@@ -264,6 +273,8 @@ mod tests {
             "/drop/x",
             "/slow/0",
             "/status/101",
+            "/status/204",
+            "/status/304/7",
             "/status/503/x",
             "/stream/5",
             "/stream/5/ms/",
@@ -287,6 +298,8 @@ mod tests {
             let refusal = read_path(path).unwrap_err();
             assert_eq!(refusal.headers()[LOCATION], "/close/1000");
         }
+        let refusal = read_path("/status/503/99999999999").unwrap_err();
+        assert!(refusal.reason().contains("seconds"), "{refusal}");
     }
 
     #[test]

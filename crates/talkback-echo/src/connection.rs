@@ -3,11 +3,9 @@
 use std::future::{self, Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
-use std::num::NonZero;
 use std::pin::{Pin, pin};
-use std::sync::{Arc, LazyLock, OnceLock};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
-use std::thread::available_parallelism;
 use std::time::Duration;
 
 use ::http::Request;
@@ -18,9 +16,6 @@ use talkback::{
     AcceptError, Approval, CloseCause, CloseCode, CloseInfo, Message, Refusal, WebSocket,
 };
 use tokio::net::TcpStream;
-use tokio::runtime::{Handle, RuntimeFlavor};
-use tokio::sync::Semaphore;
-use tokio::task::block_in_place;
 use tokio::time::{Instant, timeout, timeout_at};
 use tracing::{debug, info};
 
@@ -28,6 +23,7 @@ use crate::behaving::{self, Left, behave};
 use crate::behaviour::{self, Behaviour, Opening};
 use crate::connections::Place;
 use crate::http as pages;
+use crate::large::{LARGE_SIZE, feed_large};
 use crate::log::{self, Told};
 use crate::options::EchoOptions;
 use crate::peer::Peer;
@@ -35,13 +31,6 @@ use crate::transport::Transport;
 
 /// How long a client may take until its WebSocket is open, TLS included.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// From this size in bytes on, to compress a message takes some milliseconds and more.
-const LARGE_SIZE: usize = 64 * 1024;
-
-/// Which connections may compress a large message: no more than there are processors.
-static COMPRESSING: LazyLock<Semaphore> =
-    LazyLock::new(|| Semaphore::new(available_parallelism().map_or(1, NonZero::get)));
 
 const DRAIN_REASON: &str = "the server stops";
 
@@ -147,7 +136,7 @@ async fn open<T: Transport>(
     options: Arc<EchoOptions>,
 ) -> Option<(WebSocket<T>, Option<Box<Behaviour>>)> {
     let asked = Arc::default();
-    match handshake(securing, peer, &options, Arc::clone(&asked)).await {
+    match handshake(securing, peer, options, Arc::clone(&asked)).await {
         Ok(mut socket) => {
             info!(peer = %Peer(peer), subprotocol = socket.subprotocol().is_some(), "open");
             // An idle connection can do without it: it is the larger part of what one holds.
@@ -166,22 +155,20 @@ async fn open<T: Transport>(
 async fn handshake<T: Transport>(
     securing: impl Future<Output = io::Result<T>>,
     peer: SocketAddr,
-    options: &EchoOptions,
+    options: Arc<EchoOptions>,
     asked: Arc<OnceLock<Box<Behaviour>>>,
 ) -> Result<WebSocket<T>, OpenError> {
     let deadline = Instant::now() + HANDSHAKE_TIMEOUT;
     let late = || OpenError::Accept(AcceptError::Timeout(HANDSHAKE_TIMEOUT));
     let secured = timeout_at(deadline, securing).await.map_err(|_| late())?;
     let web = options.web.clone();
-    let speaks_any = options.subprotocols.is_empty();
     let accepting = talkback::accept(secured.map_err(OpenError::Tls)?)
         .peer(peer)
-        .subprotocols(options.subprotocols.iter().cloned())
         .origin_policy(options.origin_policy.clone())
         .limits(options.limits.clone())
         .compression(options.compression)
         .timeout(deadline - Instant::now())
-        .check(move |request| future::ready(approve(&request, peer, speaks_any, &asked)))
+        .check(move |request| future::ready(approve(&request, peer, &options.subprotocols, &asked)))
         .otherwise(move |request| {
             log::request(peer, request);
             pages::answer(request, web.as_ref())
@@ -196,18 +183,19 @@ async fn handshake<T: Transport>(
 fn approve(
     request: &Request<()>,
     peer: SocketAddr,
-    speaks_any: bool,
+    spoken: &[String],
     asked: &OnceLock<Box<Behaviour>>,
 ) -> Result<Approval, Refusal> {
     log::request(peer, request);
     let mut offered = offered(request);
+    let is_spoken = |offer: &&str| spoken.is_empty() || spoken.iter().any(|spoken| spoken == offer);
     let chosen = match behaviour::read(request)? {
         Opening::Subprotocol(name) => offered.find(|offer| *offer == name),
         Opening::Behaviour(behaviour) => {
             let _ = asked.set(Box::new(behaviour));
-            offered.next().filter(|_| speaks_any)
+            offered.find(is_spoken)
         }
-        Opening::Echo => offered.next().filter(|_| speaks_any),
+        Opening::Echo => offered.find(is_spoken),
     };
     Ok(match chosen {
         Some(name) => Approval::default().subprotocol(name),
@@ -268,27 +256,6 @@ fn poll_echo<T: Transport>(
         }
         let _ = socket.as_mut().start_send(message);
     }
-}
-
-/// Compresses and queues a message, which may take a second, while others are served: a client that
-/// sends 130 KB may choose 16 MiB that are dear to compress. What cannot be sent shows as the end of the
-/// connection, as above.
-async fn feed_large<T: Transport>(socket: &mut WebSocket<T>, unsent: Option<Message>) {
-    let Some(message) = unsent else {
-        return;
-    };
-    // While the peer holds back what is queued, nothing is compressed, and nobody is held up.
-    if socket.flush().await.is_err() {
-        return;
-    }
-    let _permit = COMPRESSING.acquire().await;
-    let mut feeding = pin!(socket.feed(message));
-    let _ = poll_fn(|cx| match Handle::current().runtime_flavor() {
-        RuntimeFlavor::CurrentThread => feeding.as_mut().poll(cx),
-        // Another thread takes over the tasks of this one.
-        _ => block_in_place(|| feeding.as_mut().poll(cx)),
-    })
-    .await;
 }
 
 async fn drain<T: Transport>(socket: &mut WebSocket<T>, options: &EchoOptions) {

@@ -47,6 +47,7 @@ mod connections;
 mod http;
 #[cfg(feature = "tls")]
 mod identity_error;
+mod large;
 mod listener;
 mod log;
 mod options;

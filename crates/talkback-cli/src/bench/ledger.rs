@@ -41,6 +41,8 @@ pub(crate) struct Ledger {
     recent_answered: u64,
     /// What was sent, and answered, before what is measured.
     sent_before: u64,
+    /// What was answered until nothing more was sent, and its bytes.
+    pub(crate) in_time: (u64, u64),
     is_over: bool,
 }
 
@@ -59,6 +61,7 @@ impl Ledger {
             recent: latencies(),
             recent_answered: 0,
             sent_before: 0,
+            in_time: (0, 0),
             is_over: false,
         }
     }
@@ -78,6 +81,7 @@ impl Ledger {
     /// Nothing more is sent, and what still comes is no point in time.
     pub(crate) fn end(&mut self) {
         self.collect(Instant::now());
+        self.in_time = (self.sum.answered, self.sum.bytes);
         self.is_over = true;
     }
 

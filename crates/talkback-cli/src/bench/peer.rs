@@ -1,7 +1,10 @@
 //! One connection: what it sends, and what it makes of the answers.
 
 use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use talkback::{Message, Transport, WebSocket};
@@ -64,12 +67,31 @@ impl Peer {
             while !is_over && self.has_capacity() {
                 self.send(now).await?;
             }
-            if self.awaited.is_empty() {
+            if !self.awaited.is_empty() {
+                let message = self.socket.recv().await;
+                now = self.handle_message(message)?;
+            } else if is_over {
                 return Ok(());
+            } else {
+                // The answer came before all of its message was written.
+                if let Some(message) = self.recv_or_flush().await {
+                    self.handle_message(message)?;
+                }
+                now = Instant::now();
             }
-            let message = self.socket.recv().await;
-            now = self.handle_message(message)?;
         }
+    }
+
+    /// The next message, or `None` if all is written before one comes.
+    async fn recv_or_flush(&mut self) -> Option<Result<Option<Message>, talkback::Error>> {
+        poll_fn(|cx| {
+            if let Poll::Ready(message) = pin!(self.socket.recv()).poll(cx) {
+                return Poll::Ready(Some(message));
+            }
+            // What cannot be written shows as the end of the connection.
+            pin!(self.socket.flush()).poll(cx).map(|_| None)
+        })
+        .await
     }
 
     /// Sends a message whenever one is due, until the end of the run: it is woken when that is.
@@ -158,8 +180,9 @@ impl Peer {
         Ok(now)
     }
 
-    /// Why the connection has ended, which it was not to.
+    /// Counts what is lost with the connection; returns why that has ended, which it was not to.
     fn ended(&self) -> Cause {
+        self.tally.recent().lost += self.awaited.len() as u64;
         let Some(info) = self.socket.close_info() else {
             let text = "the connection was lost".to_owned();
             return Cause {

@@ -23,9 +23,11 @@ const TURN: Duration = Duration::from_millis(50);
 pub(crate) struct Measured {
     /// How long it took until all connections were open, or had failed.
     pub(crate) opened_after: Duration,
-    /// How long messages were sent, after that.
+    /// Whether it was not stopped before.
+    pub(crate) is_open: bool,
+    /// How long messages were sent: after that, unless it was stopped before.
     pub(crate) took: Duration,
-    /// What this process took of processors.
+    /// What this process took of processors meanwhile.
     pub(crate) processor: Option<Duration>,
     pub(crate) ledger: Ledger,
 }
@@ -46,6 +48,7 @@ pub(crate) struct Report {
     pub(crate) seconds: f64,
     pub(crate) sent: u64,
     pub(crate) answered: u64,
+    /// Of the answers that came while messages were sent.
     pub(crate) answers_per_second: f64,
     /// Bytes of the answers' payloads.
     pub(crate) bytes_per_second: f64,
@@ -147,6 +150,8 @@ impl Report {
         let Measured { ledger, took, .. } = measured;
         let sent = ledger.sent();
         let (sum, seconds) = (&ledger.sum, took.as_secs_f64());
+        // An answer that came later says nothing of a rate.
+        let (answered, bytes) = ledger.in_time;
         let mut errors: Vec<(&Cause, u64)> = sum
             .errors
             .iter()
@@ -158,12 +163,15 @@ impl Report {
             code: exit::OTHER,
         };
         errors.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        let unexplained = unanswered.saturating_sub(sum.lost);
         // What else happened says more.
-        if unanswered > 0 {
-            errors.push((&missing, unanswered));
+        if unexplained > 0 {
+            errors.push((&missing, unexplained));
         }
         let due_in = took.saturating_sub(TURN).as_secs_f64();
-        let due = plan.rate.map_or(0.0, |rate| rate * due_in) as u64;
+        // The rate is that of all connections.
+        let rate = plan.rate.filter(|_| measured.is_open);
+        let due = rate.map_or(0.0, |rate| rate * due_in) as u64;
         let processor = measured.processor.map(|time| time.as_secs_f64());
         Self {
             title: args.report.title.clone(),
@@ -176,8 +184,8 @@ impl Report {
             seconds,
             sent,
             answered: sum.answered,
-            answers_per_second: sum.answered as f64 / seconds,
-            bytes_per_second: sum.bytes as f64 / seconds,
+            answers_per_second: answered as f64 / seconds,
+            bytes_per_second: bytes as f64 / seconds,
             unanswered,
             unsent: due.saturating_sub(sent),
             latency: Quantiles::of(&sum.answers),
@@ -193,8 +201,8 @@ impl Report {
                 })
                 .collect(),
             processor_us_each: processor
-                .filter(|_| sum.answered > 0)
-                .map(|time| time * 1e6 / sum.answered as f64),
+                .filter(|_| answered > 0)
+                .map(|time| time * 1e6 / answered as f64),
             processors: processor.map(|time| time / seconds),
         }
     }

@@ -50,6 +50,8 @@ pub(crate) struct Counts {
     /// The bytes of these answers.
     pub(crate) bytes: u64,
     pub(crate) errors: BTreeMap<Cause, u64>,
+    /// How many messages waited for their answers when a connection was lost, which is an error already.
+    pub(crate) lost: u64,
     /// Whether the server took up compression, on the last connection.
     pub(crate) is_compressed: bool,
 }
@@ -62,6 +64,7 @@ impl Counts {
             answered: 0,
             bytes: 0,
             errors: BTreeMap::new(),
+            lost: 0,
             is_compressed: false,
         }
     }
@@ -102,6 +105,7 @@ impl Counts {
         }
         self.answered += other.answered;
         self.bytes += other.bytes;
+        self.lost += other.lost;
         self.is_compressed |= other.is_compressed;
         for (cause, number) in &other.errors {
             self.handle_error(cause.clone(), *number);
@@ -118,6 +122,7 @@ impl Counts {
         self.forget_answers();
         self.opening.reset();
         self.errors.clear();
+        self.lost = 0;
         self.is_compressed = false;
     }
 }

@@ -111,6 +111,7 @@ fn errors_are_told_by_their_cause() {
         let (report, finished) = bench(&[url, "-c", "3", "--wait", "0.3"]);
         assert_eq!(finished.code, Some(code), "{finished:?}");
         assert_eq!(errors(&report, word), 3, "{word}: {report}");
+        assert_eq!(errors(&report, ""), 3, "{word}: {report}");
         assert_eq!(number(&report["answered"]), 0, "{report}");
         assert_eq!(finished.stderr.lines().count(), 1, "{finished:?}");
         assert!(finished.stderr.contains(word), "{finished:?}");
@@ -186,6 +187,32 @@ fn what_is_held_up_counts_from_when_it_was_due() {
 }
 
 #[test]
+fn an_answer_that_comes_after_the_last_message_is_in_no_rate() {
+    let (_server, url) = echo(&[]);
+    let slow = format!("{url}delay/200");
+    let (report, finished) = bench(&[&slow, "-c", "1", "--pipeline", "8", "--wait", "60"]);
+    assert_eq!(finished.code, Some(0), "{finished:?}");
+    let rate = report["answers_per_second"].as_f64().unwrap();
+    let in_time = rate * report["seconds"].as_f64().unwrap();
+    assert!(
+        number(&report["answered"]) as f64 > in_time + 0.5,
+        "{report}"
+    );
+    assert!(rate <= 8.0 / 0.2, "{report}");
+}
+
+#[test]
+fn an_answer_before_its_message_is_written_ends_no_connection() {
+    let (_server, url) = echo(&[]);
+    let early = format!("{url}stream/100000/ms/1");
+    let load = ["--size", "8MiB", "--binary", "--no-compression"];
+    let rest = ["-c", "1", "--wait", "0.3", "--expect-any"];
+    let (report, _) = bench(&[&[&*early], &load[..], &rest].concat());
+    assert!(report["seconds"].as_f64().unwrap() >= 0.3, "{report}");
+    assert_eq!(errors(&report, "closed"), 0, "{report}");
+}
+
+#[test]
 fn a_ramp_opens_connections_one_after_the_other() {
     let (_server, url) = echo(&[]);
     let (report, finished) = bench(&[&url, "-c", "4", "--ramp", "0.8"]);
@@ -252,6 +279,13 @@ fn the_page_needs_no_other_file_and_is_no_markup_of_others() {
 
 #[test]
 fn ctrl_c_ends_it_with_the_report_so_far() {
+    // With a ramp while the second connection waits for its turn.
+    for arguments in [&[][..], &["-c", "2", "--ramp", "600", "--wait", "0.3"]] {
+        ctrl_c_ends(arguments);
+    }
+}
+
+fn ctrl_c_ends(arguments: &[&str]) {
     let answered = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&answered);
     let url = server(move |stream| {
@@ -264,13 +298,22 @@ fn ctrl_c_ends_it_with_the_report_so_far() {
             }
         }
     });
-    let client = Running::start(&["bench", &url, "-d", "600", "--json"]);
+    let all = [&["bench", &url, "-d", "600", "--json"], arguments].concat();
+    let client = Running::start(&all);
     client.until("messages go", |_| answered.load(Ordering::Relaxed) > 100);
     client.signal("INT");
     let finished = client.finish();
     assert_eq!(finished.code, Some(130), "{finished:?}");
     let report: Value = serde_json::from_str(&finished.stdout).unwrap();
-    assert!(number(&report["answered"]) > 50, "{report}");
+    let answered = number(&report["answered"]);
+    assert!(answered > 50, "{report}");
+    assert_eq!(number(&report["sent"]), answered, "{report}");
+    let rate = report["answers_per_second"].as_f64().unwrap();
+    let in_time = rate * report["seconds"].as_f64().unwrap();
+    assert!(
+        in_time > 50.0 && in_time < answered as f64 + 0.5,
+        "{report}"
+    );
 }
 
 #[test]

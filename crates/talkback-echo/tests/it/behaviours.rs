@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use talkback::{ConnectError, Incoming, WebSocket};
+use talkback::{ConnectError, Incoming, Limits, WebSocket};
 use talkback_echo::{Echo, EchoOptions};
 
 type Socket = WebSocket<talkback::Transport>;
@@ -40,6 +40,23 @@ async fn each_echo_is_late_and_none_waits_for_another() {
         assert_eq!(echoed, Some(number.to_string().into()));
         assert!(sent.elapsed() >= Duration::from_millis(200));
     }
+}
+
+#[tokio::test]
+async fn large_messages_that_are_late_wait_for_each_other() {
+    let echo = talkback_echo::start().unwrap();
+    let limits = Limits::default().write_buffer_max(4 << 20);
+    let connect = talkback::connect(format!("{}delay/100", echo.url())).limits(limits);
+    let mut socket = connect.await.unwrap();
+    let began = Instant::now();
+    for _ in 0..3 {
+        socket.feed(vec![0; 1 << 20]).await.unwrap();
+    }
+    for _ in 0..3 {
+        let echoed = socket.recv().await.unwrap().unwrap();
+        assert_eq!(echoed.len(), 1 << 20);
+    }
+    assert!(began.elapsed() >= Duration::from_millis(300));
 }
 
 #[tokio::test]
@@ -134,8 +151,10 @@ async fn a_subprotocol_that_is_offered_is_spoken() {
         Some("two")
     );
     assert_eq!(spoken(any(), "subprotocol/three").await, None);
-    let one = any().subprotocols(["two"]);
-    assert_eq!(spoken(one, "").await.as_deref(), Some("two"));
+    let one = || any().subprotocols(["two"]);
+    assert_eq!(spoken(one(), "").await.as_deref(), Some("two"));
+    assert_eq!(spoken(one(), "size/1").await.as_deref(), Some("two"));
+    assert_eq!(spoken(one(), "subprotocol/three").await, None);
 }
 
 #[tokio::test]

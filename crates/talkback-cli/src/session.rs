@@ -41,6 +41,8 @@ enum Ending {
     Stopped(Stop),
     /// Nobody reads standard output any more.
     OutputClosed,
+    /// Piped input failed, which has been told.
+    InputFailed,
     /// Standard input or output failed.
     Failed(Failure),
 }
@@ -76,7 +78,8 @@ pub(crate) async fn run(
         link: opening.link,
         is_input_open: lines.is_some(),
         lines,
-        input_failure: None,
+        has_input_failed: false,
+        has_sent: false,
         end: End::new(&args.end),
         form: args.input.form(),
         style: Style::of(&args.output, &args.input),
@@ -114,8 +117,10 @@ struct Session {
     link: Link,
     lines: Option<Lines>,
     is_input_open: bool,
-    /// What piped input ended with, if not well; the lines before it are answered first.
-    input_failure: Option<Failure>,
+    /// Whether piped input ended with something wrong; the lines before it are answered first.
+    has_input_failed: bool,
+    /// Whether there may be answers.
+    has_sent: bool,
     end: End,
     /// What a line that a person types stands for.
     form: Form,
@@ -161,9 +166,9 @@ impl Session {
             Ok(()) => self.run(screen, signals).await,
             Err(ending) => ending,
         };
-        match (ending, self.input_failure.take()) {
-            (Ending::Closed | Ending::Done, Some(failure)) => Ending::Failed(failure),
-            (ending, _) => ending,
+        match ending {
+            Ending::Closed | Ending::Done if self.has_input_failed => Ending::InputFailed,
+            ending => ending,
         }
     }
 
@@ -205,7 +210,8 @@ impl Session {
             Step::Incoming(incoming) => self.handle_incoming(incoming, screen).await,
             Step::InputEnded if screen.is_prompt() => Err(Ending::Done),
             Step::InputEnded => {
-                self.end_input();
+                self.is_input_open = false;
+                self.end.handle_input_end();
                 Ok(())
             }
             Step::InputFailed(error) if error.kind() == io::ErrorKind::Interrupted => {
@@ -213,12 +219,16 @@ impl Session {
             }
             Step::InputFailed(error) => {
                 let message = format!("could not read standard input: {error}");
-                let failure = Failure::new(exit::OTHER, message);
                 if screen.is_prompt() {
-                    return Err(Ending::Failed(failure));
+                    return Err(Ending::Failed(Failure::new(exit::OTHER, message)));
                 }
-                self.input_failure = Some(failure);
-                self.end_input();
+                self.has_input_failed = true;
+                self.is_input_open = false;
+                self.end.handle_input_failure(self.has_sent);
+                // It is told at once, as what was sent before may take its time to be answered.
+                let _ = screen
+                    .print(Output::Stderr, format!("error: {message}"))
+                    .await;
                 Ok(())
             }
             Step::Closed => {
@@ -265,17 +275,13 @@ impl Session {
         Ok(())
     }
 
-    fn end_input(&mut self) {
-        self.is_input_open = false;
-        self.end.handle_input_end();
-    }
-
     async fn send(&mut self, message: Message, screen: &mut Screen) -> Result<(), Ending> {
         if matches!(self.style, Style::Json) {
             let event = Event::message(Direction::Out, message.clone());
             self.print_event(screen, event).await?;
         }
         self.link.feed(message).await;
+        self.has_sent = true;
         Ok(())
     }
 
@@ -425,6 +431,7 @@ impl Session {
         });
         match (ending, closed) {
             (Ending::Failed(failure), _) => Err(failure),
+            (Ending::InputFailed, _) => Ok(ExitCode::from(exit::OTHER)),
             (Ending::Stopped(stop), _) | (_, Err(stop)) => Ok(ExitCode::from(stop.exit_code())),
             (_, Ok(Err(error))) => Err(show::ended(&error)),
             (ending, Ok(Ok(info))) => self.outcome(&ending, &info),

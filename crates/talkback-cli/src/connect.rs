@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep};
 use crate::args::ConnectArgs;
 use crate::events::Event;
 use crate::exit::{self, Failure};
+use crate::input;
 use crate::link::Link;
 use crate::session::{self, Opening};
 use crate::show::{self, Remarks};
@@ -37,6 +38,8 @@ pub(crate) fn run(args: &ConnectArgs, verbose: u8) -> Result<ExitCode, Failure> 
 async fn converse(args: &ConnectArgs, verbose: u8) -> Result<ExitCode, Failure> {
     let mut signals = Signals::new()
         .map_err(|error| Failure::new(exit::OTHER, format!("could not handle signals: {error}")))?;
+    // What cannot be sent is no reason to connect.
+    let first = input::first(&args.input)?;
     let target = Target::parse(&args.way.url)?;
     let url = &target.url;
     let remarks = Remarks::new(url, verbose, args.output.quiet);
@@ -74,6 +77,7 @@ async fn converse(args: &ConnectArgs, verbose: u8) -> Result<ExitCode, Failure> 
         subprotocol,
     };
     let opening = Opening {
+        first,
         link,
         remarks,
         watch,

@@ -49,6 +49,8 @@ enum Ending {
 
 /// What a session begins with.
 pub(crate) struct Opening {
+    /// What is sent first.
+    pub(crate) first: Vec<Message>,
     pub(crate) link: Link,
     pub(crate) remarks: Remarks,
     pub(crate) watch: Watch,
@@ -62,7 +64,7 @@ pub(crate) async fn run(
     opening: Opening,
     signals: &mut Signals,
 ) -> Result<ExitCode, Failure> {
-    let first = input::first(&args.input)?;
+    let first = opening.first;
     let reads_input = !args.end.listen_only && (first.is_empty() || args.end.messages().is_none());
     let opened = match reads_input {
         true => {

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use talkback::{CloseCode, CloseInfo, Error, Initiator, Message, Role};
 use talkback_terminal::exchange::{self, Step};
-use talkback_terminal::explain;
 use talkback_terminal::input::Lines;
 use talkback_terminal::output::Output;
 use talkback_terminal::screen::{PromptOptions, Screen};
@@ -324,8 +323,7 @@ impl Session {
                 Event::pong(latency)
             }
             Incoming::Lost(lost) => {
-                let why = explain::without_numbers(&lost.to_string());
-                let why = talkback_terminal::show::escaped(&why);
+                let why = show::lost(&lost);
                 self.remark_if(true, screen, format!("{why}. Reconnecting."))
                     .await;
                 Event::Lost { why }

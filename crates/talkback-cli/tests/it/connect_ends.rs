@@ -207,6 +207,12 @@ fn a_server_that_is_not_there_yet_is_waited_for() {
         "{finished:?}"
     );
     // No server will be there.
+    let client = Running::start(&["connect", "ws://127.0.0.1:1/", "--reconnect", "-v"]);
+    client.until("it tries again", |client| {
+        let stderr = client.stderr();
+        stderr.contains("* DNS: 127.0.0.1:1") && stderr.contains("refused")
+    });
+    assert!(client.stderr().contains("Trying again."));
     let finished = connect(&["ws://127.0.0.1:1/", "--retry=0.3"], "");
     assert_eq!(finished.code, Some(4), "{finished:?}");
     let last = finished.stderr.lines().last().unwrap();

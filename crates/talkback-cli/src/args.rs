@@ -94,11 +94,20 @@ fn with_command(mut arguments: Vec<OsString>) -> Vec<OsString> {
     let names = command_names();
     let is_command = |argument: &OsString| names.iter().any(|name| argument == &**name);
     let given = arguments.get(1..).unwrap_or_default();
-    let before_url = given.iter().position(is_url);
-    if before_url.is_some_and(|position| !given[..position].iter().any(is_command)) {
+    // What stands behind an option of a subcommand may be its value.
+    let first = given.iter().find(|argument| !is_flag(argument));
+    if given.iter().any(is_url) && !first.is_some_and(is_command) {
         arguments.insert(1, "connect".into());
     }
     arguments
+}
+
+/// Whether it is an option of the command itself, none of which has a value.
+fn is_flag(argument: &OsString) -> bool {
+    let text = argument.to_string_lossy();
+    let letters = text.strip_prefix('-').unwrap_or_default();
+    matches!(&*text, "--verbose" | "--help" | "--version")
+        || !letters.is_empty() && letters.chars().all(|letter| "vhV".contains(letter))
 }
 
 /// The names of the subcommands.
@@ -124,10 +133,10 @@ fn complaint(error: &clap::Error, command: Option<OsString>) -> String {
     let words: Vec<&str> = paragraph.split_whitespace().collect();
     let mut what = words.join(" ");
     // An argument too many may be a URL, and so may the value of an option whose own was forgotten;
-    // and a URL may hold secrets.
-    if what.contains("://") || what.contains('@') {
+    // and a URL may hold secrets. Or it is the rest of a header without quotes.
+    if what.contains("://") || what.contains('@') || is_too_many(error) {
         what = without_value(error).unwrap_or_else(|| {
-            "error: an argument does not belong here, or has the wrong form".to_owned()
+            "error: an argument does not belong here, or has the wrong form, or a value with blanks has no quotes".to_owned()
         });
     }
     if let Some(right) = suggestion(error) {
@@ -142,6 +151,14 @@ fn complaint(error: &clap::Error, command: Option<OsString>) -> String {
         false => ".",
     };
     escaped(&format!("{what}{stop} Try `talkback {subcommand}--help`."))
+}
+
+/// Whether an argument that is no option is one too many.
+fn is_too_many(error: &clap::Error) -> bool {
+    let Some(ContextValue::String(argument)) = error.get(ContextKind::InvalidArg) else {
+        return false;
+    };
+    error.kind() == ErrorKind::UnknownArgument && !argument.starts_with('-')
 }
 
 /// The nearest right spelling of an option, a value or a subcommand.
@@ -217,12 +234,15 @@ mod tests {
             &[":9001"],
             &["9001", "-v"],
             &["-H", "A: b", "wss://a/"],
+            &["--send", "echo", "ws://a/"],
+            &["-v", "--send", "help", "9001"],
         ] {
             assert_eq!(with(arguments), "connect", "{arguments:?}");
         }
         for arguments in [
             &["echo", "--listen", ":9001"][..],
             &["-v", "echo", "9001"],
+            &["-vv", "connect", "9001"],
             &["hub"],
         ] {
             assert_eq!(with(arguments), arguments[0]);
@@ -241,6 +261,11 @@ mod tests {
     fn v12_an_argument_too_many_is_not_repeated_if_it_may_hold_a_secret() {
         let text = complaint_about(&["connect", "ws://a/", "ws://user:hunter2@b/?token=abc"]);
         assert!(!text.contains("hunter2") && !text.contains("abc"), "{text}");
+        let text = complaint_about(&["connect", "-H", "A:", "Bearer", "hunter2", "ws://a/"]);
+        assert!(
+            text.contains("has no quotes") && !text.contains("hunter2"),
+            "{text}"
+        );
         let text = complaint_about(&["echo", "--origin", "ws://user:hunter2@b/"]);
         assert!(!text.contains("hunter2"), "{text}");
     }

@@ -1,15 +1,17 @@
 //! `talkback connect`: from the command line to an open connection.
 
+use std::pin::pin;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use talkback::{Connect, Error, Transport, WebSocket, WsUrl};
+use talkback::{Connect, Error, Transport, Verdict, WebSocket, WsUrl};
 use talkback_terminal::signals::Signals;
 use tokio::time::{Instant, sleep};
 
 use crate::args::ConnectArgs;
 use crate::events::Event;
 use crate::exit::{self, Failure};
+use crate::input;
 use crate::link::Link;
 use crate::session::{self, Opening};
 use crate::show::{self, Remarks};
@@ -37,20 +39,28 @@ pub(crate) fn run(args: &ConnectArgs, verbose: u8) -> Result<ExitCode, Failure> 
 async fn converse(args: &ConnectArgs, verbose: u8) -> Result<ExitCode, Failure> {
     let mut signals = Signals::new()
         .map_err(|error| Failure::new(exit::OTHER, format!("could not handle signals: {error}")))?;
+    // What cannot be sent is no reason to connect.
+    let first = input::first(&args.input)?;
     let target = Target::parse(&args.way.url)?;
     let url = &target.url;
     let remarks = Remarks::new(url, verbose, args.output.quiet);
     let watch = Watch::new(sight(args, verbose));
     let connecting = watch.over(way::connection(&args.way, &target)?);
-    let opening = async {
-        match args.reconnect {
-            true => stay(connecting, args).await,
-            false => once(connecting, args, &remarks, &watch).await,
+    let opened = {
+        let opening = async {
+            match args.reconnect {
+                true => stay(connecting, args).await,
+                false => once(connecting, args, &remarks, &watch).await,
+            }
+        };
+        let mut opening = pin!(opening);
+        loop {
+            tokio::select! {
+                opened = &mut opening => break opened,
+                line = watch.next() => remarks.tell(line),
+                stop = signals.next() => return Ok(ExitCode::from(stop.exit_code())),
+            }
         }
-    };
-    let opened = tokio::select! {
-        opened = opening => opened,
-        stop = signals.next() => return Ok(ExitCode::from(stop.exit_code())),
     };
     while let Some(line) = watch.take() {
         remarks.tell(line);
@@ -74,6 +84,7 @@ async fn converse(args: &ConnectArgs, verbose: u8) -> Result<ExitCode, Failure> 
         subprotocol,
     };
     let opening = Opening {
+        first,
         link,
         remarks,
         watch,
@@ -139,7 +150,20 @@ async fn connect(
 
 /// A channel that stays connected.
 async fn stay(connecting: Connect, args: &ConnectArgs) -> Result<(Link, Option<String>), Failure> {
-    let channel = connecting.reconnect().channel();
+    let is_quiet = args.output.quiet;
+    let mut is_told = false;
+    let channel = connecting
+        .reconnect()
+        .decide(move |lost, verdict| {
+            let goes_on = matches!(verdict, Verdict::Retry | Verdict::RetryAfter(_));
+            // A connection that was lost is told of in the session.
+            if lost.connection() == 0 && goes_on && !is_quiet && !is_told {
+                is_told = true;
+                exit::tell(format_args!("{}. Trying again.", show::lost(lost)));
+            }
+            verdict
+        })
+        .channel();
     channel
         .ready()
         .await

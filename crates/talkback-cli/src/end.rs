@@ -48,6 +48,16 @@ impl End {
         self.restart();
     }
 
+    /// The input has failed: nobody waits for ever for answers to what was not sent, nor at all if nothing was.
+    pub(crate) fn handle_input_failure(&mut self, has_sent: bool) {
+        let wait = match has_sent {
+            true => WAIT,
+            false => Duration::ZERO,
+        };
+        self.wait.get_or_insert(wait);
+        self.handle_input_end();
+    }
+
     /// A message has come. Returns whether it was the last one that was to come.
     pub(crate) fn handle_message(&mut self) -> bool {
         if let Some(missing) = &mut self.missing {
@@ -102,6 +112,19 @@ mod tests {
         assert!(!end.handle_message());
         end.quiet().await;
         assert_eq!(begin.elapsed(), WAIT / 2 + WAIT);
+    }
+
+    #[test]
+    fn an_input_that_failed_is_not_waited_for_for_ever() {
+        let counting = EndArgs {
+            messages: Some(2),
+            ..EndArgs::default()
+        };
+        for (has_sent, expected) in [(true, WAIT), (false, Duration::ZERO)] {
+            let mut end = End::new(&counting);
+            end.handle_input_failure(has_sent);
+            assert_eq!(end.wait, Some(expected));
+        }
     }
 
     #[test]

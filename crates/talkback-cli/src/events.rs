@@ -6,10 +6,13 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Serialize, Serializer};
+use serde_json::ser::Formatter;
 use talkback::{CloseInfo, Initiator, Message, Role};
 use talkback_terminal::output::Print;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::{FormatTime as _, SystemTime};
+
+use crate::pretty;
 
 /// Which way something went.
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -175,7 +178,38 @@ impl Print for Line {
     }
 
     fn print(&self, to: &mut dyn Write, end: &str) -> io::Result<()> {
-        serde_json::to_writer(&mut *to, self)?;
+        self.serialize(&mut serde_json::Serializer::with_formatter(&mut *to, Safe))?;
         to.write_all(end.as_bytes())
+    }
+}
+
+/// JSON that a terminal heeds nothing of.
+struct Safe;
+
+impl Formatter for Safe {
+    fn write_string_fragment<W: ?Sized + Write>(
+        &mut self,
+        to: &mut W,
+        fragment: &str,
+    ) -> io::Result<()> {
+        to.write_all(pretty::safe(fragment).as_bytes())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_terminal_heeds_nothing_of_a_line_and_it_stays_json() {
+        let text = "\u{9b}2J\u{7f}\u{202e}안\t\"\\";
+        let line = Line::new(Event::message(Direction::In, text.into()));
+        let mut to = Vec::new();
+        line.print(&mut to, "\n").unwrap();
+        let printed = String::from_utf8(to).unwrap();
+        let expected = r#""payload":"\u009b2J\u007f\u202e안\t\"\\""#;
+        assert!(printed.contains(expected), "{printed}");
+        let read: serde_json::Value = serde_json::from_str(&printed).unwrap();
+        assert_eq!(read["payload"], text);
     }
 }

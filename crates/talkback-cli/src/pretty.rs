@@ -1,5 +1,6 @@
 //! What a person sees of a message that is JSON.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 use serde::de::IgnoredAny;
@@ -113,7 +114,10 @@ fn token_size(text: &str) -> usize {
 }
 
 /// A token in which what a terminal would heed is escaped as JSON does it.
-fn safe(token: &str) -> String {
+pub(crate) fn safe(token: &str) -> Cow<'_, str> {
+    if escaped(token) == token {
+        return token.into();
+    }
     let shown = |character: char| match escaped(character.encode_utf8(&mut [0; 4])) {
         same if same.chars().eq([character]) => same,
         _ => format!("\\u{:04x}", u32::from(character)),

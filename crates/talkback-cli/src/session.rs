@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use talkback::{CloseCode, CloseInfo, Error, Initiator, Message, Role};
 use talkback_terminal::exchange::{self, Step};
-use talkback_terminal::explain;
 use talkback_terminal::input::Lines;
 use talkback_terminal::output::Output;
 use talkback_terminal::screen::{PromptOptions, Screen};
@@ -41,12 +40,16 @@ enum Ending {
     Stopped(Stop),
     /// Nobody reads standard output any more.
     OutputClosed,
+    /// Piped input failed, which has been told.
+    InputFailed,
     /// Standard input or output failed.
     Failed(Failure),
 }
 
 /// What a session begins with.
 pub(crate) struct Opening {
+    /// What is sent first.
+    pub(crate) first: Vec<Message>,
     pub(crate) link: Link,
     pub(crate) remarks: Remarks,
     pub(crate) watch: Watch,
@@ -60,7 +63,7 @@ pub(crate) async fn run(
     opening: Opening,
     signals: &mut Signals,
 ) -> Result<ExitCode, Failure> {
-    let first = input::first(&args.input)?;
+    let first = opening.first;
     let reads_input = !args.end.listen_only && (first.is_empty() || args.end.messages().is_none());
     let opened = match reads_input {
         true => {
@@ -76,7 +79,8 @@ pub(crate) async fn run(
         link: opening.link,
         is_input_open: lines.is_some(),
         lines,
-        input_failure: None,
+        has_input_failed: false,
+        has_sent: false,
         end: End::new(&args.end),
         form: args.input.form(),
         style: Style::of(&args.output, &args.input),
@@ -114,8 +118,10 @@ struct Session {
     link: Link,
     lines: Option<Lines>,
     is_input_open: bool,
-    /// What piped input ended with, if not well; the lines before it are answered first.
-    input_failure: Option<Failure>,
+    /// Whether piped input ended with something wrong; the lines before it are answered first.
+    has_input_failed: bool,
+    /// Whether there may be answers.
+    has_sent: bool,
     end: End,
     /// What a line that a person types stands for.
     form: Form,
@@ -161,9 +167,9 @@ impl Session {
             Ok(()) => self.run(screen, signals).await,
             Err(ending) => ending,
         };
-        match (ending, self.input_failure.take()) {
-            (Ending::Closed | Ending::Done, Some(failure)) => Ending::Failed(failure),
-            (ending, _) => ending,
+        match ending {
+            Ending::Closed | Ending::Done if self.has_input_failed => Ending::InputFailed,
+            ending => ending,
         }
     }
 
@@ -205,7 +211,8 @@ impl Session {
             Step::Incoming(incoming) => self.handle_incoming(incoming, screen).await,
             Step::InputEnded if screen.is_prompt() => Err(Ending::Done),
             Step::InputEnded => {
-                self.end_input();
+                self.is_input_open = false;
+                self.end.handle_input_end();
                 Ok(())
             }
             Step::InputFailed(error) if error.kind() == io::ErrorKind::Interrupted => {
@@ -213,12 +220,16 @@ impl Session {
             }
             Step::InputFailed(error) => {
                 let message = format!("could not read standard input: {error}");
-                let failure = Failure::new(exit::OTHER, message);
                 if screen.is_prompt() {
-                    return Err(Ending::Failed(failure));
+                    return Err(Ending::Failed(Failure::new(exit::OTHER, message)));
                 }
-                self.input_failure = Some(failure);
-                self.end_input();
+                self.has_input_failed = true;
+                self.is_input_open = false;
+                self.end.handle_input_failure(self.has_sent);
+                // It is told at once, as what was sent before may take its time to be answered.
+                let _ = screen
+                    .print(Output::Stderr, format!("error: {message}"))
+                    .await;
                 Ok(())
             }
             Step::Closed => {
@@ -265,17 +276,13 @@ impl Session {
         Ok(())
     }
 
-    fn end_input(&mut self) {
-        self.is_input_open = false;
-        self.end.handle_input_end();
-    }
-
     async fn send(&mut self, message: Message, screen: &mut Screen) -> Result<(), Ending> {
         if matches!(self.style, Style::Json) {
             let event = Event::message(Direction::Out, message.clone());
             self.print_event(screen, event).await?;
         }
         self.link.feed(message).await;
+        self.has_sent = true;
         Ok(())
     }
 
@@ -316,8 +323,7 @@ impl Session {
                 Event::pong(latency)
             }
             Incoming::Lost(lost) => {
-                let why = explain::without_numbers(&lost.to_string());
-                let why = talkback_terminal::show::escaped(&why);
+                let why = show::lost(&lost);
                 self.remark_if(true, screen, format!("{why}. Reconnecting."))
                     .await;
                 Event::Lost { why }
@@ -425,6 +431,7 @@ impl Session {
         });
         match (ending, closed) {
             (Ending::Failed(failure), _) => Err(failure),
+            (Ending::InputFailed, _) => Ok(ExitCode::from(exit::OTHER)),
             (Ending::Stopped(stop), _) | (_, Err(stop)) => Ok(ExitCode::from(stop.exit_code())),
             (_, Ok(Err(error))) => Err(show::ended(&error)),
             (ending, Ok(Ok(info))) => self.outcome(&ending, &info),

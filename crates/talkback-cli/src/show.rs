@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use talkback::{CloseInfo, ConnectError, Error, LostCause, Refused, WsUrl};
+use talkback::{CloseInfo, ConnectError, Error, Lost, LostCause, Refused, WsUrl};
 use talkback_terminal::explain;
 use talkback_terminal::show::escaped;
 
@@ -93,6 +93,11 @@ pub(crate) fn failed(error: &ConnectError) -> Failure {
 /// How a connection ended.
 pub(crate) fn end(info: &CloseInfo) -> String {
     explain::end(info, "raise `--max-message`, or ")
+}
+
+/// How a connection was lost, or why a try failed.
+pub(crate) fn lost(lost: &Lost) -> String {
+    escaped(&explain::without_numbers(&lost.to_string()))
 }
 
 /// Why a channel has ended that is not to have ended.

@@ -1,6 +1,6 @@
 //! What a person types at the prompt: messages, and commands that begin with a slash.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
@@ -112,10 +112,11 @@ fn unknown(command: &str) -> String {
 /// Reads a file as one message.
 pub(crate) fn read(path: &Path, size_max: u64) -> Result<Message, String> {
     let read = || {
-        let file = File::open(path)?;
-        if !file.metadata()?.is_file() {
+        // Opening a pipe waits until something writes to it.
+        if !fs::metadata(path)?.is_file() {
             return Err(io::Error::other("it is not a file"));
         }
+        let file = File::open(path)?;
         let mut bytes = Vec::new();
         file.take(size_max.saturating_add(1))
             .read_to_end(&mut bytes)?;
@@ -237,6 +238,17 @@ mod tests {
                 "{what}"
             );
         }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_named_pipe_is_not_waited_for() {
+        let path = std::env::temp_dir().join(format!("talkback-pipe-{}", std::process::id()));
+        let made = std::process::Command::new("mkfifo").arg(&path).status();
+        assert!(made.unwrap().success());
+        let what = read(&path, 7).unwrap_err();
+        fs::remove_file(&path).unwrap();
+        assert!(what.contains("not a file"), "{what}");
     }
 
     #[test]

@@ -49,6 +49,8 @@ pub(crate) fn listen(text: &str) -> Result<Listen, String> {
 
 /// A name that a server may be called by in a Host header.
 pub(crate) fn host(text: &str) -> Result<String, String> {
+    // A name that is complete may have a final dot, which is left out where names are compared.
+    let text = text.strip_suffix('.').unwrap_or(text);
     match is_host(text) && !text.contains(':') {
         true => Ok(text.to_ascii_lowercase()),
         false => Err("it is not a host's name alone, such as laptop.local".to_owned()),
@@ -368,6 +370,16 @@ mod tests {
         assert_eq!(address.to_string(), "127.0.0.1:9001");
         for text in ["", ":", "127.0.0.1", "127.0.0.1:http", "localhost:65536"] {
             assert!(listen(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_host_is_a_name_alone() {
+        for text in ["laptop.local", "Laptop.local."] {
+            assert_eq!(host(text), Ok("laptop.local".to_owned()));
+        }
+        for text in ["", ".", "a:1", "a/b"] {
+            assert!(host(text).is_err(), "{text}");
         }
     }
 

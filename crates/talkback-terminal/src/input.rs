@@ -178,7 +178,8 @@ impl Reading {
                 }
                 Cut::Size(size) if piece.len() == *size => return Ok(Some(piece)),
                 // The separator may be there in part.
-                Cut::At(separator) if piece.len() < self.size_max + separator.len() + 1 => {}
+                Cut::At(separator)
+                    if piece.len() <= self.size_max.saturating_add(separator.len()) => {}
                 Cut::Size(_) | Cut::Whole if piece.len() <= self.size_max => {}
                 _ => return Err(self.too_large(number)),
             }
@@ -413,6 +414,9 @@ mod tests {
         let found = messages(b"abc\r\nabcd\nx\n", lines);
         let what = "line 2 of the input is longer than the limit of 3 bytes: cut it";
         assert_eq!(found, [Ok(b"abc".to_vec().into()), Err(what.to_owned())]);
+        let endless = Reading::lines().size_max(usize::MAX, "cut it");
+        let expected = ["a", "b"].map(|line| Ok(Message::from(line)));
+        assert_eq!(messages(b"a\nb", endless), expected);
         for cut in [Cut::At(b"\n".into()), Cut::Whole] {
             let reading = Reading::new(cut, binary).size_max(1 << 20, "cut it");
             let mut endless = Lines::read(io::repeat(0), reading).unwrap();

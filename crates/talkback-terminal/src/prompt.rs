@@ -165,11 +165,12 @@ struct Keeper {
     prints: mpsc::UnboundedReceiver<Waiting>,
     /// `None` once nothing more is sent.
     lines: Option<LineSender>,
+    /// As long as keys are waited for.
     interrupt: Option<oneshot::Sender<io::Error>>,
     /// Lines that the session has not taken.
     ahead: Vec<Message>,
     bytes_ahead: usize,
-    /// Whether keys are waited for.
+    /// Whether a line is typed, which Ctrl-D ends.
     is_typing: bool,
 }
 
@@ -187,7 +188,7 @@ impl Keeper {
                 self.lines = None;
             }
             tokio::select! {
-                keys = keyboard.next(), if self.is_typing => match keys {
+                keys = keyboard.next(), if self.interrupt.is_some() => match keys {
                     Ok(keys) => {
                         self.handle_keys(keys)?;
                         // A paste without an end must not keep the session from its turn.
@@ -213,8 +214,12 @@ impl Keeper {
 
     fn handle_keys(&mut self, keys: Vec<Key>) -> io::Result<()> {
         for key in keys {
-            if self.is_typing {
-                self.handle_key(key)?;
+            match key {
+                key if self.is_typing => self.handle_key(key)?,
+                // The terminal sends no signals, and the server may take its time with what was typed.
+                Key::Control('c') => self.fail(io::ErrorKind::Interrupted.into()),
+                Key::Control('z') if self.interrupt.is_some() => self.suspend()?,
+                _ => {}
             }
         }
         Ok(())

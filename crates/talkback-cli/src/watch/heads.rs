@@ -1,8 +1,9 @@
 //! The request and the response of the opening handshake, as lines.
 
 use talkback::http::header::{
-    CONNECTION, CONTENT_LENGTH, HOST, HeaderMap, HeaderName, ORIGIN, SEC_WEBSOCKET_EXTENSIONS,
-    SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, SET_COOKIE, UPGRADE, USER_AGENT,
+    CONNECTION, CONTENT_LENGTH, HOST, HeaderMap, HeaderName, LOCATION, ORIGIN,
+    SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, SET_COOKIE, UPGRADE,
+    USER_AGENT,
 };
 use talkback::http::{Request, Response};
 
@@ -31,7 +32,7 @@ pub(super) fn of_request(request: &Request<()>, mark: char) -> Vec<String> {
     with_headers(first, mark, request.headers(), |name| SHOWN.contains(name))
 }
 
-/// Without cookies.
+/// Without cookies, and without the query of where it leads, which may be that of the request.
 pub(super) fn of_response(response: &Response<()>) -> Vec<String> {
     let first = format!("< {:?} {}", response.version(), response.status());
     with_headers(first, '<', response.headers(), |name| name != SET_COOKIE)
@@ -48,6 +49,10 @@ fn with_headers(
         let value = match is_shown(name) {
             true => String::from_utf8_lossy(value.as_bytes()),
             false => "…".into(),
+        };
+        let value = match value.split_once('?') {
+            Some((before, _)) if name == LOCATION => format!("{before}?…").into(),
+            _ => value,
         };
         format!("{mark} {name}: {value}")
     }));
@@ -80,13 +85,15 @@ mod tests {
         let response = Response::builder()
             .status(101)
             .header("Set-Cookie", "hunter2")
-            .header("Server", "x");
+            .header("Location", "/b?token=hunter2")
+            .header("Server", "x?y");
         assert_eq!(
             of_response(&response.body(()).unwrap()),
             [
                 "< HTTP/1.1 101 Switching Protocols",
                 "< set-cookie: …",
-                "< server: x"
+                "< location: /b?…",
+                "< server: x?y"
             ]
         );
     }

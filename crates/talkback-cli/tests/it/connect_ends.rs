@@ -108,6 +108,32 @@ fn what_is_given_is_sent_first_and_the_input_after_it() {
 }
 
 #[test]
+fn input_that_is_wrong_is_told_and_ends_what_waits() {
+    let (_server, url) = echo(&[]);
+    for (arguments, input, output) in [
+        (&["-1"][..], "zz\n", ""),
+        (&["--messages", "2"], "00\nzz\n", "00\n"),
+        (&["--wait", "forever"], "00\nzz\n", "00\n"),
+        (&["-1", "--max-message", "1"], "000000\n", ""),
+    ] {
+        let finished = connect(&[&[&*url, "--hex"], arguments].concat(), input);
+        assert_eq!(
+            (finished.code, &*finished.stdout),
+            (Some(1), output),
+            "{finished:?}"
+        );
+        let what = "error: could not read standard input: line ";
+        assert_eq!(finished.stderr.matches(what).count(), 1, "{finished:?}");
+    }
+    // A person that does not wait has seen it.
+    let mut client = Running::start(&["connect", &url, "--hex", "--wait", "60"]);
+    client.type_in("zz\n");
+    client.until("it is told", |client| client.stderr().contains("error: "));
+    client.signal("TERM");
+    assert_eq!(client.finish().code, Some(143));
+}
+
+#[test]
 fn exit_code_11_is_for_input_that_was_not_all_sent() {
     let url = server(|stream| async {
         let mut socket = open(stream).await;
@@ -181,6 +207,12 @@ fn a_server_that_is_not_there_yet_is_waited_for() {
         "{finished:?}"
     );
     // No server will be there.
+    let client = Running::start(&["connect", "ws://127.0.0.1:1/", "--reconnect", "-v"]);
+    client.until("it tries again", |client| {
+        let stderr = client.stderr();
+        stderr.contains("* DNS: 127.0.0.1:1") && stderr.contains("refused")
+    });
+    assert!(client.stderr().contains("Trying again."));
     let finished = connect(&["ws://127.0.0.1:1/", "--retry=0.3"], "");
     assert_eq!(finished.code, Some(4), "{finished:?}");
     let last = finished.stderr.lines().last().unwrap();

@@ -162,6 +162,13 @@ fn ctrl_z_gives_the_terminal_back_until_it_is_continued() {
 
 #[test]
 fn ctrl_c_does_not_wait_for_a_server_that_reads_nothing() {
+    for keys in ["\x03", "\x04\x03"] {
+        stop_by(keys);
+    }
+}
+
+#[track_caller]
+fn stop_by(keys: &str) {
     let url = server(|stream| async {
         let _socket = open(stream).await;
         std::future::pending::<()>().await;
@@ -175,6 +182,6 @@ fn ctrl_c_does_not_wait_for_a_server_that_reads_nothing() {
         terminal.press("\r");
     }
     terminal.shows("not sent: the server has not taken what was entered before");
-    terminal.press("\x03");
+    terminal.press(keys);
     assert_eq!(terminal.exit_code(), Some(130));
 }

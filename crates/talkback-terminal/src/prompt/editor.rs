@@ -185,7 +185,6 @@ impl Editor {
                 self.line.set(search.before);
                 return None;
             }
-            Key::Escape => return None,
             Key::Control('r') => search.found.unwrap_or(self.history.len()),
             Key::Text(text) => {
                 let has_room = search.text.len() + text.len() <= ENTERED_MAX;
@@ -197,7 +196,12 @@ impl Editor {
                 search.text.pop();
                 self.history.len()
             }
-            key => return Some(key),
+            key => {
+                if search.found.is_none() {
+                    self.line.set(search.before);
+                }
+                return Some(key).filter(|key| *key != Key::Escape);
+            }
         };
         let found = self.history.find_before(from, &search.text);
         if let Some(found) = found {
@@ -330,6 +334,21 @@ mod tests {
         press(&mut editor, &[search(), Key::Text("oth".to_owned())]);
         let entered = press(&mut editor, &[Key::Enter]);
         assert_eq!(entered, Some(Entered::Line("other".to_owned())));
+    }
+
+    #[test]
+    fn a_search_that_finds_nothing_leaves_the_draft() {
+        for key in [Key::Escape, Key::Enter, Key::Control('d')] {
+            let mut editor = editor();
+            type_in(&mut editor, "draft");
+            press(&mut editor, &[Key::Control('r')]);
+            type_in(&mut editor, "x");
+            let entered = press(&mut editor, std::slice::from_ref(&key));
+            match key {
+                Key::Enter => assert_eq!(entered, Some(Entered::Line("draft".to_owned()))),
+                _ => assert_eq!((entered, editor.line.text()), (None, "draft")),
+            }
+        }
     }
 
     #[test]

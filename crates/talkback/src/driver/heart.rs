@@ -177,7 +177,7 @@ impl Heart for Pulse {
     }
 
     fn note_written(&mut self, written: u64) {
-        if self.written < written.min(self.ask_end) {
+        if self.written < written && written < self.ask_end {
             self.since = self.clock.elapsed();
             if self.asked == Asked::Late {
                 self.asked = Asked::Yes;

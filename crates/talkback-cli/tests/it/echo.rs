@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use talkback::{CloseCode, ConnectError, HandshakeError, Message};
 
+#[cfg(target_os = "linux")]
+use crate::support::terminal::{Folder, Terminal};
 use crate::support::{LIMIT, Running, echo, run};
 
 /// Sends a request without `Upgrade`; returns the whole answer.
@@ -313,7 +315,9 @@ fn a_terminal_shows_a_code_for_other_devices() {
         .any(|interface| !interface.is_loopback() && interface.ip().is_ipv4());
     let dark_on_light = "\x1b[38;5;16;48;5;231m";
     for (address, has_code) in [("0.0.0.0:0", has_others), ("127.0.0.1:0", false)] {
-        let terminal = crate::support::pty::Pty::start(&["echo", "--listen", address]);
+        let folder = Folder::new("echo");
+        let command = [env!("CARGO_BIN_EXE_talkback"), "echo", "--listen", address];
+        let mut terminal = Terminal::start(&folder, &command, &[]);
         let shown = match has_code {
             true => terminal.shows("\x1b[0m\r\n"),
             false => terminal.shows("Ctrl-C stops it.\r\n"),

@@ -3,6 +3,8 @@
 use serde_json::Value;
 use talkback::{ConnectError, HandshakeError, Message, Transport, WebSocket};
 
+#[cfg(target_os = "linux")]
+use crate::support::terminal::{Folder, Terminal};
 use crate::support::{Running, connect, run};
 
 /// `talkback listen` on a free port, and its URL.
@@ -286,12 +288,13 @@ async fn a_client_that_does_not_read_holds_up_the_input_and_no_signal() {
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn at_a_prompt_a_line_may_be_for_one_client() {
-    let mut terminal = crate::support::pty::Pty::start(&["listen", "127.0.0.1:0"]);
-    let shown = terminal.shows("listening at ws://127.0.0.1:");
+    let folder = Folder::new("listen");
+    let command = [env!("CARGO_BIN_EXE_talkback"), "listen", "127.0.0.1:0"];
+    let mut terminal = Terminal::start(&folder, &command, &[]);
+    terminal.shows("listening at ws://127.0.0.1:");
+    let url = format!("ws://127.0.0.1:{}/", terminal.shows("/"));
     terminal.press("nobody\r");
     terminal.shows("not sent: nobody is connected");
-    let rest = shown.split("listening at ").nth(1).unwrap().to_owned();
-    let url = rest.split_inclusive('/').take(3).collect::<String>();
     let mut sockets = Vec::new();
     for number in 1..=2 {
         sockets.push(talkback::connect(&*url).await.unwrap());
@@ -301,15 +304,15 @@ async fn at_a_prompt_a_line_may_be_for_one_client() {
     terminal.shows("not sent: there is no client #3");
     terminal.press("/to 2 for two\r//all\r");
     let (second, first) = (sockets.pop().unwrap(), sockets.pop().unwrap());
-    for (mut socket, lines) in [(first, &["/all"][..]), (second, &["for two", "/all"])] {
+    for (number, mut socket, lines) in
+        [(1, first, &["/all"][..]), (2, second, &["for two", "/all"])]
+    {
         for line in lines {
             assert_eq!(next(&mut socket).await, Some((*line).into()));
         }
         socket.send("thanks").await.unwrap();
-        drop(socket);
+        terminal.shows(&format!("#{number} thanks"));
     }
-    terminal.shows("#1 thanks");
-    terminal.shows("#2 thanks");
     terminal.press("\x04");
     assert_eq!(terminal.exit_code(), Some(0));
 }

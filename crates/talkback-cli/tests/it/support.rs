@@ -2,8 +2,6 @@
 
 pub(crate) mod attack;
 pub(crate) mod pipe;
-#[cfg(target_os = "linux")]
-pub(crate) mod pty;
 pub(crate) mod raw_client;
 pub(crate) mod scripted;
 pub(crate) mod server;

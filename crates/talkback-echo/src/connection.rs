@@ -229,6 +229,8 @@ enum Echoed {
 ///
 /// What is queued is written before the socket waits for more, so that the answers to one read leave in
 /// one write.
+// Within the future of a connection the compiler finds less space for what a message needs.
+#[inline(never)]
 fn poll_echo<T: Transport>(
     socket: &mut WebSocket<T>,
     unsent: &mut Option<Message>,

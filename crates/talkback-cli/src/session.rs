@@ -471,7 +471,7 @@ async fn close(link: &mut Link, signals: &mut Signals) -> Result<Result<CloseInf
     }
 }
 
-/// Closes with 1001, as a browser does that leaves the page; a second signal cuts it short, and so
+/// Closes with 1001, as a browser does that leaves the page; a further signal cuts it short, and so
 /// does a server that takes its time.
 async fn go_away(link: &mut Link, signals: &mut Signals) -> Result<Result<CloseInfo, Error>, Stop> {
     let closing = timeout(CLOSE_TIMEOUT, link.close_with(CloseCode::GOING_AWAY, ""));

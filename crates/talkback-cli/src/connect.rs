@@ -167,7 +167,7 @@ async fn stay(connecting: Connect, args: &ConnectArgs) -> Result<(Link, Option<S
     channel
         .ready()
         .await
-        .map_err(|error: Error| show::ended(&error))?;
+        .map_err(|error: Error| show::ended(&error, None))?;
     let subprotocol = channel.subprotocol();
     Ok((Link::staying(channel, args.ping_interval()), subprotocol))
 }

@@ -405,6 +405,7 @@ impl Session {
                 stop = signals.next() => Ending::Stopped(stop),
             },
         };
+        let is_open = self.link.is_open();
         let closed = match &ending {
             Ending::Stopped(_) => go_away(&mut self.link, signals).await,
             Ending::Closing(Some((code, reason))) => tokio::select! {
@@ -413,7 +414,13 @@ impl Session {
             },
             _ => close(&mut self.link, signals).await,
         };
-        if let Ok(Ok(info)) = &closed
+        let info = match &closed {
+            Ok(Ok(info)) => Some(info.clone()),
+            // The connection ended, and with it what was to be sent.
+            Ok(Err(Error::Send(_))) => self.link.close_info(),
+            _ => None,
+        };
+        if let Some(info) = &info
             && matches!(self.style, Style::Json)
         {
             // Nobody may read it any more.
@@ -425,15 +432,19 @@ impl Session {
         }
         self.remarks.tell(match &closed {
             Ok(Ok(info)) => show::end(info),
+            Ok(Err(error)) if matches!(ending, Ending::Stopped(_)) => {
+                show::ended(error, None).message
+            }
             // What is told of that is an error.
             Ok(Err(_)) => String::new(),
-            Err(_) => "ended before the closing handshake was complete".to_owned(),
+            Err(_) if is_open => "ended before the closing handshake was complete".to_owned(),
+            Err(_) => "ended without a connection".to_owned(),
         });
         match (ending, closed) {
             (Ending::Failed(failure), _) => Err(failure),
             (Ending::InputFailed, _) => Ok(ExitCode::from(exit::OTHER)),
             (Ending::Stopped(stop), _) | (_, Err(stop)) => Ok(ExitCode::from(stop.exit_code())),
-            (_, Ok(Err(error))) => Err(show::ended(&error)),
+            (_, Ok(Err(error))) => Err(show::ended(&error, info.as_ref())),
             (ending, Ok(Ok(info))) => self.outcome(&ending, &info),
         }
     }
@@ -476,7 +487,7 @@ async fn close(link: &mut Link, signals: &mut Signals) -> Result<Result<CloseInf
 async fn go_away(link: &mut Link, signals: &mut Signals) -> Result<Result<CloseInfo, Error>, Stop> {
     let closing = timeout(CLOSE_TIMEOUT, link.close_with(CloseCode::GOING_AWAY, ""));
     tokio::select! {
-        closed = closing => closed.ok().filter(Result::is_ok).ok_or(Stop::Interrupt),
+        closed = closing => closed.map_err(|_| Stop::Interrupt),
         stop = signals.next() => Err(stop),
     }
 }

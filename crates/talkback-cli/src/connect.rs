@@ -40,7 +40,7 @@ async fn converse(args: &ConnectArgs, verbose: u8) -> Result<ExitCode, Failure> 
     let mut signals = Signals::new()
         .map_err(|error| Failure::new(exit::OTHER, format!("could not handle signals: {error}")))?;
     // What cannot be sent is no reason to connect.
-    let first = input::first(&args.input)?;
+    let first = input::first(&args.input, args.way.max_message)?;
     let target = Target::parse(&args.way.url)?;
     let url = &target.url;
     let remarks = Remarks::new(url, verbose, args.output.quiet);

@@ -242,10 +242,10 @@ impl Session {
 
     /// Does what a person has typed. What is wrong with it is told, also with `--quiet`, and nothing is sent.
     async fn handle_typed(&mut self, line: &str, screen: &mut Screen) -> Result<(), Ending> {
-        let what = match talk::parse(self.form, line) {
+        let size_max = self.size_max;
+        let what = match talk::parse(self.form, line, size_max) {
             Ok(Said::Message(message)) => return self.send(message, screen).await,
             Ok(Said::File(path)) => {
-                let size_max = self.size_max;
                 let reading = move || talk::read(&path, size_max);
                 match tokio::task::spawn_blocking(reading).await {
                     Ok(Ok(message)) => {

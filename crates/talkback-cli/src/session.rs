@@ -220,15 +220,16 @@ impl Session {
             }
             Step::InputFailed(error) => {
                 let message = format!("could not read standard input: {error}");
+                let failure = Failure::new(exit::OTHER, message);
                 if screen.is_prompt() {
-                    return Err(Ending::Failed(Failure::new(exit::OTHER, message)));
+                    return Err(Ending::Failed(failure));
                 }
                 self.has_input_failed = true;
                 self.is_input_open = false;
                 self.end.handle_input_failure(self.has_sent);
                 // It is told at once, as what was sent before may take its time to be answered.
                 let _ = screen
-                    .print(Output::Stderr, format!("error: {message}"))
+                    .print(Output::Stderr, format!("error: {}", failure.message))
                     .await;
                 Ok(())
             }

@@ -8,11 +8,12 @@ use std::time::{Duration, Instant};
 use futures_sink::Sink as _;
 use talkback::bytes::Bytes;
 use talkback::{
-    ChannelEvent, CloseCode, CloseInfo, Error, Lost, Message, Opened, Sender, Transport, WebSocket,
-    WebSocketChannel,
+    ChannelEvent, ChannelState, CloseCode, CloseInfo, Error, Lost, Message, Opened, Receiver,
+    Sender, Transport, WebSocket, WebSocketChannel,
 };
 use talkback_terminal::exchange::Duplex;
 use tokio::sync::mpsc;
+use tokio::task::yield_now;
 use tokio::time::{sleep, timeout};
 
 /// What comes from the server, and what becomes of the connection.
@@ -22,6 +23,7 @@ pub(crate) enum Incoming {
     Ping(Bytes),
     /// How long it took to come, if it was asked for.
     Pong(Option<Duration>),
+    /// The connection was lost, and another is tried for.
     Lost(Lost),
     Opened(Opened),
 }
@@ -62,7 +64,10 @@ impl Link {
             while let Ok(Some(event)) = receiver.recv_event().await {
                 let event = match event {
                     ChannelEvent::Message(message) => Incoming::Message(message),
-                    ChannelEvent::Lost(lost) => Incoming::Lost(lost),
+                    ChannelEvent::Lost(lost) => match is_retried(&receiver).await {
+                        true => Incoming::Lost(lost),
+                        false => continue,
+                    },
                     ChannelEvent::Opened(opened) => Incoming::Opened(opened),
                     _ => continue,
                 };
@@ -111,6 +116,22 @@ impl Link {
         }
     }
 
+    /// Whether there is a connection.
+    pub(crate) fn is_open(&self) -> bool {
+        match self {
+            Self::Once(once) => once.socket.close_info().is_none(),
+            Self::Staying(sender, ..) => sender.state() == ChannelState::Open,
+        }
+    }
+
+    /// How the connection ended, or the last one, once it has.
+    pub(crate) fn close_info(&self) -> Option<CloseInfo> {
+        match self {
+            Self::Once(once) => once.socket.close_info().cloned(),
+            Self::Staying(sender, ..) => sender.close_info(),
+        }
+    }
+
     pub(crate) async fn close(&mut self) -> Result<CloseInfo, Error> {
         match self {
             Self::Once(once) => Ok(once.socket.close().await),
@@ -139,6 +160,19 @@ impl Link {
                     Err(_) => sender.close().await,
                 }
             }
+        }
+    }
+}
+
+/// Whether a try follows the loss that was told last.
+async fn is_retried(receiver: &Receiver) -> bool {
+    loop {
+        let link = receiver.link();
+        match link.state() {
+            ChannelState::Closed => return false,
+            // What decides it is woken already, and runs before this does again.
+            ChannelState::Retrying if link.next_try_in().is_none() => yield_now().await,
+            _ => return true,
         }
     }
 }

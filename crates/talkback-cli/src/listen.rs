@@ -21,7 +21,7 @@ use tokio::time::timeout;
 
 use self::clients::{Clients, Incoming, Opened};
 use self::opening::Server;
-use crate::args::ListenArgs;
+use crate::args::{Form, ListenArgs};
 use crate::end::End;
 use crate::events::{Direction, Event, Line};
 use crate::exit::{self, Failure};
@@ -62,7 +62,7 @@ pub(crate) fn run(args: &ListenArgs, verbose: u8) -> Result<ExitCode, Failure> {
 async fn serve(args: &ListenArgs, is_verbose: bool) -> Result<ExitCode, Failure> {
     let mut signals = Signals::new()
         .map_err(|error| Failure::new(exit::OTHER, format!("could not handle signals: {error}")))?;
-    let first = input::first(&args.input)?;
+    let first = input::first(&args.input, args.max_message)?;
     let identity = tls::identity(&args.tls, &addresses(args.listen.address()))?;
     let listener = listening::bind(args.listen)?;
     if let Some(identity) = &identity {
@@ -110,6 +110,8 @@ async fn serve(args: &ListenArgs, is_verbose: bool) -> Result<ExitCode, Failure>
         is_quiet: args.output.quiet,
         is_verbose,
         first,
+        form: args.input.form(),
+        size_max: args.max_message,
         screen,
         lines,
     };
@@ -128,6 +130,10 @@ struct Session {
     is_verbose: bool,
     /// What is sent to each client first.
     first: Vec<Message>,
+    /// What a line that a person types stands for.
+    form: Form,
+    /// The largest message, in bytes.
+    size_max: u64,
     screen: Screen,
 }
 
@@ -204,7 +210,7 @@ impl Session {
     /// Sends what was read.
     async fn say(&mut self, message: Message) -> Result<(), Ending> {
         let read = match self.screen.is_prompt() {
-            true => typed::read(message),
+            true => typed::read(self.form, &message.to_string(), self.size_max),
             false => Ok((None, message)),
         };
         let (to, message) = match read {

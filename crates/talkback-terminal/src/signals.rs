@@ -23,11 +23,15 @@ impl Stop {
 }
 
 /// Ctrl-C, SIGINT and SIGTERM, which from now on no longer end the program by themselves.
+///
+/// Each SIGINT counts: a person presses Ctrl-C once more who does not want to wait. Of SIGTERM only the first does:
+/// a program may get it twice at once, as `timeout` sends it to the program and to its group.
 #[cfg(unix)]
 #[derive(Debug)]
 pub struct Signals {
     interrupt: tokio::signal::unix::Signal,
     terminate: tokio::signal::unix::Signal,
+    is_terminated: bool,
 }
 
 #[cfg(unix)]
@@ -41,6 +45,7 @@ impl Signals {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
+            is_terminated: false,
         })
     }
 
@@ -51,7 +56,10 @@ impl Signals {
     pub async fn next(&mut self) -> Stop {
         tokio::select! {
             _ = self.interrupt.recv() => Stop::Interrupt,
-            _ = self.terminate.recv() => Stop::Terminate,
+            _ = self.terminate.recv(), if !self.is_terminated => {
+                self.is_terminated = true;
+                Stop::Terminate
+            }
         }
     }
 }
@@ -79,6 +87,41 @@ impl Signals {
         match tokio::signal::ctrl_c().await {
             Ok(()) => Stop::Interrupt,
             Err(_) => std::future::pending().await,
+        }
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::future::{Future as _, poll_fn};
+    use std::pin::pin;
+    use std::process::Command;
+    use std::task::Poll;
+
+    use tokio::signal::unix::{SignalKind, signal};
+
+    use super::*;
+
+    fn send(name: &str) {
+        let id = std::process::id().to_string();
+        let sent = Command::new("kill").args(["-s", name, &id]).status();
+        assert!(sent.unwrap().success());
+    }
+
+    #[tokio::test]
+    async fn the_second_of_two_terminations_is_none_and_that_of_two_interrupts_is_one() {
+        let mut signals = Signals::new().unwrap();
+        let mut witness = signal(SignalKind::terminate()).unwrap();
+        send("TERM");
+        assert_eq!(signals.next().await, Stop::Terminate);
+        witness.recv().await;
+        send("TERM");
+        witness.recv().await;
+        let polled = poll_fn(|cx| Poll::Ready(pin!(signals.next()).poll(cx))).await;
+        assert_eq!(polled, Poll::Pending);
+        for _ in 0..2 {
+            send("INT");
+            assert_eq!(signals.next().await, Stop::Interrupt);
         }
     }
 }

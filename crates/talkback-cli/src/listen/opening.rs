@@ -22,7 +22,11 @@ use tokio::time::timeout;
 
 use super::clients::{Incoming, Opened};
 use crate::args::ListenArgs;
-use crate::watch;
+use crate::{values, watch};
+
+/// What the library says to a page that it refuses: a server of lines has none.
+const ORIGIN_ADVICE: &str =
+    " may not connect: open the page from this server, or have its operator allow the origin";
 
 /// How long a client may take for each of both handshakes.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -175,11 +179,13 @@ fn is_allowed(host: &str, hosts: &[String]) -> bool {
 /// Why a client was not let in, with this command's options in place of the library's.
 fn told(error: &AcceptError) -> String {
     let text = match error {
-        AcceptError::Refused(refusal) => format!("refused: {refusal}"),
+        AcceptError::Refused(refusal) => match refusal.reason().strip_suffix(ORIGIN_ADVICE) {
+            Some(who) => format!("refused: {who} may not connect: {}", origin_advice(who)),
+            None => format!("refused: {refusal}"),
+        },
         error => format!("not opened: {error}"),
     };
     let options = [
-        ("`origin_policy`", "`--origin`"),
         (
             ". This server takes more if HeadLimits::size_max is raised with `head_limits`",
             "",
@@ -191,6 +197,24 @@ fn told(error: &AcceptError) -> String {
     ];
     let named = |text: String, (method, option)| text.replace(method, option);
     options.into_iter().fold(text, named)
+}
+
+/// What to do about a page that may not connect.
+fn origin_advice(who: &str) -> &'static str {
+    let origin = who.strip_prefix("the Origin \"");
+    match origin.and_then(|origin| origin.strip_suffix('"')) {
+        // Any site can make a page in a sandbox.
+        Some("null") => {
+            "that is a page from a file or in a sandbox, none of which can be allowed: open the page from a server \
+             of your own, and allow the origin of that with `--origin`"
+        }
+        Some(origin) if values::origin(origin).is_ok() => {
+            "if its pages may reach this machine, allow it with `--origin`"
+        }
+        _ => {
+            "that is no origin of a web page: leave the header out, as a program does that is no browser"
+        }
+    }
 }
 
 #[cfg(test)]

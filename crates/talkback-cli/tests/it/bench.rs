@@ -324,6 +324,7 @@ fn what_is_wrong_with_the_options_takes_one_line() {
         (&["--rate", "fast"], "1000 or 0.5"),
         (&["--duration", "1e18"], "up to a year"),
         (&["--size", "17MiB"], "--max-message"),
+        (&["--send", "ab", "--max-message", "1"], "--max-message"),
         (&["--send", "a", "--size", "5"], "--size"),
         (
             &["--send", "a", "--expect", "a", "--expect", "b"],

@@ -99,6 +99,22 @@ fn the_largest_message_is_what_is_asked_for() {
     let input = format!("{}\n", "x".repeat(2000));
     let finished = connect(&[&url, "--max-message", "1kB"], &input);
     assert_eq!(finished.code, Some(1), "{finished:?}");
+    for (arguments, input, code) in [
+        (&["--send", "가"][..], "", 0),
+        (&["--send", "가1"], "", 2),
+        (&["--hex", "--send", "01020304"], "", 2),
+        (&["--hex"], "01 02 03 \n", 0),
+        (&["--hex"], "01020304\n", 1),
+        (&["--base64"], "AQID\n", 0),
+        (&["--base64"], "AQIDBA==\n", 1),
+        (&["--binary", "--frame", "4"], "1234", 1),
+    ] {
+        let limited = [&[&*url, "--max-message", "3", "-1"], arguments].concat();
+        let finished = connect(&limited, input);
+        assert_eq!(finished.code, Some(code), "{arguments:?}: {finished:?}");
+        let what = "longer than the limit of 3 bytes: raise --max-message";
+        assert_eq!(finished.stderr.contains(what), code != 0, "{finished:?}");
+    }
     let url = crate::support::server::server(|stream| async {
         let mut socket = crate::support::server::open(stream).await;
         let _ = socket.send("x".repeat(2000)).await;

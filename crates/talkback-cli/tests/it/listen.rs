@@ -165,11 +165,28 @@ async fn json_tells_which_client_it_is() {
 async fn a_page_of_another_origin_is_refused_unless_it_is_allowed() {
     let (server, url) = listen(&["--origin", "http://localhost:8080"]);
     let connect = |origin| talkback::connect(&*url).origin(origin);
-    let refused = connect("https://evil.example").await.unwrap_err();
-    assert_eq!(status(&refused), 403);
-    server.until("it is told what to do", |server| {
-        server.stderr().contains("https://evil.example") && server.stderr().contains("`--origin`")
-    });
+    for (origin, advice) in [
+        (
+            "https://evil.example",
+            "if its pages may reach this machine, allow it with `--origin`",
+        ),
+        (
+            "null",
+            "a page from a file or in a sandbox, none of which can be allowed: ",
+        ),
+        ("file://", "no origin of a web page: leave the header out"),
+    ] {
+        let refused = connect(origin).await.unwrap_err();
+        assert_eq!(status(&refused), 403);
+        let what = format!("refused: the Origin {origin:?} may not connect: ");
+        server.until("it is told what to do", |server| {
+            let stderr = server.stderr();
+            stderr
+                .lines()
+                .any(|line| line.contains(&what) && line.contains(advice))
+        });
+    }
+    assert!(!server.stderr().contains("this server"));
     assert!(connect("http://localhost:8080").await.is_ok());
 }
 

@@ -11,12 +11,13 @@ import time
 import crates
 import docs
 import share
+import shown
 import soak
 import steps
 import tools
 import web
 import window
-from run import COUNTS, ROOT, TARGET, end_with, failed, scratch
+from run import COUNTS, ROOT, TARGET, end_with, failed, must, scratch
 
 HELP = """\
 Builds, tests and starts everything in this repository:
@@ -94,14 +95,19 @@ def test(*names):
 
 
 def pictures():
-    """Uses the window and the tab, and copies what was pictured into the documentation."""
+    """Uses the window, the tab, the test server's page and the command, and has what was pictured in the documentation."""
     # None of an earlier run is taken for one of this run.
     shutil.rmtree(taken := scratch("demo"))
     steps.window()
+    web.page_in_use(web.tab())
+    shown.pictures()
     if COUNTS["failed"]:
         sys.exit("what is pictured does not work; no picture was replaced")
+    tools.need("convert", "imagemagick")
     for picture in (ROOT / "docs/images").glob("*-*.png"):
-        print(" ", shutil.copy(taken / picture.name, picture))
+        # Few colours are light; those of a window's edge are many.
+        must("convert", taken / picture.name, *"-strip +dither -colors 64 -define png:compression-level=9".split(), f"PNG8:{picture}")
+        print(" ", picture)
     window.film(ROOT / "docs/images/app.gif")
 
 

@@ -137,7 +137,13 @@ def browser():
         lifecycle(browsers, url)
         with Program(built("talkback"), "echo", "--listen", "127.0.0.1:0") as echo:
             use(browsers, "browser.cjs", example(), echo.url(), url)
-            use({"chromium": browsers["chromium"]}, "page.cjs", example(), echo.url())
+    page_in_use(example())
+
+
+def page_in_use(folder):
+    """The page that `talkback echo` serves; pictures of it are left in `demo`."""
+    with Program(built("talkback"), "echo", "--listen", "127.0.0.1:0") as echo:
+        use({"chromium": chromium()}, "page.cjs", folder, echo.url())
 
 
 def tab_in_use():

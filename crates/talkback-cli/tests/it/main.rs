@@ -20,6 +20,10 @@ mod listen;
 mod prompt;
 #[cfg(target_os = "linux")]
 mod prompt_commands;
+#[cfg(target_os = "linux")]
+mod readme_tasks;
+#[cfg(target_os = "linux")]
+mod readme_transcripts;
 mod security_table;
 mod support;
 mod tls;

@@ -3,6 +3,8 @@
 pub(crate) mod attack;
 pub(crate) mod pipe;
 pub(crate) mod raw_client;
+#[cfg(target_os = "linux")]
+pub(crate) mod readme;
 pub(crate) mod scripted;
 pub(crate) mod server;
 #[cfg(target_os = "linux")]

@@ -12,4 +12,5 @@ mod program;
 mod programs;
 mod proxies;
 mod servers;
+mod timing;
 mod tungstenite;

@@ -219,7 +219,7 @@ fn demo(peer: &Peer) {
 
 /// Runs a program to its end: with this as its standard input, or with one in which nothing comes. Returns what it
 /// printed as text, too.
-fn run(command: &mut Command, input: Option<&str>) -> (Output, String, String) {
+pub(crate) fn run(command: &mut Command, input: Option<&str>) -> (Output, String, String) {
     let command = command.stdin(Stdio::piped());
     let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child: Child = command.spawn().expect("it is built");
@@ -248,7 +248,7 @@ fn run(command: &mut Command, input: Option<&str>) -> (Output, String, String) {
 }
 
 /// A program or an example that cargo has built: this is in the folder `deps` of the same.
-fn built(name: &str) -> Command {
+pub(crate) fn built(name: &str) -> Command {
     let this = std::env::current_exe().expect("this runs");
     let folder = this.ancestors().nth(2).expect("it lies in a folder");
     let program: PathBuf = folder.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));

@@ -7,9 +7,11 @@
 mod as_client;
 mod as_server;
 mod clients;
+mod command;
 mod engine_io;
 mod program;
 mod programs;
 mod proxies;
 mod servers;
+mod tmux;
 mod tungstenite;

@@ -147,10 +147,10 @@ impl Duplex for Clients {
     fn poll_incoming(&mut self, cx: &mut Context<'_>) -> Poll<Option<Incoming>> {
         // Alternating: neither of them hides the other.
         self.came_first = !self.came_first;
-        if self.came_first {
-            if let Poll::Ready(incoming) = self.coming.poll_recv(cx) {
-                return Poll::Ready(incoming);
-            }
+        if self.came_first
+            && let Poll::Ready(incoming) = self.coming.poll_recv(cx)
+        {
+            return Poll::Ready(incoming);
         }
         if let Poll::Ready(Some(incoming)) = self.poll_said(cx) {
             return Poll::Ready(Some(incoming));

@@ -7,12 +7,15 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::support::attack::{
-    Attacker, BINARY, FIN, MESSAGE_SIZE_MAX, PING, Peer, REQUEST, TEXT, Usage, frame, plain,
+    Attacker, BINARY, FIN, MESSAGE_SIZE_MAX, PING, Peer, REQUEST, TEXT, frame, plain,
 };
 use crate::support::first_line;
-use crate::support::held::{Held, flood, is_bounded, limited};
+use crate::support::held::{Held, flood, is_bounded};
 use crate::support::terminal::{Folder, Terminal};
 use crate::support::wire::in_parallel;
+
+/// Arguments, what comes again and again, and the size of the largest message if that counts.
+type Case = (&'static [&'static str], Vec<u8>, u64);
 
 /// How long a peer floods what does not hold it up.
 const TIME: Duration = Duration::from_secs(2);
@@ -40,7 +43,7 @@ fn line(size: usize, byte: u8) -> Vec<u8> {
 #[test]
 fn endless_input_for_a_server_that_reads_nothing() {
     let megabytes = usize::try_from(MESSAGE_SIZE_MAX).unwrap();
-    let cases: [(&[&str], Vec<u8>, u64); 9] = [
+    let cases: [Case; 9] = [
         (&[], line(1000, b'x'), 0),
         (&[], b"\n".repeat(65_536), 0),
         (&["-0"], vec![0; 65_536], 0),
@@ -81,7 +84,7 @@ fn endless_input_while_there_is_no_connection() {
 fn a_server_s_flood_whose_messages_nobody_reads() {
     let text = FIN | TEXT;
     let json = br#"{"a":[1,2,{"b":"\u0007"}]}"#;
-    let cases: [(&[&str], Vec<u8>, u64); 14] = [
+    let cases: [Case; 14] = [
         (&[], messages(text, &[b'x'; 1000]), 0),
         (&[], messages(text, b""), 0),
         (&[], messages(FIN | PING, b"there?"), 0),
@@ -108,7 +111,7 @@ fn a_server_s_flood_whose_messages_nobody_reads() {
     in_parallel(cases.len(), |number| {
         let (arguments, frames, size_max) = &cases[number];
         let attacker = Attacker::listen();
-        let client = Held::start(&[&["connect", &attacker.url], *arguments].concat());
+        let mut client = Held::start(&[&["connect", &attacker.url], *arguments].concat());
         let mut peer = attacker.open();
         flood(&mut peer, frames, TIME);
         client.is_bounded(&format!("{arguments:?}"), *size_max);
@@ -119,18 +122,18 @@ fn a_server_s_flood_whose_messages_nobody_reads() {
 fn a_server_s_flood_whose_messages_are_read_slowly() {
     let small = messages(FIN | TEXT, &[1; 1000]);
     let large = plain(FIN | BINARY, &largest(1));
-    let cases: [(&[&str], &[u8], u64); 6] = [
-        (&[], &small, 0),
-        (&["--json"], &small, 0),
-        (&["--escape"], &small, 0),
-        (&["--json"], &large, MESSAGE_SIZE_MAX),
-        (&["--base64"], &large, MESSAGE_SIZE_MAX),
-        (&["--reconnect"], &large, MESSAGE_SIZE_MAX),
+    let cases: [Case; 6] = [
+        (&[], small.clone(), 0),
+        (&["--json"], small.clone(), 0),
+        (&["--escape"], small, 0),
+        (&["--json"], large.clone(), MESSAGE_SIZE_MAX),
+        (&["--base64"], large.clone(), MESSAGE_SIZE_MAX),
+        (&["--reconnect"], large, MESSAGE_SIZE_MAX),
     ];
     in_parallel(cases.len(), |number| {
-        let (arguments, frames, size_max) = cases[number];
+        let (arguments, frames, size_max) = &cases[number];
         let attacker = Attacker::listen();
-        let mut client = Held::start(&[&["connect", &attacker.url], arguments].concat());
+        let mut client = Held::start(&[&["connect", &attacker.url], *arguments].concat());
         let mut peer = attacker.open();
         let mut stdout = client.stdout.take().unwrap();
         let reading = thread::spawn(move || {
@@ -143,7 +146,8 @@ fn a_server_s_flood_whose_messages_are_read_slowly() {
         while begin.elapsed() < TIME {
             flood(&mut peer, frames, TIME);
         }
-        client.is_bounded(&format!("{arguments:?}"), size_max);
+        client.is_bounded(&format!("{arguments:?}"), *size_max);
+        drop(client);
         reading.join().unwrap();
     });
 }
@@ -151,20 +155,22 @@ fn a_server_s_flood_whose_messages_are_read_slowly() {
 #[test]
 fn floods_of_the_clients_of_listen() {
     let small = frame(FIN | TEXT, &[b'x'; 1000]).repeat(64);
-    let cases: [(&[&str], Vec<u8>, u64, usize); 4] = [
-        (&[], small.clone(), 0, 8),
-        (&["--json"], small, 0, 8),
-        (&["--json"], frame(FIN | PING, b"there?").repeat(1000), 0, 8),
-        (&[], frame(FIN | TEXT, &largest(b'x')), MESSAGE_SIZE_MAX, 1),
+    let cases: [Case; 4] = [
+        (&[], small.clone(), 0),
+        (&["--json"], small, 0),
+        (&["--json"], frame(FIN | PING, b"there?").repeat(1000), 0),
+        (&[], frame(FIN | TEXT, &largest(b'x')), MESSAGE_SIZE_MAX),
     ];
     in_parallel(cases.len(), |number| {
-        let (arguments, frames, size_max, clients) = &cases[number];
+        let (arguments, frames, size_max) = &cases[number];
+        // Each may have a message of the largest size.
+        let clients = if *size_max == 0 { 8 } else { 1 };
         let mut server = Held::start(&[&["listen", "127.0.0.1:0"], *arguments].concat());
         let address = address_in(&first_line(server.stderr.as_mut().unwrap()));
         // Nobody reads what is said to the clients either.
         server.feed(line(1000, b'x'));
         thread::scope(|scope| {
-            for _ in 0..*clients {
+            for _ in 0..clients {
                 scope.spawn(|| {
                     let mut peer = Peer::connect(address);
                     peer.send(REQUEST.replace("Host: x", "Host: localhost").as_bytes());
@@ -197,7 +203,7 @@ fn bench_against_servers_that_flood_or_are_silent() {
             "60",
             "--no-compression",
         ];
-        let client = Held::start(&[&load, *arguments].concat());
+        let mut client = Held::start(&[&load, *arguments].concat());
         let mut peer = attacker.open();
         match frames.is_empty() {
             true => thread::sleep(TIME / 2),
@@ -233,14 +239,7 @@ fn echo_and_its_log_after_many_messages() {
 fn a_server_s_flood_at_the_prompt() {
     let attacker = Attacker::listen();
     let folder = Folder::new("flood");
-    let command = limited("echo process $$;", &["connect", &attacker.url]);
-    let arguments = command
-        .get_args()
-        .map(|argument| argument.to_str().unwrap());
-    let all: Vec<&str> = std::iter::once("sh").chain(arguments).collect();
-    let mut terminal = Terminal::start(&folder, &all, &[]);
-    terminal.shows("process ");
-    let process = terminal.shows("\r\n").parse().unwrap();
+    let (mut terminal, usage) = Terminal::measured(&folder, &[&attacker.url]);
     let mut peer = attacker.open();
     terminal.shows("> ");
     terminal.press("typed meanwhile");
@@ -250,7 +249,7 @@ fn a_server_s_flood_at_the_prompt() {
         &messages(FIN | TEXT, br#"{"a":[1,2,{"b":0}]}"#),
         TIME,
     );
-    is_bounded("the prompt", Usage::of(process));
+    is_bounded("the prompt", usage);
     peer.stream.shutdown(Shutdown::Both).unwrap();
     assert_eq!(terminal.exit_code(), Some(8));
 }

@@ -46,6 +46,11 @@ const CASES: &[(&str, Case)] = &[
             &["subprotocol two"],
         ),
     ),
+    // As on any path that asks for nothing.
+    (
+        "any",
+        (&["-s", "one", "-1"], "a\n", 0, "a\n", &["subprotocol one"]),
+    ),
     (
         "subprotocol/three",
         (&["-s", "one"], "", 6, "", &["no subprotocol of the 1"]),

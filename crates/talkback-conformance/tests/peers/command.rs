@@ -1,7 +1,6 @@
 //! The options of `talkback` that depend on who is at the other end, against python's websockets and node's ws.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use rcgen::{CertificateParams, KeyPair, generate_simple_self_signed};
 
@@ -264,11 +263,10 @@ fn a_unix_socket_leads_there() {
 
 #[test]
 fn listen_talks_to_clients() {
-    let clients: [(&str, fn() -> Command); 2] = [
-        ("websockets", || python("python/websockets_answers.py")),
-        ("ws", || node("node/ws_answers.cjs")),
-    ];
-    for (name, client) in clients {
+    for (name, mut client) in [
+        ("websockets", python("python/websockets_answers.py")),
+        ("ws", node("node/ws_answers.cjs")),
+    ] {
         let port = free_port();
         let certificate = folder(&format!("command-listen-{name}")).join("listen.pem");
         let mut command = built("talkback");
@@ -277,11 +275,8 @@ fn listen_talks_to_clients() {
         command.args(["--subprotocol", "chat"]);
         let mut listen = Program::start_logged(&mut command);
         listen.says("fingerprint");
-        let mut command = client();
-        command
-            .arg(format!("wss://localhost:{port}/"))
-            .arg(&certificate);
-        let mut client = Program::start_logged(&mut command);
+        client.arg(format!("wss://localhost:{port}/"));
+        let mut client = Program::start_logged(client.arg(&certificate));
         let status = listen.status(crate::programs::LIMIT);
         assert_eq!(status.code(), Some(0), "{}", listen.log());
         assert!(listen.log().contains("got 안녕\n"), "{}", listen.log());

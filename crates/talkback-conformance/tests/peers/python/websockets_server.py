@@ -1,7 +1,7 @@
 """Python's websockets as an echo server, as aiohttp_server.py: websockets_server.py PLACE [CERT KEY [CA]]
 
-A place is a port, of which 0 takes a free one, or the path of a Unix socket. With a certificate it speaks wss://, with a
-CA to clients alone that show a certificate of that one. It prints its address and what it sees, one line each. On
+A place is a port, of which 0 takes a free one, or the path of a Unix socket. With a certificate it speaks wss://, with
+a CA to clients alone that show a certificate of that one. It prints its address and what it sees, one line each. On
 /fragments it answers in fragments.
 """
 

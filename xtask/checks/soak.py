@@ -6,6 +6,7 @@ import pathlib
 import steps
 import web
 from autobahn import autobahn_all
+from container import container
 from crates import lowest, packages
 from fates import asleep, killed
 from fuzz import fuzz_long
@@ -88,4 +89,4 @@ def outage(seconds="60"):
         web.lifecycle({"firefox": firefox()}, server.url())
 
 
-SOAKS = [mutants, fuzz_long, autobahn_all, sanitize, schedules, herd, outage, i686, killed, asleep, frameworks, lowest, packages]
+SOAKS = [mutants, fuzz_long, autobahn_all, sanitize, schedules, herd, outage, i686, killed, asleep, frameworks, lowest, packages, container]

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use talkback::{CloseCode, CloseInfo, Message, Role, Sender};
+use talkback::{CloseCode, CloseInfo, Message, Role, WebSocketChannel};
 use talkback_terminal::exchange::{self, Step};
 use talkback_terminal::input::Lines;
 use talkback_terminal::output::{Output, Print};
@@ -234,7 +234,7 @@ impl Session {
 
     async fn handle_incoming(&mut self, incoming: Incoming) -> Result<(), Ending> {
         match incoming {
-            Incoming::Opened(opened, sender) => self.welcome(opened, sender).await,
+            Incoming::Opened(opened, channel) => self.welcome(opened, channel).await,
             Incoming::Message(number, message) => {
                 self.print_message(number, message).await?;
                 match self.end.handle_message() {
@@ -250,7 +250,7 @@ impl Session {
         }
     }
 
-    async fn welcome(&mut self, opened: Opened, sender: Sender) -> Result<(), Ending> {
+    async fn welcome(&mut self, opened: Opened, channel: WebSocketChannel) -> Result<(), Ending> {
         let number = opened.number;
         let subprotocol = opened
             .subprotocol
@@ -273,7 +273,7 @@ impl Session {
             subprotocol: opened.subprotocol,
         };
         self.print_event(Some(number), event).await?;
-        self.clients.add(number, sender);
+        self.clients.add(number, channel);
         for message in self.first.clone() {
             self.clients.feed(Some(number), &message).await;
             self.print_event(Some(number), Event::message(Direction::Out, message))
@@ -337,9 +337,9 @@ impl Session {
             _ => CloseCode::NORMAL,
         });
         let closing = async {
-            while !self.clients.is_empty() {
-                // What comes of others meanwhile has come too late.
-                if let Some(Incoming::Closed(number, info)) = self.clients.next().await {
+            while let Some(incoming) = self.clients.next().await {
+                // What they say meanwhile has come too late.
+                if let Incoming::Closed(number, info) = incoming {
                     // Nobody may read it any more.
                     let _ = self.part(number, &info).await;
                 }

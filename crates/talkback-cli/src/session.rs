@@ -107,8 +107,9 @@ fn prompt(args: &ConnectArgs) -> PromptOptions {
     }
 }
 
+/// When to ping; a channel that stays connected has its own way.
 fn pings(args: &ConnectArgs) -> Option<Interval> {
-    let every = args.ping_interval()?;
+    let every = args.ping_interval().filter(|_| !args.reconnect)?;
     let mut pings = interval(every);
     pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
     Some(pings)

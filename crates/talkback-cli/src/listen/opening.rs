@@ -57,7 +57,7 @@ impl Server {
         }
     }
 
-    /// Opens a client's connection, and tells of it and of all that comes over it until it ends.
+    /// Opens a client's connection, and tells of it.
     pub(super) async fn serve(
         &self,
         stream: TcpStream,
@@ -74,14 +74,12 @@ impl Server {
                 Err(_) => Err("TLS took too long".to_owned()),
             },
         };
-        match opened {
-            Ok((opened, channel)) => converse(opened, channel, events).await,
-            Err(what) => {
-                let what = escaped(&without_numbers(&format!("{peer}: {what}")));
-                // Nobody to tell is left at the end.
-                let _ = events.send(Incoming::Refused(what)).await;
-            }
-        }
+        let incoming = match opened {
+            Ok((opened, channel)) => Incoming::Opened(opened, channel),
+            Err(what) => Incoming::Refused(escaped(&without_numbers(&format!("{peer}: {what}")))),
+        };
+        // Nobody to tell is left at the end.
+        let _ = events.send(incoming).await;
     }
 
     async fn accept<T>(
@@ -113,24 +111,6 @@ impl Server {
             request: watch::received_request(socket.request()),
         };
         Ok((opened, socket.into()))
-    }
-}
-
-/// Tells of a connection from its beginning to its end.
-async fn converse(opened: Opened, channel: WebSocketChannel, events: mpsc::Sender<Incoming>) {
-    let number = opened.number;
-    let (sender, mut receiver) = channel.split();
-    if events.send(Incoming::Opened(opened, sender)).await.is_err() {
-        return;
-    }
-    while let Ok(Some(message)) = receiver.recv().await {
-        let message = Incoming::Message(number, message);
-        if events.send(message).await.is_err() {
-            return;
-        }
-    }
-    if let Some(info) = receiver.close_info() {
-        let _ = events.send(Incoming::Closed(number, info)).await;
     }
 }
 

@@ -1,6 +1,5 @@
 //! Pipes that nobody reads, and servers that never stop, hold up nothing else.
 
-use std::io::Read as _;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
@@ -10,7 +9,7 @@ use talkback::WebSocketChannel;
 use tokio::time::timeout;
 
 use crate::support::server::{open, server};
-use crate::support::{LIMIT, Running, connect, echo};
+use crate::support::{LIMIT, Running, connect, echo, first_line};
 
 /// More than a pipe and the log hold, in bytes.
 const FLOOD: usize = 4 * 1024 * 1024;
@@ -53,17 +52,6 @@ impl Unread {
         }
         false
     }
-}
-
-/// The server's first line.
-fn first_line(stdout: &mut ChildStdout) -> String {
-    let mut line = Vec::new();
-    while line.last() != Some(&b'\n') {
-        let mut byte = [0];
-        stdout.read_exact(&mut byte).unwrap();
-        line.extend(byte);
-    }
-    String::from_utf8(line).unwrap()
 }
 
 #[test]

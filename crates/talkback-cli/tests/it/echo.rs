@@ -93,6 +93,15 @@ async fn options_reach_the_handshake_and_the_limits() {
 }
 
 #[tokio::test]
+async fn compression_is_taken_up_unless_it_is_declined() {
+    for (arguments, has_deflate) in [(&[][..], true), (&["--no-compression"], false)] {
+        let (_server, url) = echo(arguments);
+        let socket = talkback::connect(url).await.unwrap();
+        assert_eq!(socket.has_deflate(), has_deflate);
+    }
+}
+
+#[tokio::test]
 async fn every_origin_is_welcome_by_default() {
     let (_server, url) = echo(&[]);
     let connecting = talkback::connect(url).origin("https://anywhere.example");

@@ -1,7 +1,11 @@
 //! Runs the built binary, always with a time limit.
 
 pub(crate) mod attack;
+#[cfg(target_os = "linux")]
+pub(crate) mod held;
+pub(crate) mod mutual;
 pub(crate) mod pipe;
+pub(crate) mod proxy;
 pub(crate) mod raw_client;
 #[cfg(target_os = "linux")]
 pub(crate) mod readme;
@@ -176,4 +180,15 @@ pub(crate) fn url_of(server: &Running) -> String {
     let stdout = server.stdout();
     let url = stdout.split_whitespace().find(|word| word.contains("://"));
     url.unwrap().to_owned()
+}
+
+/// The first line of what a program prints whose output is read no further.
+pub(crate) fn first_line(output: &mut impl Read) -> String {
+    let mut line = Vec::new();
+    while line.last() != Some(&b'\n') {
+        let mut byte = [0];
+        output.read_exact(&mut byte).unwrap();
+        line.extend(byte);
+    }
+    String::from_utf8(line).unwrap()
 }

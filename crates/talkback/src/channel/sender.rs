@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 use futures_sink::Sink;
 use talkback_proto::Message;
 
-use crate::channel::flushing::poll_written;
+use crate::channel::flushing::{Flush, poll_written};
 use crate::channel::handle::Handle;
 use crate::channel::methods::{common_methods, sending_methods};
 use crate::channel::state::WaitKey;
@@ -27,8 +27,8 @@ pub struct Sender {
     handle: Handle,
     /// The sink's place among those who wait, once it has waited.
     key: Option<WaitKey>,
-    /// How many messages the sink's flush waits for.
-    flush: Option<u64>,
+    /// What the sink's flush waits for.
+    flush: Option<Flush>,
 }
 
 impl Sender {

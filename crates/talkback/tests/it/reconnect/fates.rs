@@ -248,13 +248,13 @@ async fn re71_each_handle_is_told_whoever_flushes_first() {
         Ok(()) => false,
         Err(error) => error.kind() == SendErrorKind::InFlight,
     };
-    // One call waits at the loss, and others are made after it was told.
+    // Two calls wait at the loss, and others are made after they were told.
     let cutting = async {
         settle().await;
         peer.cut();
     };
-    let (first, ()) = tokio::join!(others[0].flush(), cutting);
-    assert!(is_told(first));
+    let (first, second, ()) = tokio::join!(others[0].flush(), others[0].flush(), cutting);
+    assert!(is_told(first) && is_told(second));
     assert!(is_told(others[1].flush().await));
     let as_sink: &mut talkback::Sender = &mut others[2];
     let error = SinkExt::flush(as_sink).await.unwrap_err();
@@ -268,38 +268,6 @@ async fn re71_each_handle_is_told_whoever_flushes_first() {
         other.flush().await.unwrap();
     }
     assert!(is_told(channel.flush().await));
-    channel.flush().await.unwrap();
-}
-
-#[tokio::test(start_paused = true)]
-async fn re71_of_two_flushes_of_a_handle_at_once_one_tells() {
-    let mut server = ScriptedServer::new();
-    let limits = QueueLimits::default().bytes_max(8 << 20);
-    let channel = connect(&server).send_queue(limits).reconnect().channel();
-    let peer = accepted(&mut server).await;
-    // The first is in flight at the loss, and the other waits for the next connection.
-    for _ in 0..2 {
-        channel.send(large()).await.unwrap();
-    }
-    let mut flushes: Vec<_> = (0..3).map(|_| Box::pin(channel.flush())).collect();
-    for flush in &mut flushes {
-        assert!(timeout(Duration::ZERO, flush).await.is_err());
-    }
-    settle().await;
-    // What is dropped has told nothing.
-    drop(flushes.remove(0));
-    peer.cut();
-    let second = flushes.pop().unwrap();
-    let first = flushes.pop().unwrap();
-    let serving = async {
-        let mut peer = accepted(&mut server).await;
-        peer.recv().await.unwrap();
-        peer
-    };
-    let (first, second, _peer) = tokio::join!(first, second, serving);
-    let told = [first, second].into_iter().filter_map(Result::err);
-    let told: Vec<_> = told.map(|error| error.kind()).collect();
-    assert_eq!(told, [SendErrorKind::InFlight]);
     channel.flush().await.unwrap();
 }
 

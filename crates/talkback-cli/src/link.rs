@@ -152,7 +152,7 @@ impl Link {
     pub(crate) fn is_open(&self) -> bool {
         match self {
             Self::Once(once) => once.socket.close_info().is_none(),
-            Self::Staying(sender, ..) => sender.state() == ChannelState::Open,
+            Self::Staying(staying) => staying.sender.state() == ChannelState::Open,
         }
     }
 
@@ -160,7 +160,7 @@ impl Link {
     pub(crate) fn close_info(&self) -> Option<CloseInfo> {
         match self {
             Self::Once(once) => once.socket.close_info().cloned(),
-            Self::Staying(sender, ..) => sender.close_info(),
+            Self::Staying(staying) => staying.sender.close_info(),
         }
     }
 

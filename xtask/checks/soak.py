@@ -80,8 +80,8 @@ def targets(*names):
     """ 6 min  [TARGET]… type-checks library and command for macOS and FreeBSD, the library for iOS and Android"""
     for name in names or TARGETS:
         began, (options, env) = time.monotonic(), compiler_for(name)
-        # Nothing is linked, so that what would compile ring's C, and Apple's files for that, need not be there.
-        env |= {f"{tool}_{name.replace('-', '_')}": "true" for tool in ("CC", "AR")} | {"SDKROOT": "/"}
+        # Nothing is linked, so that what would compile ring's C, and Apple's files for that, need not be there: any folder.
+        env |= {f"{tool}_{name.replace('-', '_')}": "true" for tool in ("CC", "AR")} | {"SDKROOT": str(scratch("sdk"))}
         packages = dict.fromkeys(["talkback", "talkback-proto", "talkback-echo", TARGETS[name]])
         checked(*cargo(f"check --all-features --package {' --package '.join(packages)}"), *options, env=env)
         print(f"  {name:<24}{time.monotonic() - began:.0f} s", flush=True)

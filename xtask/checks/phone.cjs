@@ -42,6 +42,27 @@ async function cut(page) {
   return () => begin(page, port);
 }
 
+/**
+ * Has something happen while the page is in the background and does not run. Its process is stopped, as a phone does it;
+ * `Page.setWebLifecycleState` does not stop a page that is driven.
+ */
+async function inBackground(page, meanwhile) {
+  const protocol = await page.context().browser().newBrowserCDPSession();
+  const { processInfo } = await protocol.send("SystemInfo.getProcessInfo");
+  const signal = (name) => processInfo.filter(({ type }) => type === "renderer").forEach(({ id }) => process.kill(id, name));
+  signal("SIGSTOP");
+  let hasRun = false;
+  const running = page.evaluate(() => {}).then(() => (hasRun = true));
+  try {
+    await meanwhile();
+    await page.waitForTimeout(500);
+    assert.ok(!hasRun, "it runs in the background");
+  } finally {
+    signal("SIGCONT");
+  }
+  await running;
+}
+
 const checks = {
   "by touch, Hangul is composed above the keyboard, and sent by the button": async (page) => {
     await open(page);
@@ -81,10 +102,7 @@ const checks = {
   "in the background it misses nothing": async (page) => {
     await open(page);
     await says(page, "Hello!");
-    const protocol = await page.context().newCDPSession(page);
-    await protocol.send("Page.setWebLifecycleState", { state: "frozen" });
-    page.socket.send("meanwhile");
-    await protocol.send("Page.setWebLifecycleState", { state: "active" });
+    await inBackground(page, () => page.socket.send("meanwhile"));
     await answers(page, "meanwhile");
     await says(page, "back");
     await logs(page, ["received Hello!", "received back"]);
@@ -92,11 +110,7 @@ const checks = {
   "a connection that was lost in the background is made anew": async (page) => {
     await open(page);
     await says(page, "Hello!");
-    const protocol = await page.context().newCDPSession(page);
-    await protocol.send("Page.setWebLifecycleState", { state: "frozen" });
-    const back = await cut(page);
-    await back();
-    await protocol.send("Page.setWebLifecycleState", { state: "active" });
+    await inBackground(page, async () => (await cut(page))());
     await isConnected(page);
     assert.equal(await page.locator("#answer").textContent(), "Hello!");
     await says(page, "back");

@@ -300,4 +300,4 @@ run({
   "axe-core finds nothing, dark": hasNoViolation("dark"),
   "is pictured, light": isPictured("light", "light", { width: 720, height: 560 }, { view: "json" }),
   "is pictured, dark": isPictured("dark", "dark", { width: 720, height: 560 }),
-}, { begin, end, viewport: DESK });
+}, { begin, end, device: { viewport: DESK } });

@@ -19,7 +19,7 @@ import fuzz
 import web
 import window as windows
 from run import CARGO, GREETINGS, ROOT, answer, cargo, check, checked, counted, expect, must, scratch
-from tools import ELSEWHERE, FAST, LINTS, build, cargo_tool, install, need, peers, programs
+from tools import ELSEWHERE, FAST, HERE, LINTS, build, cargo_tool, install, need, node, peers, programs
 
 # The least share of the core's lines that its tests run, in percent. Lines of tests in its files count as well.
 COVERAGE_MIN = 97
@@ -44,6 +44,7 @@ def lint():
     sys.path.append(str(ROOT / "bench"))
     for name in ("autobahn", "compare", "container", "cost", "docs", "fates", "launcher", "run", "shown"):
         check(f"what {name}.py says of itself", says_what_is_so, name)
+    checked("node", HERE / "workflows.cjs", ROOT / ".github/workflows", env=node())
 
 
 def unit(which=FAST):

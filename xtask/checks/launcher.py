@@ -27,6 +27,7 @@ Builds, tests and starts everything in this repository:
   cargo xtask soak NAME          what takes longer (cargo xtask soak list)
   cargo xtask demo [ARGUMENT]... build and start the demo (also: cargo demo)
   cargo xtask web                build the demo's tab and the example page, and weigh them
+  cargo xtask windows            build for Windows, and run the tests in wine: the soak of that name
   cargo xtask share              put the demo's tab, completions and man pages where a package of the command has them
   cargo xtask pictures           take the pictures of the documentation anew, and its moving one
   cargo xtask claims [WORD]      run what docs/claims.md says (of lines with a word), and write its figures anew
@@ -133,11 +134,12 @@ def bench(what="nothing", *arguments):
 def main(command="help", *arguments):
     commands = {"test": test, "soak": soak_one, "web": web.web, "pictures": pictures, "bench": bench}
     commands |= {"claims": docs.claims, "api": crates.write, "share": share.write}
+    commands["windows"] = lambda: soak_one("windows")
     if command in ("help", "--help", "-h"):
         print(HELP, end="")
     elif command not in commands:
         usage(f"there is no {command}")
-    elif len(arguments) > {"web": 0, "api": 0, "share": 0, "pictures": 0, "claims": 1}.get(command, len(arguments)):
+    elif len(arguments) > {"web": 0, "windows": 0, "api": 0, "share": 0, "pictures": 0, "claims": 1}.get(command, len(arguments)):
         usage(f"{command} takes no {arguments[-1]}")
     else:
         commands[command](*arguments)

@@ -13,6 +13,7 @@ from fates import asleep, killed
 from fuzz import fuzz_long
 from run import ROOT, Program, answer, built, cargo, checked, count, counted, expect, must, passed, run, scratch
 from tools import build, compiler_for, firefox, need, quietly
+from windows import windows_all
 
 
 def mutants(*files):
@@ -115,4 +116,5 @@ def outage(seconds="60"):
         web.lifecycle({"firefox": firefox()}, server.url())
 
 
-SOAKS = [mutants, fuzz_long, autobahn_all, sanitize, schedules, herd, outage, processors, targets, killed, asleep, frameworks, lowest, packages, container]
+SOAKS = [mutants, fuzz_long, autobahn_all, sanitize, schedules, herd, outage, processors, targets, windows_all, killed, asleep, frameworks, lowest,
+         packages, container]

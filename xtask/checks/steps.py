@@ -17,7 +17,8 @@ import cost as costs
 import crates
 import fuzz
 import web
-import window as windows
+import window as screens
+import windows
 from run import CARGO, GREETINGS, ROOT, answer, cargo, check, checked, counted, expect, must, scratch
 from tools import ELSEWHERE, FAST, HERE, LINTS, build, cargo_tool, install, need, node, peers, programs
 
@@ -144,7 +145,7 @@ def window():
     # As the tests have them: by themselves, the programs are with other features of a third of the GUI.
     must(*cargo(f"build --all-targets {packages}"), env=LINTS)
     unit(packages)
-    windows.windows()
+    screens.windows()
     web.tab_in_use()
 
 
@@ -158,4 +159,5 @@ def schedules(count="10000"):
 
 
 FAST_STEPS = [format, lint, unit, doc, interop, demo]
-MORE_STEPS = [deny, crates.api, crates.features, cost, coverage, window, web.browser, schedules, fuzz.fuzz, autobahn.autobahn]
+MORE_STEPS = [deny, crates.api, crates.features, cost, coverage, window, web.browser, windows.windows, schedules,
+              fuzz.fuzz, autobahn.autobahn]

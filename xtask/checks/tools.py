@@ -153,6 +153,12 @@ def screen():
         need(program, f"xvfb openbox xdotool imagemagick {libraries}")
 
 
+def wine():
+    """What compiles for Windows, and what runs that."""
+    need("x86_64-w64-mingw32-gcc", "gcc-mingw-w64-x86-64-win32")
+    need("wine", "wine64 wine")
+
+
 def compiler_for(target):
     """What has cargo compile for another target without a warning: options and environment. The ordinary compiler if
     rustup has added the target, else Debian's, which compiles the standard library too."""
@@ -218,6 +224,6 @@ def install_all():
                 pass
 
     scripts = [(peers,), (programs,), *((cargo_tool, name) for name in CARGO_TOOLS)]
-    debian = [(need, "c++", "g++"), (need, "strace"), (need, "valgrind"), (chromium,), (firefox,), (screen,)]
+    debian = [(need, "c++", "g++"), (need, "strace"), (need, "valgrind"), (chromium,), (firefox,), (screen,), (wine,)]
     for installs in (scripts + debian + [(compiler_for, WASM), (bindgen,)], [(suite,)]):
         threading.Thread(target=work, args=installs, daemon=True).start()

@@ -46,12 +46,20 @@ pub fn end(info: &CloseInfo, size_advice: &str) -> String {
 /// let text = "could not write: Broken pipe (os error 32); nor here: Is a directory (os error 21).";
 /// let plain = talkback_terminal::explain::without_numbers(text);
 /// assert_eq!(plain, "could not write: Broken pipe; nor here: Is a directory.");
+/// // Those of Windows are sentences.
+/// let text = "could not read it: Access is denied. (os error 5). Give another file";
+/// let plain = talkback_terminal::explain::without_numbers(text);
+/// assert_eq!(plain, "could not read it: Access is denied. Give another file");
 /// ```
 pub fn without_numbers(text: &str) -> String {
     let mut pieces = text.split(" (os error ");
     let mut plain = pieces.next().unwrap_or_default().to_owned();
     for piece in pieces {
-        plain.push_str(piece.split_once(')').map_or("", |(_, after)| after));
+        let after = piece.split_once(')').map_or("", |(_, after)| after);
+        if after.starts_with('.') && plain.ends_with('.') {
+            plain.pop();
+        }
+        plain.push_str(after);
     }
     plain
 }

@@ -87,6 +87,8 @@ impl Running {
         let _ = stdin.flush();
     }
 
+    /// Windows has none that one program can send to another alone.
+    #[cfg(unix)]
     pub(crate) fn signal(&self, name: &str) {
         let id = self.child.id().to_string();
         let status = Command::new("kill").args(["-s", name, &id]).status();

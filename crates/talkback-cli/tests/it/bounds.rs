@@ -2,9 +2,9 @@
 //! addresses and no more, and is held to what it has resident.
 
 use std::io::Read as _;
-use std::net::{Shutdown, SocketAddr};
+use std::net::SocketAddr;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::support::attack::{
     Attacker, BINARY, FIN, MESSAGE_SIZE_MAX, PING, Peer, REQUEST, TEXT, frame, plain,
@@ -142,10 +142,7 @@ fn a_server_s_flood_whose_messages_are_read_slowly() {
                 thread::sleep(Duration::from_millis(1));
             }
         });
-        let begin = Instant::now();
-        while begin.elapsed() < TIME {
-            flood(&mut peer, frames, TIME);
-        }
+        flood(&mut peer, frames, TIME);
         client.is_bounded(&format!("{arguments:?}"), *size_max);
         drop(client);
         reading.join().unwrap();
@@ -243,13 +240,8 @@ fn a_server_s_flood_at_the_prompt() {
     let mut peer = attacker.open();
     terminal.shows("> ");
     terminal.press("typed meanwhile");
-    flood(&mut peer, &messages(FIN | TEXT, &[1; 1000]), TIME);
-    flood(
-        &mut peer,
-        &messages(FIN | TEXT, br#"{"a":[1,2,{"b":0}]}"#),
-        TIME,
-    );
+    let json = messages(FIN | TEXT, br#"{"a":[1,2,{"b":0}]}"#);
+    let both = [messages(FIN | TEXT, &[1; 1000]), json].concat();
+    flood(&mut peer, &both, TIME);
     is_bounded("the prompt", usage);
-    peer.stream.shutdown(Shutdown::Both).unwrap();
-    assert_eq!(terminal.exit_code(), Some(8));
 }

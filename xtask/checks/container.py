@@ -103,7 +103,7 @@ def container():
     folder = scratch("container")
     shutil.rmtree(folder)
     folder.mkdir()
-    quietly("sh", HERE / "container.sh", folder / "base", env={"TMPDIR": None})
+    quietly("unshare", "--mount", "sh", HERE / "container.sh", folder / "base", env={"TMPDIR": None})
     image = build(folder / "base", folder)
     talkback = lambda *arguments: image.inside(*image.entry, *arguments)
     told = must(*talkback("--version"))

@@ -11,4 +11,4 @@ const isPictured = (name, part) => async (page) => {
 run({
   "a talk is pictured": isPictured("connect-terminal", "pre"),
   "a report is pictured": isPictured("bench-report"),
-}, { viewport: { width: 900, height: 600 } });
+}, { device: { viewport: { width: 900, height: 600 } } });

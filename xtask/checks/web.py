@@ -136,8 +136,9 @@ def browser():
         suite(browsers, url)
         lifecycle(browsers, url)
         with Program(built("talkback"), "echo", "--listen", "127.0.0.1:0") as echo:
-            use(browsers, "browser.cjs", example(), echo.url(), url)
-    page_in_use(example())
+            folder = example()
+            use(browsers, "browser.cjs", folder, echo.url(), url)
+    page_in_use(folder)
 
 
 def page_in_use(folder):

@@ -25,11 +25,11 @@ def wine():
     tools.wine()
     prefix = scratch("wine")
     # Without a screen, and with UTF-8 at a terminal.
-    env = {"WINEPREFIX": str(prefix), "WINEDEBUG": "-all", "WINEDLLOVERRIDES": "mscoree,mshtml="}
+    env = {"WINEPREFIX": str(prefix), "WINEDEBUG": "-all", "WINEDLLOVERRIDES": "mscoree,mshtml,winemenubuilder.exe="}
     env |= {"DISPLAY": None, "LC_ALL": "C.UTF-8"}
     library = prefix / "drive_c/windows/system32/bcryptprimitives.dll"
     if not library.exists():
-        must("wine", "wineboot", "--init", env=env)
+        must("wine", "wineboot", "--init", env=env, limit=300)
         must("x86_64-w64-mingw32-gcc", "-shared", "-o", library, tools.HERE / "bcryptprimitives.c", "-ladvapi32")
     return env
 
@@ -39,7 +39,7 @@ def running():
     """A Windows that stays up from one program to the next, which spares starting it each time."""
     env = wine()
     # The one that made it may be about to end.
-    must("wineserver", "--wait", env=env)
+    must("wineserver", "--wait", env=env, limit=300)
     must("wineserver", "--persistent", env=env)
     try:
         yield env
@@ -62,7 +62,7 @@ def tests(env, packages, **limits):
 def windows():
     """the core's tests on Windows (mingw, wine)"""
     with running() as env:
-        tests(env, "--package talkback-proto --lib --tests")
+        tests(env, "--package talkback-proto --lib --tests", limit=1200)
 
 
 class Console:

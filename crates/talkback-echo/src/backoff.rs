@@ -6,20 +6,27 @@ use std::time::Duration;
 const PAUSE_MIN: Duration = Duration::from_millis(50);
 const PAUSE_MAX: Duration = Duration::from_secs(1);
 
+/// So many errors in a row are not of so many clients that went: a listen queue is seldom longer.
+const GONE_MAX: u32 = 4096;
+
 /// Doubles the pause from shortage to shortage.
 ///
 /// A process that has run out of descriptors fails to accept until it closes one, and the
-/// connection stays acceptable: without a pause it would spin. Every other error is of one connection, as
-/// accept(2) of Linux says, and a pause for it would be at the cost of those that wait behind.
+/// connection stays acceptable: without a pause it would spin. Other errors are of one connection, as
+/// accept(2) of Linux says, and a pause for them would be at the cost of those that wait behind; unless they
+/// do not end, as those of a listener that is broken.
 #[derive(Debug, Default)]
 pub(crate) struct Backoff {
     pause: Duration,
+    /// How many clients were gone since one was accepted.
+    gone: u32,
 }
 
 impl Backoff {
     /// The pause after this error; zero if only that one connection is lost.
     pub(crate) fn after(&mut self, error: &io::Error) -> Duration {
-        if !is_shortage(error) {
+        if !is_shortage(error) && self.gone < GONE_MAX {
+            self.gone += 1;
             return Duration::ZERO;
         }
         self.pause = (self.pause * 2).clamp(PAUSE_MIN, PAUSE_MAX);
@@ -28,7 +35,7 @@ impl Backoff {
 
     /// Begins anew, as a connection was accepted.
     pub(crate) fn reset(&mut self) {
-        self.pause = Duration::ZERO;
+        *self = Self::default();
     }
 }
 
@@ -64,7 +71,7 @@ mod tests {
     /// More of a program's files than it may have, and more buffers than the machine has.
     const SHORTAGES: [i32; 2] = if cfg!(windows) {
         [10024, 10055]
-    } else if cfg!(target_os = "linux") {
+    } else if cfg!(any(target_os = "linux", target_os = "android")) {
         [24, 105]
     } else {
         [24, 55]
@@ -82,6 +89,17 @@ mod tests {
         }
         let no_memory = io::ErrorKind::OutOfMemory.into();
         assert_eq!(Backoff::default().after(&no_memory), PAUSE_MIN);
+    }
+
+    #[test]
+    fn v56_an_error_that_does_not_end_is_no_client_that_went() {
+        let (mut backoff, broken) = (Backoff::default(), io::ErrorKind::InvalidInput.into());
+        for _ in 0..GONE_MAX {
+            assert_eq!(backoff.after(&broken), Duration::ZERO);
+        }
+        assert_eq!(backoff.after(&broken), PAUSE_MIN);
+        backoff.reset();
+        assert_eq!(backoff.after(&broken), Duration::ZERO);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::support::mutual::Mutual;
 use crate::support::proxy::{address, proxy};
-use crate::support::server::{echo_all, echo_at_socket, echo_of_the_library, open, server};
+use crate::support::server::{echo_all, echo_of_the_library, open, server};
 use crate::support::{Finished, echo, run};
 
 /// A short run, and how it ended.
@@ -89,7 +89,7 @@ fn each_way_leads_to_the_server() {
 fn a_unix_socket_leads_there() {
     let name = format!("talkback-bench-{}.sock", std::process::id());
     let path = std::env::temp_dir().join(name);
-    echo_at_socket(&path);
+    crate::support::server::echo_at_socket(&path);
     is_answered(&["ws://localhost/", "--unix-socket", path.to_str().unwrap()]);
     std::fs::remove_file(&path).unwrap();
 }

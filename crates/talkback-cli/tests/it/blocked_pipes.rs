@@ -2,7 +2,6 @@
 
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::mpsc;
-use std::thread;
 use std::time::Duration;
 
 use talkback::WebSocketChannel;
@@ -47,7 +46,7 @@ impl Unread {
             if self.0.try_wait().unwrap().is_some() {
                 return true;
             }
-            thread::sleep(Duration::from_millis(5));
+            std::thread::sleep(Duration::from_millis(5));
         }
         false
     }
@@ -79,7 +78,7 @@ fn a_reader_that_stops_does_not_keep_a_signal_from_ending_the_client() {
     let (_server, url) = echo(&[]);
     let (mut client, _stdout) = Unread::start(&["connect", &url]);
     let mut stdin = client.0.stdin.take().unwrap();
-    let flood = thread::spawn(move || {
+    let flood = std::thread::spawn(move || {
         let line = [[b'x'; 1023].as_slice(), b"\n"].concat();
         for _ in 0..FLOOD / line.len() {
             // The client ends in the midst of it.
@@ -89,7 +88,7 @@ fn a_reader_that_stops_does_not_keep_a_signal_from_ending_the_client() {
         }
     });
     // Until the pipe is full.
-    thread::sleep(Duration::from_millis(300));
+    std::thread::sleep(Duration::from_millis(300));
     assert!(client.ends_at_ctrl_c());
     flood.join().unwrap();
 }

@@ -2,7 +2,7 @@
 
 use std::net::TcpListener;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crate::support::server::{echo_all, open, server};
@@ -219,7 +219,7 @@ fn what_no_try_follows_is_no_loss_to_connect_again_after() {
 #[cfg(unix)]
 #[test]
 fn an_end_between_two_connections_says_so() {
-    let is_first = AtomicBool::new(true);
+    let is_first = std::sync::atomic::AtomicBool::new(true);
     let url = server(move |stream| {
         let is_first = is_first.swap(false, Ordering::Relaxed);
         async move {

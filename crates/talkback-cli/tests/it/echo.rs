@@ -2,14 +2,11 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
-use std::time::Duration;
 
 use talkback::{CloseCode, ConnectError, HandshakeError, Message};
 
-use crate::support::raw_client::dial;
 #[cfg(target_os = "linux")]
 use crate::support::terminal::{Folder, Terminal};
-use crate::support::wire::reset;
 use crate::support::{LIMIT, Running, echo, run};
 
 /// Sends a request without `Upgrade`; returns the whole answer.
@@ -180,7 +177,7 @@ async fn a_second_signal_ends_at_once() {
     let begin = std::time::Instant::now();
     server.signal("INT");
     assert_eq!(server.finish().code, Some(130));
-    assert!(begin.elapsed() < Duration::from_secs(2));
+    assert!(begin.elapsed() < std::time::Duration::from_secs(2));
     drop(socket);
 }
 
@@ -210,7 +207,7 @@ async fn v56_running_out_of_descriptors_backs_off_and_recovers() {
     server.until("it notices", |server| {
         server.stderr().contains("could not accept")
     });
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
     let complaints = server.stderr().matches("could not accept").count();
     assert!(complaints <= 8, "{complaints} in a second");
 
@@ -377,9 +374,9 @@ fn an_address_that_cannot_be_listened_on_takes_one_line() {
 #[test]
 fn the_log_says_in_words_what_the_errors_of_the_system_are() {
     let (server, url) = echo(&[]);
-    let mut stream = dial(&url);
+    let mut stream = crate::support::raw_client::dial(&url);
     write!(stream, "GET / HTTP/1.1\r\n").unwrap();
-    reset(stream);
+    crate::support::wire::reset(stream);
     server.until("it is logged", |server| {
         server.stderr().contains("reset by peer")
     });

@@ -94,7 +94,7 @@ mod tests {
             _: &[u8],
             _: UnixTime,
         ) -> Result<ServerCertVerified, Error> {
-            None.expect("Expect rustls-platform-verifier to be initialized")
+            panic!("Expect rustls-platform-verifier to be initialized")
         }
 
         fn verify_tls12_signature(

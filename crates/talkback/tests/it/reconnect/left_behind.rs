@@ -2,9 +2,7 @@
 
 use super::*;
 
-use talkback::Backoff;
 use talkback_testing::heap::in_use;
-use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 
 #[tokio::test(start_paused = true)]
@@ -56,10 +54,10 @@ fn left_open(port: u16) -> usize {
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn re91_reconnects_leave_no_socket() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let wait = Duration::from_millis(1);
-    let backoff = Backoff::default().first(wait).longest(wait);
+    let backoff = talkback::Backoff::default().first(wait).longest(wait);
     let connect = talkback::connect(format!("ws://127.0.0.1:{port}/"));
     let channel = connect.reconnect().backoff(backoff).channel();
     for round in 0..200 {

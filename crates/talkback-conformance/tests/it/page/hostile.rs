@@ -280,7 +280,7 @@ async fn sleep(milliseconds: u64) {
 }
 
 /// The outcome, which must come within so many milliseconds.
-async fn within<F: Future>(milliseconds: u64, future: F) -> F::Output {
+pub(crate) async fn within<F: Future>(milliseconds: u64, future: F) -> F::Output {
     use futures_util::future::{Either, select};
     let limit = Page.sleep(Duration::from_millis(milliseconds));
     match select(Box::pin(future), limit).await {

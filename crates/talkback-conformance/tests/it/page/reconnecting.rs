@@ -84,7 +84,7 @@ async fn in_state(channel: &WebSocketChannel, state: ChannelState) {
     until(|| channel.state() == state).await;
 }
 
-async fn words(channel: &mut WebSocketChannel, count: usize) -> Vec<String> {
+pub(crate) async fn words(channel: &mut WebSocketChannel, count: usize) -> Vec<String> {
     let mut words = Vec::new();
     for _ in 0..count {
         words.push(match channel.recv_event().await.unwrap() {

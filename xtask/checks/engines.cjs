@@ -23,13 +23,16 @@ async function until(isSo, what, timeout = TIMEOUT_MS, interval = 20) {
   }
 }
 
-/** Runs each check with a page of its own; what a page complains of fails it, unless it takes that out of `complaints`. */
-function run(checks, { begin = () => {}, end = () => {}, viewport, ...options } = {}) {
+/**
+ * Runs each check with a page of its own, on such a device (what `newPage` takes); what a page complains of fails it,
+ * unless it takes that out of `complaints`.
+ */
+function run(checks, { begin = () => {}, end = () => {}, device, ...options } = {}) {
   let browser;
   test.before(async () => (browser = await launch(options)));
   for (const [name, check] of Object.entries(checks)) {
     test(name, { timeout: 6 * TIMEOUT_MS }, async () => {
-      const page = await browser.newPage({ viewport });
+      const page = await browser.newPage(device);
       page.setDefaultTimeout(TIMEOUT_MS);
       page.files = files;
       const complaints = (page.complaints = []);

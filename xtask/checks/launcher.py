@@ -11,12 +11,13 @@ import time
 import crates
 import docs
 import share
+import shown
 import soak
 import steps
 import tools
 import web
 import window
-from run import COUNTS, ROOT, TARGET, end_with, failed, scratch
+from run import COUNTS, ROOT, TARGET, end_with, failed, must, scratch
 
 HELP = """\
 Builds, tests and starts everything in this repository:
@@ -26,6 +27,7 @@ Builds, tests and starts everything in this repository:
   cargo xtask soak NAME          what takes longer (cargo xtask soak list)
   cargo xtask demo [ARGUMENT]... build and start the demo (also: cargo demo)
   cargo xtask web                build the demo's tab and the example page, and weigh them
+  cargo xtask windows            build for Windows, and run the tests in wine: the soak of that name
   cargo xtask share              put the demo's tab, completions and man pages where a package of the command has them
   cargo xtask pictures           take the pictures of the documentation anew, and its moving one
   cargo xtask claims [WORD]      run what docs/claims.md says (of lines with a word), and write its figures anew
@@ -94,14 +96,19 @@ def test(*names):
 
 
 def pictures():
-    """Uses the window and the tab, and copies what was pictured into the documentation."""
+    """Uses the window, the tab, the test server's page and the command, and has what was pictured in the documentation."""
     # None of an earlier run is taken for one of this run.
     shutil.rmtree(taken := scratch("demo"))
     steps.window()
+    web.page_in_use(web.tab())
+    shown.pictures()
     if COUNTS["failed"]:
         sys.exit("what is pictured does not work; no picture was replaced")
+    tools.need("convert", "imagemagick")
     for picture in (ROOT / "docs/images").glob("*-*.png"):
-        print(" ", shutil.copy(taken / picture.name, picture))
+        # Few colours are light; those of a window's edge are many.
+        must("convert", taken / picture.name, *"-strip +dither -colors 64 -define png:compression-level=9".split(), f"PNG8:{picture}")
+        print(" ", picture)
     window.film(ROOT / "docs/images/app.gif")
 
 
@@ -127,11 +134,12 @@ def bench(what="nothing", *arguments):
 def main(command="help", *arguments):
     commands = {"test": test, "soak": soak_one, "web": web.web, "pictures": pictures, "bench": bench}
     commands |= {"claims": docs.claims, "api": crates.write, "share": share.write}
+    commands["windows"] = lambda: soak_one("windows")
     if command in ("help", "--help", "-h"):
         print(HELP, end="")
     elif command not in commands:
         usage(f"there is no {command}")
-    elif len(arguments) > {"web": 0, "api": 0, "share": 0, "pictures": 0, "claims": 1}.get(command, len(arguments)):
+    elif len(arguments) > {"web": 0, "windows": 0, "api": 0, "share": 0, "pictures": 0, "claims": 1}.get(command, len(arguments)):
         usage(f"{command} takes no {arguments[-1]}")
     else:
         commands[command](*arguments)

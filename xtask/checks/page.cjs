@@ -70,10 +70,10 @@ const isPictured = (name, colorScheme, viewport, settings = {}) => async (page) 
   await connect(page, { message: "Hello!", ...settings });
   await message(page).press("Enter");
   await entry(page, "echoed after");
-  await says(page, greeting);
-  await page.locator("#log .in", { hasText: greeting }).waitFor();
   await says(page, '{"name":"수진","ids":[1,2]}');
   await page.locator("#log .in", { hasText: "수진" }).waitFor();
+  await says(page, greeting);
+  await page.locator("#log .in", { hasText: greeting }).waitFor();
   await page.screenshot({ path: `${pictures}/page-${name}.png` });
   await fits(page);
 };
@@ -300,4 +300,4 @@ run({
   "axe-core finds nothing, dark": hasNoViolation("dark"),
   "is pictured, light": isPictured("light", "light", { width: 720, height: 560 }, { view: "json" }),
   "is pictured, dark": isPictured("dark", "dark", { width: 720, height: 560 }),
-}, { begin, end, viewport: DESK });
+}, { begin, end, device: { viewport: DESK } });

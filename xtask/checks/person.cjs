@@ -32,9 +32,9 @@ async function fits(page) {
   assert.ok((await page.evaluate(overhang)) <= 0);
 }
 
-async function isAccessible(page, what) {
+async function isAccessible(page, what, options = {}) {
   await page.evaluate(axe.source);
-  const { violations } = await page.evaluate(() => window.axe.run());
+  const { violations } = await page.evaluate((options) => window.axe.run(options), options);
   const found = violations.map(({ id, nodes }) => `${id} (${nodes.map(({ html }) => html).join(", ")})`);
   assert.deepEqual(found, [], what);
 }

@@ -2,15 +2,18 @@
 
 import os
 import pathlib
+import time
 
 import steps
 import web
 from autobahn import autobahn_all
+from container import container
 from crates import lowest, packages
 from fates import asleep, killed
 from fuzz import fuzz_long
-from run import ROOT, Program, answer, built, cargo, counted, expect, must, passed, run, scratch
-from tools import build, compiler_for, firefox, install, quietly
+from run import ROOT, Program, answer, built, cargo, checked, count, counted, expect, must, passed, run, scratch
+from tools import build, compiler_for, firefox, need, quietly
+from windows import windows_all
 
 
 def mutants(*files):
@@ -51,14 +54,39 @@ def sanitize(*names):
         counted(*f"rustup run nightly cargo test {packages} {tests} -- --skip memory:: --skip bounds:: --skip compile:: --skip runtimes".split(), env=env, limit=7200)
 
 
-def i686():
-    """ 5 min  the core's tests where memory has 32-bit addresses"""
-    if pathlib.Path("/etc/debian_version").exists() and not pathlib.Path("/usr/lib32/crt1.o").exists():
-        install("a 32-bit C library", "gcc-multilib")
-    options, env = compiler_for("i686-unknown-linux-gnu")
-    # The properties are many cases.
-    test = cargo("test --package talkback-proto --lib --tests --no-fail-fast")
-    counted(*test, *options, env=env | {"CARGO_PROFILE_DEV_OPT_LEVEL": "1"})
+# Other processors, by Rust's name, with qemu's and Debian's: big-endian, NEON, memory of 32-bit addresses.
+PROCESSORS = {"s390x": ("s390x", "s390x"), "aarch64": ("aarch64", "arm64"), "i686": ("i386", "i386")}
+
+
+def processors(*names):
+    """25 min  [s390x] [aarch64] [i686] the core's tests on other processors, emulated (qemu-user)"""
+    for name in names or PROCESSORS:
+        (emulated, debian), gnu, began = PROCESSORS[name], f"{name}-linux-gnu", time.monotonic()
+        need(f"qemu-{emulated}", "qemu-user")
+        need(f"{gnu}-gcc", f"gcc-{gnu} libc6-dev-{debian}-cross")
+        options, env = compiler_for(f"{name}-unknown-linux-gnu")
+        target = f"CARGO_TARGET_{name.upper()}_UNKNOWN_LINUX_GNU"
+        env |= {f"{target}_LINKER": f"{gnu}-gcc", f"{target}_RUNNER": f"qemu-{emulated} -L /usr/{gnu}"}
+        # The properties are many cases.
+        env["CARGO_PROFILE_DEV_OPT_LEVEL"] = "1"
+        good, bad = count(counted(*cargo("test --package talkback-proto --lib --tests --no-fail-fast"), *options, env=env))
+        print(f"  {name:<9}{good} passed, {bad} failed in {time.monotonic() - began:.0f} s", flush=True)
+
+
+# Where nothing can be run here, and what is for there beside the libraries: the command, or what docs/phones.md has.
+TARGETS = {"aarch64-apple-darwin": "talkback-cli", "aarch64-apple-ios": "talkback",
+           "aarch64-linux-android": "talkback-docs", "x86_64-unknown-freebsd": "talkback-cli"}
+
+
+def targets(*names):
+    """ 6 min  [TARGET]… type-checks library and command for macOS and FreeBSD, the library for iOS and Android"""
+    for name in names or TARGETS:
+        began, (options, env) = time.monotonic(), compiler_for(name)
+        # Nothing is linked, so that what would compile ring's C, and Apple's files for that, need not be there: any folder.
+        env |= {f"{tool}_{name.replace('-', '_')}": "true" for tool in ("CC", "AR")} | {"SDKROOT": str(scratch("sdk"))}
+        packages = dict.fromkeys(["talkback", "talkback-proto", "talkback-echo", TARGETS[name]])
+        checked(*cargo(f"check --all-features --package {' --package '.join(packages)}"), *options, env=env)
+        print(f"  {name:<24}{time.monotonic() - began:.0f} s", flush=True)
 
 
 def frameworks():
@@ -74,7 +102,7 @@ def schedules(count="100000"):
 
 
 def herd():
-    """10 min  10,000 channels in virtual time whose server closes at once for an hour, and 100,000 reconnects of one"""
+    """ 6 min  10,000 channels in virtual time whose server closes at once for an hour, and 100,000 reconnects of one"""
     tests = cargo("test --package talkback --features test-util --lib --test it -- --nocapture --test-threads 1 herd re91")
     print(must(*tests, env={"TALKBACK_SOAK": "1"}, limit=7200))
     passed()
@@ -88,4 +116,5 @@ def outage(seconds="60"):
         web.lifecycle({"firefox": firefox()}, server.url())
 
 
-SOAKS = [mutants, fuzz_long, autobahn_all, sanitize, schedules, herd, outage, i686, killed, asleep, frameworks, lowest, packages]
+SOAKS = [mutants, fuzz_long, autobahn_all, sanitize, schedules, herd, outage, processors, targets, windows_all, killed, asleep, frameworks, lowest,
+         packages, container]

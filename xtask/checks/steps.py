@@ -17,9 +17,10 @@ import cost as costs
 import crates
 import fuzz
 import web
-import window as windows
+import window as screens
+import windows
 from run import CARGO, GREETINGS, ROOT, answer, cargo, check, checked, counted, expect, must, scratch
-from tools import ELSEWHERE, FAST, LINTS, build, cargo_tool, install, need, peers, programs
+from tools import ELSEWHERE, FAST, HERE, LINTS, build, cargo_tool, install, need, node, peers, programs
 
 # The least share of the core's lines that its tests run, in percent. Lines of tests in its files count as well.
 COVERAGE_MIN = 97
@@ -42,8 +43,9 @@ def lint():
         raise RuntimeError("install it: rustup component add clippy")
     checked(*cargo(f"build --all-targets {FAST}"), env=LINTS)
     sys.path.append(str(ROOT / "bench"))
-    for name in ("autobahn", "compare", "cost", "docs", "fates", "launcher", "run"):
+    for name in ("autobahn", "compare", "container", "cost", "docs", "fates", "launcher", "run", "shown"):
         check(f"what {name}.py says of itself", says_what_is_so, name)
+    checked("node", HERE / "workflows.cjs", ROOT / ".github/workflows", env=node())
 
 
 def unit(which=FAST):
@@ -143,7 +145,7 @@ def window():
     # As the tests have them: by themselves, the programs are with other features of a third of the GUI.
     must(*cargo(f"build --all-targets {packages}"), env=LINTS)
     unit(packages)
-    windows.windows()
+    screens.windows()
     web.tab_in_use()
 
 
@@ -157,4 +159,5 @@ def schedules(count="10000"):
 
 
 FAST_STEPS = [format, lint, unit, doc, interop, demo]
-MORE_STEPS = [deny, crates.api, crates.features, cost, coverage, window, web.browser, schedules, fuzz.fuzz, autobahn.autobahn]
+MORE_STEPS = [deny, crates.api, crates.features, cost, coverage, window, web.browser, windows.windows, schedules,
+              fuzz.fuzz, autobahn.autobahn]

@@ -227,4 +227,4 @@ const checks = {
   "is pictured on a phone, dark": isPictured("dark", "phone-", { width: 360, height: 480 }),
 };
 
-run(checks, { begin, end, viewport: DESK });
+run(checks, { begin, end, device: { viewport: DESK } });

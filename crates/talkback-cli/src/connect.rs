@@ -40,7 +40,7 @@ async fn converse(args: &ConnectArgs, verbose: u8) -> Result<ExitCode, Failure> 
     let mut signals = Signals::new()
         .map_err(|error| Failure::new(exit::OTHER, format!("could not handle signals: {error}")))?;
     // What cannot be sent is no reason to connect.
-    let first = input::first(&args.input)?;
+    let first = input::first(&args.input, args.way.max_message)?;
     let target = Target::parse(&args.way.url)?;
     let url = &target.url;
     let remarks = Remarks::new(url, verbose, args.output.quiet);
@@ -167,7 +167,7 @@ async fn stay(connecting: Connect, args: &ConnectArgs) -> Result<(Link, Option<S
     channel
         .ready()
         .await
-        .map_err(|error: Error| show::ended(&error))?;
+        .map_err(|error: Error| show::ended(&error, None))?;
     let subprotocol = channel.subprotocol();
     Ok((Link::staying(channel, args.ping_interval()), subprotocol))
 }

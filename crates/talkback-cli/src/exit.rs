@@ -5,6 +5,7 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use talkback::{CloseCause, CloseCode, CloseInfo, ConnectError, HandshakeError};
+use talkback_terminal::explain::without_numbers;
 
 /// A normal close.
 pub(crate) const NORMAL: u8 = 0;
@@ -39,10 +40,11 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
+    /// The line says in words what the system's errors are, without their numbers.
     pub(crate) fn new(code: u8, message: impl Into<String>) -> Self {
         Self {
             code,
-            message: message.into(),
+            message: without_numbers(&message.into()),
         }
     }
 

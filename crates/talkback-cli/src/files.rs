@@ -4,7 +4,6 @@ use std::fmt;
 use std::path::Path;
 
 use talkback_echo::WebFiles;
-use talkback_terminal::explain::without_numbers;
 use talkback_terminal::show::escaped;
 
 use crate::exit::{self, Failure};
@@ -44,6 +43,5 @@ pub(crate) fn write(option: &str, path: &Path, text: &str) -> Result<(), Failure
 
 /// What is wrong with the file, in one line that names the option.
 pub(crate) fn complaint(option: &str, path: &Path, what: impl fmt::Display) -> String {
-    let text = format!("{option} {}: {what}", path.display());
-    escaped(&without_numbers(&text))
+    escaped(&format!("{option} {}: {what}", path.display()))
 }

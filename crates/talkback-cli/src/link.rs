@@ -8,11 +8,12 @@ use std::time::{Duration, Instant};
 use futures_sink::Sink as _;
 use talkback::bytes::Bytes;
 use talkback::{
-    ChannelEvent, CloseCode, CloseInfo, Error, Lost, Message, Opened, Sender, Transport, WebSocket,
-    WebSocketChannel,
+    ChannelEvent, ChannelState, CloseCode, CloseInfo, Error, Lost, Message, Opened, Receiver,
+    Sender, Transport, WebSocket, WebSocketChannel,
 };
 use talkback_terminal::exchange::Duplex;
 use tokio::sync::mpsc;
+use tokio::task::yield_now;
 use tokio::time::{sleep, timeout};
 
 /// What comes from the server, and what becomes of the connection.
@@ -22,17 +23,15 @@ pub(crate) enum Incoming {
     Ping(Bytes),
     /// How long it took to come, if it was asked for.
     Pong(Option<Duration>),
+    /// The connection was lost, and another is tried for.
     Lost(Lost),
     Opened(Opened),
 }
 
 /// A connection, or one that another follows.
-#[derive(Debug)]
 pub(crate) enum Link {
     Once(Box<Once>),
-    /// What a task receives, so that none of it is lost while something else is waited for.
-    /// The last puts something more among it, as long as it comes.
-    Staying(Sender, mpsc::Receiver<Incoming>, mpsc::WeakSender<Incoming>),
+    Staying(Staying),
 }
 
 /// A connection that no other follows.
@@ -43,6 +42,55 @@ pub(crate) struct Once {
     asked: (u64, Instant),
 }
 
+/// A channel that stays connected.
+pub(crate) struct Staying {
+    sender: Sender,
+    /// What comes next. It is kept while something else is waited for, as the channel forgets who has gone; none
+    /// once nobody wants more.
+    next: Option<Next>,
+    /// How long pings took to be answered, and where that is told.
+    pongs: mpsc::Receiver<Duration>,
+    ponged: mpsc::Sender<Duration>,
+}
+
+/// With the receiver that waits for it; none at the end.
+type Next = Pin<Box<dyn Future<Output = (Receiver, Option<ChannelEvent>)> + Send>>;
+
+fn next(mut receiver: Receiver) -> Next {
+    Box::pin(async move {
+        loop {
+            // How it ended is asked for elsewhere.
+            let event = receiver.recv_event().await.ok().flatten();
+            let is_lost = matches!(event, Some(ChannelEvent::Lost(_)));
+            if !is_lost || is_retried(&receiver).await {
+                return (receiver, event);
+            }
+        }
+    })
+}
+
+impl Staying {
+    fn poll_incoming(&mut self, cx: &mut Context<'_>) -> Poll<Option<Incoming>> {
+        if let Poll::Ready(Some(latency)) = self.pongs.poll_recv(cx) {
+            return Poll::Ready(Some(Incoming::Pong(Some(latency))));
+        }
+        loop {
+            let Some(waiting) = &mut self.next else {
+                return Poll::Ready(None);
+            };
+            let (receiver, event) = ready!(waiting.as_mut().poll(cx));
+            self.next = Some(next(receiver));
+            return Poll::Ready(match event {
+                Some(ChannelEvent::Message(message)) => Some(Incoming::Message(message)),
+                Some(ChannelEvent::Lost(lost)) => Some(Incoming::Lost(lost)),
+                Some(ChannelEvent::Opened(opened)) => Some(Incoming::Opened(opened)),
+                Some(_) => continue,
+                None => None,
+            });
+        }
+    }
+}
+
 impl Link {
     pub(crate) fn once(socket: WebSocket<Transport>) -> Self {
         let asked = (0, Instant::now());
@@ -51,27 +99,17 @@ impl Link {
 
     /// A channel that stays connected, which is pinged at this interval if at all.
     pub(crate) fn staying(channel: WebSocketChannel, ping_interval: Option<Duration>) -> Self {
-        let (sender, mut receiver) = channel.split();
-        let (incoming, events) = mpsc::channel(1);
+        let (sender, receiver) = channel.split();
+        let (ponged, pongs) = mpsc::channel(1);
         if let Some(interval) = ping_interval {
-            tokio::spawn(ping(sender.clone(), interval, incoming.clone()));
+            tokio::spawn(ping(sender.clone(), interval, ponged.clone()));
         }
-        let more = incoming.downgrade();
-        tokio::spawn(async move {
-            // How it ended is asked for elsewhere.
-            while let Ok(Some(event)) = receiver.recv_event().await {
-                let event = match event {
-                    ChannelEvent::Message(message) => Incoming::Message(message),
-                    ChannelEvent::Lost(lost) => Incoming::Lost(lost),
-                    ChannelEvent::Opened(opened) => Incoming::Opened(opened),
-                    _ => continue,
-                };
-                if incoming.send(event).await.is_err() {
-                    return;
-                }
-            }
-        });
-        Self::Staying(sender, events, more)
+        Self::Staying(Staying {
+            sender,
+            next: Some(next(receiver)),
+            pongs,
+            ponged,
+        })
     }
 
     /// Takes a message to be sent, for which there is capacity.
@@ -79,7 +117,7 @@ impl Link {
         // What cannot be sent shows at the next step as the end of the connection.
         let _ = match self {
             Self::Once(once) => once.socket.feed(message).await,
-            Self::Staying(sender, ..) => sender.feed(message).await,
+            Self::Staying(staying) => staying.sender.feed(message).await,
         };
     }
 
@@ -91,13 +129,12 @@ impl Link {
                 let ping = once.socket.ping(once.asked.0.to_string());
                 let _ = timeout(Duration::ZERO, ping).await;
             }
-            Self::Staying(sender, _, more) => {
-                let (sender, more) = (sender.clone(), more.clone());
+            Self::Staying(staying) => {
+                let (sender, ponged) = (staying.sender.clone(), staying.ponged.clone());
                 tokio::spawn(async move {
                     // One that is lost with its connection has no pong.
-                    let latency = sender.ping(Bytes::new()).await.ok();
-                    if let (Some(latency), Some(more)) = (latency, more.upgrade()) {
-                        let _ = more.send(Incoming::Pong(Some(latency))).await;
+                    if let Ok(latency) = sender.ping(Bytes::new()).await {
+                        let _ = ponged.send(latency).await;
                     }
                 });
             }
@@ -107,16 +144,32 @@ impl Link {
     pub(crate) fn buffered_amount(&self) -> usize {
         match self {
             Self::Once(once) => once.socket.buffered_amount(),
-            Self::Staying(sender, ..) => sender.buffered_amount(),
+            Self::Staying(staying) => staying.sender.buffered_amount(),
+        }
+    }
+
+    /// Whether there is a connection.
+    pub(crate) fn is_open(&self) -> bool {
+        match self {
+            Self::Once(once) => once.socket.close_info().is_none(),
+            Self::Staying(staying) => staying.sender.state() == ChannelState::Open,
+        }
+    }
+
+    /// How the connection ended, or the last one, once it has.
+    pub(crate) fn close_info(&self) -> Option<CloseInfo> {
+        match self {
+            Self::Once(once) => once.socket.close_info().cloned(),
+            Self::Staying(staying) => staying.sender.close_info(),
         }
     }
 
     pub(crate) async fn close(&mut self) -> Result<CloseInfo, Error> {
         match self {
             Self::Once(once) => Ok(once.socket.close().await),
-            Self::Staying(sender, events, _) => {
-                events.close();
-                sender.close().await
+            Self::Staying(staying) => {
+                staying.next = None;
+                staying.sender.close().await
             }
         }
     }
@@ -132,24 +185,37 @@ impl Link {
                 Ok(info) => Ok(info),
                 Err(_) => Ok(once.socket.close().await),
             },
-            Self::Staying(sender, events, _) => {
-                events.close();
-                match sender.close_with(code, reason) {
+            Self::Staying(staying) => {
+                staying.next = None;
+                match staying.sender.close_with(code, reason) {
                     Ok(closing) => closing.await,
-                    Err(_) => sender.close().await,
+                    Err(_) => staying.sender.close().await,
                 }
             }
         }
     }
 }
 
+/// Whether a try follows the loss that was told last.
+async fn is_retried(receiver: &Receiver) -> bool {
+    loop {
+        let link = receiver.link();
+        match link.state() {
+            ChannelState::Closed => return false,
+            // What decides it is woken already, and runs before this does again.
+            ChannelState::Retrying if link.next_try_in().is_none() => yield_now().await,
+            _ => return true,
+        }
+    }
+}
+
 /// Pings until the channel has ended.
-async fn ping(sender: Sender, interval: Duration, incoming: mpsc::Sender<Incoming>) {
+async fn ping(sender: Sender, interval: Duration, ponged: mpsc::Sender<Duration>) {
     loop {
         sleep(interval).await;
         match sender.ping(Bytes::new()).await {
             Ok(latency) => {
-                if incoming.send(Incoming::Pong(Some(latency))).await.is_err() {
+                if ponged.send(latency).await.is_err() {
                     return;
                 }
             }
@@ -166,7 +232,7 @@ impl Duplex for Link {
     fn poll_incoming(&mut self, cx: &mut Context<'_>) -> Poll<Option<Incoming>> {
         let once = match self {
             Self::Once(once) => once,
-            Self::Staying(_, events, _) => return events.poll_recv(cx),
+            Self::Staying(staying) => return staying.poll_incoming(cx),
         };
         let incoming = ready!(pin!(once.socket.recv_incoming()).poll(cx));
         Poll::Ready(match incoming {
@@ -184,7 +250,7 @@ impl Duplex for Link {
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let ready = match self {
             Self::Once(once) => Pin::new(&mut once.socket).poll_ready(cx),
-            Self::Staying(sender, ..) => Pin::new(sender).poll_ready(cx),
+            Self::Staying(staying) => Pin::new(&mut staying.sender).poll_ready(cx),
         };
         match ready {
             Poll::Ready(Ok(())) => Poll::Ready(()),
@@ -195,7 +261,7 @@ impl Duplex for Link {
     fn poll_written(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let flushed = match self {
             Self::Once(once) => Pin::new(&mut once.socket).poll_flush(cx),
-            Self::Staying(sender, ..) => Pin::new(sender).poll_flush(cx),
+            Self::Staying(staying) => Pin::new(&mut staying.sender).poll_flush(cx),
         };
         flushed.map(drop)
     }

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use talkback::{CloseCode, CloseInfo, Message, Role, Sender};
+use talkback::{CloseCode, CloseInfo, Message, Role, WebSocketChannel};
 use talkback_terminal::exchange::{self, Step};
 use talkback_terminal::input::Lines;
 use talkback_terminal::output::{Output, Print};
@@ -21,7 +21,7 @@ use tokio::time::timeout;
 
 use self::clients::{Clients, Incoming, Opened};
 use self::opening::Server;
-use crate::args::ListenArgs;
+use crate::args::{Form, ListenArgs};
 use crate::end::End;
 use crate::events::{Direction, Event, Line};
 use crate::exit::{self, Failure};
@@ -62,7 +62,7 @@ pub(crate) fn run(args: &ListenArgs, verbose: u8) -> Result<ExitCode, Failure> {
 async fn serve(args: &ListenArgs, is_verbose: bool) -> Result<ExitCode, Failure> {
     let mut signals = Signals::new()
         .map_err(|error| Failure::new(exit::OTHER, format!("could not handle signals: {error}")))?;
-    let first = input::first(&args.input)?;
+    let first = input::first(&args.input, args.max_message)?;
     let identity = tls::identity(&args.tls, &addresses(args.listen.address()))?;
     let listener = listening::bind(args.listen)?;
     if let Some(identity) = &identity {
@@ -110,6 +110,8 @@ async fn serve(args: &ListenArgs, is_verbose: bool) -> Result<ExitCode, Failure>
         is_quiet: args.output.quiet,
         is_verbose,
         first,
+        form: args.input.form(),
+        size_max: args.max_message,
         screen,
         lines,
     };
@@ -128,6 +130,10 @@ struct Session {
     is_verbose: bool,
     /// What is sent to each client first.
     first: Vec<Message>,
+    /// What a line that a person types stands for.
+    form: Form,
+    /// The largest message, in bytes.
+    size_max: u64,
     screen: Screen,
 }
 
@@ -204,7 +210,7 @@ impl Session {
     /// Sends what was read.
     async fn say(&mut self, message: Message) -> Result<(), Ending> {
         let read = match self.screen.is_prompt() {
-            true => typed::read(message),
+            true => typed::read(self.form, &message.to_string(), self.size_max),
             false => Ok((None, message)),
         };
         let (to, message) = match read {
@@ -228,7 +234,7 @@ impl Session {
 
     async fn handle_incoming(&mut self, incoming: Incoming) -> Result<(), Ending> {
         match incoming {
-            Incoming::Opened(opened, sender) => self.welcome(opened, sender).await,
+            Incoming::Opened(opened, channel) => self.welcome(opened, channel).await,
             Incoming::Message(number, message) => {
                 self.print_message(number, message).await?;
                 match self.end.handle_message() {
@@ -244,7 +250,7 @@ impl Session {
         }
     }
 
-    async fn welcome(&mut self, opened: Opened, sender: Sender) -> Result<(), Ending> {
+    async fn welcome(&mut self, opened: Opened, channel: WebSocketChannel) -> Result<(), Ending> {
         let number = opened.number;
         let subprotocol = opened
             .subprotocol
@@ -267,7 +273,7 @@ impl Session {
             subprotocol: opened.subprotocol,
         };
         self.print_event(Some(number), event).await?;
-        self.clients.add(number, sender);
+        self.clients.add(number, channel);
         for message in self.first.clone() {
             self.clients.feed(Some(number), &message).await;
             self.print_event(Some(number), Event::message(Direction::Out, message))
@@ -331,9 +337,9 @@ impl Session {
             _ => CloseCode::NORMAL,
         });
         let closing = async {
-            while !self.clients.is_empty() {
-                // What comes of others meanwhile has come too late.
-                if let Some(Incoming::Closed(number, info)) = self.clients.next().await {
+            while let Some(incoming) = self.clients.next().await {
+                // What they say meanwhile has come too late.
+                if let Incoming::Closed(number, info) = incoming {
                     // Nobody may read it any more.
                     let _ = self.part(number, &info).await;
                 }

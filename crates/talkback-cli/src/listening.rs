@@ -4,7 +4,6 @@ use std::io::{self, Write as _};
 use std::net::SocketAddr;
 
 use talkback_echo::{Identity, Listener};
-use talkback_terminal::explain::without_numbers;
 
 use crate::exit::{self, Failure};
 use crate::values::Listen;
@@ -105,7 +104,7 @@ pub(crate) fn failed(listen: Listen, error: &io::Error) -> Failure {
         }
         _ => "Choose another address with --listen.",
     };
-    let message = without_numbers(&format!("could not listen on {listen}: {error}. {advice}"));
+    let message = format!("could not listen on {listen}: {error}. {advice}");
     Failure::new(exit::OTHER, message)
 }
 

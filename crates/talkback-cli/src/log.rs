@@ -6,6 +6,7 @@ use std::io::{self, BufWriter, IsTerminal as _, Stderr, Write};
 use std::thread;
 use std::time::Duration;
 
+use talkback_terminal::explain::without_numbers;
 use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
 
@@ -23,8 +24,15 @@ const GATHERING: Duration = Duration::from_millis(10);
 struct Gathered(BufWriter<Stderr>);
 
 impl Write for Gathered {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.write(bytes)
+    /// Takes a whole line, as the log hands it on.
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        match std::str::from_utf8(line) {
+            Ok(text) if text.contains(" (os error ") => {
+                self.0.write_all(without_numbers(text).as_bytes())?;
+            }
+            _ => self.0.write_all(line)?,
+        }
+        Ok(line.len())
     }
 
     /// Comes when no line is left; the first of the next ones wakes nobody until this returns.

@@ -107,8 +107,9 @@ fn prompt(args: &ConnectArgs) -> PromptOptions {
     }
 }
 
+/// When to ping; a channel that stays connected has its own way.
 fn pings(args: &ConnectArgs) -> Option<Interval> {
-    let every = args.ping_interval()?;
+    let every = args.ping_interval().filter(|_| !args.reconnect)?;
     let mut pings = interval(every);
     pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
     Some(pings)
@@ -220,15 +221,16 @@ impl Session {
             }
             Step::InputFailed(error) => {
                 let message = format!("could not read standard input: {error}");
+                let failure = Failure::new(exit::OTHER, message);
                 if screen.is_prompt() {
-                    return Err(Ending::Failed(Failure::new(exit::OTHER, message)));
+                    return Err(Ending::Failed(failure));
                 }
                 self.has_input_failed = true;
                 self.is_input_open = false;
                 self.end.handle_input_failure(self.has_sent);
                 // It is told at once, as what was sent before may take its time to be answered.
                 let _ = screen
-                    .print(Output::Stderr, format!("error: {message}"))
+                    .print(Output::Stderr, format!("error: {}", failure.message))
                     .await;
                 Ok(())
             }
@@ -242,10 +244,10 @@ impl Session {
 
     /// Does what a person has typed. What is wrong with it is told, also with `--quiet`, and nothing is sent.
     async fn handle_typed(&mut self, line: &str, screen: &mut Screen) -> Result<(), Ending> {
-        let what = match talk::parse(self.form, line) {
+        let size_max = self.size_max;
+        let what = match talk::parse(self.form, line, size_max) {
             Ok(Said::Message(message)) => return self.send(message, screen).await,
             Ok(Said::File(path)) => {
-                let size_max = self.size_max;
                 let reading = move || talk::read(&path, size_max);
                 match tokio::task::spawn_blocking(reading).await {
                     Ok(Ok(message)) => {
@@ -405,6 +407,7 @@ impl Session {
                 stop = signals.next() => Ending::Stopped(stop),
             },
         };
+        let is_open = self.link.is_open();
         let closed = match &ending {
             Ending::Stopped(_) => go_away(&mut self.link, signals).await,
             Ending::Closing(Some((code, reason))) => tokio::select! {
@@ -413,7 +416,13 @@ impl Session {
             },
             _ => close(&mut self.link, signals).await,
         };
-        if let Ok(Ok(info)) = &closed
+        let info = match &closed {
+            Ok(Ok(info)) => Some(info.clone()),
+            // The connection ended, and with it what was to be sent.
+            Ok(Err(Error::Send(_))) => self.link.close_info(),
+            _ => None,
+        };
+        if let Some(info) = &info
             && matches!(self.style, Style::Json)
         {
             // Nobody may read it any more.
@@ -425,15 +434,19 @@ impl Session {
         }
         self.remarks.tell(match &closed {
             Ok(Ok(info)) => show::end(info),
+            Ok(Err(error)) if matches!(ending, Ending::Stopped(_)) => {
+                show::ended(error, None).message
+            }
             // What is told of that is an error.
             Ok(Err(_)) => String::new(),
-            Err(_) => "ended before the closing handshake was complete".to_owned(),
+            Err(_) if is_open => "ended before the closing handshake was complete".to_owned(),
+            Err(_) => "ended without a connection".to_owned(),
         });
         match (ending, closed) {
             (Ending::Failed(failure), _) => Err(failure),
             (Ending::InputFailed, _) => Ok(ExitCode::from(exit::OTHER)),
             (Ending::Stopped(stop), _) | (_, Err(stop)) => Ok(ExitCode::from(stop.exit_code())),
-            (_, Ok(Err(error))) => Err(show::ended(&error)),
+            (_, Ok(Err(error))) => Err(show::ended(&error, info.as_ref())),
             (ending, Ok(Ok(info))) => self.outcome(&ending, &info),
         }
     }
@@ -471,12 +484,12 @@ async fn close(link: &mut Link, signals: &mut Signals) -> Result<Result<CloseInf
     }
 }
 
-/// Closes with 1001, as a browser does that leaves the page; a second signal cuts it short, and so
+/// Closes with 1001, as a browser does that leaves the page; a further signal cuts it short, and so
 /// does a server that takes its time.
 async fn go_away(link: &mut Link, signals: &mut Signals) -> Result<Result<CloseInfo, Error>, Stop> {
     let closing = timeout(CLOSE_TIMEOUT, link.close_with(CloseCode::GOING_AWAY, ""));
     tokio::select! {
-        closed = closing => closed.ok().filter(Result::is_ok).ok_or(Stop::Interrupt),
+        closed = closing => closed.map_err(|_| Stop::Interrupt),
         stop = signals.next() => Err(stop),
     }
 }

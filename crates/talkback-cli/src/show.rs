@@ -100,11 +100,18 @@ pub(crate) fn lost(lost: &Lost) -> String {
     escaped(&explain::without_numbers(&lost.to_string()))
 }
 
-/// Why a channel has ended that is not to have ended.
-pub(crate) fn ended(error: &Error) -> Failure {
+/// Why a channel has ended that is not to have ended; and how, if its connection did.
+pub(crate) fn ended(error: &Error, info: Option<&CloseInfo>) -> Failure {
     match error {
         Error::Connect(error) => failed(error),
         Error::Closed(info) => Failure::new(exit::of_close(info), end(info)),
+        Error::Send(error) => {
+            let code = match info.map(exit::of_close) {
+                None | Some(exit::NORMAL) => exit::UNSENT,
+                Some(code) => code,
+            };
+            Failure::new(code, escaped(&error.to_string()))
+        }
         Error::Lost(lost)
         | Error::GaveUp {
             last: Some(lost), ..

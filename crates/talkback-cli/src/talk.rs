@@ -40,15 +40,15 @@ pub(crate) enum Said {
     Help,
 }
 
-/// What a line is, or what is wrong with it.
-pub(crate) fn parse(form: Form, line: &str) -> Result<Said, String> {
+/// What a line is, or what is wrong with it; a message has this size at most.
+pub(crate) fn parse(form: Form, line: &str, size_max: u64) -> Result<Said, String> {
     let is_command = line.starts_with('/') && !line.contains('\n');
     if !is_command || line.starts_with("//") {
         let text = match is_command {
             true => &line[1..],
             false => line,
         };
-        let message = input::message(form, text.as_bytes().to_vec());
+        let message = input::message(form, text.as_bytes().to_vec(), size_max);
         return message
             .map(Said::Message)
             .map_err(|what| format!("not sent: the line {what}"));
@@ -60,7 +60,7 @@ pub(crate) fn parse(form: Form, line: &str) -> Result<Said, String> {
         "/ping" => Ok(Said::Ping),
         "/close" => close(rest),
         "/binary" => {
-            let message = input::message(Form::Hex, rest.as_bytes().to_vec());
+            let message = input::message(Form::Hex, rest.as_bytes().to_vec(), size_max);
             message
                 .map(Said::Message)
                 .map_err(|what| format!("not sent: what follows /binary {what}"))
@@ -128,8 +128,7 @@ pub(crate) fn read(path: &Path, size_max: u64) -> Result<Message, String> {
     };
     let bytes = read().map_err(|error: io::Error| wrong(error.to_string()))?;
     if bytes.len() as u64 > size_max {
-        let what = format!("it is longer than the limit of {size_max} bytes: raise --max-message");
-        return Err(wrong(what));
+        return Err(wrong(format!("it {}", input::too_large(size_max))));
     }
     Ok(match String::from_utf8(bytes) {
         Ok(text) => text.into(),
@@ -166,7 +165,7 @@ mod tests {
     use super::*;
 
     fn said(line: &str) -> Result<Said, String> {
-        parse(Form::Text, line)
+        parse(Form::Text, line, 20)
     }
 
     #[test]
@@ -181,8 +180,11 @@ mod tests {
         );
         let bytes = Message::from(vec![0xca, 0xfe]);
         assert_eq!(said("/binary ca FE"), Ok(Said::Message(bytes.clone())));
-        assert_eq!(parse(Form::Hex, "cafe"), Ok(Said::Message(bytes)));
+        assert_eq!(parse(Form::Hex, "cafe", 2), Ok(Said::Message(bytes)));
         assert_eq!(said("/file a b "), Ok(Said::File("a b".into())));
+        let path = r"C:\폴더\new 파일.txt";
+        let file = Ok(Said::File(path.into()));
+        assert_eq!(said(&format!("/file {path}")), file);
         assert_eq!(
             (said("/ping"), said("/help")),
             (Ok(Said::Ping), Ok(Said::Help))
@@ -195,10 +197,16 @@ mod tests {
     #[test]
     fn what_is_wrong_with_a_command_is_told_and_nothing_is_sent() {
         let long = format!("/close 4000 {}", "가".repeat(42));
+        let (text, binary) = ("x".repeat(21), format!("/binary {}", "ca".repeat(21)));
         for (line, expected) in [
             ("/pign", "there is no /pign: did you mean /ping? A message"),
             ("/quit", "there is no /quit: see /help. A message"),
             ("/binary caf", "two digits for each byte"),
+            (
+                &binary,
+                "what follows /binary is longer than the limit of 20 bytes",
+            ),
+            (&text, "the line is longer than the limit of 20 bytes"),
             ("/file", "name a file"),
             ("/close 1006", "1006 is not a code that may be sent"),
             ("/close bye", "bye is not a code"),
@@ -211,7 +219,7 @@ mod tests {
             );
             assert!(!what.contains('\n'), "{what}");
         }
-        let what = parse(Form::Hex, "xyz").unwrap_err();
+        let what = parse(Form::Hex, "xyz", 20).unwrap_err();
         assert!(
             what.starts_with("not sent: the line is not hexadecimal"),
             "{what}"
@@ -220,7 +228,7 @@ mod tests {
 
     #[test]
     fn a_file_is_text_or_binary_and_not_endless() {
-        let path = std::env::temp_dir().join(format!("talkback-file-{}", std::process::id()));
+        let path = std::env::temp_dir().join(format!("talkback-파일-{}", std::process::id()));
         std::fs::write(&path, "안녕\n").unwrap();
         assert_eq!(read(&path, 7), Ok("안녕\n".into()));
         let what = read(&path, 6).unwrap_err();
@@ -228,15 +236,15 @@ mod tests {
         std::fs::write(&path, [0xff]).unwrap();
         assert_eq!(read(&path, 7), Ok(vec![0xff].into()));
         std::fs::remove_file(&path).unwrap();
-        for (path, expected) in [
-            (&*path, "No such file"),
-            (&std::env::temp_dir(), "not a file"),
-        ] {
+        // The system's words are in its language.
+        let missing = without_numbers(&File::open(&path).unwrap_err().to_string());
+        for (path, expected) in [(&*path, &*missing), (&std::env::temp_dir(), "not a file")] {
             let what = read(path, 7).unwrap_err();
             assert!(
-                what.contains(expected) && !what.contains("os error"),
+                what.ends_with(expected) && !what.contains("os error"),
                 "{what}"
             );
+            assert!(what.contains(&*path.to_string_lossy()), "{what}");
         }
     }
 

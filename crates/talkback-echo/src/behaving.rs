@@ -1,9 +1,16 @@
 //! Behaving on a connection as its path asks for.
 
 use std::collections::VecDeque;
+use std::future::{Future as _, poll_fn};
+use std::io;
+use std::mem::ManuallyDrop;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use talkback::{Incoming, Message, SendError, WebSocket};
+use bytes::Buf as _;
+use talkback::{Incoming, Message, MessageWriter, WebSocket};
+use tokio::io::AsyncWrite as _;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::behaviour::Behaviour;
@@ -11,11 +18,11 @@ use crate::large::{LARGE_SIZE, feed_large};
 use crate::log::Told;
 use crate::transport::Transport;
 
-/// How many messages wait for their delay; meanwhile no more are read.
-const DELAYED_MAX: usize = 64;
+/// How many messages wait to be sent back; meanwhile nothing more is read.
+const WAITING_MAX: usize = 64;
 
 /// From how many bytes on they are too many, too; one message may have any size.
-const DELAYED_SIZE_MAX: usize = 1 << 20;
+const WAITING_SIZE_MAX: usize = 1 << 20;
 
 /// How often a slow message goes on.
 const SLOW_INTERVAL: Duration = Duration::from_millis(100);
@@ -49,12 +56,7 @@ pub(crate) async fn behave<T: Transport>(
             }
             return Left::Cut;
         }
-        Behaviour::Slow(rate) => {
-            while let Some(message) = receive(socket, told).await {
-                told.sent(&message);
-                let _ = send_slowly(socket, message, rate).await;
-            }
-        }
+        Behaviour::Slow(rate) => echo_slowly(socket, rate, told).await,
         Behaviour::Headers(json) => send(socket, json.into(), told).await,
         Behaviour::Stream { count, every } => {
             let mut numbers = 0..count;
@@ -98,48 +100,135 @@ async fn send<T: Transport>(socket: &mut WebSocket<T>, message: Message, told: T
     }
 }
 
+/// Messages that wait to be sent back, each with when it came.
+#[derive(Default)]
+struct Waiting {
+    messages: VecDeque<(Instant, Message)>,
+    /// In bytes.
+    size: usize,
+}
+
+impl Waiting {
+    fn has_room(&self) -> bool {
+        self.messages.len() < WAITING_MAX && self.size < WAITING_SIZE_MAX
+    }
+
+    fn push(&mut self, message: Message) {
+        self.size += message.len();
+        self.messages.push_back((Instant::now(), message));
+    }
+
+    fn pop(&mut self) -> Option<Message> {
+        let (_, message) = self.messages.pop_front()?;
+        self.size -= message.len();
+        Some(message)
+    }
+}
+
 /// Sends each message back a while after it came.
 async fn echo_late<T: Transport>(socket: &mut WebSocket<T>, delay: Duration, told: Told) {
-    let mut delayed = VecDeque::<(Instant, Message)>::new();
-    let mut size = 0;
+    let mut waiting = Waiting::default();
     loop {
-        let due = delayed.front().map(|(due, _)| *due);
+        let due = waiting.messages.front().map(|(came, _)| *came + delay);
         tokio::select! {
             () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
-                if let Some((_, message)) = delayed.pop_front() {
-                    size -= message.len();
+                if let Some(message) = waiting.pop() {
                     send(socket, message, told).await;
                 }
             }
-            received = receive(socket, told), if delayed.len() < DELAYED_MAX && size < DELAYED_SIZE_MAX => {
+            received = receive(socket, told), if waiting.has_room() => {
                 let Some(message) = received else {
                     return;
                 };
-                size += message.len();
-                delayed.push_back((Instant::now() + delay, message));
+                waiting.push(message);
             }
         }
     }
 }
 
-/// Sends a message in fragments, as slowly as so many bytes a second.
+/// Sends each message back as slowly as so many bytes a second.
+async fn echo_slowly<T: Transport>(socket: &mut WebSocket<T>, rate: u64, told: Told) {
+    let mut waiting = Waiting::default();
+    loop {
+        let next = match waiting.pop() {
+            Some(message) => Some(message),
+            None => receive(socket, told).await,
+        };
+        let Some(message) = next else {
+            return;
+        };
+        told.sent(&message);
+        // What cannot be sent shows as the end of the connection when the next message is waited for.
+        if send_slowly(socket, message, rate, &mut waiting, told)
+            .await
+            .is_err()
+        {
+            return;
+        }
+    }
+}
+
+/// Sends a message in fragments, as slowly as so many bytes a second; what comes meanwhile waits.
 async fn send_slowly<T: Transport>(
     socket: &mut WebSocket<T>,
     message: Message,
     rate: u64,
-) -> Result<(), SendError> {
+    waiting: &mut Waiting,
+    told: Told,
+) -> io::Result<()> {
     let kind = message.kind();
     let mut bytes = message.into_bytes();
     let piece_size = usize::try_from(rate / 10).unwrap_or(usize::MAX).max(1);
     let interval = SLOW_INTERVAL.max(Duration::from_secs(piece_size as u64) / rate as u32);
-    let mut writer = socket.send_stream(kind)?;
+    // It closes with 1011 if it is dropped before its end. A server that stops in the middle closes with a code
+    // of its own, and what else ends here has ended the connection.
+    let mut writer = ManuallyDrop::new(socket.send_stream(kind)?);
     while !bytes.is_empty() {
-        let piece = bytes.split_to(piece_size.min(bytes.len()));
-        writer.write(piece).await?;
-        writer.flush().await?;
-        sleep(interval).await;
+        let mut piece = bytes.split_to(piece_size.min(bytes.len()));
+        reading(&mut writer, waiting, told, |writer, cx| {
+            while !piece.is_empty() {
+                let size = ready!(Pin::new(&mut *writer).poll_write(cx, &piece))?;
+                piece.advance(size);
+            }
+            Pin::new(writer).poll_flush(cx)
+        })
+        .await?;
+        let mut pause = pin!(sleep(interval));
+        reading(&mut writer, waiting, told, |_, cx| {
+            pause.as_mut().poll(cx).map(Ok)
+        })
+        .await?;
     }
-    writer.finish().await
+    reading(&mut writer, waiting, told, |writer, cx| {
+        Pin::new(writer).poll_shutdown(cx)
+    })
+    .await
+}
+
+/// Goes on with the message that goes out, and meanwhile reads what comes: pings are answered, and an end is
+/// heeded.
+async fn reading<T: Transport>(
+    writer: &mut MessageWriter<'_, T>,
+    waiting: &mut Waiting,
+    told: Told,
+    mut poll: impl FnMut(&mut MessageWriter<'_, T>, &mut Context<'_>) -> Poll<io::Result<()>>,
+) -> io::Result<()> {
+    poll_fn(|cx| {
+        while waiting.has_room() {
+            match pin!(writer.recv()).poll(cx) {
+                Poll::Ready(Ok(Some(message))) => {
+                    told.received(&message);
+                    waiting.push(message);
+                }
+                Poll::Ready(Ok(None) | Err(_)) => {
+                    return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+                }
+                Poll::Pending => break,
+            }
+        }
+        poll(writer, cx)
+    })
+    .await
 }
 
 /// What is sent without being asked for.
@@ -173,5 +262,43 @@ async fn echo_beside<T: Transport>(
         }
         // One that could not be sent in time is not made up for.
         due = due.max(Instant::now());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use talkback::Role;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_waits_behind_a_slow_message_has_a_bound() {
+        let (near, far) = tokio::io::duplex(64 * 1024);
+        let mut client = WebSocket::from_upgraded(near, Role::Client);
+        let mut server = WebSocket::from_upgraded(far, Role::Server);
+        let talking = async {
+            client.send("slow").await.unwrap();
+            for _ in 1..WAITING_MAX {
+                client.feed("waits").await.unwrap();
+            }
+            client.ping("while there is room").await.unwrap();
+            client.feed("waits").await.unwrap();
+            client.ping("without").await.unwrap();
+            let mut came = Vec::new();
+            for _ in 0..3 {
+                came.push(client.recv_incoming().await.unwrap().unwrap());
+            }
+            came
+        };
+        let came = tokio::select! {
+            came = talking => came,
+            () = echo_slowly(&mut server, 1, Told(None)) => panic!("it has ended"),
+        };
+        let expected = [
+            Incoming::Pong("while there is room".into()),
+            Incoming::Message("slow".into()),
+            Incoming::Pong("without".into()),
+        ];
+        assert_eq!(came, expected);
     }
 }

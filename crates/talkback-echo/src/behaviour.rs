@@ -23,9 +23,9 @@ const WITHOUT_BODY: [StatusCode; 3] = [
 
 /// The paths that ask an echo server for more than the echo, as they are written, each with what comes of it.
 ///
-/// Times have at most 60 s, messages 16 MiB. Once 64 messages or 1 MiB of them wait for their delay, no more
-/// is read until one has left. A path that cannot be followed is refused with 404 and its
-/// right form; any other path is echoed.
+/// Times have at most 60 s, messages 16 MiB. Once 64 messages or 1 MiB of them wait for their delay, or behind a
+/// slow one, nothing more is read until one has left: a ping behind them is answered, and a close heeded, so
+/// much later. A path that cannot be followed is refused with 404 and its right form; any other path is echoed.
 pub const PATHS: &[(&str, &str)] = &[
     (
         "/close/CODE/REASON",

@@ -229,6 +229,8 @@ enum Echoed {
 ///
 /// What is queued is written before the socket waits for more, so that the answers to one read leave in
 /// one write.
+// Within the future of a connection the compiler finds less space for what a message needs.
+#[inline(never)]
 fn poll_echo<T: Transport>(
     socket: &mut WebSocket<T>,
     unsent: &mut Option<Message>,
@@ -285,7 +287,12 @@ fn told(refusal: &Refusal) -> String {
         ". This server takes more if HeadLimits::headers_max is raised with `head_limits`",
     ];
     let text = refusal.to_string();
-    let text = text.replace("`origin_policy`", "`origins` (of the command: `--origin`)");
+    let origins = match refusal.reason().starts_with("the Origin \"null\"") {
+        // The command's option does not take that one.
+        true => "`origins`",
+        false => "`origins` (of the command: `--origin`)",
+    };
+    let text = text.replace("`origin_policy`", origins);
     head_limits
         .iter()
         .fold(text, |text, hint| text.replace(hint, ""))
@@ -341,7 +348,9 @@ mod tests {
             Sec-WebSocket-Version: 13\r\n\r\n";
         let large = format!("GET /{} HTTP/1.1\r\n\r\n", "x".repeat(20_000));
         let many = format!("GET / HTTP/1.1\r\n{}\r\n", "X: a\r\n".repeat(101));
+        let null = origin.replace("https://b", "null");
         for (request, end) in [
+            (&*null, "It can be allowed with `origins`"),
             (
                 origin,
                 "else allow the origin with `origins` (of the command: `--origin`)",

@@ -5,9 +5,9 @@ use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tracing::warn;
+use tracing::{debug, warn};
 
-use crate::backoff::Backoff;
+use crate::backoff::{Backoff, is_of_files};
 
 /// How many clients may wait to be accepted; the operating system may allow fewer.
 const BACKLOG: u32 = 4096;
@@ -60,8 +60,8 @@ impl Listener {
         self.local_addr
     }
 
-    /// Accepts as long as it is polled, and hands each client on. After an accept that failed, as when
-    /// descriptors are short, it pauses, for 50 ms to 1 s.
+    /// Accepts as long as it is polled, and hands each client on. While descriptors or memory are short it pauses,
+    /// for 50 ms to 1 s; a client that was gone before it was accepted holds up nobody.
     ///
     /// # Cancel safety
     /// A dropped call loses no client.
@@ -122,7 +122,9 @@ async fn accept_all(listener: &TcpListener, take: &impl Fn(TcpStream, SocketAddr
             }
             Err(error) => {
                 let pause = backoff.after(&error);
-                if !pause.is_zero() {
+                if pause.is_zero() {
+                    debug!(%error, "a client was gone before it was accepted");
+                } else {
                     warn!(%error, ?pause, "could not accept a connection: trying again{}", advice(&error));
                     tokio::time::sleep(pause).await;
                 }
@@ -131,13 +133,14 @@ async fn accept_all(listener: &TcpListener, take: &impl Fn(TcpStream, SocketAddr
     }
 }
 
-/// What to do where no more files may be open: `EMFILE` and `ENFILE` of every Unix, and Winsock's.
+/// What to do about a shortage.
 fn advice(error: &io::Error) -> &'static str {
-    match error.raw_os_error() {
-        Some(23 | 24 | 10024) => {
+    match is_of_files(error) {
+        true if cfg!(unix) => {
             ", once one is closed. More may be open if this process's limit is raised (`ulimit -n`)"
         }
-        _ => "",
+        true => ", once one is closed",
+        false => "",
     }
 }
 

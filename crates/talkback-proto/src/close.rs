@@ -126,7 +126,7 @@ pub enum CloseCause {
     /// More came than the program took and there was room for. Only in a browser, where a peer cannot
     /// be made to wait.
     Overflow,
-    /// The connection was never open; why.
+    /// There is no connection; why: it could not be made, or was given up before it was.
     NotOpened(Arc<str>),
 }
 

@@ -43,18 +43,25 @@ pub fn end(info: &CloseInfo, size_advice: &str) -> String {
 /// Takes out the ` (os error 111)` that the standard library puts behind what it says in words.
 ///
 /// ```
-/// let text = "could not write: Broken pipe (os error 32). Try again.";
+/// let text = "could not write: Broken pipe (os error 32); nor here: Is a directory (os error 21).";
 /// let plain = talkback_terminal::explain::without_numbers(text);
-/// assert_eq!(plain, "could not write: Broken pipe. Try again.");
+/// assert_eq!(plain, "could not write: Broken pipe; nor here: Is a directory.");
+/// // Those of Windows are sentences.
+/// let text = "could not read it: Access is denied. (os error 5). Give another file";
+/// let plain = talkback_terminal::explain::without_numbers(text);
+/// assert_eq!(plain, "could not read it: Access is denied. Give another file");
 /// ```
 pub fn without_numbers(text: &str) -> String {
-    let Some((before, rest)) = text.split_once(" (os error ") else {
-        return text.to_owned();
-    };
-    match rest.split_once(')') {
-        Some((_, after)) => format!("{before}{after}"),
-        None => text.to_owned(),
+    let mut pieces = text.split(" (os error ");
+    let mut plain = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        let after = piece.split_once(')').map_or("", |(_, after)| after);
+        if after.starts_with('.') && plain.ends_with('.') {
+            plain.pop();
+        }
+        plain.push_str(after);
     }
+    plain
 }
 
 #[cfg(test)]

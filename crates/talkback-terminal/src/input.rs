@@ -96,7 +96,8 @@ type Make = Box<dyn FnMut(Vec<u8>) -> Result<Message, String> + Send>;
 pub struct Reading {
     cut: Cut,
     size_max: usize,
-    advice: &'static str,
+    /// What is wrong with a larger piece.
+    too_large: String,
     make: Make,
 }
 
@@ -110,7 +111,7 @@ impl Reading {
         Self {
             cut,
             size_max: SIZE_MAX,
-            advice: "send less at once",
+            too_large: format!("is longer than the limit of {SIZE_MAX} bytes: send less at once"),
             make: Box::new(make),
         }
     }
@@ -120,11 +121,12 @@ impl Reading {
         Self::new(Cut::At(b"\n".to_vec()), text)
     }
 
-    /// Sets the largest piece, in bytes, and what to do about a larger one; 16 MiB by default.
+    /// Sets the largest piece, in bytes, and what is wrong with a larger one, as in "is longer than 1 MiB: cut it";
+    /// 16 MiB by default.
     #[must_use]
-    pub fn size_max(mut self, size_max: usize, advice: &'static str) -> Self {
+    pub fn size_max(mut self, size_max: usize, too_large: impl Into<String>) -> Self {
         self.size_max = size_max;
-        self.advice = advice;
+        self.too_large = too_large.into();
         self
     }
 
@@ -138,12 +140,12 @@ impl Reading {
         io::Error::new(io::ErrorKind::InvalidData, format!("{which} {what}"))
     }
 
-    fn too_large(&self, number: u64) -> io::Error {
-        let Self {
-            size_max, advice, ..
-        } = self;
-        let what = format!("is longer than the limit of {size_max} bytes: {advice}");
-        self.complaint(number, &what)
+    /// A piece, unless it is too large.
+    fn checked(&self, piece: Vec<u8>, number: u64) -> io::Result<Option<Vec<u8>>> {
+        match piece.len() > self.size_max {
+            true => Err(self.complaint(number, &self.too_large)),
+            false => Ok(Some(piece)),
+        }
     }
 
     /// The next piece, of which no more is held than the limit.
@@ -156,7 +158,10 @@ impl Reading {
                 Err(error) => return Err(error),
             };
             if bytes.is_empty() {
-                return Ok((!piece.is_empty()).then_some(piece));
+                return match piece.is_empty() {
+                    true => Ok(None),
+                    false => self.checked(piece, number),
+                };
             }
             let size = match &self.cut {
                 Cut::At(separator) => position_of_end(separator, bytes).unwrap_or(bytes.len()),
@@ -171,17 +176,14 @@ impl Reading {
                     if separator == b"\n" && piece.last() == Some(&b'\r') {
                         piece.pop();
                     }
-                    return match piece.len() > self.size_max {
-                        true => Err(self.too_large(number)),
-                        false => Ok(Some(piece)),
-                    };
+                    return self.checked(piece, number);
                 }
-                Cut::Size(size) if piece.len() == *size => return Ok(Some(piece)),
+                Cut::Size(size) if piece.len() == *size => return self.checked(piece, number),
                 // The separator may be there in part.
                 Cut::At(separator)
                     if piece.len() <= self.size_max.saturating_add(separator.len()) => {}
                 Cut::Size(_) | Cut::Whole if piece.len() <= self.size_max => {}
-                _ => return Err(self.too_large(number)),
+                _ => return self.checked(piece, number),
             }
         }
     }
@@ -410,19 +412,31 @@ mod tests {
 
     #[test]
     fn no_more_is_held_than_the_limit() {
-        let lines = Reading::new(Cut::At(b"\n".into()), binary).size_max(3, "cut it");
-        let found = messages(b"abc\r\nabcd\nx\n", lines);
-        let what = "line 2 of the input is longer than the limit of 3 bytes: cut it";
-        assert_eq!(found, [Ok(b"abc".to_vec().into()), Err(what.to_owned())]);
-        let endless = Reading::lines().size_max(usize::MAX, "cut it");
+        let lines = || Reading::new(Cut::At(b"\n".into()), binary).size_max(3, "is long: cut it");
+        let pieces = |size| Reading::new(Cut::Size(size), binary).size_max(3, "is long: cut it");
+        let abc = || Ok(Message::from(b"abc".to_vec()));
+        let long = |which: &str| Err(format!("{which} of the input is long: cut it"));
+        for (input, reading, expected) in [
+            (
+                &b"abc\r\nabcd\nx\n"[..],
+                lines(),
+                vec![abc(), long("line 2")],
+            ),
+            (b"abc\nabcd", lines(), vec![abc(), long("line 2")]),
+            (b"abcabc", pieces(3), vec![abc(), abc()]),
+            (b"abcd", pieces(4), vec![long("message 1")]),
+        ] {
+            assert_eq!(messages(input, reading), expected, "{input:?}");
+        }
+        let endless = Reading::lines().size_max(usize::MAX, "is long");
         let expected = ["a", "b"].map(|line| Ok(Message::from(line)));
         assert_eq!(messages(b"a\nb", endless), expected);
         for cut in [Cut::At(b"\n".into()), Cut::Whole] {
-            let reading = Reading::new(cut, binary).size_max(1 << 20, "cut it");
+            let reading = Reading::new(cut, binary).size_max(1 << 20, "is over 1 MiB");
             let mut endless = Lines::read(io::repeat(0), reading).unwrap();
             let first = endless.batches.blocking_recv().unwrap();
             let what = first.unwrap_err().to_string();
-            assert!(what.contains("longer than the limit of 1048576"), "{what}");
+            assert!(what.ends_with("is over 1 MiB"), "{what}");
         }
     }
 }

@@ -11,8 +11,8 @@ use std::path::PathBuf;
 
 use crossterm::cursor::MoveTo;
 use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste};
-use crossterm::queue;
 use crossterm::terminal::{Clear, ClearType, disable_raw_mode, enable_raw_mode, size};
+use crossterm::{Command, queue};
 use talkback::Message;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinHandle, yield_now};
@@ -144,17 +144,23 @@ impl Drop for RawMode {
 
 fn enter(output: Output) -> io::Result<()> {
     enable_raw_mode()?;
-    let mut to = output.writer();
-    queue!(to, EnableBracketedPaste)?;
-    to.flush()
+    mark_pastes(output, EnableBracketedPaste)
 }
 
 fn leave(output: Output) {
-    let mut to = output.writer();
     // A terminal that is gone has no mode.
-    let _ = queue!(to, DisableBracketedPaste);
-    let _ = to.flush();
+    let _ = mark_pastes(output, DisableBracketedPaste);
     let _ = disable_raw_mode();
+}
+
+/// A console of Windows has no marks among its events; some take Control for pressed, once they are asked for them.
+fn mark_pastes(output: Output, how: impl Command) -> io::Result<()> {
+    if cfg!(windows) {
+        return Ok(());
+    }
+    let mut to = output.writer();
+    queue!(to, how)?;
+    to.flush()
 }
 
 struct Keeper {

@@ -7,7 +7,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use crate::output::{Output, Print};
 
-/// How many bytes may wait to be printed, besides what is being printed. What is longer waits alone.
+/// How many bytes may wait to be printed, besides what is being printed. What is longer waits alone, and has nothing
+/// wait behind it while it is printed.
 const BYTES_AHEAD: u32 = 1 << 20;
 
 /// What the place of one more line costs, in bytes.
@@ -28,8 +29,9 @@ impl Waiting {
     /// Those of standard output. Standard error has remarks only: if nobody reads them, there is nobody
     /// to tell, and what is on standard output goes on.
     pub(crate) fn print(self, end: &str) -> io::Result<()> {
-        // What is being printed leaves its place to the next.
-        drop(self.permit);
+        // What is being printed leaves its place to the next; but of what is large, one is enough to be held.
+        let _place =
+            Some(self.permit).filter(|permit| permit.num_permits() == BYTES_AHEAD as usize);
         let mut to = self.output.writer();
         let written = self.line.print(&mut to, end).and_then(|()| to.flush());
         match self.output {

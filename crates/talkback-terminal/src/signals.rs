@@ -8,7 +8,7 @@ use std::io;
 pub enum Stop {
     /// Ctrl-C, or SIGINT.
     Interrupt,
-    /// SIGTERM.
+    /// SIGTERM; on Windows Ctrl-Break, the window that is closed, or the machine that shuts down.
     Terminate,
 }
 
@@ -23,11 +23,15 @@ impl Stop {
 }
 
 /// Ctrl-C, SIGINT and SIGTERM, which from now on no longer end the program by themselves.
+///
+/// Each SIGINT counts: a person presses Ctrl-C once more who does not want to wait. Of SIGTERM only the first does:
+/// a program may get it twice at once, as `timeout` sends it to the program and to its group.
 #[cfg(unix)]
 #[derive(Debug)]
 pub struct Signals {
     interrupt: tokio::signal::unix::Signal,
     terminate: tokio::signal::unix::Signal,
+    is_terminated: bool,
 }
 
 #[cfg(unix)]
@@ -41,6 +45,7 @@ impl Signals {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
+            is_terminated: false,
         })
     }
 
@@ -51,34 +56,156 @@ impl Signals {
     pub async fn next(&mut self) -> Stop {
         tokio::select! {
             _ = self.interrupt.recv() => Stop::Interrupt,
-            _ = self.terminate.recv() => Stop::Terminate,
+            _ = self.terminate.recv(), if !self.is_terminated => {
+                self.is_terminated = true;
+                Stop::Terminate
+            }
         }
     }
 }
 
-/// Ctrl-C, which from now on no longer ends the program by itself.
-#[cfg(not(unix))]
+/// Ctrl-C and Ctrl-Break, the console's window that is closed and the machine that shuts down, none of which from now
+/// on ends the program by itself. Once one has closed the window, Windows gives the program 5 s to end.
+#[cfg(windows)]
 #[derive(Debug)]
-pub struct Signals(());
+pub struct Signals {
+    interrupt: tokio::signal::windows::CtrlC,
+    // What a service manager can send.
+    terminate: tokio::signal::windows::CtrlBreak,
+    close: tokio::signal::windows::CtrlClose,
+    shutdown: tokio::signal::windows::CtrlShutdown,
+}
 
-#[cfg(not(unix))]
+#[cfg(windows)]
 impl Signals {
-    /// Takes Ctrl-C over; within a tokio runtime.
+    /// Takes them over; within a tokio runtime.
     ///
     /// # Errors
-    /// None on this platform.
+    /// The operating system's.
     pub fn new() -> io::Result<Self> {
-        Ok(Self(()))
+        use tokio::signal::windows::{ctrl_break, ctrl_c, ctrl_close, ctrl_shutdown};
+        Ok(Self {
+            interrupt: ctrl_c()?,
+            terminate: ctrl_break()?,
+            close: ctrl_close()?,
+            shutdown: ctrl_shutdown()?,
+        })
     }
 
     /// Waits for the next one.
     ///
     /// # Cancel safety
-    /// A dropped call may lose one.
+    /// A dropped call loses none.
     pub async fn next(&mut self) -> Stop {
-        match tokio::signal::ctrl_c().await {
-            Ok(()) => Stop::Interrupt,
-            Err(_) => std::future::pending().await,
+        tokio::select! {
+            _ = self.interrupt.recv() => Stop::Interrupt,
+            _ = self.terminate.recv() => Stop::Terminate,
+            _ = self.close.recv() => Stop::Terminate,
+            _ = self.shutdown.recv() => Stop::Terminate,
         }
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::future::{Future as _, poll_fn};
+    use std::pin::pin;
+    use std::process::Command;
+    use std::task::Poll;
+
+    use tokio::signal::unix::{SignalKind, signal};
+
+    use super::*;
+
+    fn send(name: &str) {
+        let id = std::process::id().to_string();
+        let sent = Command::new("kill").args(["-s", name, &id]).status();
+        assert!(sent.unwrap().success());
+    }
+
+    #[tokio::test]
+    async fn the_second_of_two_terminations_is_none_and_that_of_two_interrupts_is_one() {
+        let mut signals = Signals::new().unwrap();
+        let mut witness = signal(SignalKind::terminate()).unwrap();
+        send("TERM");
+        assert_eq!(signals.next().await, Stop::Terminate);
+        witness.recv().await;
+        send("TERM");
+        witness.recv().await;
+        let polled = poll_fn(|cx| Poll::Ready(pin!(signals.next()).poll(cx))).await;
+        assert_eq!(polled, Poll::Pending);
+        for _ in 0..2 {
+            send("INT");
+            assert_eq!(signals.next().await, Stop::Interrupt);
+        }
+    }
+}
+
+#[cfg(all(test, windows))]
+mod tests {
+    use std::os::windows::process::CommandExt as _;
+    use std::process::Command;
+    use std::time::Duration;
+
+    use tokio::signal::windows::{ctrl_break, ctrl_c};
+    use tokio::time::timeout;
+    use windows_sys::Win32::System::Console::{
+        CTRL_BREAK_EVENT, CTRL_C_EVENT, GenerateConsoleCtrlEvent,
+    };
+
+    use super::*;
+
+    /// Set for the program that sends them to itself.
+    const CHILD: &str = "TALKBACK_SIGNALS";
+    const LIMIT: Duration = Duration::from_secs(20);
+    /// For `CreateProcess`: a console that nobody sees.
+    const CREATE_NO_WINDOW: u32 = 0x0800_0000;
+
+    #[test]
+    fn ctrl_c_before_it_is_waited_for_is_told() {
+        let name = "ctrl_c_before_it_is_waited_for_is_told";
+        is_told(name, CTRL_C_EVENT, Stop::Interrupt);
+    }
+
+    #[test]
+    fn ctrl_break_before_it_is_waited_for_is_told() {
+        let name = "ctrl_break_before_it_is_waited_for_is_told";
+        is_told(name, CTRL_BREAK_EVENT, Stop::Terminate);
+    }
+
+    /// Runs this test once more, with a console of its own: whatever has the same one is sent the event, too.
+    fn is_told(name: &str, event: u32, stop: Stop) {
+        if std::env::var_os(CHILD).is_some() {
+            return sends_to_itself(event, stop);
+        }
+        let mut child = Command::new(std::env::current_exe().unwrap());
+        child.args(["--exact", &format!("signals::tests::{name}"), "--nocapture"]);
+        child.env(CHILD, "1").creation_flags(CREATE_NO_WINDOW);
+        let output = child.output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        let report = String::from_utf8_lossy(&output.stdout);
+        assert!(report.contains("1 passed"), "{report}");
+    }
+
+    #[tokio::main(flavor = "current_thread")]
+    async fn sends_to_itself(event: u32, stop: Stop) {
+        let mut signals = Signals::new().unwrap();
+        let (mut interrupt, mut terminate) = (ctrl_c().unwrap(), ctrl_break().unwrap());
+        send(event);
+        let sent = async {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+        };
+        timeout(LIMIT, sent).await.unwrap();
+        assert_eq!(timeout(LIMIT, signals.next()).await, Ok(stop));
+    }
+
+    fn send(event: u32) {
+        // SAFETY: it takes two numbers.
+        #[allow(unsafe_code)]
+        let is_sent = unsafe { GenerateConsoleCtrlEvent(event, 0) };
+        assert_ne!(is_sent, 0, "{}", io::Error::last_os_error());
     }
 }

@@ -16,7 +16,7 @@
 //!
 //! | feature | |
 //! | --- | --- |
-//! | `platform-roots` (default) | `wss://` by rustls with ring; trusts what the platform trusts |
+//! | `platform-roots` (default) | `wss://` by rustls with ring; trusts what the platform trusts; on Android the app initializes `rustls-platform-verifier` for it |
 //! | `webpki-roots` | … and Mozilla's roots, compiled in, where there are none of the platform |
 //! | `tls` | … and no roots but the program's own, of [`Connect::tls_roots`] |
 //! | `rustls-0-23` | a configuration of rustls of the program's own, [`Connect::rustls_0_23`] |

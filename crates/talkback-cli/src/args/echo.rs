@@ -63,7 +63,7 @@ pub(crate) fn help() -> String {
 
 In a browser, / is a page to try it with; /health answers \"ok\". With --web the folder's files are read
 once, at the start; /demo/ is its index.html. -v logs requests as well, -vv messages, too.
-Ctrl-C or SIGTERM closes every connection with 1001, within 5 s; a second one ends at once.",
+Ctrl-C or SIGTERM closes every connection with 1001, within 5 s; a second Ctrl-C ends at once.",
         paths.join("\n")
     )
 }

@@ -92,6 +92,12 @@ fn exchanges(load: &LoadArgs, size_max: u64) -> Result<Vec<Exchange>, Failure> {
         true => payloads(load.size, load.binary),
         false => load.send.iter().map(message).collect(),
     };
+    if messages
+        .iter()
+        .any(|message| message.len() as u64 > size_max)
+    {
+        return wrong("what --send gives is more than --max-message: give both, or less");
+    }
     let answers: Vec<Message> = load.expect.iter().map(message).collect();
     if answers.len() > 1 && answers.len() != messages.len() {
         return wrong(

@@ -1,19 +1,21 @@
 //! The clients of `talkback listen` that are connected.
 
 use std::collections::BTreeMap;
+use std::future::poll_fn;
 use std::net::SocketAddr;
+use std::ops::Bound::{Excluded, Included, Unbounded};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use futures_sink::Sink as _;
-use talkback::{CloseCode, CloseInfo, Message, Sender};
+use talkback::{CloseCode, CloseInfo, Message, Receiver, Sender, WebSocketChannel};
 use talkback_terminal::exchange::Duplex;
 use tokio::sync::mpsc;
 
 /// What comes from clients, and what becomes of them.
 #[derive(Debug)]
 pub(super) enum Incoming {
-    Opened(Opened, Sender),
+    Opened(Opened, WebSocketChannel),
     Message(u64, Message),
     Closed(u64, CloseInfo),
     /// One that is none, and why.
@@ -32,34 +34,56 @@ pub(super) struct Opened {
     pub(super) request: Vec<String>,
 }
 
-/// Those that are connected, by their numbers.
-#[derive(Debug)]
+/// Those that are connected.
 pub(super) struct Clients {
-    open: BTreeMap<u64, Sender>,
-    events: mpsc::Receiver<Incoming>,
+    /// By their numbers.
+    open: BTreeMap<u64, Client>,
+    /// Who was heard last.
+    heard: u64,
+    /// Who comes.
+    coming: mpsc::Receiver<Incoming>,
+    /// Whether who comes was polled before what is said the last time.
+    came_first: bool,
     /// Whether input waits while there is nobody.
     waits: bool,
 }
 
+struct Client {
+    sender: Sender,
+    /// What it says next. It is asked for when there is somebody to take it, as it may be large.
+    next: Next,
+}
+
+/// With the receiver that waits for it; none at the end.
+type Next = Pin<Box<dyn Future<Output = (Receiver, Option<Message>)> + Send>>;
+
+fn next(mut receiver: Receiver) -> Next {
+    Box::pin(async move {
+        // How it ended is asked for elsewhere.
+        let message = receiver.recv().await.ok().flatten();
+        (receiver, message)
+    })
+}
+
 impl Clients {
-    pub(super) fn new(events: mpsc::Receiver<Incoming>, waits: bool) -> Self {
+    pub(super) fn new(coming: mpsc::Receiver<Incoming>, waits: bool) -> Self {
         Self {
             open: BTreeMap::new(),
-            events,
+            heard: 0,
+            coming,
+            came_first: false,
             waits,
         }
     }
 
-    pub(super) fn add(&mut self, number: u64, sender: Sender) {
-        self.open.insert(number, sender);
+    pub(super) fn add(&mut self, number: u64, channel: WebSocketChannel) {
+        let (sender, receiver) = channel.split();
+        let next = next(receiver);
+        self.open.insert(number, Client { sender, next });
     }
 
     pub(super) fn remove(&mut self, number: u64) {
         self.open.remove(&number);
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.open.is_empty()
     }
 
     /// Takes a message to be sent to all, or to one, for which there is capacity. Returns whether there was
@@ -67,9 +91,9 @@ impl Clients {
     pub(super) async fn feed(&self, to: Option<u64>, message: &Message) -> bool {
         let mut is_taken = false;
         let chosen = |number: &u64| to.is_none_or(|to| to == *number);
-        for (_, sender) in self.open.iter().filter(|(number, _)| chosen(number)) {
+        for (_, client) in self.open.iter().filter(|(number, _)| chosen(number)) {
             // What cannot be sent shows as the end of that connection.
-            let _ = sender.feed(message.clone()).await;
+            let _ = client.sender.feed(message.clone()).await;
             is_taken = true;
         }
         is_taken
@@ -77,18 +101,43 @@ impl Clients {
 
     /// Begins to close every connection.
     pub(super) fn close(&self, code: CloseCode) {
-        for sender in self.open.values() {
+        for client in self.open.values() {
             // How it ends is told when it has.
-            let _ = sender.close_with(code, "");
+            let _ = client.sender.close_with(code, "");
         }
     }
 
-    /// The next thing that comes, or that becomes of a client.
+    /// The next message of those that are connected, or the end of one; `None` once there are none.
     ///
     /// # Cancel safety
     /// A dropped call loses nothing.
     pub(super) async fn next(&mut self) -> Option<Incoming> {
-        self.events.recv().await
+        poll_fn(|cx| self.poll_said(cx)).await
+    }
+
+    fn poll_said(&mut self, cx: &mut Context<'_>) -> Poll<Option<Incoming>> {
+        if self.open.is_empty() {
+            return Poll::Ready(None);
+        }
+        // Behind the one that was heard last, so that none hides the others.
+        let heard = self.heard;
+        for some in [(Excluded(heard), Unbounded), (Unbounded, Included(heard))] {
+            for (number, client) in self.open.range_mut(some) {
+                let Poll::Ready((receiver, message)) = client.next.as_mut().poll(cx) else {
+                    continue;
+                };
+                let info = receiver.close_info();
+                client.next = next(receiver);
+                self.heard = *number;
+                let incoming = match (message, info) {
+                    (Some(message), _) => Incoming::Message(*number, message),
+                    (None, Some(info)) => Incoming::Closed(*number, info),
+                    (None, None) => continue,
+                };
+                return Poll::Ready(Some(incoming));
+            }
+        }
+        Poll::Pending
     }
 }
 
@@ -96,23 +145,33 @@ impl Duplex for Clients {
     type Incoming = Incoming;
 
     fn poll_incoming(&mut self, cx: &mut Context<'_>) -> Poll<Option<Incoming>> {
-        self.events.poll_recv(cx)
+        // Alternating: neither of them hides the other.
+        self.came_first = !self.came_first;
+        if self.came_first
+            && let Poll::Ready(incoming) = self.coming.poll_recv(cx)
+        {
+            return Poll::Ready(incoming);
+        }
+        if let Poll::Ready(Some(incoming)) = self.poll_said(cx) {
+            return Poll::Ready(Some(incoming));
+        }
+        self.coming.poll_recv(cx)
     }
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if self.waits && self.open.is_empty() {
             return Poll::Pending;
         }
-        for sender in self.open.values_mut() {
+        for client in self.open.values_mut() {
             // One that has ended holds up nobody.
-            let _ = ready!(Pin::new(sender).poll_ready(cx));
+            let _ = ready!(Pin::new(&mut client.sender).poll_ready(cx));
         }
         Poll::Ready(())
     }
 
     fn poll_written(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        for sender in self.open.values_mut() {
-            let _ = ready!(Pin::new(sender).poll_flush(cx));
+        for client in self.open.values_mut() {
+            let _ = ready!(Pin::new(&mut client.sender).poll_flush(cx));
         }
         Poll::Ready(())
     }

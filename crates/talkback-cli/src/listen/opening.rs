@@ -22,7 +22,11 @@ use tokio::time::timeout;
 
 use super::clients::{Incoming, Opened};
 use crate::args::ListenArgs;
-use crate::watch;
+use crate::{values, watch};
+
+/// What the library says to a page that it refuses: a server of lines has none.
+const ORIGIN_ADVICE: &str =
+    " may not connect: open the page from this server, or have its operator allow the origin";
 
 /// How long a client may take for each of both handshakes.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -53,7 +57,7 @@ impl Server {
         }
     }
 
-    /// Opens a client's connection, and tells of it and of all that comes over it until it ends.
+    /// Opens a client's connection, and tells of it.
     pub(super) async fn serve(
         &self,
         stream: TcpStream,
@@ -70,14 +74,12 @@ impl Server {
                 Err(_) => Err("TLS took too long".to_owned()),
             },
         };
-        match opened {
-            Ok((opened, channel)) => converse(opened, channel, events).await,
-            Err(what) => {
-                let what = escaped(&without_numbers(&format!("{peer}: {what}")));
-                // Nobody to tell is left at the end.
-                let _ = events.send(Incoming::Refused(what)).await;
-            }
-        }
+        let incoming = match opened {
+            Ok((opened, channel)) => Incoming::Opened(opened, channel),
+            Err(what) => Incoming::Refused(escaped(&without_numbers(&format!("{peer}: {what}")))),
+        };
+        // Nobody to tell is left at the end.
+        let _ = events.send(incoming).await;
     }
 
     async fn accept<T>(
@@ -109,24 +111,6 @@ impl Server {
             request: watch::received_request(socket.request()),
         };
         Ok((opened, socket.into()))
-    }
-}
-
-/// Tells of a connection from its beginning to its end.
-async fn converse(opened: Opened, channel: WebSocketChannel, events: mpsc::Sender<Incoming>) {
-    let number = opened.number;
-    let (sender, mut receiver) = channel.split();
-    if events.send(Incoming::Opened(opened, sender)).await.is_err() {
-        return;
-    }
-    while let Ok(Some(message)) = receiver.recv().await {
-        let message = Incoming::Message(number, message);
-        if events.send(message).await.is_err() {
-            return;
-        }
-    }
-    if let Some(info) = receiver.close_info() {
-        let _ = events.send(Incoming::Closed(number, info)).await;
     }
 }
 
@@ -175,11 +159,13 @@ fn is_allowed(host: &str, hosts: &[String]) -> bool {
 /// Why a client was not let in, with this command's options in place of the library's.
 fn told(error: &AcceptError) -> String {
     let text = match error {
-        AcceptError::Refused(refusal) => format!("refused: {refusal}"),
+        AcceptError::Refused(refusal) => match refusal.reason().strip_suffix(ORIGIN_ADVICE) {
+            Some(who) => format!("refused: {who} may not connect: {}", origin_advice(who)),
+            None => format!("refused: {refusal}"),
+        },
         error => format!("not opened: {error}"),
     };
     let options = [
-        ("`origin_policy`", "`--origin`"),
         (
             ". This server takes more if HeadLimits::size_max is raised with `head_limits`",
             "",
@@ -191,6 +177,24 @@ fn told(error: &AcceptError) -> String {
     ];
     let named = |text: String, (method, option)| text.replace(method, option);
     options.into_iter().fold(text, named)
+}
+
+/// What to do about a page that may not connect.
+fn origin_advice(who: &str) -> &'static str {
+    let origin = who.strip_prefix("the Origin \"");
+    match origin.and_then(|origin| origin.strip_suffix('"')) {
+        // Any site can make a page in a sandbox.
+        Some("null") => {
+            "that is a page from a file or in a sandbox, none of which can be allowed: open the page from a server \
+             of your own, and allow the origin of that with `--origin`"
+        }
+        Some(origin) if values::origin(origin).is_ok() => {
+            "if its pages may reach this machine, allow it with `--origin`"
+        }
+        _ => {
+            "that is no origin of a web page: leave the header out, as a program does that is no browser"
+        }
+    }
 }
 
 #[cfg(test)]

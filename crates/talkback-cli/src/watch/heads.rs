@@ -32,7 +32,7 @@ pub(super) fn of_request(request: &Request<()>, mark: char) -> Vec<String> {
     with_headers(first, mark, request.headers(), |name| SHOWN.contains(name))
 }
 
-/// Without cookies, and without the query of where it leads, which may be that of the request.
+/// Without cookies, and of where it leads without what may be secrets.
 pub(super) fn of_response(response: &Response<()>) -> Vec<String> {
     let first = format!("< {:?} {}", response.version(), response.status());
     with_headers(first, '<', response.headers(), |name| name != SET_COOKIE)
@@ -50,13 +50,36 @@ fn with_headers(
             true => String::from_utf8_lossy(value.as_bytes()),
             false => "…".into(),
         };
-        let value = match value.split_once('?') {
-            Some((before, _)) if name == LOCATION => format!("{before}?…").into(),
-            _ => value,
+        let value = match name == LOCATION {
+            true => place(&value).into(),
+            false => value,
         };
         format!("{mark} {name}: {value}")
     }));
     lines
+}
+
+/// Of a URL, or a part of one, the scheme, the host, the port and the path: what is left may be secrets.
+fn place(url: &str) -> String {
+    let (shown, rest) = url.split_at(url.find(['?', '#']).unwrap_or(url.len()));
+    let rest = match rest.get(..1) {
+        Some(mark) => format!("{mark}…"),
+        None => String::new(),
+    };
+    let is_slash = ['/', '\\'];
+    let colon = shown.find(':');
+    let colon = colon.filter(|colon| !shown[..*colon].contains(is_slash));
+    let (scheme, after) = shown.split_at(colon.map_or(0, |colon| colon + 1));
+    let slashes = after.len() - after.trim_start_matches(is_slash).len();
+    let (slashes, after) = after.split_at(slashes);
+    let (authority, path) = after.split_at(after.find(is_slash).unwrap_or(after.len()));
+    match authority.rsplit_once('@') {
+        // Behind a scheme a browser takes other numbers of slashes for the two before the host.
+        Some((_, host)) if !scheme.is_empty() || slashes.len() > 1 => {
+            format!("{scheme}{slashes}…@{host}{path}{rest}")
+        }
+        _ => format!("{shown}{rest}"),
+    }
 }
 
 #[cfg(test)]
@@ -96,5 +119,25 @@ mod tests {
                 "< server: x?y"
             ]
         );
+    }
+
+    #[test]
+    fn v12_where_a_redirect_leads_is_shown_without_secrets() {
+        for (url, shown) in [
+            ("/@b", "/@b"),
+            ("b@c:/", "b@c:/"),
+            ("/b?token=hunter2#x", "/b?…"),
+            ("/b#token=hunter2?x", "/b#…"),
+            ("//a:80/@b", "//a:80/@b"),
+            ("//u:hunter2@a:80/@b", "//…@a:80/@b"),
+            ("https://u:hunter2@a/b?hunter2", "https://…@a/b?…"),
+            ("https://u@hunter2@[::1]:80", "https://…@[::1]:80"),
+            ("https:/u:hunter2@a", "https:/…@a"),
+            ("https:u:hunter2@a", "https:…@a"),
+            ("\\\\u:hunter2@a\\b", "\\\\…@a\\b"),
+            ("", ""),
+        ] {
+            assert_eq!(place(url), shown, "{url}");
+        }
     }
 }

@@ -8,4 +8,7 @@ mod frames;
 mod handshake;
 mod pages;
 mod secrets;
+// What it holds is measured.
+#[cfg(target_os = "linux")]
+mod unread;
 mod waits;

@@ -9,7 +9,7 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::support::server::{echo_all, open, server};
-use crate::support::{Finished, Running, echo, run};
+use crate::support::{Finished, echo, run};
 
 /// A short run's report, and how it ended.
 fn bench(arguments: &[&str]) -> (Value, Finished) {
@@ -277,6 +277,7 @@ fn the_page_needs_no_other_file_and_is_no_markup_of_others() {
     assert!(page.contains(&url) && page.contains("p99.99"));
 }
 
+#[cfg(unix)]
 #[test]
 fn ctrl_c_ends_it_with_the_report_so_far() {
     // With a ramp while the second connection waits for its turn.
@@ -285,6 +286,7 @@ fn ctrl_c_ends_it_with_the_report_so_far() {
     }
 }
 
+#[cfg(unix)]
 fn ctrl_c_ends(arguments: &[&str]) {
     let answered = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&answered);
@@ -299,7 +301,7 @@ fn ctrl_c_ends(arguments: &[&str]) {
         }
     });
     let all = [&["bench", &url, "-d", "600", "--json"], arguments].concat();
-    let client = Running::start(&all);
+    let client = crate::support::Running::start(&all);
     client.until("messages go", |_| answered.load(Ordering::Relaxed) > 100);
     client.signal("INT");
     let finished = client.finish();
@@ -324,6 +326,7 @@ fn what_is_wrong_with_the_options_takes_one_line() {
         (&["--rate", "fast"], "1000 or 0.5"),
         (&["--duration", "1e18"], "up to a year"),
         (&["--size", "17MiB"], "--max-message"),
+        (&["--send", "ab", "--max-message", "1"], "--max-message"),
         (&["--send", "a", "--size", "5"], "--size"),
         (
             &["--send", "a", "--expect", "a", "--expect", "b"],

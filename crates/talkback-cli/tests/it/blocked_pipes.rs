@@ -1,18 +1,18 @@
 //! Pipes that nobody reads, and servers that never stop, hold up nothing else.
 
-use std::io::Read as _;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use talkback::WebSocketChannel;
 use tokio::time::timeout;
 
 use crate::support::server::{open, server};
-use crate::support::{LIMIT, Running, connect, echo};
+use crate::support::{LIMIT, Running, connect, echo, first_line};
 
 /// More than a pipe and the log hold, in bytes.
+#[cfg(unix)]
 const FLOOD: usize = 4 * 1024 * 1024;
 
 /// A program whose output and log nobody reads; killed when dropped.
@@ -36,15 +36,13 @@ impl Unread {
         (Self(child), stdout)
     }
 
-    fn interrupt(&self) {
+    /// Whether Ctrl-C ends it.
+    #[cfg(unix)]
+    fn ends_at_ctrl_c(mut self) -> bool {
         let id = self.0.id().to_string();
         let status = Command::new("kill").args(["-s", "INT", &id]).status();
         assert!(status.unwrap().success());
-    }
-
-    /// Whether it ends by itself.
-    fn ends(&mut self) -> bool {
-        let begin = Instant::now();
+        let begin = std::time::Instant::now();
         while begin.elapsed() < LIMIT {
             if self.0.try_wait().unwrap().is_some() {
                 return true;
@@ -55,20 +53,9 @@ impl Unread {
     }
 }
 
-/// The server's first line.
-fn first_line(stdout: &mut ChildStdout) -> String {
-    let mut line = Vec::new();
-    while line.last() != Some(&b'\n') {
-        let mut byte = [0];
-        stdout.read_exact(&mut byte).unwrap();
-        line.extend(byte);
-    }
-    String::from_utf8(line).unwrap()
-}
-
 #[test]
 fn a_log_that_nobody_reads_holds_up_no_connection() {
-    let (mut server, mut stdout) = Unread::start(&["echo", "--listen", "127.0.0.1:0", "-v"]);
+    let (server, mut stdout) = Unread::start(&["echo", "--listen", "127.0.0.1:0", "-v"]);
     let line = first_line(&mut stdout);
     let url = line.split_whitespace().find(|word| word.contains("://"));
     let url = url.unwrap();
@@ -80,10 +67,13 @@ fn a_log_that_nobody_reads_holds_up_no_connection() {
     }
     let finished = connect(&[url], "Hello!\n");
     assert_eq!(finished.stdout, "Hello!\n", "{finished:?}");
-    server.interrupt();
-    assert!(server.ends());
+    #[cfg(unix)]
+    assert!(server.ends_at_ctrl_c());
+    #[cfg(not(unix))]
+    drop(server);
 }
 
+#[cfg(unix)]
 #[test]
 fn a_reader_that_stops_does_not_keep_a_signal_from_ending_the_client() {
     let (_server, url) = echo(&[]);
@@ -100,8 +90,7 @@ fn a_reader_that_stops_does_not_keep_a_signal_from_ending_the_client() {
     });
     // Until the pipe is full.
     thread::sleep(Duration::from_millis(300));
-    client.interrupt();
-    assert!(client.ends());
+    assert!(client.ends_at_ctrl_c());
     flood.join().unwrap();
 }
 
@@ -129,8 +118,11 @@ fn a_server_that_never_stops_does_not_hide_the_input() {
     client.until("the flood has begun", |client| client.stdout().len() > 1000);
     client.type_in("Hello!\n");
     assert_eq!(first.recv_timeout(LIMIT).unwrap(), "Hello!");
-    client.signal("INT");
-    client.finish();
+    #[cfg(unix)]
+    {
+        client.signal("INT");
+        client.finish();
+    }
 }
 
 /// What a shell makes of these lines, in which `$0` is the program and `$1` the server: what comes out

@@ -90,7 +90,7 @@ fn the_request_carries_what_was_asked_for() {
         socket.close().await;
     });
     let url = url.replace("ws://", "ws://user:pw@");
-    let headers = ["-H", "X-Token: a: b", "--origin", "http://page.example"];
+    let headers = ["--header", "X-Token: a: b", "-o", "http://page.example"];
     let finished = connect(&[&[&*url], &headers[..]].concat(), "");
     assert_eq!(finished.code, Some(0), "{finished:?}");
     assert!(!finished.stderr.contains("user"), "{finished:?}");

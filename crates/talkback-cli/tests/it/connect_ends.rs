@@ -2,7 +2,7 @@
 
 use std::net::TcpListener;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crate::support::server::{echo_all, open, server};
@@ -129,8 +129,11 @@ fn input_that_is_wrong_is_told_and_ends_what_waits() {
     let mut client = Running::start(&["connect", &url, "--hex", "--wait", "60"]);
     client.type_in("zz\n");
     client.until("it is told", |client| client.stderr().contains("error: "));
-    client.signal("TERM");
-    assert_eq!(client.finish().code, Some(143));
+    #[cfg(unix)]
+    {
+        client.signal("TERM");
+        assert_eq!(client.finish().code, Some(143));
+    }
 }
 
 #[test]
@@ -148,6 +151,15 @@ fn exit_code_11_is_for_input_that_was_not_all_sent() {
         last.contains("closed before all of the input was sent"),
         "{last}"
     );
+}
+
+/// The names of the events that were printed, without the messages.
+fn events(stdout: &str) -> Vec<String> {
+    let events = stdout.lines().map(|line| {
+        let event: serde_json::Value = serde_json::from_str(line).unwrap();
+        event["event"].as_str().unwrap().to_owned()
+    });
+    events.filter(|name| name != "message").collect()
 }
 
 #[test]
@@ -176,16 +188,59 @@ fn what_stays_connected_is_there_again_and_tells_of_it() {
     ];
     let finished = connect(&arguments, "");
     assert_eq!(finished.code, Some(0), "{finished:?}");
-    let events: Vec<serde_json::Value> = finished
-        .stdout
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
-    let names = events.iter().map(|event| event["event"].as_str().unwrap());
-    let names: Vec<&str> = names.filter(|name| *name != "message").collect();
-    assert_eq!(names, ["open", "lost", "open", "close"]);
+    assert_eq!(events(&finished.stdout), ["open", "lost", "open", "close"]);
     assert!(finished.stderr.contains("Reconnecting."), "{finished:?}");
     assert!(finished.stderr.contains("connected again"), "{finished:?}");
+}
+
+#[test]
+fn what_no_try_follows_is_no_loss_to_connect_again_after() {
+    for (code, exit_code, close) in [(1000, 0, "code 1000"), (4000, 9, "code 4000")] {
+        let url = server(move |stream| async move {
+            let mut socket = open(stream).await;
+            socket.close_with(code, "done").await.unwrap();
+        });
+        let finished = connect(&[&url, "--reconnect", "--listen-only", "--json"], "");
+        assert_eq!(finished.code, Some(exit_code), "{finished:?}");
+        assert_eq!(events(&finished.stdout), ["open", "close"]);
+        assert!(
+            finished.stdout.contains(&format!("\"code\":{code}")),
+            "{finished:?}"
+        );
+        let last = finished.stderr.lines().last().unwrap();
+        assert!(
+            last.starts_with("closed by the peer, ") && last.contains(close),
+            "{last}"
+        );
+        assert!(!finished.stderr.contains("Reconnecting"), "{finished:?}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn an_end_between_two_connections_says_so() {
+    let is_first = AtomicBool::new(true);
+    let url = server(move |stream| {
+        let is_first = is_first.swap(false, Ordering::Relaxed);
+        async move {
+            // Lost at once, and never open again.
+            if is_first {
+                open(stream).await;
+            }
+        }
+    });
+    let client = Running::start(&["connect", &url, "--reconnect", "--listen-only"]);
+    client.until("it is lost", |client| {
+        client.stderr().contains("Reconnecting.")
+    });
+    client.signal("TERM");
+    let finished = client.finish();
+    assert_eq!(finished.code, Some(143));
+    let last = finished.stderr.lines().last().unwrap();
+    assert!(
+        last.starts_with("not open: closed while waiting to connect again: "),
+        "{last}"
+    );
 }
 
 #[test]

@@ -27,6 +27,26 @@ fn fails(finished: &Finished, code: i32, words: &[&str]) {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn exit_code_1_is_for_input_that_cannot_be_read() {
+    let (_server, url) = echo(&[]);
+    let mut client = std::process::Command::new(env!("CARGO_BIN_EXE_talkback"));
+    client
+        .args(["connect", &url, "-1", "--quiet"])
+        .env_remove("RUST_LOG");
+    let output = client
+        .stdin(std::fs::File::open("/").unwrap())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(
+        stderr,
+        "error: could not read standard input: Is a directory\n"
+    );
+}
+
 #[test]
 fn exit_code_2_is_for_wrong_usage() {
     fails(&connect(&[], ""), 2, &["<URL>", "--help"]);

@@ -2,45 +2,9 @@
 
 use std::process::Command;
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional};
-use tokio::net::TcpStream;
-
+use crate::support::proxy::{address, proxy};
 use crate::support::server::server;
 use crate::support::{Finished, Running, connect, echo};
-
-/// A proxy of HTTP that wants `user:hunter2`, and leads to this server whatever it is asked for; its
-/// address.
-fn proxy(server_url: &str) -> String {
-    let address = address(server_url);
-    let url = server(move |mut stream| {
-        let address = address.clone();
-        async move {
-            let mut head = String::new();
-            while !head.ends_with("\r\n\r\n") {
-                let Ok(byte) = stream.read_u8().await else {
-                    return;
-                };
-                head.push(char::from(byte));
-            }
-            if !head.contains("\r\nProxy-Authorization: Basic dXNlcjpodW50ZXIy\r\n") {
-                let answer =
-                    b"HTTP/1.1 407 \r\nProxy-Authenticate: Basic\r\nContent-Length: 0\r\n\r\n";
-                let _ = stream.write_all(answer).await;
-                return;
-            }
-            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await;
-            if let Ok(mut server) = TcpStream::connect(&address).await {
-                let _ = copy_bidirectional(&mut stream, &mut server).await;
-            }
-        }
-    });
-    self::address(&url)
-}
-
-fn address(url: &str) -> String {
-    let authority = url.trim_start_matches("ws://").trim_end_matches('/');
-    authority.to_owned()
-}
 
 /// One line, and no secret.
 #[track_caller]
@@ -59,7 +23,7 @@ fn a_proxy_leads_to_the_server() {
     assert_eq!(finished.stdout, "Hello!\n", "{finished:?}");
     assert_eq!(finished.code, Some(0));
     // This machine, too.
-    let finished = connect(&[&url, "--proxy", &proxy, "-v"], "Hello!\n");
+    let finished = connect(&[&url, "-x", &proxy, "-v"], "Hello!\n");
     assert_eq!(finished.stdout, "Hello!\n", "{finished:?}");
     assert!(!finished.stderr.contains("hunter2"), "{finished:?}");
 }

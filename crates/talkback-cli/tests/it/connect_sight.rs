@@ -2,8 +2,10 @@
 
 use talkback::http::{HeaderName, HeaderValue, StatusCode};
 
+use crate::support::attack::Attacker;
 use crate::support::server::{open, server};
-use crate::support::{Finished, connect, echo, run};
+use crate::support::wire::{CLOSE, Frame, PING};
+use crate::support::{Finished, Running, connect, echo, run};
 
 /// Holds that standard error has these lines, in this order, each somewhere behind the one before.
 #[track_caller]
@@ -110,6 +112,19 @@ fn the_latency_is_told() {
     let finished = connect(&[&[&*url], &arguments[..]].concat(), "");
     assert_eq!(finished.code, Some(0), "{finished:?}");
     shows(&finished, &["latency: ", "latency: "]);
+}
+
+#[test]
+fn on_a_channel_that_stays_one_ping_waits_for_its_pong() {
+    let attacker = Attacker::listen();
+    let arguments = ["--reconnect", "--ping-interval", "0.02", "-w", "0.5"];
+    let mut client = Running::start(&[&["connect", &attacker.url], &arguments[..]].concat());
+    client.stdin = None;
+    let mut peer = attacker.open();
+    let frames = std::iter::from_fn(|| Frame::read(&mut peer.stream));
+    let opcodes = frames.map(|frame| frame.first);
+    let before: Vec<u8> = opcodes.take_while(|opcode| *opcode != CLOSE).collect();
+    assert_eq!(before, [PING]);
 }
 
 #[test]

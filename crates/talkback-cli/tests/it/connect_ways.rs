@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 
 use crate::support::scripted::{ScriptedResponse, play, play_at, response};
-use crate::support::{connect, echo, run};
+use crate::support::{connect, echo, run, server};
 
 /// The port of a URL.
 fn port(url: &str) -> &str {
@@ -68,19 +68,7 @@ fn the_server_name_is_what_the_certificate_is_held_against() {
 #[cfg(unix)]
 fn a_unix_socket_leads_there() {
     let path = std::env::temp_dir().join(format!("talkback-ways-{}.sock", std::process::id()));
-    let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
-    listener.set_nonblocking(true).unwrap();
-    let serving = std::thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build();
-        runtime.unwrap().block_on(async {
-            let listener = tokio::net::UnixListener::from_std(listener).unwrap();
-            let (stream, _) = listener.accept().await.unwrap();
-            let socket = talkback::accept(stream).await.unwrap();
-            crate::support::server::echo_all(socket).await;
-        });
-    });
+    server::echo_at_socket(&path);
     let way = [
         "ws://localhost/",
         "--unix-socket",
@@ -90,7 +78,6 @@ fn a_unix_socket_leads_there() {
     let finished = connect(&way, "Hello!\n");
     std::fs::remove_file(&path).unwrap();
     assert_eq!(finished.stdout, "Hello!\n", "{finished:?}");
-    serving.join().unwrap();
 }
 
 #[test]
@@ -99,8 +86,24 @@ fn the_largest_message_is_what_is_asked_for() {
     let input = format!("{}\n", "x".repeat(2000));
     let finished = connect(&[&url, "--max-message", "1kB"], &input);
     assert_eq!(finished.code, Some(1), "{finished:?}");
-    let url = crate::support::server::server(|stream| async {
-        let mut socket = crate::support::server::open(stream).await;
+    for (arguments, input, code) in [
+        (&["--send", "가"][..], "", 0),
+        (&["--send", "가1"], "", 2),
+        (&["--hex", "--send", "01020304"], "", 2),
+        (&["--hex"], "01 02 03 \n", 0),
+        (&["--hex"], "01020304\n", 1),
+        (&["--base64"], "AQID\n", 0),
+        (&["--base64"], "AQIDBA==\n", 1),
+        (&["--binary", "--frame", "4"], "1234", 1),
+    ] {
+        let limited = [&[&*url, "--max-message", "3", "-1"], arguments].concat();
+        let finished = connect(&limited, input);
+        assert_eq!(finished.code, Some(code), "{arguments:?}: {finished:?}");
+        let what = "longer than the limit of 3 bytes: raise --max-message";
+        assert_eq!(finished.stderr.contains(what), code != 0, "{finished:?}");
+    }
+    let url = server::server(|stream| async {
+        let mut socket = server::open(stream).await;
         let _ = socket.send("x".repeat(2000)).await;
         let _ = socket.recv().await;
     });
@@ -125,7 +128,7 @@ fn redirects_are_followed_if_asked_for() {
             ScriptedResponse::whole(head.into_bytes())
         })
     };
-    let followed = play_redirect(&["--location", "-1"]).finished;
+    let followed = play_redirect(&["-L", "-1"]).finished;
     assert_eq!(followed.stdout, "early\n", "{followed:?}");
     let refused = play_redirect(&[]).finished;
     assert_eq!(refused.code, Some(6), "{refused:?}");

@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use talkback::{CloseCode, ConnectError, HandshakeError, Message};
 
+use crate::support::raw_client::dial;
 #[cfg(target_os = "linux")]
 use crate::support::terminal::{Folder, Terminal};
+use crate::support::wire::reset;
 use crate::support::{LIMIT, Running, echo, run};
 
 /// Sends a request without `Upgrade`; returns the whole answer.
@@ -88,6 +90,15 @@ async fn options_reach_the_handshake_and_the_limits() {
         panic!("{refused}");
     };
     assert!(matches!(error, HandshakeError::Status(refused) if refused.status == 403));
+}
+
+#[tokio::test]
+async fn compression_is_taken_up_unless_it_is_declined() {
+    for (arguments, has_deflate) in [(&[][..], true), (&["--no-compression"], false)] {
+        let (_server, url) = echo(arguments);
+        let socket = talkback::connect(url).await.unwrap();
+        assert_eq!(socket.has_deflate(), has_deflate);
+    }
 }
 
 #[tokio::test]
@@ -360,4 +371,17 @@ fn an_address_that_cannot_be_listened_on_takes_one_line() {
     let word = run(&["echo", "--listen", "127.0.0.1:http"], "");
     assert_eq!(word.code, Some(2));
     assert_eq!(word.stderr.lines().count(), 1, "{word:?}");
+}
+
+#[cfg(unix)]
+#[test]
+fn the_log_says_in_words_what_the_errors_of_the_system_are() {
+    let (server, url) = echo(&[]);
+    let mut stream = dial(&url);
+    write!(stream, "GET / HTTP/1.1\r\n").unwrap();
+    reset(stream);
+    server.until("it is logged", |server| {
+        server.stderr().contains("reset by peer")
+    });
+    assert!(!server.stderr().contains("os error"), "{}", server.stderr());
 }

@@ -163,14 +163,37 @@ async fn json_tells_which_client_it_is() {
 
 #[tokio::test]
 async fn a_page_of_another_origin_is_refused_unless_it_is_allowed() {
-    let (server, url) = listen(&["--origin", "http://localhost:8080"]);
+    let (server, url) = listen(&[
+        "-o",
+        "http://localhost:8080",
+        "--origin",
+        "http://b.example",
+    ]);
     let connect = |origin| talkback::connect(&*url).origin(origin);
-    let refused = connect("https://evil.example").await.unwrap_err();
-    assert_eq!(status(&refused), 403);
-    server.until("it is told what to do", |server| {
-        server.stderr().contains("https://evil.example") && server.stderr().contains("`--origin`")
-    });
+    for (origin, advice) in [
+        (
+            "https://evil.example",
+            "if its pages may reach this machine, allow it with `--origin`",
+        ),
+        (
+            "null",
+            "a page from a file or in a sandbox, none of which can be allowed: ",
+        ),
+        ("file://", "no origin of a web page: leave the header out"),
+    ] {
+        let refused = connect(origin).await.unwrap_err();
+        assert_eq!(status(&refused), 403);
+        let what = format!("refused: the Origin {origin:?} may not connect: ");
+        server.until("it is told what to do", |server| {
+            let stderr = server.stderr();
+            stderr
+                .lines()
+                .any(|line| line.contains(&what) && line.contains(advice))
+        });
+    }
+    assert!(!server.stderr().contains("this server"));
     assert!(connect("http://localhost:8080").await.is_ok());
+    assert!(connect("http://b.example").await.is_ok());
 }
 
 #[tokio::test]
@@ -228,6 +251,98 @@ fn binary_forms_and_tls_are_those_of_the_other_commands() {
     );
     assert_eq!((finished.code, &*finished.stdout), (Some(0), "yv4=\n"));
     server.until("it is printed", |server| server.stdout() == "0102\n");
+}
+
+#[tokio::test]
+async fn input_is_cut_and_messages_are_ended_as_asked() {
+    for (arguments, input, messages, printed) in [
+        (&["--null"][..], "a\nb\0c\0", &["a\nb", "c"][..], "yes\0"),
+        (&["--separator=--"], "a--b--", &["a", "b"], "yes--"),
+        (&["--binary", "--frame", "2"], "abc", &["ab", "c"], "yes"),
+        (&["--binary"], "abc", &["abc"], "yes"),
+    ] {
+        let (mut server, url) = listen(&[&["-1"], arguments].concat());
+        server.type_in(input);
+        server.stdin = None;
+        let mut socket = client(&server, &url, 1).await;
+        for message in messages {
+            let came = next(&mut socket).await.unwrap();
+            assert_eq!(came.is_text(), arguments[0] != "--binary");
+            assert_eq!(came.as_bytes(), message.as_bytes(), "{arguments:?}");
+        }
+        socket.send("yes").await.unwrap();
+        assert_eq!(next(&mut socket).await, None);
+        let finished = server.finish();
+        assert_eq!((finished.code, &*finished.stdout), (Some(0), printed));
+    }
+}
+
+#[tokio::test]
+async fn messages_are_shown_as_asked() {
+    let coloured = "#1 {\n  \x1b[36m\"a\"\x1b[0m: \x1b[33m1\x1b[0m\n}\n";
+    for (arguments, shown) in [
+        (&["--color", "always"][..], coloured),
+        (&["--escape", "--color", "never"], "#1 {\"a\":1}\n"),
+    ] {
+        let (server, url) = listen(arguments);
+        let mut socket = client(&server, &url, 1).await;
+        socket.send("{\"a\":1}").await.unwrap();
+        server.until("it is printed", |server| server.stdout() == shown);
+    }
+    let (server, url) = listen(&["--escape", "--times"]);
+    let mut socket = client(&server, &url, 1).await;
+    socket.send("late").await.unwrap();
+    // As in #1 12:34:56.789Z late.
+    server.until("it is printed with the time", |server| {
+        let stdout = server.stdout();
+        let time = stdout
+            .strip_prefix("#1 ")
+            .and_then(|rest| rest.strip_suffix("Z late\n"));
+        time.is_some_and(|time| time.len() == 12 && time.matches(':').count() == 2)
+    });
+}
+
+#[tokio::test]
+async fn quiet_tells_nothing_and_ends_once_nothing_has_come_for_so_long() {
+    let mut server = Running::start(&["listen", "127.0.0.1:0", "-q", "--json", "-w", "0.5"]);
+    server.until("it listens", |server| server.stdout().ends_with('\n'));
+    let event: Value = serde_json::from_str(&server.stdout()).unwrap();
+    let mut socket = talkback::connect(event["urls"][0].as_str().unwrap())
+        .await
+        .unwrap();
+    socket.send("one").await.unwrap();
+    server.stdin = None;
+    assert_eq!(next(&mut socket).await, None);
+    let finished = server.finish();
+    assert_eq!((finished.code, &*finished.stderr), (Some(0), ""));
+}
+
+#[tokio::test]
+async fn compression_and_the_largest_message_are_what_is_asked_for() {
+    for (arguments, has_deflate) in [(&[][..], true), (&["--no-compression"], false)] {
+        let (_server, url) = listen(arguments);
+        let socket = talkback::connect(url).await.unwrap();
+        assert_eq!(socket.has_deflate(), has_deflate);
+    }
+    let (_server, url) = listen(&["--max-message", "1KB"]);
+    let mut socket = talkback::connect(url).await.unwrap();
+    socket.send(vec![0; 1001]).await.unwrap();
+    assert!(socket.recv().await.is_err());
+    assert_eq!(socket.close_info().unwrap().code, 1009);
+}
+
+#[test]
+fn a_certificate_and_its_key_are_read_from_files() {
+    let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let path = |name| folder.join(name).to_str().unwrap().to_owned();
+    let (cert, key) = (path("listen-own.pem"), path("listen-own.key"));
+    std::fs::write(&cert, made.cert.pem()).unwrap();
+    std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+    let (_server, url) = listen(&["--tls-cert", &cert, "--tls-key", &key, "--send", "hi"]);
+    assert!(url.starts_with("wss://"), "{url}");
+    let finished = connect(&[&url, "--ca", &cert, "-1"], "");
+    assert_eq!((finished.code, &*finished.stdout), (Some(0), "hi\n"));
 }
 
 #[test]

@@ -3,11 +3,15 @@
 
 mod attacks;
 mod bench;
+mod bench_ways;
 mod blocked_pipes;
+#[cfg(target_os = "linux")]
+mod bounds;
 mod connect;
 mod connect_ends;
 mod connect_exit_codes;
 mod connect_forms;
+mod connect_paths;
 mod connect_proxy;
 mod connect_sight;
 mod connect_ways;
@@ -16,10 +20,15 @@ mod echo_web;
 mod handshake;
 mod install;
 mod listen;
+mod options;
 #[cfg(target_os = "linux")]
 mod prompt;
 #[cfg(target_os = "linux")]
 mod prompt_commands;
+#[cfg(target_os = "linux")]
+mod readme_tasks;
+#[cfg(target_os = "linux")]
+mod readme_transcripts;
 mod security_table;
 mod support;
 mod tls;

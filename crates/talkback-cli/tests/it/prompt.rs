@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
+use crate::support::attack::assert_linear;
 use crate::support::server::{open, server};
 use crate::support::terminal::{Folder, Terminal, counting};
 
@@ -41,6 +42,24 @@ fn a_line_of_any_size_is_sent_at_once() {
     terminal.shows("not inserted: a line holds 1048576 bytes at most");
     terminal.press("short\r");
     terminal.shows("#11 text 5 bytes 1 lines ort.");
+}
+
+#[test]
+fn a_long_line_costs_what_as_many_characters_cost_in_short_ones() {
+    let (mut terminal, usage) = Terminal::measured(&Folder::new("long"), &[&counting()]);
+    terminal.shows("> ");
+    // Key by key, as far as they are taken so.
+    let types = |terminal: &Terminal, count: usize| {
+        (0..count).for_each(|_| terminal.press("한 줄 x"));
+        terminal.press("\r");
+    };
+    let before = usage.ticks();
+    (0..32).for_each(|_| types(&terminal, 100));
+    terminal.shows("#32 text 900 bytes");
+    let (short, begin) = (usage.ticks() - before, usage.ticks());
+    types(&terminal, 3200);
+    terminal.shows("#33 text 28800 bytes");
+    assert_linear("characters", short, usage.ticks() - begin);
 }
 
 #[test]

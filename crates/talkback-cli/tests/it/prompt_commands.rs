@@ -64,6 +64,20 @@ fn nothing_is_sent_for_what_is_wrong() {
 }
 
 #[test]
+fn what_is_typed_is_held_to_the_largest_message() {
+    let (_server, url) = echo(&[]);
+    let arguments = [&*url, "--max-message", "3"];
+    let mut terminal = Terminal::connect(&Folder::new("limit"), &arguments);
+    for line in ["four", "/binary 01020304"] {
+        terminal.press(&format!("{line}\r"));
+        terminal.shows("longer than the limit of 3 bytes: raise --max-message");
+    }
+    terminal.press("abc\r");
+    terminal.shows("> abc\r\n");
+    terminal.shows("abc\r\n");
+}
+
+#[test]
 fn hexadecimal_is_typed_at_the_prompt_as_in_a_pipe() {
     let mut terminal = Terminal::connect(&Folder::new("hex"), &[&counting(), "--hex"]);
     terminal.press("xy\r");

@@ -1,8 +1,14 @@
 //! Runs the built binary, always with a time limit.
 
 pub(crate) mod attack;
+#[cfg(target_os = "linux")]
+pub(crate) mod held;
+pub(crate) mod mutual;
 pub(crate) mod pipe;
+pub(crate) mod proxy;
 pub(crate) mod raw_client;
+#[cfg(target_os = "linux")]
+pub(crate) mod readme;
 pub(crate) mod scripted;
 pub(crate) mod server;
 #[cfg(target_os = "linux")]
@@ -81,6 +87,8 @@ impl Running {
         let _ = stdin.flush();
     }
 
+    /// Windows has none that one program can send to another alone.
+    #[cfg(unix)]
     pub(crate) fn signal(&self, name: &str) {
         let id = self.child.id().to_string();
         let status = Command::new("kill").args(["-s", name, &id]).status();
@@ -174,4 +182,15 @@ pub(crate) fn url_of(server: &Running) -> String {
     let stdout = server.stdout();
     let url = stdout.split_whitespace().find(|word| word.contains("://"));
     url.unwrap().to_owned()
+}
+
+/// The first line of what a program prints whose output is read no further.
+pub(crate) fn first_line(output: &mut impl Read) -> String {
+    let mut line = Vec::new();
+    while line.last() != Some(&b'\n') {
+        let mut byte = [0];
+        output.read_exact(&mut byte).unwrap();
+        line.extend(byte);
+    }
+    String::from_utf8(line).unwrap()
 }

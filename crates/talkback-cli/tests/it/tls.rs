@@ -13,12 +13,10 @@ use rcgen::{
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::server::WebPkiClientVerifier;
 use tokio_rustls::rustls::sign::SingleCertAndKey;
-use tokio_rustls::rustls::{RootCertStore, ServerConfig};
-use tokio_rustls::{TlsAcceptor, rustls};
+use tokio_rustls::rustls::{self, ServerConfig};
 
-use crate::support::server::server;
+use crate::support::mutual::{Mutual, echo_with, encrypted};
 use crate::support::{Finished, Running, connect, echo, run};
 use talkback_testing::old_certificates::{RSA_1024, VERSION_1};
 
@@ -46,24 +44,6 @@ fn echo_self_signed(name: &str) -> (Running, String, String) {
     let (server, url) = echo(&[&format!("--tls-self-signed={file}")]);
     assert!(url.starts_with("wss://127.0.0.1:"), "{url}");
     (server, url, file)
-}
-
-/// The URL of an echo server that speaks TLS so.
-fn echo_with(config: ServerConfig) -> String {
-    let acceptor = TlsAcceptor::from(Arc::new(config));
-    let url = server(move |stream| {
-        let acceptor = acceptor.clone();
-        async move {
-            let Ok(stream) = acceptor.accept(stream).await else {
-                return;
-            };
-            let mut socket = talkback::accept(stream).await.unwrap();
-            while let Ok(Some(message)) = socket.recv().await {
-                socket.feed(message).await.unwrap();
-            }
-        }
-    });
-    url.replace("ws://", "wss://")
 }
 
 #[track_caller]
@@ -174,44 +154,13 @@ fn a_server_without_tls_is_named_as_such() {
 
 #[test]
 fn a_client_shows_its_certificate_to_a_server_that_wants_one() {
-    let made = made_for("127.0.0.1");
-    let client_key = KeyPair::generate().unwrap();
-    let client = CertificateParams::default();
-    let client = client.self_signed(&client_key).unwrap();
-    let mut roots = RootCertStore::empty();
-    roots.add(client.der().clone()).unwrap();
-    let provider = Arc::new(ring::default_provider());
-    let verifier =
-        WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider));
-    let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
-    let config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_client_cert_verifier(verifier.build().unwrap())
-        .with_single_cert(vec![made.cert.der().clone()], key)
-        .unwrap();
-    let url = echo_with(config);
-
-    let ca = file("mutual.pem", &made.cert.pem());
-    let cert = file("client.pem", &client.pem());
-    let key = file("client.key", &client_key.serialize_pem());
+    let Mutual {
+        url, ca, cert, key, ..
+    } = Mutual::start("mutual");
     let known = ["--ca", &ca, "--cert", &cert, "--key", &key];
     comes_back(&connect(&[&[&*url], &known[..]].concat(), GREETINGS));
     let unknown = connect(&[&url, "--ca", &ca], "");
     fails(&unknown, 6, &["`--cert FILE` and `--key FILE`"]);
-}
-
-/// The key in PEM, encrypted as `openssl genpkey -aes256` does it.
-fn encrypted(key: &KeyPair, passphrase: &str) -> String {
-    use pkcs8::pkcs5::pbes2::Parameters;
-    use pkcs8::{LineEnding, PrivateKeyInfo};
-
-    let der = key.serialize_der();
-    let info = PrivateKeyInfo::try_from(&*der).unwrap();
-    let how = Parameters::pbkdf2_sha256_aes256cbc(2048, &[7; 16], &[9; 16]).unwrap();
-    let encrypted = info.encrypt_with_params(how, passphrase).unwrap();
-    let pem = encrypted.to_pem("ENCRYPTED PRIVATE KEY", LineEnding::LF);
-    pem.unwrap().to_string()
 }
 
 #[test]

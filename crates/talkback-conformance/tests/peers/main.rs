@@ -7,9 +7,12 @@
 mod as_client;
 mod as_server;
 mod clients;
+mod command;
 mod engine_io;
 mod program;
 mod programs;
 mod proxies;
 mod servers;
+mod timing;
+mod tmux;
 mod tungstenite;

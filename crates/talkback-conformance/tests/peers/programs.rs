@@ -14,26 +14,26 @@ use crate::program::{Program, folder, free_port, node, python, signal};
 
 const GREETINGS: &str = "Hello!\n안녕하세요\n";
 /// How long a program may take that ends by itself.
-const LIMIT: Duration = Duration::from_secs(60);
+pub(crate) const LIMIT: Duration = Duration::from_secs(60);
 /// … and one that makes all checks of a client, each of which may take half of that.
 const CLIENT_LIMIT: Duration = Duration::from_secs(600);
 
 /// A library of others, with our scripts for its client and its server.
-struct Peer {
-    name: &'static str,
+pub(crate) struct Peer {
+    pub(crate) name: &'static str,
     client: fn() -> Command,
-    server: fn() -> Command,
+    pub(crate) server: fn() -> Command,
     /// The checks of any echo server, and those of `talkback echo`.
     checks: (usize, usize),
 }
 
-const WEBSOCKETS: Peer = Peer {
+pub(crate) const WEBSOCKETS: Peer = Peer {
     name: "websockets",
     client: || python("python/websockets_client.py"),
     server: || python("python/websockets_server.py"),
     checks: (19, 21),
 };
-const WS: Peer = Peer {
+pub(crate) const WS: Peer = Peer {
     name: "ws",
     client: || node("node/ws_client.cjs"),
     server: || node("node/ws_server.cjs"),
@@ -156,7 +156,7 @@ fn talkback_connect_over_tls(peer: &Peer) {
     );
 }
 
-fn write(file: &Path, text: &str) {
+pub(crate) fn write(file: &Path, text: &str) {
     std::fs::write(file, text).expect("the folder can be written to");
 }
 
@@ -219,7 +219,7 @@ fn demo(peer: &Peer) {
 
 /// Runs a program to its end: with this as its standard input, or with one in which nothing comes. Returns what it
 /// printed as text, too.
-fn run(command: &mut Command, input: Option<&str>) -> (Output, String, String) {
+pub(crate) fn run(command: &mut Command, input: Option<&str>) -> (Output, String, String) {
     let command = command.stdin(Stdio::piped());
     let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child: Child = command.spawn().expect("it is built");
@@ -248,7 +248,7 @@ fn run(command: &mut Command, input: Option<&str>) -> (Output, String, String) {
 }
 
 /// A program or an example that cargo has built: this is in the folder `deps` of the same.
-fn built(name: &str) -> Command {
+pub(crate) fn built(name: &str) -> Command {
     let this = std::env::current_exe().expect("this runs");
     let folder = this.ancestors().nth(2).expect("it lies in a folder");
     let program: PathBuf = folder.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));

@@ -53,7 +53,7 @@ impl fmt::Display for CloseInfo {
                 f.write_str("closed by the peer")?;
             }
             (CloseCause::Protocol(error), _) => write!(f, "failed: {error}")?,
-            (CloseCause::NotOpened(what), _) => return write!(f, "never open: {what}"),
+            (CloseCause::NotOpened(what), _) => return write!(f, "not open: {what}"),
             (cause, _) if self.code == CloseCode::ABNORMAL => {
                 write!(f, "connection lost without a close frame: {cause}")?;
             }

@@ -118,7 +118,7 @@ fn an_abnormal_end_says_why() {
                 Initiator::Local,
                 CloseCause::NotOpened("no such host".into()),
             ),
-            "never open: no such host",
+            "not open: no such host",
         ),
     ] {
         assert_eq!(info.to_string(), text);

@@ -59,7 +59,7 @@ fn the_words_of_an_end_say_who_how_and_why() {
                 local,
                 CloseCause::NotOpened("no such host".into()),
             ),
-            "never open: no such host",
+            "not open: no such host",
         ),
     ];
     for (info, words) in ends {

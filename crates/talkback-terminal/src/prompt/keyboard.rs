@@ -97,11 +97,15 @@ mod console {
     use std::future::poll_fn;
     use std::io;
     use std::pin::Pin;
+    use std::task::{Context, Poll};
 
     use crossterm::event::{Event, EventStream, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
     use futures_core::Stream as _;
 
     use crate::prompt::keys::Key;
+
+    /// How many keys are taken at once: what is pasted comes key by key, and each time the line is drawn.
+    const KEYS_MAX: usize = 16 << 10;
 
     pub(crate) struct Keyboard(EventStream);
 
@@ -110,19 +114,37 @@ mod console {
             Ok(Self(EventStream::new()))
         }
 
-        /// Waits for a key; none at all means another event of the console, such as a new size.
+        /// Waits for keys; none at all mean another event of the console, such as a new size.
         ///
         /// # Cancel safety
         /// A dropped call loses no key.
         pub(crate) async fn next(&mut self) -> io::Result<Vec<Key>> {
-            let event = poll_fn(|cx| Pin::new(&mut self.0).poll_next(cx)).await;
-            let event = event.unwrap_or_else(|| Err(io::ErrorKind::UnexpectedEof.into()))?;
-            Ok(match event {
-                Event::Key(event) if event.kind != KeyEventKind::Release => {
-                    key(&event).into_iter().collect()
+            poll_fn(|cx| self.poll_keys(cx)).await
+        }
+
+        fn poll_keys(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Vec<Key>>> {
+            let mut keys = Vec::new();
+            let mut has_come = false;
+            while keys.len() < KEYS_MAX {
+                let Poll::Ready(event) = Pin::new(&mut self.0).poll_next(cx) else {
+                    break;
+                };
+                has_come = true;
+                match event {
+                    Some(Ok(Event::Key(event))) if event.kind != KeyEventKind::Release => {
+                        keys.extend(key(&event));
+                    }
+                    Some(Ok(_)) => {}
+                    // It is there the next time, too.
+                    Some(Err(_)) | None if !keys.is_empty() => break,
+                    Some(Err(error)) => return Poll::Ready(Err(error)),
+                    None => return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into())),
                 }
-                _ => Vec::new(),
-            })
+            }
+            match has_come {
+                true => Poll::Ready(Ok(keys)),
+                false => Poll::Pending,
+            }
         }
     }
 

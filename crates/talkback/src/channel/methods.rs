@@ -274,7 +274,7 @@ macro_rules! sending_methods {
         /// # Errors
         /// A channel that ended before that. On one that [reconnects](crate::Connect::reconnect),
         /// [`SendErrorKind::InFlight`](crate::SendErrorKind::InFlight): a connection was lost with messages that were not
-        /// written whole, since the handle was made. Each handle tells of each once;
+        /// written whole, since the handle was made. Each handle tells of each once, to all of its calls that wait then;
         /// [`send_tracked`](Self::send_tracked) tells of one message.
         ///
         /// # Cancel safety

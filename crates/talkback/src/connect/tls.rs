@@ -1,6 +1,8 @@
 //! TLS for `wss://`: rustls with ring, or a configuration of the program's own.
 
 mod any_certificate;
+#[cfg(feature = "platform-roots")]
+mod caught;
 mod default_roots;
 pub(crate) mod errors;
 mod own_roots;

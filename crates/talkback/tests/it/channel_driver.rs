@@ -408,7 +408,7 @@ async fn closing_while_connecting_with_messages_queued_ends_within_the_close_tim
     let text = info.to_string();
     assert_eq!(
         text,
-        "never open: this end closed or dropped it before it was open"
+        "not open: this end closed or dropped it before it was open"
     );
     assert!(
         start.elapsed() <= Duration::from_secs(11),

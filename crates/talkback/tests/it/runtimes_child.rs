@@ -54,7 +54,7 @@ fn no_thread_for_the_driver_is_told_as_that() {
     let Some(told) = told(name, &prepare) else {
         return;
     };
-    assert!(told.starts_with("never open: "), "{told}");
+    assert!(told.starts_with("not open: "), "{told}");
     assert!(told.contains("gave no thread"), "{told}");
     assert!(told.contains("`ulimit -u`"), "{told}");
     assert!(told.contains("(os error "), "{told}");

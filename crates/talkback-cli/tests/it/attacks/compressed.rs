@@ -3,10 +3,8 @@
 use std::future::Future as _;
 use std::num::NonZero;
 use std::pin::pin;
-use std::process::{Command, Stdio};
 use std::task::{Context, Waker};
-use std::thread::{available_parallelism, sleep};
-use std::time::Duration;
+use std::thread::available_parallelism;
 
 use crate::support::Running;
 use crate::support::attack::by_hand::{compressed_letters, compressed_zeros};
@@ -21,7 +19,6 @@ const BEYOND: u64 = (32 + 64) * KIB;
 
 const FIN: u8 = 0x80;
 const RSV1: u8 = 0x40;
-const TEXT: u8 = 0x1;
 const BINARY: u8 = 0x2;
 const CONTINUATION: u8 = 0x0;
 
@@ -76,8 +73,10 @@ fn v51_messages_that_are_dear_to_compress() {
     for peer in &mut peers {
         peer.send(&frame);
     }
-    // Served while it works.
-    until("it works", || target.usage.ticks() > before + 10);
+    // Served while it works, as far as that can be known.
+    if cfg!(target_os = "linux") {
+        until("it works", || target.usage.ticks() > before + 10);
+    }
     target.serves();
     for peer in &mut peers {
         assert_eq!(peer.take(1), [FIN | RSV1 | BINARY]);
@@ -152,58 +151,4 @@ async fn v45_compressed_sends_to_a_server_given_up_at_any_poll() {
     assert!(socket.close().await.clean);
     drop(socket);
     tokio::task::block_in_place(|| target.recovers());
-}
-
-#[test]
-fn v51_a_client_whose_output_nobody_reads() {
-    holds_few_messages(|client| {
-        client.stdin(Stdio::piped()).stdout(Stdio::piped());
-    });
-}
-
-#[test]
-#[cfg(target_os = "linux")]
-fn v51_a_client_whose_terminal_nobody_reads() {
-    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-    let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
-    grantpt(&terminal).unwrap();
-    unlockpt(&terminal).unwrap();
-    let name = ptsname(&terminal, Vec::new()).unwrap();
-    let mut options = std::fs::File::options();
-    let face = options.read(true).write(true);
-    let face = face.open(name.to_str().unwrap()).unwrap();
-    holds_few_messages(|client| {
-        client.stdin(face.try_clone().unwrap());
-        client.stdout(face.try_clone().unwrap());
-    });
-}
-
-/// Sends what inflates to messages of the largest size to a client, of whose output nothing is read.
-fn holds_few_messages(wire: impl Fn(&mut Command)) {
-    let attacker = Attacker::listen();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_talkback"));
-    command
-        .args(["connect", &attacker.url])
-        .env_remove("RUST_LOG");
-    wire(command.stderr(Stdio::null()));
-    let mut client = command.spawn().unwrap();
-    let mut peer = attacker.open_compressed();
-    let usage = Usage::of(client.id());
-    let before = usage.peak();
-    // Shown, each byte takes five.
-    let zeros = compressed_zeros(MESSAGE_SIZE_MAX as usize - 5_000);
-    peer.send(&plain(FIN | RSV1 | TEXT, &zeros).repeat(20));
-    let is_stuck = || {
-        let ticks = usage.ticks();
-        sleep(Duration::from_millis(500));
-        usage.ticks() == ticks && usage.peak() > before + MESSAGE_SIZE_MAX
-    };
-    until("it waits for its reader", is_stuck);
-    let growth = usage.peak() - before;
-    println!("memory grew by {} KiB", growth / KIB);
-    // One message that is printed, one that waits, and one for which there is no capacity yet; and what the
-    // last took while it grew.
-    assert!(growth <= 4 * MESSAGE_SIZE_MAX + CONSTANT, "{growth}");
-    client.kill().unwrap();
-    client.wait().unwrap();
 }

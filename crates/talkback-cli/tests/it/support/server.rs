@@ -49,3 +49,21 @@ pub(crate) async fn echo_all<T: AsyncRead + AsyncWrite + Unpin>(mut socket: WebS
         let _ = socket.feed(message).await;
     }
 }
+
+/// An echo server at a Unix socket.
+#[cfg(unix)]
+pub(crate) fn echo_at_socket(path: &std::path::Path) {
+    let listener = std::os::unix::net::UnixListener::bind(path).unwrap();
+    listener.set_nonblocking(true).unwrap();
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
+        runtime.unwrap().block_on(async {
+            let listener = tokio::net::UnixListener::from_std(listener).unwrap();
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(async { echo_all(talkback::accept(stream).await.unwrap()).await });
+            }
+        });
+    });
+}

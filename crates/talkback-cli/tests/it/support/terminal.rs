@@ -12,6 +12,8 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
 
 use super::LIMIT;
+use super::attack::Usage;
+use super::held::limited;
 use super::server::{open, server};
 
 /// A terminal that a program has for its own; the program is killed when this is dropped.
@@ -48,6 +50,20 @@ impl Terminal {
         let mut terminal = Self::start(folder, &arguments, &[]);
         terminal.shows("> ");
         terminal
+    }
+
+    /// As [`connect`](Self::connect), under the limits of [`held`](super::held), and what it uses.
+    pub(crate) fn measured(folder: &Folder, arguments: &[&str]) -> (Self, Usage) {
+        let arguments = [&["connect"], arguments].concat();
+        let command = limited("echo process $$;", &arguments);
+        let arguments = command
+            .get_args()
+            .map(|argument| argument.to_str().unwrap());
+        let command: Vec<&str> = std::iter::once("sh").chain(arguments).collect();
+        let mut terminal = Self::start(folder, &command, &[]);
+        terminal.shows("process ");
+        let process = terminal.shows("\r\n").parse().unwrap();
+        (terminal, Usage::of(process))
     }
 
     pub(crate) fn start(folder: &Folder, command: &[&str], environment: &[(&str, &str)]) -> Self {

@@ -1,18 +1,20 @@
-// Node's ws as an echo server, as aiohttp_server.py: ws_server.cjs PORT [CERT KEY]
-//
-// With a certificate it speaks wss://. It prints what it sees, one line each. On /fragments it answers in fragments.
+// Node's ws as an echo server, as websockets_server.py: ws_server.cjs PLACE [CERT KEY [CA]]
 const { readFileSync } = require("node:fs");
 const { WebSocketServer } = require("ws");
 
-const [port, ...files] = process.argv.slice(2);
-const [cert, key] = files.map((file) => readFileSync(file));
-const carrier = cert ? require("node:https").createServer({ cert, key }) : require("node:http").createServer();
+const [place, ...files] = process.argv.slice(2);
+const [cert, key, ca] = files.map((file) => readFileSync(file));
+const carrier = cert
+  ? require("node:https").createServer({ cert, key, ca, requestCert: Boolean(ca) })
+  : require("node:http").createServer();
 const server = new WebSocketServer({
   server: carrier,
   perMessageDeflate: true,
   handleProtocols: (offered) => (offered.has("chat") ? "chat" : false),
   verifyClient: ({ req }, decide) => {
-    console.log(`token ${req.headers["x-token"]}`);
+    const { host, origin, cookie, "user-agent": agent, "x-token": token } = req.headers;
+    console.log(`asked ${host} ${origin} ${cookie} ${agent}`);
+    console.log(`token ${token}`);
     decide(req.url !== "/missing", 404, "there is nothing here\n");
   },
 });
@@ -27,4 +29,5 @@ server.on("connection", (socket, request) => {
   });
   socket.on("close", (code, reason) => console.log(`closed ${code} ${reason}`));
 });
-carrier.listen(port, "127.0.0.1");
+const where = place.includes("/") ? { path: place } : { port: Number(place), host: "127.0.0.1" };
+carrier.listen(where, () => console.log("listening"));

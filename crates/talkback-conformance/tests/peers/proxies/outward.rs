@@ -22,7 +22,9 @@ use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 
 use super::backend::Backend;
+use crate::command::{Server, comes_back, fails};
 use crate::program::{Program, folder, free_port};
+use crate::programs::{WEBSOCKETS, WS};
 
 const SQUID: &str = "http_access deny all
 cache deny all
@@ -272,6 +274,25 @@ async fn px21_microsocks_wants_a_password() {
     let place = Place::start("leads", Kind::Microsocks, Login::Password).await;
     place.leads_there(USER).await;
     wants_a_password(&place, "does not lead there: it ").await;
+}
+
+/// To servers of others.
+#[tokio::test]
+async fn px21_the_command_goes_there() {
+    for kind in [Kind::Tinyproxy, Kind::Microsocks] {
+        let place = Place::start("command", kind, Login::Password).await;
+        let proxy = |user: &str| {
+            let scheme = kind.schemes()[0];
+            format!("{scheme}://{user}localhost:{}", place.proxy_port)
+        };
+        for peer in [&WEBSOCKETS, &WS] {
+            let server = Server::start(peer, &[]);
+            let url = server.url();
+            comes_back(&[&url, "--proxy", &proxy(USER), "-1"], "안녕\n");
+            let wrong = proxy("user:hunter2@");
+            fails(&[&url, "-x", &wrong], 4, "does not lead there");
+        }
+    }
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
-"""Python's websockets as an echo server, as aiohttp_server.py: websockets_server.py PORT [CERT KEY]
+"""Python's websockets as an echo server, as aiohttp_server.py: websockets_server.py PLACE [CERT KEY [CA]]
 
-Port 0 takes a free one. With a certificate it speaks wss://. It prints its address and what it sees, one line each. On
+A place is a port, of which 0 takes a free one, or the path of a Unix socket. With a certificate it speaks wss://, with
+a CA to clients alone that show a certificate of that one. It prints its address and what it sees, one line each. On
 /fragments it answers in fragments.
 """
 
@@ -10,7 +11,7 @@ import functools
 import ssl
 import sys
 
-from websockets.asyncio.server import serve
+from websockets.asyncio.server import serve, unix_serve
 from websockets.exceptions import ConnectionClosed
 
 log = functools.partial(print, flush=True)
@@ -33,6 +34,7 @@ async def echo(socket):
 
 
 def process_request(connection, request):
+    log("asked", *(request.headers.get(name) for name in ("Host", "Origin", "Cookie", "User-Agent")))
     log(f"token {request.headers.get('X-Token')}")
     if request.path == "/missing":
         return connection.respond(404, "there is nothing here\n")
@@ -43,13 +45,19 @@ def select_subprotocol(connection, offered):
     return "chat" if "chat" in offered else None
 
 
-async def main(port, cert=None, key=None):
+async def main(place, cert=None, key=None, ca=None):
     if tls := cert and ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER):
         tls.load_cert_chain(cert, key)
-    choices = {"process_request": process_request, "select_subprotocol": select_subprotocol}
-    async with serve(echo, "127.0.0.1", int(port), ssl=tls, max_size=2**24, **choices) as server:
-        port = server.sockets[0].getsockname()[1]
-        log(f"listening on {'wss' if tls else 'ws'}://127.0.0.1:{port}/")
+    if ca:
+        tls.load_verify_locations(ca)
+        tls.verify_mode = ssl.CERT_REQUIRED
+    options = {"process_request": process_request, "select_subprotocol": select_subprotocol}
+    options |= {"ssl": tls, "max_size": 2**24}
+    is_path = "/" in place
+    serving = unix_serve(echo, place, **options) if is_path else serve(echo, "127.0.0.1", int(place), **options)
+    async with serving as server:
+        address = place if is_path else f"127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        log(f"listening on {'wss' if tls else 'ws'}://{address}")
         await server.serve_forever()
 
 

@@ -23,15 +23,37 @@ fn platform(provider: &Arc<CryptoProvider>) -> Result<Arc<dyn ServerCertVerifier
 
     use rustls_platform_verifier::Verifier;
 
-    static VERIFIER: OnceLock<Arc<Verifier>> = OnceLock::new();
+    use crate::connect::tls::caught::Caught;
+
+    static VERIFIER: OnceLock<Arc<Caught<Verifier>>> = OnceLock::new();
     if let Some(verifier) = VERIFIER.get() {
         return Ok(Arc::clone(verifier) as _);
+    }
+    #[cfg(target_os = "android")]
+    if cfg!(panic = "abort") && !is_initialized() {
+        let error = &"the app has not initialized rustls-platform-verifier";
+        let advice = "Have it done once, when the app starts";
+        return Err(option_error("the platform's roots", error, advice));
     }
     let verifier = Verifier::new(Arc::clone(provider)).map_err(|error| {
         let advice = "Install them, give the server's root with `tls_roots`, or turn on talkback's feature `webpki-roots`";
         option_error("the platform's roots", &error, advice)
     })?;
-    Ok(Arc::clone(VERIFIER.get_or_init(|| Arc::new(verifier))) as _)
+    Ok(Arc::clone(VERIFIER.get_or_init(|| Arc::new(Caught(verifier)))) as _)
+}
+
+/// Whether the app has initialized Android's verifier, which else panics when it is used: what cannot be caught has to be
+/// asked before. To initialize it once more does nothing; and without a context the first time fails.
+#[cfg(all(feature = "platform-roots", target_os = "android"))]
+fn is_initialized() -> bool {
+    use jni::JavaVM;
+    use jni::objects::JObject;
+    use rustls_platform_verifier::android::init_with_env;
+
+    let again = |machine: JavaVM| {
+        machine.attach_current_thread_for_scope(|env| init_with_env(env, JObject::null()))
+    };
+    JavaVM::singleton().and_then(again).is_ok()
 }
 
 #[cfg(not(feature = "platform-roots"))]

@@ -100,6 +100,10 @@ fn advice(error: &Error, given: Given) -> &'static str {
         Error::PeerMisbehaved(_) | Error::DecryptError | Error::PeerSentOversizedRecord => {
             "The server, or something between, breaks the rules of TLS: have it updated"
         }
+        // The verifier's: of what a server sends rustls says none of these.
+        Error::General(_) if given.roots == Roots::Platform => {
+            "This platform cannot check the server's certificate by itself. On Android the app has to initialize rustls-platform-verifier, and to have its Kotlin part; or give roots with `tls_roots`, or build talkback with its feature `webpki-roots` in place of `platform-roots`"
+        }
         Error::FailedToGetCurrentTime => "This machine's clock cannot be read: set it",
         _ => NOT_TLS,
     }
@@ -114,6 +118,9 @@ pub(crate) fn advice_on_proxy(error: &io::Error) -> &'static str {
         }
         Some(Error::InvalidCertificate(_)) => {
             "The proxy's certificate is not good for it: use the name that it was issued for, have it replaced, or set this machine's clock"
+        }
+        Some(Error::General(_)) => {
+            "This platform cannot check the proxy's certificate by itself. On Android the app has to initialize rustls-platform-verifier, and to have its Kotlin part; or give the proxy's root with `proxy_tls_roots`"
         }
         Some(Error::AlertReceived(_) | Error::PeerIncompatible(_)) => {
             "The proxy refuses this client: it may want a client certificate, which this client has none of, or another version of TLS than 1.2 and 1.3"

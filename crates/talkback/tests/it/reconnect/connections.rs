@@ -4,15 +4,20 @@ use super::*;
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use talkback::test_util::ScriptedStream;
-use talkback::{Backoff, Compression, Connect, ConnectError, LostCause, Stage};
+use talkback::{
+    Backoff, ChannelEvent, CloseCause, CloseCode, Compression, Connect, ConnectError, Error,
+    LostCause, Stage,
+};
 use talkback_proto::Header;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::unbounded_channel;
 
 use crate::support::answers::{answer, listen};
+use crate::support::certificates::{Authority, connect_to, serve};
 use crate::support::site::switching;
 
 /// Waits that are over at once.
@@ -59,6 +64,57 @@ async fn re22_the_late_end_of_a_connection_is_not_that_of_the_next() {
     }
 }
 
+#[tokio::test]
+async fn re28_a_reset_in_the_midst_of_a_message_is_a_loss() {
+    let (listener, address) = listen().await;
+    let connect = talkback::connect(format!("ws://{address}/"));
+    let mut channel = connect.reconnect().backoff(quick()).channel();
+    let (stream, _) = listener.accept().await.unwrap();
+    let mut stream = upgraded(stream, "").await;
+    channel.ready().await.unwrap();
+    // Text of 5 bytes, of which 2 come.
+    stream.write_all(b"\x81\x05Ha").await.unwrap();
+    stream.set_zero_linger().unwrap();
+    drop(stream);
+    let (stream, _) = listener.accept().await.unwrap();
+    let mut peer = talkback::accept(stream).await.unwrap();
+    peer.send("again").await.unwrap();
+    let mut lost = None;
+    loop {
+        match channel.recv_event().await.unwrap().unwrap() {
+            ChannelEvent::Message(message) => break assert_eq!(message, "again".into()),
+            ChannelEvent::Lost(event) => lost = Some(event),
+            _ => {}
+        }
+    }
+    let lost = lost.unwrap();
+    let info = lost.close_info().unwrap();
+    assert_eq!(info.code, CloseCode::ABNORMAL);
+    assert!(
+        matches!(info.cause, CloseCause::Transport(_)),
+        "{:?}",
+        info.cause
+    );
+}
+
+#[tokio::test]
+async fn re20_a_certificate_for_another_name_is_the_end() {
+    let authority = Authority::new("A root");
+    let address = serve(authority.issue("other.example").server()).await;
+    let connect = connect_to("localhost", address).tls_roots(authority.pem.as_str());
+    let reconnecting = connect.reconnect().backoff(quick());
+    let channel = reconnecting.tries_max(3).channel();
+    let error = channel.ready().await.unwrap_err();
+    assert!(
+        matches!(error, Error::Connect(ConnectError::Tls { .. })),
+        "{error:?}"
+    );
+    let advice = "connect to the name that it was issued for";
+    assert!(error.to_string().contains(advice), "{error}");
+    assert_eq!(channel.state(), ChannelState::Closed);
+    assert_eq!(channel.link().tries(), 1);
+}
+
 // ── Its way ──────────────────────────────────────────────────────────────────────────────────
 
 /// The connection that comes next, to either.
@@ -66,6 +122,29 @@ async fn next(first: &TcpListener, second: &TcpListener) -> (usize, TcpStream) {
     tokio::select! {
         accepted = first.accept() => (0, accepted.unwrap().0),
         accepted = second.accept() => (1, accepted.unwrap().0),
+    }
+}
+
+#[tokio::test]
+async fn re53_the_name_is_looked_up_for_each_try() {
+    let ((first, one), (second, other)) = (listen().await, listen().await);
+    let lookups = AtomicUsize::new(0);
+    let connect = talkback::connect("ws://server.invalid/").resolver(move |_, _| {
+        // The service moves behind the first.
+        let address = match lookups.fetch_add(1, Ordering::Relaxed) {
+            0 => one,
+            _ => other,
+        };
+        async move { Ok::<Vec<SocketAddr>, io::Error>(vec![address]) }
+    });
+    let channel = connect.reconnect().backoff(quick()).channel();
+    for (expected, connection) in [(0, 1), (1, 2)] {
+        let (reached, stream) = next(&first, &second).await;
+        assert_eq!(reached, expected);
+        let _peer = talkback::accept(stream).await.unwrap();
+        while channel.link().connection() < connection {
+            channel.ready().await.unwrap();
+        }
     }
 }
 
@@ -103,9 +182,8 @@ async fn re53_re54_an_address_where_a_try_failed_behind_tcp_comes_last() {
 
 // ── Its compression ──────────────────────────────────────────────────────────────────────────
 
-/// Takes the next try by hand, with these lines in the answer.
-async fn taken(server: &mut ScriptedServer, lines: &str) -> ScriptedStream {
-    let mut stream = server.next_try().await.connect();
+/// Takes a connection by hand, with these lines in the answer.
+pub(super) async fn upgraded<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, lines: &str) -> S {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         head.push(stream.read_u8().await.unwrap());
@@ -143,7 +221,7 @@ async fn re107_what_is_queued_is_compressed_as_its_own_connection_agrees() {
             true => "Sec-WebSocket-Extensions: permessage-deflate\r\n",
             false => "",
         };
-        let mut stream = taken(&mut server, lines).await;
+        let mut stream = upgraded(server.next_try().await.connect(), lines).await;
         assert_eq!(is_compressed(&mut stream).await, agrees);
         assert!(!is_compressed(&mut stream).await);
         stream.cut();

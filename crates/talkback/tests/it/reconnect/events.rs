@@ -2,6 +2,10 @@
 
 use super::*;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Wake, Waker};
+
 use futures_util::StreamExt;
 use talkback::{ChannelEvent, Error, SnapshotState};
 use talkback_testing::heap::in_use;
@@ -207,8 +211,28 @@ async fn re105_a_wait_wakes_nobody() {
     in_state(&channel, ChannelState::Retrying).await;
     let mut snapshots = channel.snapshots();
     snapshots.latest();
-    let hour = Duration::from_secs(2900);
-    assert!(timeout(hour, snapshots.next()).await.is_err());
+    let woken = Arc::new(Woken::default());
+    let waker = Waker::from(Arc::clone(&woken));
+    let mut look = || {
+        let polled = snapshots.poll_next_unpin(&mut Context::from_waker(&waker));
+        (polled.is_pending(), woken.0.load(Ordering::Relaxed))
+    };
+    assert_eq!(look(), (true, 0));
+    tokio::time::sleep(Duration::from_secs(2900)).await;
+    assert_eq!(look(), (true, 0));
+    // A change of state is one wake.
+    let _attempt = server.next_try().await;
+    assert_eq!(look(), (false, 1));
+}
+
+/// How often a task was woken.
+#[derive(Default)]
+struct Woken(AtomicUsize);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 #[tokio::test(start_paused = true)]

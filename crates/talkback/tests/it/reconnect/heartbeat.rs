@@ -4,7 +4,10 @@ use super::*;
 
 use std::io;
 
-use talkback::{Heartbeat, Keepalive, LostCause, Message};
+use talkback::{Fate, Heartbeat, Keepalive, LostCause, Message};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use super::connections::upgraded;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -122,63 +125,113 @@ async fn re87_a_peer_that_says_something_now_and_then_is_not_asked() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn re87_a_message_that_comes_slowly_is_a_sign_of_life() {
+    let mut server = ScriptedServer::new();
+    let connect = connect(&server);
+    let mut channel = connect.reconnect().heartbeat(heartbeat()).channel();
+    let mut stream = upgraded(server.next_try().await.connect(), "").await;
+    // Ten bytes, one after the other.
+    stream.write_all(b"\x82\x0a").await.unwrap();
+    for _ in 0..10 {
+        tokio::time::sleep(15 * SECOND).await;
+        stream.write_u8(7).await.unwrap();
+    }
+    assert_eq!(channel.recv().await.unwrap(), Some(vec![7; 10].into()));
+    assert_eq!(channel.link().lost().map(ToString::to_string), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn re87_a_peer_that_takes_what_stands_before_it_is_there() {
+    let mut server = ScriptedServer::new();
+    let connect = connect(&server).keepalive(Keepalive::OFF);
+    let channel = connect.reconnect().heartbeat(heartbeat()).channel();
+    let mut stream = upgraded(server.next_try().await.connect(), "").await;
+    channel.ready().await.unwrap();
+    // The heartbeat stands behind it.
+    channel.try_send(vec![0; 1 << 20]).unwrap();
+    let mut part = vec![0; 128 * 1024];
+    for _ in 0..7 {
+        tokio::time::sleep(15 * SECOND).await;
+        stream.read_exact(&mut part).await.unwrap();
+    }
+    assert_eq!(channel.state(), ChannelState::Open);
+    let taken = Instant::now();
+    in_state(&channel, ChannelState::Retrying).await;
+    assert_eq!(seconds(taken), 20);
+    assert!(is_heartbeat(&channel), "{:?}", channel.link());
+}
+
+#[tokio::test(start_paused = true)]
 async fn re87_many_answers_are_taken_in() {
     let (_server, mut channel, mut peer) = beating(heartbeat()).await;
     for _ in 0..10_000 {
         peer.feed("pong").await.unwrap();
     }
     peer.send("behind").await.unwrap();
-    assert_eq!(channel.recv().await.unwrap(), Some("behind".into()));
+    let behind = timeout(SECOND, channel.recv()).await.unwrap();
+    assert_eq!(behind.unwrap(), Some("behind".into()));
 }
 
 #[tokio::test(start_paused = true)]
 async fn re87_it_goes_past_what_is_queued_and_counts_for_nothing() {
-    let (_server, mut channel, mut peer) = beating(heartbeat()).await;
+    const SIZE: usize = 1 << 19;
+    let (_server, channel, mut peer) = beating(heartbeat()).await;
+    // The first takes all capacity of the socket, as the peer does not read.
+    let first = channel.send_tracked(vec![0; SIZE]).unwrap();
+    let queued = channel.send_tracked("queued").unwrap();
     tokio::time::sleep(20 * SECOND + Duration::from_millis(2)).await;
-    assert_eq!(channel.buffered_amount(), 0);
-    let receipt = channel.sender().send_tracked("a").unwrap();
+    assert_eq!(next(&mut peer).await.unwrap().len(), SIZE);
     assert_eq!(next(&mut peer).await, Some("ping".into()));
-    assert_eq!(next(&mut peer).await, Some("a".into()));
+    assert_eq!(next(&mut peer).await, Some("queued".into()));
     let connection = 1;
-    assert_eq!(receipt.await, talkback::Fate::Written { connection });
-    channel.flush().await.unwrap();
-    peer.cut();
+    for receipt in [first, queued] {
+        assert_eq!(receipt.await, Fate::Written { connection });
+    }
+    assert_eq!(channel.buffered_amount(), 0);
+    // One that is on its way at the loss is no message of the program's.
+    peer.cut_after(3);
     in_state(&channel, ChannelState::Retrying).await;
     assert_eq!(channel.link().lost().unwrap().unknown(), 0);
-    assert_eq!(channel.recv_event().await.unwrap().map(|_| ()), Some(()));
+    channel.flush().await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
 async fn re87_a_full_queue_suspends_it() {
-    let (_server, mut channel, mut peer) = beating(heartbeat()).await;
-    // More than is read ahead, so that nothing is read.
-    let size = 64 * 1024;
-    let sending = tokio::spawn(async move {
-        for _ in 0..100 {
-            peer.send(vec![0; size]).await.unwrap();
-        }
-        peer
-    });
-    tokio::time::sleep(600 * SECOND).await;
-    assert_eq!(channel.link().connection(), 1);
-    assert_eq!(channel.state(), ChannelState::Open);
-    for _ in 0..100 {
-        assert_eq!(channel.recv().await.unwrap().unwrap().len(), size);
+    const CAPACITY: usize = 64;
+    let (mut server, mut channel, mut peer) = beating(heartbeat()).await;
+    for number in 0..CAPACITY {
+        peer.send(number.to_string()).await.unwrap();
     }
-    let mut peer = sending.await.unwrap();
+    settle().await;
+    peer.cut();
+    // The next connection finds the queue full: nothing of it is received.
+    let mut peer = accepted(&mut server).await;
+    channel.ready().await.unwrap();
+    let asked = timeout(600 * SECOND, peer.recv()).await;
+    assert!(asked.is_err(), "{asked:?}");
+    assert_eq!(channel.link().connection(), 2);
+    for number in 0..CAPACITY {
+        assert_eq!(
+            channel.recv().await.unwrap(),
+            Some(number.to_string().into())
+        );
+    }
+    // Its silence counts from now on.
     let read = Instant::now();
+    let reading = tokio::spawn(async move { channel.recv().await });
     assert_eq!(next(&mut peer).await, Some("ping".into()));
     assert_eq!(seconds(read), 20);
+    reading.abort();
 }
 
 #[tokio::test(start_paused = true)]
 async fn re87_closing_is_as_ever() {
     let (_server, channel, mut peer) = beating(heartbeat()).await;
-    tokio::time::sleep(30 * SECOND).await;
+    tokio::time::sleep(35 * SECOND).await;
     let closed = Instant::now();
     let closing = channel.close();
     let info = closing.await.unwrap();
-    // By the close timeout, though the peer was to be given up by now.
+    // By the close timeout, though the peer was to be given up 5 s before.
     assert_eq!(seconds(closed), 10);
     assert!(!info.clean);
     assert_eq!(next(&mut peer).await, Some("ping".into()));

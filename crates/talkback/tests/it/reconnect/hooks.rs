@@ -4,7 +4,7 @@ use super::*;
 
 use std::sync::{Arc, Mutex};
 
-use talkback::{Error, HookError, LostCause};
+use talkback::{ChannelEvent, Error, HookError, LostCause};
 
 #[tokio::test(start_paused = true)]
 async fn re40_the_hook_comes_before_what_is_queued() {
@@ -43,15 +43,25 @@ async fn re41_re42_the_hook_takes_its_answer_and_leaves_the_rest() {
     channel.try_send("a").unwrap();
     let mut peer = accepted(&mut server).await;
     assert_eq!(peer.recv().await.unwrap(), Some("login".into()));
-    settle().await;
+    let early = timeout(Duration::from_secs(1), peer.recv()).await;
+    assert!(early.is_err(), "{early:?}");
     assert_eq!(channel.state(), ChannelState::Connecting);
     for text in ["x", "y", "z"] {
         peer.feed(text).await.unwrap();
     }
     peer.flush().await.unwrap();
     assert_eq!(peer.recv().await.unwrap(), Some("a".into()));
+    let opened = channel.recv_event().await.unwrap();
+    assert!(
+        matches!(opened, Some(ChannelEvent::Opened(_))),
+        "{opened:?}"
+    );
     for text in ["y", "z"] {
-        assert_eq!(channel.recv().await.unwrap(), Some(text.into()));
+        let event = channel.recv_event().await.unwrap();
+        assert!(
+            matches!(&event, Some(ChannelEvent::Message(message)) if message.as_text() == Some(text)),
+            "{event:?}"
+        );
     }
 }
 
@@ -175,30 +185,55 @@ async fn re48_without_a_token_of_its_own_it_ends_at_once() {
 #[tokio::test(start_paused = true)]
 async fn re49_a_hook_that_fails_is_a_failed_try() {
     let mut server = ScriptedServer::new();
+    let waits = Arc::new(Mutex::new(Vec::new()));
+    let calls = Arc::clone(&waits);
     let channel = reconnecting(&server)
-        .before_try(|connect, tried| async move {
-            match tried.number() {
-                1 | 2 => Err(HookError::from("no network")),
-                _ => Ok(connect),
+        .before_try(move |connect, tried| {
+            calls.lock().unwrap().push(Instant::now());
+            async move {
+                match tried.number() {
+                    1 | 2 => Err(HookError::from("no network")),
+                    _ => Ok(connect),
+                }
             }
         })
         .channel();
-    in_state(&channel, ChannelState::Retrying).await;
-    let lost = channel.link().lost().cloned().unwrap();
-    assert!(lost.to_string().contains("no network"), "{lost}");
+    for tries in 1..=2 {
+        while channel.link().tries() != tries || channel.link().next_try_in().is_none() {
+            settle().await;
+        }
+        let link = channel.link();
+        assert!(link.lost().unwrap().to_string().contains("no network"));
+    }
     let _peer = accepted(&mut server).await;
     channel.ready().await.unwrap();
+    let calls = waits.lock().unwrap();
+    // The first wait may be none.
+    assert!(calls[2] - calls[1] >= Duration::from_millis(500));
 }
 
 #[tokio::test(start_paused = true)]
 async fn re50_a_hook_that_never_ends_is_given_up() {
     let server = ScriptedServer::new();
     let began = Instant::now();
+    let held = Arc::new(());
+    let function = Arc::clone(&held);
     let channel = reconnecting(&server)
-        .before_try(|_, _| std::future::pending())
+        .before_try(move |connect, _| {
+            let held = Arc::clone(&function);
+            async move {
+                std::future::pending::<()>().await;
+                drop(held);
+                Ok(connect)
+            }
+        })
         .channel();
+    settle().await;
+    assert_eq!(Arc::strong_count(&held), 3);
     in_state(&channel, ChannelState::Retrying).await;
     assert_eq!(began.elapsed().as_secs(), 30);
+    assert_eq!(Arc::strong_count(&held), 2, "its future is dropped");
+    assert_eq!(channel.link().tries(), 1);
     let lost = channel.link().lost().cloned().unwrap();
     assert!(lost.to_string().contains("took longer than 30s"), "{lost}");
 }
@@ -258,18 +293,25 @@ async fn re112_a_hook_that_hangs_closes_the_connection() {
 
 #[tokio::test(start_paused = true)]
 async fn re113_the_end_of_the_connection_is_the_cause() {
-    let mut server = ScriptedServer::new();
-    let channel = reconnecting(&server)
-        .on_connected(|mut connected| async move {
-            connected.recv().await?;
-            Err("of no account".into())
-        })
-        .channel();
-    let mut peer = accepted(&mut server).await;
-    tokio::spawn(async move { peer.close_with(1012, "restart").await });
-    in_state(&channel, ChannelState::Retrying).await;
-    let lost = channel.link().lost().cloned().unwrap();
-    assert_eq!(lost.close_info().unwrap().code.number(), 1012);
+    for is_error in [true, false] {
+        let mut server = ScriptedServer::new();
+        let channel = reconnecting(&server)
+            .on_connected(move |mut connected| async move {
+                assert!(connected.recv().await.is_err());
+                assert!(connected.send("late").await.is_err());
+                match is_error {
+                    true => Err("of no account".into()),
+                    false => Ok(()),
+                }
+            })
+            .channel();
+        let mut peer = accepted(&mut server).await;
+        tokio::spawn(async move { peer.close_with(1012, "restart").await });
+        in_state(&channel, ChannelState::Retrying).await;
+        let lost = channel.link().lost().cloned().unwrap();
+        assert_eq!(lost.close_info().unwrap().code.number(), 1012);
+        assert_eq!(channel.link().connection(), 0);
+    }
 }
 
 #[tokio::test(start_paused = true)]

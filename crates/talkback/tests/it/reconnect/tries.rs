@@ -6,7 +6,9 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use talkback::{Backoff, CloseCode, ConnectError, Error, LostCause, Verdict};
+use talkback::{
+    Backoff, CloseCause, CloseCode, ConnectError, Error, Initiator, Limits, LostCause, Verdict,
+};
 
 #[tokio::test(start_paused = true)]
 async fn re1_a_first_try_that_is_refused_is_made_again() {
@@ -233,18 +235,21 @@ async fn re23_a_channel_that_was_open_makes_a_few_such_tries() {
 
 #[tokio::test(start_paused = true)]
 async fn re24_re25_a_server_that_goes_away_is_come_back_to() {
-    for code in [Some(CloseCode::GOING_AWAY), None] {
+    for (code, reason) in [(CloseCode::GOING_AWAY, "restart"), (CloseCode::NO_CODE, "")] {
         let (mut server, channel, mut peer) = open().await;
         let closing = tokio::spawn(async move {
             match code {
-                Some(code) => drop(peer.close_with(code, "restart").await.unwrap()),
-                None => drop(peer.close().await),
+                CloseCode::NO_CODE => drop(peer.close().await),
+                code => drop(peer.close_with(code, reason).await.unwrap()),
             }
         });
-        in_state(&channel, ChannelState::Retrying).await;
+        // In the turn in which the frame comes.
+        settle().await;
+        assert_eq!(channel.state(), ChannelState::Retrying);
         let lost = channel.link().lost().cloned().unwrap();
         let info = lost.close_info().unwrap();
-        assert_eq!(info.code, code.unwrap_or(CloseCode::NO_CODE));
+        assert_eq!((info.code, &*info.reason), (code, reason));
+        assert_eq!((info.clean, info.initiator), (true, Initiator::Remote));
         assert_eq!((lost.connection(), lost.unknown()), (1, 0));
         assert!(channel.close_info().is_none());
         closing.await.unwrap();
@@ -258,7 +263,10 @@ async fn re26_a_server_that_is_done_ends_the_channel() {
     tokio::spawn(async move { peer.close_with(CloseCode::NORMAL, "").await });
     assert_eq!(channel.recv().await.unwrap(), None);
     let info = channel.close_info().unwrap();
-    assert_eq!((info.code, info.clean), (CloseCode::NORMAL, true));
+    assert_eq!(
+        (info.code, info.clean, info.initiator),
+        (CloseCode::NORMAL, true, Initiator::Remote)
+    );
     assert!(channel.close().await.is_ok());
     assert!(no_try(&mut server, LONG).await);
 }
@@ -266,6 +274,8 @@ async fn re26_a_server_that_is_done_ends_the_channel() {
 #[tokio::test(start_paused = true)]
 async fn re27_the_code_decides() {
     for (code, goes_on) in [
+        (1002, true),
+        (1007, true),
         (1011, true),
         (1012, true),
         (1013, true),
@@ -302,6 +312,15 @@ async fn re28_what_is_lost_in_the_midst_of_a_message_is_not_given_out() {
     peer.send_raw(b"\x81\x05Ha");
     settle().await;
     peer.cut();
+    in_state(&channel, ChannelState::Retrying).await;
+    let lost = channel.link().lost().cloned().unwrap();
+    let info = lost.close_info().unwrap();
+    assert_eq!(info.code, CloseCode::ABNORMAL);
+    assert!(
+        matches!(info.cause, CloseCause::Transport(_)),
+        "{:?}",
+        info.cause
+    );
     let mut peer = accepted(&mut server).await;
     peer.send("again").await.unwrap();
     assert_eq!(channel.recv().await.unwrap(), Some("whole".into()));
@@ -323,6 +342,7 @@ async fn re29_the_wait_begins_with_the_close_frame() {
     let wait = channel.link().next_try_in().unwrap();
     assert!((4..=30).contains(&wait.as_secs()), "{wait:?}");
     let _second = accepted(&mut server).await;
+    assert!(began.elapsed().saturating_sub(wait) <= Duration::from_millis(5));
     assert!(gone.await.unwrap() <= Duration::from_secs(10));
 }
 
@@ -352,15 +372,6 @@ async fn re30_the_program_decides_and_is_asked_once() {
     let ended = channel.closed().await;
     assert_eq!(ended.unwrap().code, CloseCode::ABNORMAL);
     assert_eq!(asked.load(Ordering::Relaxed), 3);
-}
-
-#[tokio::test(start_paused = true)]
-async fn re53_the_name_is_looked_up_for_each_try() {
-    let (mut server, channel) = retrying().await;
-    let attempt = server.next_try().await;
-    assert_eq!(attempt.destination().host(), "server.example");
-    attempt.accept().await.unwrap();
-    channel.ready().await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
@@ -420,15 +431,17 @@ async fn re100_ready_does_not_miss_a_short_connection() {
 #[tokio::test(start_paused = true)]
 async fn re101_several_wait_and_some_are_dropped() {
     let (mut server, channel) = retrying().await;
-    let mut waiting: Vec<_> = (0..5).map(|_| Box::pin(channel.ready())).collect();
-    for ready in &mut waiting {
-        assert!(timeout(Duration::ZERO, ready).await.is_err());
+    let mut waiting: Vec<_> = (0..5).map(|_| tokio::spawn(channel.ready())).collect();
+    settle().await;
+    for dropped in [3, 0] {
+        waiting.remove(dropped).abort();
     }
-    drop(waiting.remove(3));
-    drop(waiting.remove(0));
+    settle().await;
     let _peer = accepted(&mut server).await;
+    // Each is a task that has to be woken.
     for ready in waiting {
-        ready.await.unwrap();
+        let ready = timeout(Duration::from_secs(1), ready).await;
+        ready.unwrap().unwrap().unwrap();
     }
 }
 
@@ -485,6 +498,26 @@ async fn re116_what_is_sent_behind_the_peers_close_frame_is_for_the_next_connect
 }
 
 #[tokio::test(start_paused = true)]
+async fn re117_a_message_that_is_too_big_each_time_is_the_end_at_the_fourth() {
+    let mut server = ScriptedServer::new();
+    let limits = Limits::default().message_size_max(10);
+    let mut channel = connect(&server).limits(limits).reconnect().channel();
+    for connection in 1..=4 {
+        let mut peer = accepted(&mut server).await;
+        channel.ready().await.unwrap();
+        assert_eq!(channel.link().connection(), connection);
+        peer.send(vec![0; 11]).await.unwrap();
+        assert!(peer.recv().await.is_err());
+        let told = peer.close_info().unwrap();
+        assert_eq!(told.code, CloseCode::MESSAGE_TOO_BIG);
+    }
+    let ended = timeout(Duration::from_secs(1), channel.recv()).await;
+    let error = ended.unwrap().unwrap_err();
+    assert!(error.to_string().contains("11 bytes"), "{error}");
+    assert!(no_try(&mut server, LONG).await);
+}
+
+#[tokio::test(start_paused = true)]
 async fn re119_a_peer_that_vanished_is_a_loss() {
     let (mut server, channel, peer) = open().await;
     let began = Instant::now();
@@ -492,7 +525,7 @@ async fn re119_a_peer_that_vanished_is_a_loss() {
     assert!((38..45).contains(&began.elapsed().as_secs()));
     let lost = channel.link().lost().cloned().unwrap();
     let info = lost.close_info().unwrap();
-    assert_eq!(info.cause, talkback::CloseCause::KeepaliveTimeout);
+    assert_eq!(info.cause, CloseCause::KeepaliveTimeout);
     accepted(&mut server).await;
     drop(peer);
 }

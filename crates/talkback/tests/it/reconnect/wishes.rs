@@ -171,7 +171,11 @@ async fn re80_close_is_more_than_another_connection() {
 
 #[tokio::test(start_paused = true)]
 async fn re108_a_ping_is_lost_with_its_connection() {
-    let (mut server, channel, peer) = open().await;
+    let (mut server, channel, mut peer) = open().await;
+    // The keepalive's first ping comes after 20 s of silence.
+    let first_ping = Duration::from_secs(21);
+    assert!(timeout(first_ping, peer.recv()).await.is_err());
+    assert!(channel.latency().is_some());
     let pinging = channel.ping("");
     let cutting = async {
         settle().await;
@@ -180,10 +184,14 @@ async fn re108_a_ping_is_lost_with_its_connection() {
     let (answered, ()) = tokio::join!(pinging, cutting);
     let error = answered.unwrap_err();
     assert_eq!(error.kind(), talkback::SendErrorKind::InFlight);
+    in_state(&channel, ChannelState::Retrying).await;
     assert_eq!(channel.latency(), None);
     let mut peer = accepted(&mut server).await;
-    tokio::spawn(async move { peer.recv().await });
     channel.ready().await.unwrap();
+    assert_eq!(channel.latency(), None);
+    assert!(timeout(first_ping, peer.recv()).await.is_err());
+    assert!(channel.latency().is_some());
+    tokio::spawn(async move { peer.recv().await });
     let answered = timeout(Duration::from_secs(1), channel.ping("")).await;
     answered.unwrap().unwrap();
 }

@@ -1,0 +1,109 @@
+//! A program that may hold so much and no more.
+
+use std::io::Write as _;
+use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::LIMIT;
+use super::attack::{MIB, Peer, Usage};
+
+/// What it may have resident, beside the largest message.
+const RESIDENT_MAX: u64 = 64 * MIB;
+
+/// How many addresses it has, in KiB: most of them are of stacks, of code, and of what nobody has touched.
+const ADDRESSES_KIB: u32 = 400_000;
+
+/// For how long nothing happens where something is waited for.
+const STILL: Duration = Duration::from_millis(300);
+
+/// The command, under a limit of its addresses; `prefix` is done by the shell before it.
+pub(crate) fn limited(prefix: &str, arguments: &[&str]) -> Command {
+    let mut command = Command::new("sh");
+    let lines = format!("{prefix} ulimit -v {ADDRESSES_KIB}; exec \"$0\" \"$@\"");
+    command.args(["-c", &lines, env!("CARGO_BIN_EXE_talkback")]);
+    // Of threads it has as many as a small machine gives it.
+    command.args(arguments).env("TOKIO_WORKER_THREADS", "2");
+    command.env_remove("RUST_LOG");
+    command
+}
+
+/// It runs, and nobody reads what it prints; killed when dropped.
+pub(crate) struct Held {
+    child: Child,
+    pub(crate) stdout: Option<ChildStdout>,
+    pub(crate) stderr: Option<ChildStderr>,
+    pub(crate) usage: Usage,
+}
+
+impl Held {
+    pub(crate) fn start(arguments: &[&str]) -> Self {
+        let mut command = limited("", arguments);
+        command.stdin(Stdio::piped());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        Self {
+            stdout: child.stdout.take(),
+            stderr: child.stderr.take(),
+            usage: Usage::of(child.id()),
+            child,
+        }
+    }
+
+    /// Has this as its input, again and again, until it has ended.
+    pub(crate) fn feed(&mut self, input: Vec<u8>) {
+        let mut stdin = self.child.stdin.take().unwrap();
+        thread::spawn(move || while stdin.write_all(&input).is_ok() {});
+    }
+
+    /// Waits until it does nothing any more: neither input nor the peer is read.
+    #[track_caller]
+    pub(crate) fn rests(&self) {
+        let (begin, mut still) = (Instant::now(), 0);
+        // On a machine that is busy it may have no turn for a while.
+        while still < 3 {
+            let before = self.usage.ticks();
+            thread::sleep(STILL);
+            still = match self.usage.ticks() == before {
+                true => still + 1,
+                false => 0,
+            };
+            assert!(begin.elapsed() < LIMIT, "it does not come to rest");
+        }
+    }
+
+    /// Holds that it runs, and has never had more resident than that, beside a message of this size.
+    #[track_caller]
+    pub(crate) fn is_bounded(&mut self, what: &str, size_max: u64) {
+        let peak = self.usage.peak();
+        let ended = self.child.try_wait().unwrap();
+        println!("{what}: {} MiB", peak / MIB);
+        assert!(ended.is_none(), "{what}: {ended:?}");
+        assert!(
+            peak > 0 && peak <= RESIDENT_MAX + size_max,
+            "{what}: {peak}"
+        );
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Holds the memory of a process that a test has started in another way.
+#[track_caller]
+pub(crate) fn is_bounded(what: &str, usage: Usage) {
+    let peak = usage.peak();
+    println!("{what}: {} MiB", peak / MIB);
+    assert!(peak > 0 && peak <= RESIDENT_MAX, "{what}: {peak}");
+}
+
+/// Sends this again and again, until nobody takes it any more, or for so long.
+pub(crate) fn flood(peer: &mut Peer, bytes: &[u8], time: Duration) {
+    peer.stream.set_write_timeout(Some(STILL)).unwrap();
+    let begin = Instant::now();
+    while begin.elapsed() < time && peer.try_send(bytes) {}
+}

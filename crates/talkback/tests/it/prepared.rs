@@ -38,7 +38,8 @@ fn prose(size: usize) -> String {
 
 #[tokio::test]
 async fn pr1_sockets_of_every_kind_get_one_message() {
-    let own = prose(500);
+    // A frame that looked back at it from behind another would find something else.
+    let own = "for one alone, ".repeat(40);
     for size in [10, 1_000, 100_000] {
         let text = prose(size);
         let prepared = Prepared::new(text.as_str());
@@ -65,7 +66,7 @@ fn channel(size: usize) -> (WebSocketChannel, DuplexStream) {
     (socket.into(), far)
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn pr12_a_channel_sends_the_frame_that_was_prepared() {
     let prepared = Prepared::new(prose(1_000));
     let (channel, mut client) = channel(1 << 20);

@@ -80,6 +80,7 @@ macro_rules! for_each_scenario {
                 emoji [];
                 korean [];
                 text_and_binary_keep_their_order [];
+                pr14_what_was_prepared_comes_as_any_message [];
                 fragments_become_one_message [];
             }
             peer_errors {

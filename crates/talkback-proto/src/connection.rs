@@ -31,9 +31,9 @@ use crate::connection::keepalive::{Keepalive, Watch};
 use crate::connection::unfinished::Unfinished;
 use crate::deflate::Deflate;
 use crate::deflate::parameters::DeflateParameters;
-use crate::frame::{Header, Opcode};
+use crate::frame::{COPIED_SIZE_MAX, Header, Opcode};
 use crate::limits::Limits;
-use crate::output::{COPIED_SIZE_MAX, MaskingKeys, Output};
+use crate::output::{MaskingKeys, Output};
 use crate::role::Role;
 
 /// Where a connection stands.

@@ -26,7 +26,7 @@ pub(crate) mod parameters;
 mod pieces;
 mod pool;
 mod settings;
-mod takeover;
+pub(crate) mod takeover;
 mod zlib;
 
 use crate::deflate::compress::Deflater;

@@ -63,6 +63,9 @@ impl Opcode {
     }
 }
 
+/// Payloads over this size in bytes are written from where they lie instead of being copied.
+pub(crate) const COPIED_SIZE_MAX: usize = 4 * 1024 - 1;
+
 /// Whether a frame is the last one of its message (RFC 6455 §5.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Fin {

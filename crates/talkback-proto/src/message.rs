@@ -7,6 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::binary::Binary;
+use crate::frame::Opcode;
 use crate::small_bytes::SmallBytes;
 use crate::text::Text;
 use crate::utf8::{Utf8Error, Utf8Validator};
@@ -21,6 +22,14 @@ pub enum MessageKind {
 }
 
 impl MessageKind {
+    /// The opcode of a message's first frame (RFC 6455 §5.2).
+    pub(crate) fn opcode(self) -> Opcode {
+        match self {
+            Self::Text => Opcode::Text,
+            Self::Binary => Opcode::Binary,
+        }
+    }
+
     /// Holds the next piece of a message to its kind: text is UTF-8 (§8.1), as far as it has come.
     ///
     /// # Errors

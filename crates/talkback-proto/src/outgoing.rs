@@ -8,6 +8,7 @@ use bytes::Bytes;
 
 use crate::binary::Binary;
 use crate::message::{Message, MessageKind};
+use crate::prepared::Prepared;
 use crate::small_bytes::SmallBytes;
 use crate::text::Text;
 
@@ -41,8 +42,8 @@ pub(crate) enum Payload<'a> {
     Owned(SmallBytes),
     /// Somebody else's, and can be kept by counting one more of its holders.
     Shared(&'a Bytes),
-    /// Borrowed.
-    Borrowed(&'a [u8]),
+    /// Borrowed; of a message that was prepared, and then of that one.
+    Borrowed(&'a [u8], Option<&'a Prepared>),
 }
 
 impl<'a> Outgoing<'a> {
@@ -58,16 +59,27 @@ impl<'a> Outgoing<'a> {
         match &self.payload {
             Payload::Owned(bytes) => bytes,
             Payload::Shared(bytes) => bytes,
-            Payload::Borrowed(bytes) => bytes,
+            Payload::Borrowed(bytes, _) => bytes,
+        }
+    }
+
+    /// The message that was prepared, if it was.
+    #[doc(hidden)]
+    #[inline]
+    pub fn prepared(&self) -> Option<&'a Prepared> {
+        match self.payload {
+            Payload::Borrowed(_, prepared) => prepared,
+            _ => None,
         }
     }
 
     /// The message, with a copy of what is borrowed.
+    #[inline]
     pub fn into_message(self) -> Message {
         let bytes = match self.payload {
             Payload::Owned(bytes) => bytes,
             Payload::Shared(bytes) => SmallBytes::Shared(bytes.clone()),
-            Payload::Borrowed(bytes) => SmallBytes::copy(bytes),
+            Payload::Borrowed(bytes, prepared) => return copied(self.kind, bytes, prepared),
         };
         Message::from_validated(self.kind, bytes)
     }
@@ -80,6 +92,15 @@ impl<'a> Outgoing<'a> {
     fn binary(payload: Payload<'a>) -> Self {
         let kind = MessageKind::Binary;
         Self { kind, payload }
+    }
+}
+
+/// Apart, so that what is owned becomes a message by a few instructions.
+#[inline(never)]
+fn copied(kind: MessageKind, bytes: &[u8], prepared: Option<&Prepared>) -> Message {
+    match prepared {
+        Some(prepared) => prepared.message().clone(),
+        None => Message::from_validated(kind, SmallBytes::copy(bytes)),
     }
 }
 
@@ -140,18 +161,18 @@ from_owned!(Text: String, Box<str>, Arc<str>);
 from_owned!(Binary: Bytes, Vec<u8>, Box<[u8]>);
 
 from_borrowed! {
-    str: text => Self::text(Payload::Borrowed(text.as_bytes())),
+    str: text => Self::text(Payload::Borrowed(text.as_bytes(), None)),
     String: text => text.as_str().into(),
-    [u8]: bytes => Self::binary(Payload::Borrowed(bytes)),
+    [u8]: bytes => Self::binary(Payload::Borrowed(bytes, None)),
     Vec<u8>: bytes => bytes.as_slice().into(),
     Bytes: bytes => Self::binary(Payload::Shared(bytes)),
     Binary: bytes => Self::binary(match bytes.shared() {
         Some(bytes) => Payload::Shared(bytes),
-        None => Payload::Borrowed(bytes),
+        None => Payload::Borrowed(bytes, None),
     }),
     Text: text => Self::text(match text.shared() {
         Some(bytes) => Payload::Shared(bytes),
-        None => Payload::Borrowed(text.as_bytes()),
+        None => Payload::Borrowed(text.as_bytes(), None),
     }),
 }
 
@@ -160,6 +181,17 @@ impl<'a> From<&'a Message> for Outgoing<'a> {
         match message {
             Message::Text(text) => text.into(),
             Message::Binary(bytes) => bytes.into(),
+        }
+    }
+}
+
+impl<'a> From<&'a Prepared> for Outgoing<'a> {
+    #[inline]
+    fn from(prepared: &'a Prepared) -> Self {
+        let message = prepared.message();
+        Self {
+            kind: message.kind(),
+            payload: Payload::Borrowed(message.as_bytes(), Some(prepared)),
         }
     }
 }
@@ -192,8 +224,9 @@ impl<'a> From<Cow<'a, [u8]>> for Outgoing<'a> {
 mod tests {
     use super::*;
 
-    fn texts<'a>(text: &'a String, shared: &'a Text) -> Vec<Outgoing<'a>> {
+    fn texts<'a>(text: &'a String, shared: &'a Text, prepared: &'a Prepared) -> Vec<Outgoing<'a>> {
         vec![
+            prepared.into(),
             text.as_str().into(),
             text.into(),
             text.clone().into(),
@@ -225,7 +258,8 @@ mod tests {
         let (text, shared) = (String::from("ab"), Text::from("ab"));
         let (vec, bytes) = (b"ab".to_vec(), Bytes::from_static(b"ab"));
         let messages = [Message::text("ab"), Message::binary("ab")];
-        let mut outgoing = texts(&text, &shared);
+        let prepared = Prepared::new("ab");
+        let mut outgoing = texts(&text, &shared, &prepared);
         outgoing.push((&messages[0]).into());
         outgoing.push(messages[0].clone().into());
         let text_count = outgoing.len();

@@ -8,13 +8,11 @@ use std::io::IoSlice;
 use bytes::{Buf, Bytes, BytesMut};
 
 use crate::deflate::compress::Compressed;
-use crate::frame::{EncodedHeader, HEADER_SIZE_MAX, Header};
+use crate::frame::{COPIED_SIZE_MAX, EncodedHeader, HEADER_SIZE_MAX, Header};
 use crate::large_buffers;
 use crate::mask::mask;
 use crate::outgoing::{Outgoing, Payload};
-
-/// Payloads over this size in bytes are written from where they lie instead of being copied.
-pub(crate) const COPIED_SIZE_MAX: usize = 4 * 1024 - 1;
+use crate::prepared::Frame;
 
 /// The size in bytes, at first, of the buffer that small frames are copied into.
 const TAIL_SIZE: usize = 1024;
@@ -123,7 +121,7 @@ impl Output {
             (Payload::Owned(bytes), None) => bytes.into_bytes(),
             (Payload::Shared(bytes), None) => bytes.clone(),
             (Payload::Shared(bytes), key) => return self.push_large_copy(encoded, bytes, key),
-            (Payload::Borrowed(bytes), key) => return self.push_large_copy(encoded, bytes, key),
+            (Payload::Borrowed(bytes, _), key) => return self.push_large_copy(encoded, bytes, key),
         };
         self.queue().push_uncopied(encoded, payload);
     }
@@ -156,6 +154,15 @@ impl Output {
             // It goes behind the others: most are far smaller than the buffer they lie in.
             Compressed::Small(payload) => self.push_copied(header, payload),
             Compressed::Large(payload) => self.push_plain(header, payload.into()),
+        }
+    }
+
+    /// Queues a frame that connections share.
+    pub(crate) fn push_prepared(&mut self, frame: &Frame) {
+        if frame.payload_size() <= COPIED_SIZE_MAX {
+            self.queue().push_whole(frame.bytes());
+        } else {
+            self.queue().push_shared(frame.bytes().clone());
         }
     }
 
@@ -200,6 +207,12 @@ impl Queue {
         }
     }
 
+    /// Copies a frame that is encoded already.
+    fn push_whole(&mut self, frame: &[u8]) {
+        self.reserve(frame.len());
+        self.tail.extend_from_slice(frame);
+    }
+
     #[inline]
     fn reserve(&mut self, size: usize) {
         if self.tail.capacity() - self.tail.len() < size {
@@ -228,6 +241,14 @@ impl Queue {
             None
         };
         self.push_segment(header, payload);
+    }
+
+    /// Keeps a frame that is encoded already.
+    fn push_shared(&mut self, frame: Bytes) {
+        if !self.tail.is_empty() {
+            self.end_tail();
+        }
+        self.push_segment(None, frame);
     }
 
     fn end_tail(&mut self) {

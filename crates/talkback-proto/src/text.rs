@@ -50,7 +50,7 @@ impl Text {
         // constructors take a `str` (`From`, `from_static`) or validate all of the bytes
         // (`from_utf8`); the bytes of `from_validated` have passed `utf8::validate`, or
         // `Utf8Validator` up to `finish`, which the property tests hold against the standard
-        // library, or were a `str` or a `Text` (`Outgoing`). The bytes cannot be changed, and the field is private to this file.
+        // library, or were a `str` or a `Text` (`Outgoing`, `Prepared`). The bytes cannot be changed, and the field is private to this file.
         #[expect(
             unsafe_code,
             reason = "validating again costs as much as reading the text"

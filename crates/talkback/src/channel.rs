@@ -28,6 +28,7 @@ mod sending;
 pub(crate) mod snapshot;
 pub(crate) mod state;
 pub(crate) mod sync;
+pub(crate) mod to_send;
 mod wait_list;
 pub(crate) mod waiting;
 pub(crate) mod waiting_messages;
@@ -68,9 +69,9 @@ use crate::error::Error;
 /// [reconnects](crate::Connect::reconnect) tells of a loss with messages in flight as one error of the sink, and the sink
 /// goes on; `forward` and `send_all` end with it.
 ///
-/// **To send one message to many**, call [`try_send`](Self::try_send) with `&message` on each one's
-/// [`sender`](Self::sender): it copies no payload and never waits, so that a slow peer holds up nobody.
-/// One whose queue is full is too slow: close it, or let it miss the message.
+/// **To send one message to many**, make a [`Prepared`](crate::Prepared) of it, and call
+/// [`try_send`](Self::try_send) with `&prepared` on each one's [`sender`](Self::sender): it is encoded and compressed
+/// once, and `try_send` never waits, so that a slow peer holds up nobody. One whose queue is full is too slow: close it, or let it miss the message.
 ///
 /// **The end.** A normal close (1000, 1001, no code, or one that this end began) ends the stream.
 /// Any other end is one `Err`, then the end. Either comes behind the messages that had come into the queue.

@@ -171,7 +171,7 @@ pub use talkback_proto::handshake::{
 pub use talkback_proto::{
     Binary, CloseCause, CloseCode, CloseFrame, CloseFrameError, CloseInfo, Compression,
     CompressionLevel, DeflateParameters, DeflateTuning, Initiator, Keepalive, Limits, MemoryLevel,
-    Message, MessageKind, Outgoing, ProtocolError, Role, Text, WindowBits,
+    Message, MessageKind, Outgoing, Prepared, ProtocolError, Role, Text, WindowBits,
 };
 #[cfg(not(browser))]
 pub use talkback_proto::{Incoming, Piece};

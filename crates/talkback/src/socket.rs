@@ -6,7 +6,7 @@ use std::time::Duration;
 #[cfg(not(browser))]
 use bytes::Bytes;
 use http::Response;
-use talkback_proto::{CloseCode, CloseFrame, CloseInfo, Compression, Message};
+use talkback_proto::{CloseCode, CloseFrame, CloseInfo, Compression, Message, Prepared};
 
 use crate::timer::Timer;
 
@@ -27,6 +27,11 @@ pub(crate) trait Socket {
 
     /// Takes a message, to be written in order.
     fn start_send(&mut self, message: Message, compression: Compression) -> Result<(), Lost>;
+
+    /// Takes a message that was prepared, as [`start_send`](Self::start_send).
+    fn start_send_prepared(&mut self, prepared: &Prepared) -> Result<(), Lost> {
+        self.start_send(prepared.message().clone(), Compression::Auto)
+    }
 
     /// Sends a ping, behind what was taken.
     #[cfg(not(browser))]

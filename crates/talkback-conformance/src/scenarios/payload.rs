@@ -2,7 +2,7 @@
 
 use futures_util::future::join;
 use futures_util::{StreamExt, TryStreamExt};
-use talkback::Message;
+use talkback::{Message, Prepared};
 
 use super::{close_cleanly, connect, exchange, expect_end, next, open};
 use crate::backend::Backend;
@@ -65,6 +65,23 @@ pub(crate) async fn text_and_binary_keep_their_order(backend: &dyn Backend) -> O
     sent?;
     let expected: Vec<_> = (0..COUNT).map(message).collect();
     ensure!(received? == expected, "another order, or other messages");
+    Ok(())
+}
+
+pub(crate) async fn pr14_what_was_prepared_comes_as_any_message(backend: &dyn Backend) -> Outcome {
+    let mut channel = open(backend, &Behaviour::ECHO).await?;
+    let messages = [
+        Message::from("to all"),
+        Message::from("안녕하세요 ".repeat(100)),
+        Message::from(bytes(100_000)),
+    ];
+    for message in messages {
+        let prepared = Prepared::new(message.clone());
+        channel.send(&prepared).await?;
+        channel.try_send(&prepared)?;
+        ensure_eq!(next(&mut channel).await?, message);
+        ensure_eq!(next(&mut channel).await?, message);
+    }
     Ok(())
 }
 

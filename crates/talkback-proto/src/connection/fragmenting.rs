@@ -8,6 +8,7 @@ use crate::deflate::compress::Compressed;
 use crate::frame::{Header, Opcode};
 use crate::outgoing::Outgoing;
 use crate::output::{MaskingKeys, Output};
+use crate::prepared::Frame;
 
 /// Queues data frames, each with a masking key of its own and none over the bound.
 pub(super) struct Fragmenter<'a> {
@@ -55,6 +56,15 @@ impl Fragmenter<'_> {
                 let header = self.with_key(header);
                 self.output.push_compressed(header, small);
             }
+        }
+    }
+
+    /// Queues the frame of a prepared message; as [`push`](Self::push).
+    pub(super) fn push_prepared(&mut self, frame: &Frame) {
+        if frame.payload_size() <= self.size_max {
+            self.output.push_prepared(frame);
+        } else {
+            self.push_in_fragments(frame.header(), frame.payload());
         }
     }
 

@@ -9,6 +9,8 @@ use crate::error::SendError;
 use crate::frame::{CONTROL_SIZE_MAX, Fin, Header, Opcode};
 use crate::message::{Message, MessageKind};
 use crate::outgoing::Outgoing;
+use crate::prepared::Prepared;
+use crate::role::Role;
 use crate::small_bytes::SmallBytes;
 use crate::utf8::Utf8Validator;
 
@@ -206,14 +208,36 @@ impl Connection {
     }
 
     fn push_message(&mut self, message: Outgoing<'_>, compression: Compression) {
-        let opcode = match message.kind() {
-            MessageKind::Text => Opcode::Text,
-            MessageKind::Binary => Opcode::Binary,
-        };
+        if self.role == Role::Server
+            && let Some(prepared) = message.prepared()
+        {
+            return self.push_prepared(prepared, compression);
+        }
+        let opcode = message.kind().opcode();
         let may_compress = self.deflate.is_some() && compression == Compression::Auto;
         if !may_compress || !self.push_compressed(opcode, message.as_bytes()) {
             let (mut fragmenter, _) = self.fragmenter();
             fragmenter.push(Header::whole(opcode, None), message);
+        }
+    }
+
+    /// Queues the frame of a prepared message that fits this connection.
+    fn push_prepared(&mut self, prepared: &Prepared, compression: Compression) {
+        let (mut fragmenter, deflate) = self.fragmenter();
+        let compressing = deflate.filter(|_| compression == Compression::Auto);
+        if let Some(deflate) = compressing
+            && let Some(frame) = prepared.deflated(deflate.deflater.window_bits())
+        {
+            deflate.deflater.note_foreign();
+            return fragmenter.push_prepared(frame);
+        }
+        match prepared.plain() {
+            Some(frame) => fragmenter.push_prepared(frame),
+            None => {
+                let message = prepared.message();
+                let header = Header::whole(message.kind().opcode(), None);
+                fragmenter.push(header, message.into());
+            }
         }
     }
 
@@ -240,8 +264,7 @@ impl Connection {
     fn push_fragment(&mut self, message: &mut Unfinished, payload: Bytes, fin: Fin) {
         let opcode = match message.kind {
             _ if message.is_begun => Opcode::Continuation,
-            MessageKind::Text => Opcode::Text,
-            MessageKind::Binary => Opcode::Binary,
+            kind => kind.opcode(),
         };
         let header = Header {
             fin: fin == Fin::Last,

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use crate::deflate::context::Context;
+use crate::deflate::parameters::WindowBits;
 use crate::deflate::pool::{SCRATCH_SIZE, give_back_deflater, take_deflater, with_scratch};
 use crate::deflate::settings::{Settings, TAIL};
 use crate::deflate::takeover::Takeover;
@@ -26,6 +27,8 @@ pub(crate) struct Deflater {
     threshold: usize,
     /// Ours from the first compressed message on with takeover, else never between messages.
     context: Option<Context>,
+    /// Whether the peer's context has seen a message that ours has not.
+    is_behind: bool,
 }
 
 impl Deflater {
@@ -34,7 +37,19 @@ impl Deflater {
             settings,
             threshold,
             context: None,
+            is_behind: false,
         }
+    }
+
+    /// The window that this end keeps to.
+    pub(crate) fn window_bits(&self) -> WindowBits {
+        self.settings.window_bits
+    }
+
+    /// The peer gets a compressed message that came from elsewhere: its context sees it. What ours compresses
+    /// next must not look back, as the distances have changed.
+    pub(crate) fn note_foreign(&mut self) {
+        self.is_behind = self.context.is_some();
     }
 
     /// Compresses a message and hands it to `push`; or says `false`, and the message is to be sent
@@ -64,6 +79,9 @@ impl Deflater {
             .context
             .take()
             .unwrap_or_else(|| take_deflater(settings));
+        if std::mem::take(&mut self.is_behind) {
+            context.reset();
+        }
         let is_pushed = with_scratch(|buffer| {
             let takeover = settings.takeover;
             let Some(size) = context.compress(message, takeover, buffer, size_max) else {
@@ -96,6 +114,9 @@ impl Deflater {
             let settings = self.settings;
             let new = || take_deflater(settings);
             let context = self.context.get_or_insert_with(new);
+            if std::mem::take(&mut self.is_behind) {
+                context.reset();
+            }
             with_scratch(|buffer| {
                 let size = context.compress(fragment, Takeover::Kept, buffer, usize::MAX);
                 let size = size.expect("the buffer grows without limit");

@@ -16,6 +16,7 @@ mod keepalive;
 mod linger;
 mod memory;
 mod payload;
+mod prepared;
 mod progress;
 mod properties;
 mod secrets;

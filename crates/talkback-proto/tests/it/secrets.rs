@@ -12,7 +12,8 @@ use talkback_proto::handshake::{
 };
 use talkback_proto::{
     Binary, CloseCause, CloseCode, CloseFrame, CloseFrameError, CloseInfo, Connection, Delivery,
-    Incoming, Initiator, Limits, Message, MessageKind, Outgoing, ProtocolError, Role, Text,
+    Incoming, Initiator, Limits, Message, MessageKind, Outgoing, Prepared, ProtocolError, Role,
+    Text,
 };
 use talkback_testing::secrets::{SECRET, Shown};
 use talkback_testing::shown_variant;
@@ -300,6 +301,7 @@ fn messages(shown: &mut Shown) {
         shown.debug(&Binary::from(SECRET));
         shown.debug(&Outgoing::from(&*text));
         shown.debug(&Outgoing::from(text.clone().into_bytes()));
+        shown.debug(&Prepared::new(&*text));
         let binary = Message::from(text.into_bytes());
         shown.debug(&binary);
         shown.display(&binary);

@@ -4,14 +4,16 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::fmt;
 
-use talkback_proto::{Compression, Message};
+use talkback_proto::{Compression, Message, Prepared};
+
+use crate::channel::to_send::ToSend;
 
 /// For how many messages the buffers of a thread's pool have space together: for a burst on one channel,
 /// and for a message on each of a few hundred.
 const POOL_MESSAGES: usize = 2048;
 
-/// A message, and what the caller said about compressing it.
-type Entry = (Message, Compression);
+/// A message, and what the caller said about compressing it; of one that was prepared, `None`.
+type Entry = (Message, Option<Compression>);
 
 /// Messages in order. Without any it has no buffer: that goes back to the thread which pops the last one.
 #[derive(Default)]
@@ -23,6 +25,8 @@ struct Buffer {
     first: Option<Entry>,
     /// Those behind it.
     rest: VecDeque<Entry>,
+    /// What was prepared of them, apart: so the others pay nothing for it.
+    prepared: VecDeque<Prepared>,
 }
 
 impl Buffer {
@@ -43,6 +47,7 @@ impl Buffer {
     fn clear(&mut self) {
         self.first = None;
         self.rest.clear();
+        self.prepared.clear();
     }
 }
 
@@ -91,13 +96,24 @@ impl Messages {
 
     #[inline]
     pub(crate) fn push(&mut self, message: Message, compression: Compression) {
+        self.push_entry((message, Some(compression)));
+    }
+
+    #[inline(never)]
+    pub(crate) fn push_prepared(&mut self, prepared: Prepared) {
+        let buffer = self.push_entry((prepared.message().clone(), None));
+        buffer.prepared.push_back(prepared);
+    }
+
+    #[inline(always)]
+    fn push_entry(&mut self, entry: Entry) -> &mut Buffer {
         let buffer = self.0.get_or_insert_with(take);
-        let entry = (message, compression);
         if buffer.is_empty() {
             buffer.first = Some(entry);
         } else {
             buffer.rest.push_back(entry);
         }
+        buffer
     }
 
     /// Moves all of these behind those that are here.
@@ -106,14 +122,45 @@ impl Messages {
             (Some(buffer), Some(others)) => {
                 buffer.rest.extend(others.first.take());
                 buffer.rest.append(&mut others.rest);
+                buffer.prepared.append(&mut others.prepared);
                 other.clear();
             }
             _ => std::mem::swap(self, other),
         }
     }
 
+    /// Whether any of these was prepared.
     #[inline]
-    pub(crate) fn pop(&mut self) -> Option<Entry> {
+    pub(crate) fn has_prepared(&self) -> bool {
+        let buffer = self.0.as_ref();
+        buffer.is_some_and(|buffer| !buffer.prepared.is_empty())
+    }
+
+    /// Takes the first one out, where none [was prepared](Self::has_prepared).
+    #[inline]
+    pub(crate) fn pop(&mut self) -> Option<(Message, Compression)> {
+        debug_assert!(!self.has_prepared());
+        let (message, compression) = self.pop_entry()?;
+        Some((message, compression.unwrap_or_default()))
+    }
+
+    /// Takes the first one out, prepared or not.
+    pub(crate) fn pop_any(&mut self) -> Option<ToSend> {
+        let buffer = self.0.as_mut()?;
+        let first = buffer.first.as_ref().or(buffer.rest.front());
+        let prepared = match first {
+            Some((_, None)) => buffer.prepared.pop_front(),
+            _ => None,
+        };
+        let (message, compression) = self.pop_entry()?;
+        Some(match prepared {
+            Some(prepared) => ToSend::Prepared(prepared),
+            None => ToSend::Message(message, compression.unwrap_or_default()),
+        })
+    }
+
+    #[inline]
+    fn pop_entry(&mut self) -> Option<Entry> {
         let buffer = self.0.as_mut()?;
         let entry = buffer.first.take().or_else(|| buffer.rest.pop_front());
         if buffer.rest.is_empty()

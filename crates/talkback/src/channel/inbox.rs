@@ -108,7 +108,7 @@ impl Inbox {
             return None;
         };
         let was_full = !queue.has_capacity();
-        let (message, _) = queue.pop()?;
+        let message = queue.pop()?;
         Some((message, was_full))
     }
 

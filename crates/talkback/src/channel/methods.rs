@@ -139,7 +139,9 @@ macro_rules! sending_methods {
             &self,
             message: impl Into<talkback_proto::Outgoing<'a>>,
         ) -> Result<(), crate::error::try_send::TrySendError> {
-            self.handle().try_send(message.into().into_message())
+            let compression = talkback_proto::Compression::Auto;
+            let message = crate::channel::to_send::ToSend::new(message.into(), compression);
+            self.handle().try_send(message)
         }
 
         /// Queues a message as [`try_send`](Self::try_send) does, and returns what tells what becomes of it:
@@ -151,7 +153,9 @@ macro_rules! sending_methods {
             &self,
             message: impl Into<talkback_proto::Outgoing<'a>>,
         ) -> Result<crate::channel::waiting::Receipt, crate::error::try_send::TrySendError> {
-            self.handle().send_tracked(message.into().into_message())
+            let compression = talkback_proto::Compression::Auto;
+            let message = crate::channel::to_send::ToSend::new(message.into(), compression);
+            self.handle().send_tracked(message)
         }
 
         /// Queues a message, and waits while the queue is full.
@@ -169,9 +173,9 @@ macro_rules! sending_methods {
             &self,
             message: impl Into<talkback_proto::Outgoing<'a>>,
         ) -> impl Future<Output = Result<(), crate::error::send::SendError>> {
-            let message = message.into().into_message();
             let compression = talkback_proto::Compression::Auto;
-            self.handle().send(message, compression)
+            let message = crate::channel::to_send::ToSend::new(message.into(), compression);
+            self.handle().send(message)
         }
 
         /// Queues a message as [`send`](Self::send) does, and says whether it may be compressed; see
@@ -188,8 +192,8 @@ macro_rules! sending_methods {
             message: impl Into<talkback_proto::Outgoing<'a>>,
             compression: talkback_proto::Compression,
         ) -> Result<(), crate::error::send::SendError> {
-            let message = message.into().into_message();
-            self.handle().send(message, compression).await
+            let message = crate::channel::to_send::ToSend::new(message.into(), compression);
+            self.handle().send(message).await
         }
 
         /// As [`send`](Self::send): the name under which a `WebSocket` queues without writing. A
@@ -204,9 +208,9 @@ macro_rules! sending_methods {
             &self,
             message: impl Into<talkback_proto::Outgoing<'a>>,
         ) -> impl Future<Output = Result<(), crate::error::send::SendError>> {
-            let message = message.into().into_message();
             let compression = talkback_proto::Compression::Auto;
-            self.handle().send(message, compression)
+            let message = crate::channel::to_send::ToSend::new(message.into(), compression);
+            self.handle().send(message)
         }
 
         /// As [`send_with`](Self::send_with).

@@ -4,10 +4,11 @@ use std::collections::VecDeque;
 use std::mem;
 use std::sync::{Arc, OnceLock};
 
-use talkback_proto::{CloseFrame, Compression, Message};
+use talkback_proto::{CloseFrame, Message};
 
 use crate::channel::buffers::Messages;
 use crate::channel::queue::{Queue, QueueLimits, SENT_MAX};
+use crate::channel::to_send::ToSend;
 use crate::reconnect::fate::Fate;
 use crate::socket::SendProgress;
 
@@ -107,8 +108,12 @@ impl Outbox {
         self.queue.has_capacity()
     }
 
-    pub(crate) fn push(&mut self, message: Message, compression: Compression) {
-        self.queue.push(message, compression);
+    #[inline(always)]
+    pub(crate) fn push(&mut self, message: ToSend) {
+        match message {
+            ToSend::Message(message, compression) => self.queue.push(message, compression),
+            ToSend::Prepared(prepared) => self.queue.push_prepared(prepared),
+        }
     }
 
     /// Asks for the closing handshake, behind what is queued.
@@ -214,7 +219,7 @@ impl Outbox {
     /// Takes the oldest message out of the queue, which is not to be sent any more. Of all that was taken the
     /// progress was reported.
     pub(crate) fn drop_oldest(&mut self) -> Option<Message> {
-        let (message, _) = self.queue.pop()?;
+        let message = self.queue.pop_any()?.into_message();
         if let Some(in_flight) = &mut self.in_flight {
             let tracked = &mut in_flight.tracked;
             if let Ok(at) = tracked.binary_search_by_key(&self.taken, |one| one.index)
@@ -322,12 +327,14 @@ impl InFlight {
 
 #[cfg(test)]
 mod tests {
+    use talkback_proto::Compression;
+
     use super::*;
 
     fn outbox(messages: usize) -> Outbox {
         let mut outbox = Outbox::default();
         for _ in 0..messages {
-            outbox.push("x".into(), Compression::Auto);
+            outbox.push(ToSend::Message("x".into(), Compression::Auto));
         }
         outbox
     }

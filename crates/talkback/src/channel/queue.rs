@@ -2,9 +2,10 @@
 
 use std::num::NonZeroU32;
 
-use talkback_proto::{Compression, Message};
+use talkback_proto::{Compression, Message, Prepared};
 
 use crate::channel::buffers::Messages;
+use crate::channel::to_send::ToSend;
 use crate::socket::Backlog;
 
 /// How many messages the queue of received ones holds by default: enough to keep a reader busy, while
@@ -212,6 +213,12 @@ impl Queue {
         self.messages.push(message, compression);
     }
 
+    #[cold]
+    pub(crate) fn push_prepared(&mut self, prepared: Prepared) {
+        self.load.push(prepared.message().len());
+        self.messages.push_prepared(prepared);
+    }
+
     /// Pushes all of these.
     pub(crate) fn append(&mut self, messages: &mut Messages) {
         for message in messages.iter() {
@@ -220,15 +227,29 @@ impl Queue {
         self.messages.append(messages);
     }
 
+    /// Pops the first message of a queue in which none was prepared.
     #[inline]
-    pub(crate) fn pop(&mut self) -> Option<(Message, Compression)> {
-        let (message, compression) = self.messages.pop()?;
-        self.load.pop(message.len());
+    pub(crate) fn pop(&mut self) -> Option<Message> {
+        let (message, _) = self.messages.pop()?;
+        self.note_popped(message.len());
+        Some(message)
+    }
+
+    /// Pops the first message, prepared or not.
+    pub(crate) fn pop_any(&mut self) -> Option<ToSend> {
+        let size = self.messages.size_of_nth(0);
+        let message = self.messages.pop_any()?;
+        self.note_popped(size);
+        Some(message)
+    }
+
+    #[inline]
+    fn note_popped(&mut self, size: usize) {
+        self.load.pop(size);
         while self.load.ahead > 0 && self.load.has_capacity() {
             let size = self.messages.size_of_nth(self.load.messages as usize);
             self.load.catch_up(size);
         }
-        Some((message, compression))
     }
 
     /// Pops as many messages as their receiver has capacity for, which is told in bytes: another one is
@@ -246,11 +267,14 @@ impl Queue {
             self.load = self.load.emptied();
             return;
         }
-        while *capacity > 0
-            && let Some((message, compression)) = self.pop()
-        {
-            *capacity = capacity.saturating_sub(message.len() + overhead);
-            messages.push(message, compression);
+        while *capacity > 0 && !self.is_empty() {
+            let size = self.messages.size_of_nth(0);
+            *capacity = capacity.saturating_sub(size + overhead);
+            match self.pop_any() {
+                Some(ToSend::Message(message, compression)) => messages.push(message, compression),
+                Some(ToSend::Prepared(prepared)) => messages.push_prepared(prepared),
+                None => {}
+            }
         }
     }
 
@@ -327,6 +351,40 @@ mod tests {
     }
 
     #[test]
+    fn pr12_what_was_prepared_keeps_its_place() {
+        let mut queue = Queue::default();
+        for number in 0..7 {
+            let message = Message::from(number.to_string());
+            match number % 3 {
+                1 => queue.push(message, Compression::Skip),
+                _ => queue.push_prepared(Prepared::new(message)),
+            }
+        }
+        assert_eq!(queue.bytes(), 7);
+        let dropped = queue.pop_any().map(ToSend::into_message);
+        assert_eq!(dropped, Some("0".into()));
+        // Two in parts, and then all that are left.
+        let (mut messages, mut rest) = (Messages::default(), Messages::default());
+        queue.pop_into(&mut messages, &mut 16, 14);
+        queue.pop_into(&mut rest, &mut 1000, 14);
+        assert!(queue.is_empty() && queue.bytes() == 0);
+        messages.append(&mut rest);
+        for number in 1..7 {
+            let message = messages.pop_any().unwrap();
+            match number % 3 {
+                1 => assert!(matches!(message, ToSend::Message(_, Compression::Skip))),
+                _ => assert!(matches!(message, ToSend::Prepared(_))),
+            }
+            assert_eq!(message.into_message(), number.to_string().into());
+        }
+        assert!(messages.is_empty());
+        messages.push_prepared(Prepared::new("gone"));
+        messages.clear();
+        messages.push("behind it".into(), Compression::Auto);
+        assert!(!messages.has_prepared());
+    }
+
+    #[test]
     fn l7_what_is_ahead_takes_the_place_of_what_was_popped() {
         let mut queue = Queue::new(QueueLimits::default().messages_max(2).bytes_max(80));
         for size in [1, 20, 3, 0, 9, 4] {
@@ -335,7 +393,7 @@ mod tests {
         // Ahead of the capacity are four, then, as each one leaves, fewer.
         let ahead = |queue: &Queue| queue.load().backlog().map_or(0, |backlog| backlog.ahead);
         let mut seen = vec![ahead(&queue)];
-        while let Some((message, _)) = queue.pop() {
+        while let Some(message) = queue.pop() {
             seen.push(ahead(&queue));
             assert_eq!(queue.has_capacity(), queue.len() < 2, "{message:?}");
         }

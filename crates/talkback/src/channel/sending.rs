@@ -8,6 +8,7 @@ use talkback_proto::{Compression, Message};
 use crate::channel::handle::Handle;
 use crate::channel::state::{Locked, WaitKey};
 use crate::channel::sync::Arc;
+use crate::channel::to_send::ToSend;
 use crate::channel::wait_list::WaitFor;
 use crate::channel::waiting::Receipt;
 use crate::error::send::{SendError, Unsent};
@@ -17,44 +18,45 @@ use crate::error::why::Why;
 
 /// A message that was not queued.
 enum Refused {
-    Full(Message),
-    Closed(Message),
+    Full(ToSend),
+    Closed(ToSend),
+}
+
+impl Refused {
+    #[cold]
+    fn tell(self, state: &Locked<'_>) -> TrySendError {
+        match self {
+            Self::Full(message) => TrySendError::full(message.into_message()),
+            Self::Closed(message) => TrySendError::refused(message.into_message(), state.why()),
+        }
+    }
 }
 
 impl Handle {
-    pub(crate) fn try_send(&self, message: Message) -> Result<(), TrySendError> {
+    pub(crate) fn try_send(&self, message: ToSend) -> Result<(), TrySendError> {
         let mut state = self.lock();
-        match try_push(&mut state, message, Compression::Auto) {
-            Ok(()) => Ok(()),
-            Err(Refused::Full(message)) => Err(TrySendError::full(message)),
-            Err(Refused::Closed(message)) => Err(TrySendError::refused(message, state.why())),
-        }
+        try_push(&mut state, message).map_err(|refused| refused.tell(&state))
     }
 
     /// Queues a message at once, or not at all, and returns what tells its fate.
-    pub(crate) fn send_tracked(&self, message: Message) -> Result<Receipt, TrySendError> {
+    pub(crate) fn send_tracked(&self, message: ToSend) -> Result<Receipt, TrySendError> {
         let mut state = self.lock();
-        match try_push(&mut state, message, Compression::Auto) {
-            Ok(()) => {
-                let fate = state.outbox.track();
-                drop(state);
-                Ok(Receipt::new(Arc::clone(self), fate))
-            }
-            Err(Refused::Full(message)) => Err(TrySendError::full(message)),
-            Err(Refused::Closed(message)) => Err(TrySendError::refused(message, state.why())),
-        }
+        try_push(&mut state, message).map_err(|refused| refused.tell(&state))?;
+        let fate = state.outbox.track();
+        drop(state);
+        Ok(Receipt::new(Arc::clone(self), fate))
     }
 
     /// Written by hand, as it mostly ends at the first poll.
-    pub(crate) fn send(
-        &self,
-        message: Message,
-        compression: Compression,
-    ) -> impl Future<Output = Result<(), SendError>> {
-        let mut first = Some(message);
-        let mut later = None;
+    #[inline]
+    pub(crate) fn send(&self, message: ToSend) -> impl Future<Output = Result<(), SendError>> {
+        // One that was prepared goes to many, and has no short way: it always waits for the driver.
+        let (mut first, mut later) = match message {
+            ToSend::Message(message, compression) => (Some((message, compression)), None),
+            prepared => (None, Some(Box::pin(self.send_later(prepared)))),
+        };
         poll_fn(move |cx| {
-            if let Some(message) = first.take() {
+            if let Some((message, compression)) = first.take() {
                 #[cfg(browser)]
                 if compression == Compression::Skip {
                     let why = Why::NotInBrowser(
@@ -67,7 +69,7 @@ impl Handle {
                     Err(Refused::Closed(message)) => return Poll::Ready(self.refuse(message)),
                     // In a box, as a program's task has space for all that it may ever await.
                     Err(Refused::Full(message)) => {
-                        later = Some(Box::pin(self.send_later(message, compression)));
+                        later = Some(Box::pin(self.send_later(message)));
                     }
                 }
             }
@@ -87,17 +89,13 @@ impl Handle {
             let Some(message) = self.write_for_sender(message, compression) else {
                 return Ok(());
             };
-            return try_push(&mut self.lock(), message, compression);
+            return try_push(&mut self.lock(), ToSend::Message(message, compression));
         }
-        try_push(&mut state, message, compression)
+        try_push(&mut state, ToSend::Message(message, compression))
     }
 
     /// Queues a message once there is capacity.
-    async fn send_later(
-        &self,
-        message: Message,
-        compression: Compression,
-    ) -> Result<(), SendError> {
+    async fn send_later(&self, message: ToSend) -> Result<(), SendError> {
         let mut waiting = Some(message);
         let mut key = WaitKey::new(Arc::clone(self));
         poll_fn(|cx| {
@@ -105,7 +103,7 @@ impl Handle {
                 .take()
                 .expect("a future is not polled after its end");
             let mut state = self.lock();
-            match try_push(&mut state, message, compression) {
+            match try_push(&mut state, message) {
                 Ok(()) => Poll::Ready(Ok(())),
                 Err(Refused::Full(message)) => {
                     waiting = Some(message);
@@ -113,7 +111,7 @@ impl Handle {
                     Poll::Pending
                 }
                 Err(Refused::Closed(message)) => {
-                    let what = Unsent::Message(message);
+                    let what = Unsent::Message(message.into_message());
                     Poll::Ready(Err(SendError::new(what, state.why())))
                 }
             }
@@ -122,8 +120,8 @@ impl Handle {
     }
 
     #[cold]
-    fn refuse(&self, message: Message) -> Result<(), SendError> {
-        let what = Unsent::Message(message);
+    fn refuse(&self, message: ToSend) -> Result<(), SendError> {
+        let what = Unsent::Message(message.into_message());
         Err(SendError::new(what, self.lock().why()))
     }
 
@@ -135,38 +133,30 @@ impl Handle {
         }
         // Of a sink that was told so, an old message may go for this one.
         state.make_room();
-        state.push(message, Compression::Auto);
+        state.push(ToSend::Message(message, Compression::Auto));
         Ok(())
     }
 }
 
 /// Queues a message, if the channel takes it.
 #[inline(always)]
-fn try_push(
-    state: &mut Locked<'_>,
-    message: Message,
-    compression: Compression,
-) -> Result<(), Refused> {
+fn try_push(state: &mut Locked<'_>, message: ToSend) -> Result<(), Refused> {
     if state.is_send_refused() {
         return Err(Refused::Closed(message));
     }
     if !state.outbox.has_capacity() {
-        return push_for_old_ones(state, message, compression);
+        return push_for_old_ones(state, message);
     }
-    state.push(message, compression);
+    state.push(message);
     Ok(())
 }
 
 /// The same where the queue is full, and old messages may go for this one.
 #[cold]
-fn push_for_old_ones(
-    state: &mut Locked<'_>,
-    message: Message,
-    compression: Compression,
-) -> Result<(), Refused> {
+fn push_for_old_ones(state: &mut Locked<'_>, message: ToSend) -> Result<(), Refused> {
     if !state.make_room() {
         return Err(Refused::Full(message));
     }
-    state.push(message, compression);
+    state.push(message);
     Ok(())
 }

@@ -454,12 +454,13 @@ mod tests {
     use std::task::Wake;
 
     use bytes::Bytes;
-    use talkback_proto::Message;
+    use talkback_proto::{Compression, Message};
 
     use super::*;
     use crate::channel::WebSocketChannel;
     use crate::channel::handle::Handle;
     use crate::channel::receiver::Receiver;
+    use crate::channel::to_send::ToSend;
     use crate::channel::waiting::Closing;
     use crate::driver::attendant::Attendant;
     use crate::driver::port::Port;
@@ -520,7 +521,9 @@ mod tests {
         let shared = Shared::with_defaults();
         let handle = Handle::new(Arc::clone(&shared));
         let lost = || Bytes::from_owner(Foreign(Arc::clone(&shared)));
-        handle.try_send(Message::from(lost())).unwrap();
+        let message = Message::from(lost());
+        let message = ToSend::Message(message, Compression::Auto);
+        handle.try_send(message).unwrap();
         let port = Port::new(Arc::clone(&shared));
         drop(port);
         #[cfg(not(browser))]

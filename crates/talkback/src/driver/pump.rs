@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use talkback_proto::{CloseInfo, Compression, Message};
 
+use crate::channel::buffers::Messages;
 use crate::channel::outbox::Outgoing;
 #[cfg(not(browser))]
 use crate::channel::outbox::Progress;
@@ -17,6 +18,7 @@ use crate::channel::pump_slot::{Call, Pumped};
 use crate::channel::state::Shared;
 #[cfg(not(browser))]
 use crate::channel::sync::Arc;
+use crate::channel::to_send::ToSend;
 use crate::driver::port::{Exchange, Port, Takes, Told, Unopened, Wanted};
 use crate::error::Error;
 use crate::socket::{Lost, Received, SendProgress, Socket};
@@ -470,6 +472,9 @@ fn send<S: Socket>(socket: &mut S, exchange: &mut Exchange, wanted: &Wanted, end
     }
     let Outgoing { messages, close } = &mut exchange.outgoing;
     if !messages.is_empty() {
+        if messages.has_prepared() {
+            exchange.is_lost |= send_any(socket, messages);
+        }
         while let Some((message, compression)) = messages.pop() {
             // If the peer has closed, the end will be reported.
             exchange.is_lost |= socket.start_send(message, compression).is_err();
@@ -479,6 +484,20 @@ fn send<S: Socket>(socket: &mut S, exchange: &mut Exchange, wanted: &Wanted, end
     if let Some(frame) = close.take() {
         socket.start_close(frame);
     }
+}
+
+/// Hands messages to the socket of which some were prepared; whether any was lost.
+#[cold]
+fn send_any<S: Socket>(socket: &mut S, messages: &mut Messages) -> bool {
+    let mut is_lost = false;
+    while let Some(message) = messages.pop_any() {
+        is_lost |= match message {
+            ToSend::Message(message, compression) => socket.start_send(message, compression),
+            ToSend::Prepared(prepared) => socket.start_send_prepared(&prepared),
+        }
+        .is_err();
+    }
+    is_lost
 }
 
 /// Receives until nothing more comes, up to the budget, the capacity of the program's queue and the size of

@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::{Buf, BufMut, Bytes};
 use http::Response;
 use talkback_proto::{
-    CloseCode, CloseFrame, CloseInfo, Compression, Delivery, Incoming, Message, Output,
+    CloseCode, CloseFrame, CloseInfo, Compression, Delivery, Incoming, Message, Output, Prepared,
 };
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
@@ -466,9 +466,14 @@ impl<T: AsyncRead + AsyncWrite + Unpin + 'static> Socket for WebSocket<T> {
             .saturating_sub(self.core.connection.buffered())
     }
 
+    #[inline(always)]
     fn start_send(&mut self, message: Message, compression: Compression) -> Result<(), Lost> {
         let sent = self.core.connection.send_with(message, compression);
         sent.map_err(|_| Lost)
+    }
+
+    fn start_send_prepared(&mut self, prepared: &Prepared) -> Result<(), Lost> {
+        self.core.connection.send(prepared).map_err(|_| Lost)
     }
 
     fn start_ping(&mut self, payload: Bytes) {

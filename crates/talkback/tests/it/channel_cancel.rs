@@ -4,7 +4,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use futures_util::{StreamExt, poll};
-use talkback::{CloseInfo, Message, Role, SnapshotState, WebSocket, WebSocketChannel};
+use talkback::{CloseInfo, Message, Prepared, Role, SnapshotState, WebSocket, WebSocketChannel};
 use tokio::io::duplex;
 use tokio::time::sleep;
 
@@ -53,7 +53,12 @@ async fn session(drops: usize) -> (Vec<Message>, CloseInfo, SnapshotState) {
     for round in 0..3u8 {
         // More than the queue holds, so that `send` has to wait.
         for number in 0..70u8 {
-            dropped!(drops, channel.send(vec![round, number])).unwrap();
+            let message = Prepared::new(vec![round, number]);
+            if number % 2 == 0 {
+                dropped!(drops, channel.send(&message)).unwrap();
+            } else {
+                dropped!(drops, channel.send(message.message())).unwrap();
+            }
         }
         dropped!(drops, channel.flush()).unwrap();
         for _ in 0..70 {

@@ -57,6 +57,8 @@ mod opening;
 #[cfg(not(shuttle))]
 mod over;
 #[cfg(not(shuttle))]
+mod prepared;
+#[cfg(not(shuttle))]
 mod progress;
 #[cfg(not(shuttle))]
 mod proxy;

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use shuttle::future::{block_on, spawn};
 use shuttle::scheduler::RandomScheduler;
 use shuttle::{Config, Runner};
-use talkback::{Message, SendErrorKind, WebSocketChannel, pair};
+use talkback::{Message, Prepared, SendErrorKind, WebSocketChannel, pair};
 use tokio::runtime::Runtime;
 
 /// How many schedules each test has, unless the environment says otherwise.
@@ -76,6 +76,29 @@ fn close_against_send() {
             assert!(closing.await.unwrap().unwrap().clean);
             // What was taken before the close has arrived, and nothing else.
             assert_eq!(receiving.await.unwrap(), sent);
+        });
+    });
+}
+
+#[test]
+fn pr11_one_message_to_two_channels_at_once() {
+    check(|_| {
+        let prepared = Prepared::new("to both ".repeat(1_000));
+        let ends = [pair(), pair()].map(|(near, far)| {
+            let prepared = prepared.clone();
+            let sending = spawn(async move {
+                near.send(&prepared).await.unwrap();
+                near.send("own").await.unwrap();
+                near.close().await
+            });
+            (sending, spawn(drain(far)))
+        });
+        block_on(async {
+            for (sending, receiving) in ends {
+                assert!(sending.await.unwrap().unwrap().clean);
+                let expected = [prepared.message().clone(), "own".into()];
+                assert_eq!(receiving.await.unwrap(), expected);
+            }
         });
     });
 }

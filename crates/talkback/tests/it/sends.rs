@@ -7,7 +7,7 @@ use std::sync::{Arc, mpsc};
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use talkback::{
-    Compression, Limits, Message, Outgoing, Role, Text, WebSocket, WebSocketChannel, pair,
+    Compression, Limits, Message, Outgoing, Prepared, Role, Text, WebSocket, WebSocketChannel, pair,
 };
 use talkback_testing::wire;
 use tokio::io::{AsyncReadExt, DuplexStream, duplex};
@@ -27,6 +27,7 @@ macro_rules! send_all_kinds {
         let text = String::from("ab");
         let (vec, bytes) = (b"ab".to_vec(), Bytes::from_static(b"ab"));
         let (shared, whole) = (Text::from("ab"), Message::text("ab"));
+        let prepared = Prepared::new("ab");
         {
             let $message = "ab";
             $send;
@@ -68,6 +69,10 @@ macro_rules! send_all_kinds {
             $send;
         }
         {
+            let $message = &prepared;
+            $send;
+        }
+        {
             let $message = b"ab";
             $send;
         }
@@ -99,7 +104,7 @@ macro_rules! send_all_kinds {
             let $message = bytes.clone();
             $send;
         }
-        (10, 8)
+        (11, 8)
     }};
 }
 

@@ -1,10 +1,9 @@
 //! What is queued to be sent, where some of it may be too old, or go for newer messages.
 
-use talkback_proto::{Compression, Message};
-
 use crate::channel::lifecycle::Lifecycle;
 use crate::channel::outbox::Outgoing;
 use crate::channel::state::Locked;
+use crate::channel::to_send::ToSend;
 
 impl Locked<'_> {
     /// Takes what the socket is to send next; whether that is something, or makes room.
@@ -31,8 +30,8 @@ impl Locked<'_> {
 
     /// Queues a message, capacity or not.
     #[inline(always)]
-    pub(crate) fn push(&mut self, message: Message, compression: Compression) {
-        self.outbox.push(message, compression);
+    pub(crate) fn push(&mut self, message: ToSend) {
+        self.outbox.push(message);
         if self.reconnection.is_none() || self.wakes_the_loop() {
             self.wake_driver();
         }

@@ -89,7 +89,10 @@ impl Socket for Flooded {
 fn a_peer_that_is_given_up_closes_the_channel_before_it_ends() {
     let shared = Shared::with_defaults();
     for text in ["taken", "queued"] {
-        shared.lock().outbox.push(text.into(), Compression::Auto);
+        shared
+            .lock()
+            .outbox
+            .push(ToSend::Message(text.into(), Compression::Auto));
     }
     let port = Port::new(Arc::clone(&shared));
     let opening = std::future::ready(Ok(Flooded::default()));
@@ -141,7 +144,9 @@ impl Socket for Stub {
         if let Some(program) = &self.program
             && self.sent == 3
         {
-            program.try_send("while it runs".into()).unwrap();
+            program
+                .try_send(ToSend::new("while it runs".into(), Compression::Auto))
+                .unwrap();
         }
         Ok(())
     }
@@ -230,7 +235,9 @@ fn a_batch_wakes_its_reader_once_and_leaves_in_one_flush() {
     let woken = || [&reader, &driver].map(|woken| woken.0.load(Ordering::Relaxed));
     assert!(program.poll_recv(&Context::from_waker(&reads)).is_pending());
     for _ in 0..3 {
-        program.try_send("before".into()).unwrap();
+        program
+            .try_send(ToSend::new("before".into(), Compression::Auto))
+            .unwrap();
     }
     let socket = Stub {
         comes: vec!["came".into(); 10],
@@ -254,8 +261,12 @@ fn a_batch_wakes_its_reader_once_and_leaves_in_one_flush() {
     assert_eq!(shared.lock().outbox.written(), 4);
     let recv = || program.try_recv().unwrap();
     assert_eq!(std::iter::from_fn(recv).count(), 10);
-    program.try_send("while it sleeps".into()).unwrap();
-    program.try_send("while it is awake".into()).unwrap();
+    program
+        .try_send(ToSend::new("while it sleeps".into(), Compression::Auto))
+        .unwrap();
+    program
+        .try_send(ToSend::new("while it is awake".into(), Compression::Auto))
+        .unwrap();
     assert_eq!(woken(), [2, 1]);
 }
 
@@ -344,7 +355,9 @@ fn of_several_messages_the_first_goes_to_the_call_and_the_others_to_the_queue() 
 fn what_is_written_at_once_tells_of_what_was_in_flight_before() {
     let (shared, mut pump) = idle();
     let program = Handle::new(Arc::clone(&shared));
-    program.try_send("large".into()).unwrap();
+    program
+        .try_send(ToSend::new("large".into(), Compression::Auto))
+        .unwrap();
     pump.socket.is_full = true;
     poll(&mut pump, &mut Call::Drive);
     assert_eq!(shared.lock().outbox.written(), 0);

@@ -16,6 +16,7 @@ struct Room(Arc<Mutex<Vec<Sender>>>);
 impl Room {
     fn enter(&self, client: Sender) {
         let mut clients = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        clients.retain(|client| client.close_info().is_none()); // those that have gone
         clients.push(client);
     }
 

@@ -100,7 +100,8 @@ impl DeflateTuning {
     /// Sets below how many bytes a message is sent as it is.
     ///
     /// By default it is 192 without context takeover, where messages of that size shrink by a fifth, and
-    /// 32 with it, where they shrink by half.
+    /// 32 with it, where they shrink by half. A [`Prepared`](crate::Prepared) message goes by a server's default,
+    /// whatever is set here.
     #[must_use]
     pub const fn threshold(mut self, bytes: usize) -> Self {
         self.threshold = Some(bytes);

@@ -7,7 +7,7 @@ use std::time::Duration;
 #[cfg(not(browser))]
 use bytes::Bytes;
 use http::Response;
-use talkback_proto::{CloseFrame, CloseInfo, Compression, Message};
+use talkback_proto::{CloseFrame, CloseInfo, Compression, Message, Prepared};
 
 use crate::driver::port::Port;
 use crate::reconnect::heartbeat::Heartbeat;
@@ -302,6 +302,10 @@ impl<S: Socket> Socket for Beating<S> {
 
     fn start_send(&mut self, message: Message, compression: Compression) -> Result<(), Lost> {
         self.socket.start_send(message, compression)
+    }
+
+    fn start_send_prepared(&mut self, prepared: &Prepared) -> Result<(), Lost> {
+        self.socket.start_send_prepared(prepared)
     }
 
     #[cfg(not(browser))]

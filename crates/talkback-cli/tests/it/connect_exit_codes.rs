@@ -87,6 +87,21 @@ fn exit_code_3_is_for_a_url_that_cannot_be_used() {
 }
 
 #[test]
+fn what_looks_like_a_url_fails_alike_without_the_subcommand() {
+    for (url, word) in [
+        ("http://127.0.0.1/", "ws://"),
+        ("ftp://127.0.0.1/", "ws://"),
+        ("localhost:7924", "ws://"),
+        (":99999", "at most 65535"),
+        ("99999", "at most 65535"),
+    ] {
+        let (short, whole) = (run(&[url], ""), connect(&[url], ""));
+        fails(&short, 3, &[word]);
+        assert_eq!(short.stderr, whole.stderr);
+    }
+}
+
+#[test]
 fn exit_code_4_is_for_a_server_that_cannot_be_reached() {
     let refused = connect(&["ws://127.0.0.1:1/"], "");
     fails(
@@ -249,4 +264,6 @@ fn help_lists_every_exit_code() {
     for code in 0..=9 {
         assert!(help.stdout.contains(&format!("    {code}  ")), "{code}");
     }
+    let limit = "a message was over --max-message";
+    assert!(help.stdout.contains(limit), "{help:?}");
 }

@@ -8,12 +8,14 @@ mod way;
 
 use std::error::Error as _;
 use std::ffi::OsString;
+use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, Parser, Subcommand};
 
+use talkback_terminal::explain::without_numbers;
 use talkback_terminal::show::escaped;
 
 pub(crate) use self::bench::{BenchArgs, LoadArgs, ReportArgs};
@@ -76,9 +78,15 @@ pub(crate) fn read() -> Result<Args, ExitCode> {
     Args::try_parse_from(arguments).map_err(|error| {
         if is_one_line(error.kind()) {
             exit::tell(complaint(&error, command));
-        } else {
-            // Standard output may be closed; there is nothing left to do then.
-            let _ = error.print();
+        } else if let Err(error) = error.print()
+            // A reader that has seen enough, such as `head`, is no error.
+            && error.kind() != io::ErrorKind::BrokenPipe
+        {
+            exit::tell(format_args!(
+                "error: could not write the help: {}",
+                without_numbers(&error.to_string())
+            ));
+            return ExitCode::from(exit::OTHER);
         }
         ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(exit::USAGE))
     })

@@ -332,4 +332,21 @@ mod tests {
         };
         assert!(latency < Duration::from_millis(100), "{latency:?}");
     }
+
+    #[tokio::test]
+    async fn a_pong_says_who_asked_for_it() {
+        let connecting = talkback::connect("ws://server.example/").connector(|_| async {
+            let (near, far) = tokio::io::duplex(4096);
+            tokio::spawn(async move { talkback::accept(far).await.unwrap().recv().await });
+            Ok(near)
+        });
+        let mut link = Link::once(connecting.await.unwrap());
+        for expected in [Asked::ByPerson, Asked::InTurn, Asked::ByPerson] {
+            link.ping(expected).await;
+            match poll_fn(|cx| link.poll_incoming(cx)).await {
+                Some(Incoming::Pong(Some((_, asked)))) => assert_eq!(asked, expected),
+                incoming => panic!("{incoming:?}"),
+            }
+        }
+    }
 }

@@ -257,6 +257,15 @@ fn help_can_be_asked_for_as_a_subcommand() {
     }
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn help_that_cannot_be_written_is_an_error() {
+    let full = std::fs::File::options().write(true).open("/dev/full");
+    let mut help = std::process::Command::new(env!("CARGO_BIN_EXE_talkback"));
+    let output = help.arg("--help").stdout(full.unwrap()).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+}
+
 #[test]
 fn help_lists_every_exit_code() {
     let help = connect(&["--help"], "");

@@ -8,12 +8,14 @@ mod way;
 
 use std::error::Error as _;
 use std::ffi::OsString;
+use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, Parser, Subcommand};
 
+use talkback_terminal::explain::without_numbers;
 use talkback_terminal::show::escaped;
 
 pub(crate) use self::bench::{BenchArgs, LoadArgs, ReportArgs};
@@ -76,27 +78,34 @@ pub(crate) fn read() -> Result<Args, ExitCode> {
     Args::try_parse_from(arguments).map_err(|error| {
         if is_one_line(error.kind()) {
             exit::tell(complaint(&error, command));
-        } else {
-            // Standard output may be closed; there is nothing left to do then.
-            let _ = error.print();
+        } else if let Err(error) = error.print()
+            // A reader that has seen enough, such as `head`, is no error.
+            && error.kind() != io::ErrorKind::BrokenPipe
+        {
+            exit::tell(format_args!(
+                "error: could not write the help: {}",
+                without_numbers(&error.to_string())
+            ));
+            return ExitCode::from(exit::OTHER);
         }
         ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(exit::USAGE))
     })
 }
 
-/// The arguments with `connect` before them, if there is the URL of a server and no subcommand.
+/// The arguments with `connect` before them, if there is what looks like a server's URL and no subcommand.
 fn with_command(mut arguments: Vec<OsString>) -> Vec<OsString> {
-    let is_url = |argument: &OsString| {
-        let text = argument.to_string_lossy();
-        let beginning = text.get(..6).unwrap_or(&text).to_ascii_lowercase();
-        beginning.starts_with("ws://") || beginning == "wss://" || target::is_short(&text)
+    let is_server = |argument: &OsString| target::is_meant(&argument.to_string_lossy());
+    let given = arguments.iter().skip(1);
+    let mut given = given.skip_while(|argument| is_flag(argument)).peekable();
+    // What stands behind a subcommand, rightly spelt or not, is for that to read.
+    let is_option = given
+        .peek()
+        .is_some_and(|first| first.to_string_lossy().starts_with('-'));
+    let is_connect = match is_option {
+        true => given.any(is_server),
+        false => given.next().is_some_and(is_server),
     };
-    let names = command_names();
-    let is_command = |argument: &OsString| names.iter().any(|name| argument == &**name);
-    let given = arguments.get(1..).unwrap_or_default();
-    // What stands behind an option of a subcommand may be its value.
-    let first = given.iter().find(|argument| !is_flag(argument));
-    if given.iter().any(is_url) && !first.is_some_and(is_command) {
+    if is_connect {
         arguments.insert(1, "connect".into());
     }
     arguments
@@ -236,6 +245,9 @@ mod tests {
             &["-H", "A: b", "wss://a/"],
             &["--send", "echo", "ws://a/"],
             &["-v", "--send", "help", "9001"],
+            &["http://localhost:9001/"],
+            &["localhost:9001"],
+            &[":99999"],
         ] {
             assert_eq!(with(arguments), "connect", "{arguments:?}");
         }
@@ -244,6 +256,7 @@ mod tests {
             &["-v", "echo", "9001"],
             &["-vv", "connect", "9001"],
             &["hub"],
+            &["conect", "ws://a/"],
         ] {
             assert_eq!(with(arguments), arguments[0]);
         }

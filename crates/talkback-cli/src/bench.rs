@@ -73,12 +73,14 @@ fn tell(report: &Report, args: &ReportArgs) -> Result<(), Failure> {
         false => Ok(text::text(report)),
     };
     let written = text.and_then(|text| writeln!(io::stdout(), "{text}"));
-    written.map_err(|error| {
-        Failure::new(
+    match written {
+        // A reader that has seen enough, such as `head`, is no error.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::new(
             exit::OTHER,
             format!("could not write to standard output: {error}"),
-        )
-    })
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// How a part of the run was over.

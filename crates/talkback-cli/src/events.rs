@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Serialize, Serializer};
 use serde_json::ser::Formatter;
-use talkback::{CloseInfo, Initiator, Message, Role};
+use talkback::{CloseCode, CloseInfo, Initiator, Message, Role};
 use talkback_terminal::output::Print;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::{FormatTime as _, SystemTime};
@@ -108,6 +108,16 @@ impl Event {
                 false => "server",
             },
             clean: info.clean,
+        }
+    }
+
+    /// The end of a client's channel that had no connection any more, and why.
+    pub(crate) fn given_up(why: String) -> Self {
+        Self::Close {
+            code: CloseCode::ABNORMAL.number(),
+            reason: why,
+            by: "client",
+            clean: false,
         }
     }
 }

@@ -21,11 +21,20 @@ use tokio::time::{sleep, timeout};
 pub(crate) enum Incoming {
     Message(Message),
     Ping(Bytes),
-    /// How long it took to come, if it was asked for.
-    Pong(Option<Duration>),
+    /// How long it took to come, if it was asked for, and by whom.
+    Pong(Option<(Duration, Asked)>),
     /// The connection was lost, and another is tried for.
     Lost(Lost),
     Opened(Opened),
+}
+
+/// What a ping was sent for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Asked {
+    /// Its time had come.
+    InTurn,
+    /// A person asked for it.
+    ByPerson,
 }
 
 /// A connection, or one that another follows.
@@ -38,8 +47,10 @@ pub(crate) enum Link {
 #[derive(Debug)]
 pub(crate) struct Once {
     socket: WebSocket<Transport>,
-    /// What the latest ping carried, and when it was sent.
-    asked: (u64, Instant),
+    /// How many pings were sent.
+    pings: u64,
+    /// What the latest ping of each kind carried, and when it was sent.
+    asked: [(u64, Instant); 2],
 }
 
 /// A channel that stays connected.
@@ -49,8 +60,8 @@ pub(crate) struct Staying {
     /// once nobody wants more.
     next: Option<Next>,
     /// How long pings took to be answered, and where that is told.
-    pongs: mpsc::Receiver<Duration>,
-    ponged: mpsc::Sender<Duration>,
+    pongs: mpsc::Receiver<(Duration, Asked)>,
+    ponged: mpsc::Sender<(Duration, Asked)>,
 }
 
 /// With the receiver that waits for it; none at the end.
@@ -71,8 +82,8 @@ fn next(mut receiver: Receiver) -> Next {
 
 impl Staying {
     fn poll_incoming(&mut self, cx: &mut Context<'_>) -> Poll<Option<Incoming>> {
-        if let Poll::Ready(Some(latency)) = self.pongs.poll_recv(cx) {
-            return Poll::Ready(Some(Incoming::Pong(Some(latency))));
+        if let Poll::Ready(Some(pong)) = self.pongs.poll_recv(cx) {
+            return Poll::Ready(Some(Incoming::Pong(Some(pong))));
         }
         loop {
             let Some(waiting) = &mut self.next else {
@@ -93,8 +104,11 @@ impl Staying {
 
 impl Link {
     pub(crate) fn once(socket: WebSocket<Transport>) -> Self {
-        let asked = (0, Instant::now());
-        Self::Once(Box::new(Once { socket, asked }))
+        Self::Once(Box::new(Once {
+            socket,
+            pings: 0,
+            asked: [(0, Instant::now()); 2],
+        }))
     }
 
     /// A channel that stays connected, which is pinged at this interval if at all.
@@ -121,12 +135,14 @@ impl Link {
         };
     }
 
-    /// Pings; not while what waits to be written is too much.
-    pub(crate) async fn ping(&mut self) {
+    /// Pings; not while what waits to be written is too much. There is to be a connection: a ping that waits for
+    /// one takes as long as that does.
+    pub(crate) async fn ping(&mut self, asked: Asked) {
         match self {
             Self::Once(once) => {
-                once.asked = (once.asked.0 + 1, Instant::now());
-                let ping = once.socket.ping(once.asked.0.to_string());
+                once.pings += 1;
+                once.asked[asked as usize] = (once.pings, Instant::now());
+                let ping = once.socket.ping(once.pings.to_string());
                 let _ = timeout(Duration::ZERO, ping).await;
             }
             Self::Staying(staying) => {
@@ -134,7 +150,7 @@ impl Link {
                 tokio::spawn(async move {
                     // One that is lost with its connection has no pong.
                     if let Ok(latency) = sender.ping(Bytes::new()).await {
-                        let _ = ponged.send(latency).await;
+                        let _ = ponged.send((latency, asked)).await;
                     }
                 });
             }
@@ -210,18 +226,19 @@ async fn is_retried(receiver: &Receiver) -> bool {
 }
 
 /// Pings until the channel has ended.
-async fn ping(sender: Sender, interval: Duration, ponged: mpsc::Sender<Duration>) {
+async fn ping(sender: Sender, interval: Duration, ponged: mpsc::Sender<(Duration, Asked)>) {
     loop {
         sleep(interval).await;
-        match sender.ping(Bytes::new()).await {
-            Ok(latency) => {
-                if ponged.send(latency).await.is_err() {
-                    return;
-                }
-            }
-            Err(_) if sender.close_info().is_some() => return,
-            // It was lost with its connection, after which another comes.
-            Err(_) => {}
+        match sender.state() {
+            ChannelState::Open => {}
+            ChannelState::Closed => return,
+            _ => continue,
+        }
+        // One that was lost with its connection has no pong; after that another comes.
+        if let Ok(latency) = sender.ping(Bytes::new()).await
+            && ponged.send((latency, Asked::InTurn)).await.is_err()
+        {
+            return;
         }
     }
 }
@@ -239,9 +256,13 @@ impl Duplex for Link {
             Ok(Some(talkback::Incoming::Message(message))) => Some(Incoming::Message(message)),
             Ok(Some(talkback::Incoming::Ping(payload))) => Some(Incoming::Ping(payload)),
             Ok(Some(talkback::Incoming::Pong(payload))) => {
-                let (number, since) = once.asked;
-                let is_answer = payload == number.to_string();
-                Some(Incoming::Pong(is_answer.then(|| since.elapsed())))
+                let answered = [Asked::InTurn, Asked::ByPerson]
+                    .into_iter()
+                    .find_map(|asked| {
+                        let (number, since) = once.asked[asked as usize];
+                        (payload == number.to_string()).then(|| (since.elapsed(), asked))
+                    });
+                Some(Incoming::Pong(answered))
             }
             Ok(Some(_) | None) | Err(_) => None,
         })
@@ -264,5 +285,68 @@ impl Duplex for Link {
             Self::Staying(staying) => Pin::new(&mut staying.sender).poll_flush(cx),
         };
         flushed.map(drop)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+
+    const OUTAGE: Duration = Duration::from_secs(3);
+
+    /// A channel whose first connection is lost at once, and whose second takes its time to open.
+    fn lost_once() -> WebSocketChannel {
+        let tries = Arc::new(AtomicU32::new(0));
+        let connecting = talkback::connect("ws://server.example/").connector(move |_| {
+            let is_first = tries.fetch_add(1, Ordering::Relaxed) == 0;
+            async move {
+                if !is_first {
+                    sleep(OUTAGE).await;
+                }
+                let (near, far) = tokio::io::duplex(4096);
+                tokio::spawn(async move {
+                    let mut socket = talkback::accept(far).await.unwrap();
+                    // It answers pings, until the end.
+                    while !is_first && matches!(socket.recv().await, Ok(Some(_))) {}
+                });
+                Ok(near)
+            }
+        });
+        connecting.reconnect().channel()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_time_without_a_connection_is_no_latency() {
+        let channel = lost_once();
+        channel.ready().await.unwrap();
+        let mut link = Link::staying(channel, Some(Duration::from_millis(100)));
+        let latency = loop {
+            match poll_fn(|cx| link.poll_incoming(cx)).await {
+                Some(Incoming::Pong(Some((latency, Asked::InTurn)))) => break latency,
+                incoming => assert!(incoming.is_some()),
+            }
+        };
+        assert!(latency < Duration::from_millis(100), "{latency:?}");
+    }
+
+    #[tokio::test]
+    async fn a_pong_says_who_asked_for_it() {
+        let connecting = talkback::connect("ws://server.example/").connector(|_| async {
+            let (near, far) = tokio::io::duplex(4096);
+            tokio::spawn(async move { talkback::accept(far).await.unwrap().recv().await });
+            Ok(near)
+        });
+        let mut link = Link::once(connecting.await.unwrap());
+        for expected in [Asked::ByPerson, Asked::InTurn, Asked::ByPerson] {
+            link.ping(expected).await;
+            match poll_fn(|cx| link.poll_incoming(cx)).await {
+                Some(Incoming::Pong(Some((_, asked)))) => assert_eq!(asked, expected),
+                incoming => panic!("{incoming:?}"),
+            }
+        }
     }
 }

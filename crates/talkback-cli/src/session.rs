@@ -17,7 +17,7 @@ use crate::end::End;
 use crate::events::{Direction, Event, Line};
 use crate::exit::{self, Failure};
 use crate::input;
-use crate::link::{Incoming, Link};
+use crate::link::{Asked, Incoming, Link};
 use crate::output::{Raw, Shown, Style};
 use crate::show::{self, Remarks};
 use crate::talk::{self, Said};
@@ -91,7 +91,6 @@ pub(crate) async fn run(
         pings: pings(args),
         unsent: false,
         size_max: args.way.max_message,
-        pongs_awaited: 0,
     };
     let ending = session
         .exchange(opening.event, first, &mut screen, signals)
@@ -137,8 +136,6 @@ struct Session {
     unsent: bool,
     /// The largest message, in bytes.
     size_max: u64,
-    /// How many pongs a person has asked for.
-    pongs_awaited: usize,
 }
 
 impl Session {
@@ -189,7 +186,7 @@ impl Session {
                     continue;
                 }
                 () = tick(&mut self.pings) => {
-                    self.link.ping().await;
+                    self.link.ping(Asked::InTurn).await;
                     continue;
                 }
             };
@@ -259,11 +256,11 @@ impl Session {
                     Err(_) => return Ok(()),
                 }
             }
-            Ok(Said::Ping) => {
-                self.pongs_awaited += 1;
-                self.link.ping().await;
+            Ok(Said::Ping) if self.link.is_open() => {
+                self.link.ping(Asked::ByPerson).await;
                 return Ok(());
             }
+            Ok(Said::Ping) => "not sent: there is no connection now".to_owned(),
             Ok(Said::Close(with)) => return Err(Ending::Closing(with)),
             Ok(Said::Help) => {
                 for line in talk::HELP {
@@ -315,14 +312,13 @@ impl Session {
                 let direction = Direction::In;
                 Event::Ping { direction, size }
             }
-            Incoming::Pong(latency) => {
-                if let Some(latency) = latency {
+            Incoming::Pong(answered) => {
+                if let Some((latency, asked)) = answered {
                     let what = format!("latency: {}", milliseconds(latency));
-                    let is_told = self.prints_latency || self.pongs_awaited > 0;
-                    self.pongs_awaited = self.pongs_awaited.saturating_sub(1);
+                    let is_told = self.prints_latency || asked == Asked::ByPerson;
                     self.remark_if(is_told, screen, what).await;
                 }
-                Event::pong(latency)
+                Event::pong(answered.map(|(latency, _)| latency))
             }
             Incoming::Lost(lost) => {
                 let why = show::lost(&lost);
@@ -422,11 +418,16 @@ impl Session {
             Ok(Err(Error::Send(_))) => self.link.close_info(),
             _ => None,
         };
-        if let Some(info) = &info
+        let event = match (&info, &closed) {
+            (Some(info), _) => Some(Event::close(info, Role::Client)),
+            (None, Ok(Err(error))) => Some(Event::given_up(show::ended(error, None).message)),
+            (None, _) => None,
+        };
+        if let Some(event) = event
             && matches!(self.style, Style::Json)
         {
             // Nobody may read it any more.
-            let printing = print_last(screen, Line::new(Event::close(info, Role::Client)));
+            let printing = print_last(screen, Line::new(event));
             let _ = timeout(CLOSE_TIMEOUT, printing).await;
         }
         while let Some(line) = self.watch.take() {

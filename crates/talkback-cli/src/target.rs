@@ -16,6 +16,13 @@ pub(crate) struct Target {
 impl Target {
     /// Reads a URL, or what is short for one.
     pub(crate) fn parse(text: &str) -> Result<Self, Failure> {
+        if let Some(port) = short_port(text)
+            && port.parse::<u16>().is_err()
+        {
+            let message =
+                format!("could not connect: the port {port} is too large: it is at most 65535");
+            return Err(Failure::new(exit::BAD_URL, message));
+        }
         let text = with_ascii_host(&whole(text));
         match WsUrl::parse(&text) {
             Ok(url) => Ok(Self { text, url }),
@@ -30,16 +37,30 @@ impl Target {
 
 /// The URL that a short text means: a port of this machine.
 fn whole(text: &str) -> String {
-    match is_short(text) {
+    match short_port(text).is_some() {
         true => format!("ws://localhost:{}", text.strip_prefix(':').unwrap_or(text)),
         false => text.to_owned(),
     }
 }
 
-/// Whether it is short for a URL: a port, perhaps with a colon before it, and a path behind it.
-pub(crate) fn is_short(text: &str) -> bool {
-    let port = text.strip_prefix(':').unwrap_or(text);
-    leading(port).parse::<u16>().is_ok()
+/// The port, which may be too large, of what is short for a URL: perhaps with a colon before it, and a path
+/// behind it.
+fn short_port(text: &str) -> Option<&str> {
+    let port = leading(text.strip_prefix(':').unwrap_or(text));
+    is_number(port).then_some(port)
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Whether a server is meant, rightly or wrongly: by a URL, what is short for one, or a host and a port.
+pub(crate) fn is_meant(text: &str) -> bool {
+    let is_host = |host: &str| !host.is_empty() && !host.contains(char::is_whitespace);
+    let host_and_port = leading(text).rsplit_once(':');
+    text.contains("://")
+        || short_port(text).is_some()
+        || host_and_port.is_some_and(|(host, port)| is_host(host) && is_number(port))
 }
 
 /// What stands before the path and the query.
@@ -63,12 +84,17 @@ fn with_ascii_host(text: &str) -> String {
         Some((name, port)) => (name, format!(":{port}")),
         None => (host, String::new()),
     };
-    if name.is_ascii() {
-        return text.to_owned();
+    match ascii_host(name) {
+        Some(name) if !text.is_ascii() => format!("{scheme}://{user}{name}{port}{target}"),
+        _ => text.to_owned(),
     }
-    match idna::domain_to_ascii_strict(name) {
-        Ok(name) => format!("{scheme}://{user}{name}{port}{target}"),
-        Err(_) => text.to_owned(),
+}
+
+/// A host as DNS knows it, if it can be one.
+pub(crate) fn ascii_host(name: &str) -> Option<String> {
+    match name.is_ascii() {
+        true => Some(name.to_owned()),
+        false => idna::domain_to_ascii_strict(name).ok(),
     }
 }
 
@@ -87,7 +113,6 @@ mod tests {
             (":9001", "ws://localhost:9001"),
             (":9001/a?b", "ws://localhost:9001/a?b"),
         ] {
-            assert!(is_short(short), "{short}");
             assert_eq!(read(short), url);
         }
         for text in [
@@ -95,11 +120,19 @@ mod tests {
             // Whether with TLS or without is for whoever asks to say.
             "a.example:9001",
             "a.example/",
-            "99999",
             "::1",
             "ws://a:1/",
         ] {
-            assert!(!is_short(text), "{text}");
+            assert_eq!(short_port(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_port_that_is_too_large_is_said_to_be() {
+        for text in ["65536", ":99999", "99999/path"] {
+            let failure = Target::parse(text).unwrap_err();
+            assert_eq!(failure.code, exit::BAD_URL, "{text}");
+            assert!(failure.message.contains("at most 65535"), "{failure:?}");
         }
     }
 

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use talkback::http::uri::Authority;
 
+use crate::target::ascii_host;
+
 const YEAR: Duration = Duration::from_secs(366 * 24 * 3600);
 
 /// Where a server listens.
@@ -53,6 +55,10 @@ pub(crate) fn host(text: &str) -> Result<String, String> {
     let text = text.strip_suffix('.').unwrap_or(text);
     match is_host(text) && !text.contains(':') {
         true => Ok(text.to_ascii_lowercase()),
+        false if !text.is_ascii() => Err(
+            "it has characters beyond ASCII: give its punycode form, which begins with xn--"
+                .to_owned(),
+        ),
         false => Err("it is not a host's name alone, such as laptop.local".to_owned()),
     }
 }
@@ -106,10 +112,9 @@ pub(crate) fn resolve(text: &str) -> Result<Resolve, String> {
         let (host, rest) = text.split_once(':')?;
         let (port, ip) = rest.split_once(':')?;
         let address = SocketAddr::new(without_brackets(ip).parse().ok()?, port.parse().ok()?);
-        (!host.is_empty()).then(|| Resolve {
-            host: host.to_ascii_lowercase(),
-            address,
-        })
+        // As the URL's is.
+        let host = ascii_host(host)?.to_ascii_lowercase();
+        (!host.is_empty()).then_some(Resolve { host, address })
     };
     resolve()
         .ok_or_else(|| "it is not HOST:PORT:ADDRESS, such as api.example:443:192.0.2.1".to_owned())
@@ -381,6 +386,8 @@ mod tests {
         for text in ["", ".", "a:1", "a/b"] {
             assert!(host(text).is_err(), "{text}");
         }
+        let hangul = host("한글.example").unwrap_err();
+        assert!(hangul.contains("punycode"), "{hangul}");
     }
 
     #[test]

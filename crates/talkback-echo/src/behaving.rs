@@ -11,6 +11,7 @@ use std::time::Duration;
 use bytes::Buf as _;
 use talkback::{Incoming, Message, MessageWriter, WebSocket};
 use tokio::io::AsyncWrite as _;
+use tokio::task::consume_budget;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::behaviour::Behaviour;
@@ -231,6 +232,10 @@ async fn reading<T: Transport>(
     .await
 }
 
+/// How late one of those that come every so often may be for the next still to keep its time: a timer is late by
+/// a millisecond or two, and what waited longer is not made up for.
+const LATE_MAX: Duration = Duration::from_millis(5);
+
 /// What is sent without being asked for.
 enum Beside {
     Number(u64),
@@ -247,7 +252,7 @@ async fn echo_beside<T: Transport>(
     let mut due = Instant::now();
     loop {
         tokio::select! {
-            () = sleep_until(due) => {
+            () = until(due) => {
                 match next() {
                     Some(Beside::Number(number)) => send(socket, number.to_string().into(), told).await,
                     Some(Beside::Ping) => drop(socket.ping("").await),
@@ -260,8 +265,15 @@ async fn echo_beside<T: Transport>(
                 None => return,
             },
         }
-        // One that could not be sent in time is not made up for.
-        due = due.max(Instant::now());
+        due = due.max(Instant::now() - LATE_MAX);
+    }
+}
+
+/// Waits until then; if that has passed, without a timer, which is as coarse as a millisecond.
+async fn until(due: Instant) {
+    match due <= Instant::now() {
+        true => consume_budget().await,
+        false => sleep_until(due).await,
     }
 }
 
@@ -270,6 +282,66 @@ mod tests {
     use talkback::Role;
 
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_without_a_pause_takes_no_time_and_echoes_beside() {
+        const COUNT: u64 = 1000;
+        let (near, far) = tokio::io::duplex(1024);
+        let mut client = WebSocket::from_upgraded(near, Role::Client);
+        let mut server = WebSocket::from_upgraded(far, Role::Server);
+        let stream = Behaviour::Stream {
+            count: COUNT,
+            every: Duration::ZERO,
+        };
+        let begin = Instant::now();
+        let receiving = async {
+            client.send("mine").await.unwrap();
+            let mut texts = Vec::new();
+            for _ in 0..=COUNT {
+                texts.push(client.recv().await.unwrap().unwrap().to_string());
+            }
+            texts
+        };
+        let (texts, _) = tokio::join!(receiving, behave(&mut server, stream, Told(None)));
+        assert_eq!(begin.elapsed(), Duration::ZERO);
+        let beside = texts.iter().position(|text| text == "mine").unwrap();
+        assert!(beside < COUNT as usize / 2, "{beside}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_whose_timer_is_late_makes_up_for_a_few_milliseconds() {
+        for (late, at_least, at_most) in [(3, 85, 95), (1000, 150, 220)] {
+            let (near, far) = tokio::io::duplex(1 << 16);
+            let mut client = WebSocket::from_upgraded(near, Role::Client);
+            let mut server = WebSocket::from_upgraded(far, Role::Server);
+            let every = Duration::from_millis(1);
+            let stream = Behaviour::Stream {
+                count: 100_000,
+                every,
+            };
+            let mut count = 0;
+            let counting = async {
+                while client.recv().await.unwrap().is_some() {
+                    count += 1;
+                }
+            };
+            let clock = async {
+                for _ in 0..30 {
+                    tokio::time::advance(late * every).await;
+                    // A clock that stands by itself goes on as soon as there is nothing to do.
+                    for _ in 0..100 {
+                        tokio::task::yield_now().await;
+                    }
+                }
+            };
+            tokio::select! {
+                () = clock => {}
+                () = counting => panic!("it has ended"),
+                _ = behave(&mut server, stream, Told(None)) => panic!("it has ended"),
+            }
+            assert!((at_least..=at_most).contains(&count), "{count}");
+        }
+    }
 
     #[tokio::test(start_paused = true)]
     async fn what_waits_behind_a_slow_message_has_a_bound() {

@@ -40,6 +40,9 @@ pub fn end(info: &CloseInfo, size_advice: &str) -> String {
     escaped(&without_numbers(&text))
 }
 
+/// What stands before the number of an error of the system.
+const NUMBER: &str = " (os error ";
+
 /// Takes out the ` (os error 111)` that the standard library puts behind what it says in words.
 ///
 /// ```
@@ -50,12 +53,21 @@ pub fn end(info: &CloseInfo, size_advice: &str) -> String {
 /// let text = "could not read it: Access is denied. (os error 5). Give another file";
 /// let plain = talkback_terminal::explain::without_numbers(text);
 /// assert_eq!(plain, "could not read it: Access is denied. Give another file");
+/// // What has no number is something else.
+/// for text in ["a (os error 5", "a (os error x) b", "a (os error ) b"] {
+///     assert_eq!(talkback_terminal::explain::without_numbers(text), text);
+/// }
 /// ```
 pub fn without_numbers(text: &str) -> String {
-    let mut pieces = text.split(" (os error ");
+    let mut pieces = text.split(NUMBER);
     let mut plain = pieces.next().unwrap_or_default().to_owned();
     for piece in pieces {
-        let after = piece.split_once(')').map_or("", |(_, after)| after);
+        let numbered = piece.split_once(')');
+        let Some((_, after)) = numbered.filter(|(number, _)| number.parse::<i32>().is_ok()) else {
+            plain.push_str(NUMBER);
+            plain.push_str(piece);
+            continue;
+        };
         if after.starts_with('.') && plain.ends_with('.') {
             plain.pop();
         }

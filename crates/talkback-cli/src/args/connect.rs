@@ -190,7 +190,7 @@ Exit codes:
     4  the server, or the proxy before it, has no address, or cannot be reached
     5  time ran out while connecting
     6  TLS or the opening handshake failed: an HTTP answer, no WebSocket, no subprotocol
-    7  the server broke the protocol
+    7  the server broke the protocol, or a message was over --max-message
     8  the connection was lost (1006)
     9  the server closed it with an error code
    10  fewer messages came than --messages or -1 asked for

@@ -68,6 +68,7 @@ pub(crate) fn load(report: &Report) -> String {
         number => format!(", up to {number} at once on each connection"),
     };
     let compression = match load.is_compressed {
+        _ if report.opened == 0 => "compression —",
         true => "compression agreed on",
         false => "no compression",
     };
@@ -80,16 +81,20 @@ pub(crate) fn load(report: &Report) -> String {
 
 /// The figures, with their names.
 pub(crate) fn figures(report: &Report) -> Vec<(&'static str, String)> {
+    let times = match report.opened {
+        0 => String::new(),
+        _ => format!(
+            "; p50 {:.2} ms, p99 {:.2} ms, max {:.2} ms",
+            report.opening.p50, report.opening.p99, report.opening.max
+        ),
+    };
     let mut figures = vec![
         (
             "opened",
             format!(
-                "{} connections in {:.2} s; p50 {:.2} ms, p99 {:.2} ms, max {:.2} ms",
+                "{} connections in {:.2} s{times}",
                 number(report.opened),
-                report.opened_after_seconds,
-                report.opening.p50,
-                report.opening.p99,
-                report.opening.max,
+                report.opened_after_seconds
             ),
         ),
         (

@@ -344,3 +344,27 @@ fn what_is_wrong_with_the_options_takes_one_line() {
         assert!(finished.stderr.contains(words), "{words}: {finished:?}");
     }
 }
+
+#[test]
+fn a_report_whose_reader_has_gone_is_no_error() {
+    let (_server, url) = echo(&[]);
+    let mut bench = std::process::Command::new(env!("CARGO_BIN_EXE_talkback"));
+    bench.args(["bench", "-d", "0.1", &url]);
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let output = bench.stdout(writer).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert!(output.stderr.is_empty(), "{output:?}");
+}
+
+#[test]
+fn what_never_opened_has_neither_times_nor_compression() {
+    let finished = run(&["bench", "-d", "0.1", "ws://127.0.0.1:1/"], "");
+    assert_eq!(finished.code, Some(4), "{finished:?}");
+    let line = |name: &str| finished.stdout.lines().find(|line| line.starts_with(name));
+    assert!(
+        line("load").unwrap().ends_with(", compression —"),
+        "{finished:?}"
+    );
+    assert!(line("opened").unwrap().ends_with(" s"), "{finished:?}");
+}

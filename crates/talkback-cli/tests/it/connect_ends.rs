@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use talkback::http::StatusCode;
+
 use crate::support::server::{echo_all, open, server};
 use crate::support::{Running, connect, echo};
 
@@ -214,6 +216,29 @@ fn what_no_try_follows_is_no_loss_to_connect_again_after() {
         );
         assert!(!finished.stderr.contains("Reconnecting"), "{finished:?}");
     }
+}
+
+#[test]
+fn a_refusal_that_ends_a_channel_is_its_last_event() {
+    let is_first = std::sync::atomic::AtomicBool::new(true);
+    let url = server(move |stream| {
+        let is_first = is_first.swap(false, Ordering::Relaxed);
+        async move {
+            if is_first {
+                open(stream).await;
+                return;
+            }
+            let refusal = || talkback::Refusal::new(StatusCode::UNAUTHORIZED, "");
+            let accepting = talkback::accept(stream);
+            let refusing = accepting.check(async move |_| Err::<(), _>(refusal()));
+            assert!(refusing.await.is_err());
+        }
+    });
+    let finished = connect(&[&url, "--reconnect", "--listen-only", "--json"], "");
+    assert_eq!(finished.code, Some(6), "{finished:?}");
+    assert_eq!(events(&finished.stdout), ["open", "lost", "close"]);
+    let last = finished.stdout.lines().last().unwrap();
+    assert!(last.contains("1006") && last.contains("401"), "{last}");
 }
 
 #[cfg(unix)]

@@ -87,6 +87,21 @@ fn exit_code_3_is_for_a_url_that_cannot_be_used() {
 }
 
 #[test]
+fn what_looks_like_a_url_fails_alike_without_the_subcommand() {
+    for (url, word) in [
+        ("http://127.0.0.1/", "ws://"),
+        ("ftp://127.0.0.1/", "ws://"),
+        ("localhost:7924", "ws://"),
+        (":99999", "at most 65535"),
+        ("99999", "at most 65535"),
+    ] {
+        let (short, whole) = (run(&[url], ""), connect(&[url], ""));
+        fails(&short, 3, &[word]);
+        assert_eq!(short.stderr, whole.stderr);
+    }
+}
+
+#[test]
 fn exit_code_4_is_for_a_server_that_cannot_be_reached() {
     let refused = connect(&["ws://127.0.0.1:1/"], "");
     fails(
@@ -242,6 +257,15 @@ fn help_can_be_asked_for_as_a_subcommand() {
     }
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn help_that_cannot_be_written_is_an_error() {
+    let full = std::fs::File::options().write(true).open("/dev/full");
+    let mut help = std::process::Command::new(env!("CARGO_BIN_EXE_talkback"));
+    let output = help.arg("--help").stdout(full.unwrap()).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+}
+
 #[test]
 fn help_lists_every_exit_code() {
     let help = connect(&["--help"], "");
@@ -249,4 +273,6 @@ fn help_lists_every_exit_code() {
     for code in 0..=9 {
         assert!(help.stdout.contains(&format!("    {code}  ")), "{code}");
     }
+    let limit = "a message was over --max-message";
+    assert!(help.stdout.contains(limit), "{help:?}");
 }

@@ -1,6 +1,7 @@
 //! `talkback connect` in a terminal: commands, and what is shown of messages.
 
 use std::fs;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::support::server::{echo_of_the_library, open, server};
 use crate::support::terminal::{Folder, Terminal, counting};
@@ -41,6 +42,24 @@ fn a_ping_is_answered_on_a_connection_that_another_follows() {
     terminal.press("/close 1000 done\r");
     terminal.shows("code 1000 (normal), reason \"done\"");
     assert_eq!(terminal.exit_code(), Some(0));
+}
+
+#[test]
+fn a_ping_between_two_connections_says_that_there_is_none() {
+    let is_first = AtomicBool::new(true);
+    let url = server(move |stream| {
+        let is_first = is_first.swap(false, Ordering::Relaxed);
+        async move {
+            // Lost at once, and never open again.
+            if is_first {
+                open(stream).await;
+            }
+        }
+    });
+    let mut terminal = Terminal::connect(&Folder::new("lost"), &[&url, "--reconnect"]);
+    terminal.shows("Reconnecting.");
+    terminal.press("/ping\r");
+    terminal.shows("not sent: there is no connection now");
 }
 
 #[test]

@@ -390,6 +390,12 @@ fn localhost_is_both_loopbacks() {
     assert_eq!(finished.stderr.lines().count(), 1, "{finished:?}");
     let word = format!("could not listen on localhost{taken}: ");
     assert!(finished.stderr.contains(&word), "{finished:?}");
+    // Each is told as it is given there.
+    let other = "choose another port after `listen`;";
+    assert!(finished.stderr.contains(other), "{finished:?}");
+    let finished = run(&["echo", "--listen", &taken], "");
+    let other = "choose another port with --listen;";
+    assert!(finished.stderr.contains(other), "{finished:?}");
 }
 
 #[cfg(unix)]

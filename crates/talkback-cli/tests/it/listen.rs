@@ -414,6 +414,27 @@ async fn a_signal_closes_every_connection_with_1001() {
 
 #[cfg(unix)]
 #[tokio::test]
+async fn a_client_that_does_not_end_its_closing_handshake_is_told_of() {
+    let (server, url) = listen(&["--json"]);
+    let _silent = client(&server, &url, 1).await;
+    server.signal("TERM");
+    let finished = server.finish();
+    assert_eq!(finished.code, Some(143));
+    assert!(
+        finished
+            .stderr
+            .contains("#1 connection lost without a close frame"),
+        "{finished:?}"
+    );
+    let last: Value = serde_json::from_str(finished.stdout.lines().last().unwrap()).unwrap();
+    assert_eq!(
+        (&last["event"], &last["connection"]),
+        (&"close".into(), &1.into())
+    );
+}
+
+#[cfg(unix)]
+#[tokio::test]
 async fn a_client_that_does_not_read_holds_up_the_input_and_no_signal() {
     let (mut server, url) = listen(&[]);
     let _silent = client(&server, &url, 1).await;

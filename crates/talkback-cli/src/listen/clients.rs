@@ -123,18 +123,18 @@ impl Clients {
         let heard = self.heard;
         for some in [(Excluded(heard), Unbounded), (Unbounded, Included(heard))] {
             for (number, client) in self.open.range_mut(some) {
-                let Poll::Ready((receiver, message)) = client.next.as_mut().poll(cx) else {
-                    continue;
-                };
-                let info = receiver.close_info();
-                client.next = next(receiver);
-                self.heard = *number;
-                let incoming = match (message, info) {
-                    (Some(message), _) => Incoming::Message(*number, message),
-                    (None, Some(info)) => Incoming::Closed(*number, info),
-                    (None, None) => continue,
-                };
-                return Poll::Ready(Some(incoming));
+                while let Poll::Ready((receiver, message)) = client.next.as_mut().poll(cx) {
+                    let info = receiver.close_info();
+                    client.next = next(receiver);
+                    self.heard = *number;
+                    let incoming = match (message, info) {
+                        (Some(message), _) => Incoming::Message(*number, message),
+                        (None, Some(info)) => Incoming::Closed(*number, info),
+                        // What waits anew is to be polled, or nothing wakes this.
+                        (None, None) => continue,
+                    };
+                    return Poll::Ready(Some(incoming));
+                }
             }
         }
         Poll::Pending

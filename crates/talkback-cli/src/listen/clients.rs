@@ -176,3 +176,29 @@ impl Duplex for Clients {
         Poll::Ready(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::task::yield_now;
+    use tokio::time::timeout;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_whose_message_was_none_is_heard_all_the_same() {
+        let (channel, client) = talkback::pair();
+        let (_sender, coming) = mpsc::channel(1);
+        let mut clients = Clients::new(coming, true);
+        let (sender, receiver) = channel.split();
+        let next = Box::pin(async { (receiver, None) });
+        clients.open.insert(1, Client { sender, next });
+        let hearing = tokio::spawn(async move { clients.next().await });
+        yield_now().await;
+        client.send("a").await.unwrap();
+        let heard = timeout(Duration::from_secs(60), hearing).await;
+        let heard = heard.expect("it is woken").unwrap();
+        assert!(matches!(heard, Some(Incoming::Message(1, _))), "{heard:?}");
+    }
+}

@@ -25,10 +25,9 @@ pub trait Duplex {
     /// ended it waits for ever: the end is told where messages are.
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<()>;
 
-    /// Waits until what was fed is written, or cannot be any more. Whoever does not care is content at once.
+    /// Waits until what was fed is written, or cannot be any more. Whoever does not care is content with capacity.
     fn poll_written(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let _ = cx;
-        Poll::Ready(())
+        self.poll_ready(cx)
     }
 }
 
@@ -173,7 +172,7 @@ mod tests {
         }
     }
 
-    /// A server that takes nothing and says nothing.
+    /// A server that takes nothing, of which nothing is left to be written, and says nothing.
     struct Silence;
 
     impl Duplex for Silence {
@@ -185,6 +184,10 @@ mod tests {
 
         fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<()> {
             Poll::Pending
+        }
+
+        fn poll_written(&mut self, _: &mut Context<'_>) -> Poll<()> {
+            Poll::Ready(())
         }
     }
 

@@ -83,7 +83,7 @@ async fn serve(args: EchoArgs, verbose: u8) -> Result<ExitCode, Failure> {
         .map_err(|error| Failure::new(exit::OTHER, format!("could not handle signals: {error}")))?;
     let server = EchoServer::bind(options)
         .await
-        .map_err(|error| listening::failed(listen, &error))?;
+        .map_err(|error| listening::failed(listen, "with --listen", &error))?;
     if let Some(identity) = &identity {
         // Not before the address is its own: another server may have written that file.
         tls::write_certificate(&args.tls, identity)?;

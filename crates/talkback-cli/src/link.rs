@@ -1,6 +1,6 @@
 //! The connection of a session: one, or one after another.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
@@ -51,6 +51,20 @@ pub(crate) struct Once {
     pings: u64,
     /// What the latest ping of each kind carried, and when it was sent.
     asked: [(u64, Instant); 2],
+    /// How many bytes were left to be written while it was being closed.
+    unsent: usize,
+}
+
+impl Once {
+    async fn close(&mut self) -> CloseInfo {
+        let closing = poll_fn(|cx| {
+            self.unsent = self.socket.buffered_amount();
+            Pin::new(&mut self.socket).poll_close(cx)
+        });
+        // The end is told below.
+        let _ = closing.await;
+        self.socket.close().await
+    }
 }
 
 /// A channel that stays connected.
@@ -108,6 +122,7 @@ impl Link {
             socket,
             pings: 0,
             asked: [(0, Instant::now()); 2],
+            unsent: 0,
         }))
     }
 
@@ -126,20 +141,24 @@ impl Link {
         })
     }
 
-    /// Takes a message to be sent, for which there is capacity.
-    pub(crate) async fn feed(&mut self, message: Message) {
+    /// Takes a message to be sent, whether there is capacity for it or not.
+    pub(crate) fn feed(&mut self, message: Message) {
         // What cannot be sent shows at the next step as the end of the connection.
         let _ = match self {
-            Self::Once(once) => once.socket.feed(message).await,
-            Self::Staying(staying) => staying.sender.feed(message).await,
+            Self::Once(once) => Pin::new(&mut once.socket).start_send(message),
+            Self::Staying(staying) => Pin::new(&mut staying.sender).start_send(message),
         };
     }
 
-    /// Pings; not while what waits to be written is too much. There is to be a connection: a ping that waits for
-    /// one takes as long as that does.
-    pub(crate) async fn ping(&mut self, asked: Asked) {
+    /// Pings; not while what waits to be written is too much. Returns whether it did. There is to be a connection: a
+    /// ping that waits for one takes as long as that does.
+    pub(crate) async fn ping(&mut self, asked: Asked) -> bool {
         match self {
             Self::Once(once) => {
+                let ready = poll_fn(|cx| Pin::new(&mut once.socket).poll_ready(cx));
+                if timeout(Duration::ZERO, ready).await.is_err() {
+                    return false;
+                }
                 once.pings += 1;
                 once.asked[asked as usize] = (once.pings, Instant::now());
                 let ping = once.socket.ping(once.pings.to_string());
@@ -155,12 +174,21 @@ impl Link {
                 });
             }
         }
+        true
     }
 
     pub(crate) fn buffered_amount(&self) -> usize {
         match self {
             Self::Once(once) => once.socket.buffered_amount(),
             Self::Staying(staying) => staying.sender.buffered_amount(),
+        }
+    }
+
+    /// How many bytes were left to be written when it was closed; what a channel left is told by its error.
+    pub(crate) fn unsent(&self) -> usize {
+        match self {
+            Self::Once(once) => once.unsent,
+            Self::Staying(_) => 0,
         }
     }
 
@@ -182,7 +210,7 @@ impl Link {
 
     pub(crate) async fn close(&mut self) -> Result<CloseInfo, Error> {
         match self {
-            Self::Once(once) => Ok(once.socket.close().await),
+            Self::Once(once) => Ok(once.close().await),
             Self::Staying(staying) => {
                 staying.next = None;
                 staying.sender.close().await
@@ -197,10 +225,12 @@ impl Link {
         reason: &str,
     ) -> Result<CloseInfo, Error> {
         match self {
-            Self::Once(once) => match once.socket.close_with(code, reason).await {
-                Ok(info) => Ok(info),
-                Err(_) => Ok(once.socket.close().await),
-            },
+            Self::Once(once) => {
+                // The first poll queues the close frame.
+                let closing = once.socket.close_with(code, reason);
+                let _ = timeout(Duration::ZERO, closing).await;
+                Ok(once.close().await)
+            }
             Self::Staying(staying) => {
                 staying.next = None;
                 match staying.sender.close_with(code, reason) {
@@ -239,6 +269,37 @@ async fn ping(sender: Sender, interval: Duration, ponged: mpsc::Sender<(Duration
             && ponged.send((latency, Asked::InTurn)).await.is_err()
         {
             return;
+        }
+    }
+}
+
+/// A link with a person at it, whose commands do not wait for a server that takes nothing.
+pub(crate) struct Attended<'a> {
+    pub(crate) link: &'a mut Link,
+    /// Whether there is one.
+    pub(crate) is_prompt: bool,
+}
+
+impl Duplex for Attended<'_> {
+    type Incoming = Incoming;
+
+    fn poll_incoming(&mut self, cx: &mut Context<'_>) -> Poll<Option<Incoming>> {
+        self.link.poll_incoming(cx)
+    }
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let ready = self.link.poll_ready(cx);
+        match self.is_prompt {
+            true => Poll::Ready(()),
+            false => ready,
+        }
+    }
+
+    fn poll_written(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        match self.is_prompt {
+            // Closing writes it.
+            true => Poll::Ready(()),
+            false => self.link.poll_written(cx),
         }
     }
 }

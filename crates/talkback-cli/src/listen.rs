@@ -7,7 +7,6 @@ mod typed;
 use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
 
 use talkback::{CloseCode, CloseInfo, Message, Role, WebSocketChannel};
 use talkback_terminal::exchange::{self, Step};
@@ -20,7 +19,7 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use self::clients::{Clients, Incoming, Opened};
-use self::opening::Server;
+use self::opening::{CLOSE_TIMEOUT, Server};
 use crate::args::{Form, ListenArgs};
 use crate::end::End;
 use crate::events::{Direction, Event, Line};
@@ -30,9 +29,6 @@ use crate::output::{Raw, Shown, Style};
 use crate::{input, listening, show, tls};
 
 const PROMPT: &str = "> ";
-
-/// How long the closing handshakes may take.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Why the server stops.
 enum Ending {
@@ -347,7 +343,8 @@ impl Session {
             self.screen.close().await
         };
         let closed = tokio::select! {
-            closed = timeout(CLOSE_TIMEOUT, closing) => closed,
+            // Each ends within the one, and what is told of it has the other.
+            closed = timeout(2 * CLOSE_TIMEOUT, closing) => closed,
             stop = signals.next() => return Ok(ExitCode::from(stop.exit_code())),
         };
         let _ = timeout(CLOSE_TIMEOUT, self.screen.close()).await;

@@ -23,7 +23,7 @@ pub(crate) fn bind(listen: Listen) -> Result<Listener, Failure> {
         Listen::Address(address) => Listener::bind(address),
         Listen::Localhost(port) => Listener::bind_localhost(port),
     };
-    listener.map_err(|error| failed(listen, &error))
+    listener.map_err(|error| failed(listen, "after `listen`", &error))
 }
 
 /// What leads to the address that a server really got.
@@ -90,19 +90,19 @@ pub(crate) fn announce(lines: impl IntoIterator<Item = String>) {
     let _ = stdout.flush();
 }
 
-/// Why a server cannot listen there.
-pub(crate) fn failed(listen: Listen, error: &io::Error) -> Failure {
+/// Why a server cannot listen there; an address is given `how`, as in "with --listen".
+pub(crate) fn failed(listen: Listen, how: &str, error: &io::Error) -> Failure {
     let advice = match error.kind() {
-        io::ErrorKind::AddrInUse => {
-            "Another program listens there: stop it, or choose another port with --listen; port 0 takes a free one."
-        }
-        io::ErrorKind::AddrNotAvailable => {
-            "It is not an address of this machine: choose one with --listen, such as localhost:9001 or 0.0.0.0:9001."
-        }
+        io::ErrorKind::AddrInUse => format!(
+            "Another program listens there: stop it, or choose another port {how}; port 0 takes a free one."
+        ),
+        io::ErrorKind::AddrNotAvailable => format!(
+            "It is not an address of this machine: choose one {how}, such as localhost:9001 or 0.0.0.0:9001."
+        ),
         io::ErrorKind::PermissionDenied => {
-            "Low ports take rights of their own: choose a higher one with --listen."
+            format!("Low ports take rights of their own: choose a higher one {how}.")
         }
-        _ => "Choose another address with --listen.",
+        _ => format!("Choose another address {how}."),
     };
     let message = format!("could not listen on {listen}: {error}. {advice}");
     Failure::new(exit::OTHER, message)

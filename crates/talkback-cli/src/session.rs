@@ -17,13 +17,19 @@ use crate::end::End;
 use crate::events::{Direction, Event, Line};
 use crate::exit::{self, Failure};
 use crate::input;
-use crate::link::{Asked, Incoming, Link};
+use crate::link::{Asked, Attended, Incoming, Link};
 use crate::output::{Raw, Shown, Style};
 use crate::show::{self, Remarks};
 use crate::talk::{self, Said};
 use crate::watch::{Watch, milliseconds};
 
 const PROMPT: &str = "> ";
+
+/// How many bytes of what was typed may wait for the server, unless it is one message.
+const BYTES_AHEAD: usize = 4 << 20;
+
+/// What is told of more.
+const UNTAKEN: &str = "not sent: the server has not taken what was entered before";
 
 /// How long the closing handshake may take after Ctrl-C.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -177,8 +183,12 @@ impl Session {
                 true => self.lines.as_mut(),
                 false => None,
             };
+            let mut socket = Attended {
+                link: &mut self.link,
+                is_prompt: screen.is_prompt(),
+            };
             let step = tokio::select! {
-                step = exchange::next(&mut self.link, input) => step,
+                step = exchange::next(&mut socket, input) => step,
                 stop = signals.next() => return Ending::Stopped(stop),
                 () = self.end.quiet() => return Ending::Done,
                 line = self.watch.next() => {
@@ -243,22 +253,28 @@ impl Session {
     async fn handle_typed(&mut self, line: &str, screen: &mut Screen) -> Result<(), Ending> {
         let size_max = self.size_max;
         let what = match talk::parse(self.form, line, size_max) {
-            Ok(Said::Message(message)) => return self.send(message, screen).await,
+            Ok(Said::Message(message)) if self.has_space(&message) => {
+                return self.send(message, screen).await;
+            }
+            Ok(Said::Message(_)) => UNTAKEN.to_owned(),
             Ok(Said::File(path)) => {
                 let reading = move || talk::read(&path, size_max);
                 match tokio::task::spawn_blocking(reading).await {
-                    Ok(Ok(message)) => {
+                    Ok(Ok(message)) if self.has_space(&message) => {
                         let what = talk::sent(&message);
                         self.remark_if(true, screen, what).await;
                         return self.send(message, screen).await;
                     }
+                    Ok(Ok(_)) => UNTAKEN.to_owned(),
                     Ok(Err(what)) => what,
                     Err(_) => return Ok(()),
                 }
             }
             Ok(Said::Ping) if self.link.is_open() => {
-                self.link.ping(Asked::ByPerson).await;
-                return Ok(());
+                if self.link.ping(Asked::ByPerson).await {
+                    return Ok(());
+                }
+                UNTAKEN.to_owned()
             }
             Ok(Said::Ping) => "not sent: there is no connection now".to_owned(),
             Ok(Said::Close(with)) => return Err(Ending::Closing(with)),
@@ -275,12 +291,18 @@ impl Session {
         Ok(())
     }
 
+    /// Whether a message may wait with those that the server has not taken.
+    fn has_space(&self, message: &Message) -> bool {
+        let waiting = self.link.buffered_amount();
+        waiting == 0 || waiting + message.len() <= BYTES_AHEAD
+    }
+
     async fn send(&mut self, message: Message, screen: &mut Screen) -> Result<(), Ending> {
         if matches!(self.style, Style::Json) {
             let event = Event::message(Direction::Out, message.clone());
             self.print_event(screen, event).await?;
         }
-        self.link.feed(message).await;
+        self.link.feed(message);
         self.has_sent = true;
         Ok(())
     }
@@ -443,6 +465,11 @@ impl Session {
             Err(_) if is_open => "ended before the closing handshake was complete".to_owned(),
             Err(_) => "ended without a connection".to_owned(),
         });
+        let unsent = self.link.unsent();
+        if unsent > 0 && info.as_ref().is_some_and(|info| !info.clean) {
+            let what = format_args!("not sent: {unsent} bytes, which the server did not take");
+            self.remarks.tell(what);
+        }
         match (ending, closed) {
             (Ending::Failed(failure), _) => Err(failure),
             (Ending::InputFailed, _) => Ok(ExitCode::from(exit::OTHER)),

@@ -25,10 +25,9 @@ pub trait Duplex {
     /// ended it waits for ever: the end is told where messages are.
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<()>;
 
-    /// Waits until what was fed is written, or cannot be any more. Whoever does not care is content at once.
+    /// Waits until what was fed is written, or cannot be any more. Whoever does not care is content with capacity.
     fn poll_written(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let _ = cx;
-        Poll::Ready(())
+        self.poll_ready(cx)
     }
 }
 
@@ -127,19 +126,23 @@ fn poll_line<D: Duplex>(
     if let Poll::Ready(error) = lines.poll_interrupt(cx) {
         return Poll::Ready(Step::InputFailed(error));
     }
-    ready!(socket.poll_ready(cx));
-    Poll::Ready(match ready!(lines.poll_next(cx)) {
-        Some(Ok(line)) => Step::Line(line),
-        Some(Err(error)) => Step::InputFailed(error),
-        None => {
-            ready!(socket.poll_written(cx));
-            Step::InputEnded
-        }
-    })
+    let is_ready = socket.poll_ready(cx).is_ready();
+    // Only a line needs capacity: an end or an error is told also where there is nobody to take one.
+    match ready!(lines.poll_waiting(cx)) {
+        Some(Ok(())) if is_ready => match lines.take() {
+            Some(line) => Poll::Ready(Step::Line(line)),
+            None => Poll::Pending,
+        },
+        Some(Ok(())) => Poll::Pending,
+        Some(Err(error)) => Poll::Ready(Step::InputFailed(error)),
+        None => socket.poll_written(cx).map(|()| Step::InputEnded),
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::task::Waker;
+
     use super::*;
 
     #[test]
@@ -169,7 +172,7 @@ mod tests {
         }
     }
 
-    /// A server that takes nothing and says nothing.
+    /// A server that takes nothing, of which nothing is left to be written, and says nothing.
     struct Silence;
 
     impl Duplex for Silence {
@@ -182,6 +185,10 @@ mod tests {
         fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<()> {
             Poll::Pending
         }
+
+        fn poll_written(&mut self, _: &mut Context<'_>) -> Poll<()> {
+            Poll::Ready(())
+        }
     }
 
     #[tokio::test]
@@ -191,6 +198,31 @@ mod tests {
         interrupt.send(io::ErrorKind::Interrupted.into()).unwrap();
         let step = next(&mut Silence, Some(&mut lines)).await;
         assert!(matches!(step, Step::InputFailed(_)), "{step:?}");
+    }
+
+    #[tokio::test]
+    async fn a_line_waits_for_who_takes_it_and_an_end_or_an_error_does_not() {
+        let (sender, mut lines) = Lines::channel(2);
+        let poll = |lines: &mut Lines, is_taken| {
+            let mut cx = Context::from_waker(Waker::noop());
+            match is_taken {
+                true => poll_line(&mut Flood, lines, &mut cx),
+                false => poll_line(&mut Silence, lines, &mut cx),
+            }
+        };
+        sender.send(Ok("a".into())).await;
+        sender.send(Err(io::ErrorKind::InvalidData.into())).await;
+        assert!(poll(&mut lines, false).is_pending() && lines.has_waiting());
+        let line = poll(&mut lines, true);
+        assert!(matches!(line, Poll::Ready(Step::Line(_))), "{line:?}");
+        let failed = poll(&mut lines, false);
+        assert!(
+            matches!(failed, Poll::Ready(Step::InputFailed(_))),
+            "{failed:?}"
+        );
+        drop(sender);
+        let ended = poll(&mut lines, false);
+        assert!(matches!(ended, Poll::Ready(Step::InputEnded)), "{ended:?}");
     }
 
     #[tokio::test]

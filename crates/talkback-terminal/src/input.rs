@@ -312,9 +312,24 @@ impl Lines {
 
     /// Polls for the next line; `None` at the end.
     pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Message>>> {
+        let waiting = ready!(self.poll_waiting(cx));
+        Poll::Ready(match waiting {
+            Some(Ok(())) => self.take().map(Ok),
+            Some(Err(error)) => Some(Err(error)),
+            None => None,
+        })
+    }
+
+    /// Takes the line that waits.
+    pub(crate) fn take(&mut self) -> Option<Message> {
+        self.batch.next()
+    }
+
+    /// As [`poll_next`](Self::poll_next), but leaves a line where it is.
+    pub(crate) fn poll_waiting(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<()>>> {
         loop {
-            if let Some(line) = self.batch.next() {
-                return Poll::Ready(Some(Ok(line)));
+            if self.batch.len() > 0 {
+                return Poll::Ready(Some(Ok(())));
             }
             if self.has_ended {
                 return Poll::Ready(None);

@@ -123,18 +123,18 @@ impl Clients {
         let heard = self.heard;
         for some in [(Excluded(heard), Unbounded), (Unbounded, Included(heard))] {
             for (number, client) in self.open.range_mut(some) {
-                let Poll::Ready((receiver, message)) = client.next.as_mut().poll(cx) else {
-                    continue;
-                };
-                let info = receiver.close_info();
-                client.next = next(receiver);
-                self.heard = *number;
-                let incoming = match (message, info) {
-                    (Some(message), _) => Incoming::Message(*number, message),
-                    (None, Some(info)) => Incoming::Closed(*number, info),
-                    (None, None) => continue,
-                };
-                return Poll::Ready(Some(incoming));
+                while let Poll::Ready((receiver, message)) = client.next.as_mut().poll(cx) {
+                    let info = receiver.close_info();
+                    client.next = next(receiver);
+                    self.heard = *number;
+                    let incoming = match (message, info) {
+                        (Some(message), _) => Incoming::Message(*number, message),
+                        (None, Some(info)) => Incoming::Closed(*number, info),
+                        // What waits anew is to be polled, or nothing wakes this.
+                        (None, None) => continue,
+                    };
+                    return Poll::Ready(Some(incoming));
+                }
             }
         }
         Poll::Pending
@@ -174,5 +174,31 @@ impl Duplex for Clients {
             let _ = ready!(Pin::new(&mut client.sender).poll_flush(cx));
         }
         Poll::Ready(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::task::yield_now;
+    use tokio::time::timeout;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_whose_message_was_none_is_heard_all_the_same() {
+        let (channel, client) = talkback::pair();
+        let (_sender, coming) = mpsc::channel(1);
+        let mut clients = Clients::new(coming, true);
+        let (sender, receiver) = channel.split();
+        let next = Box::pin(async { (receiver, None) });
+        clients.open.insert(1, Client { sender, next });
+        let hearing = tokio::spawn(async move { clients.next().await });
+        yield_now().await;
+        client.send("a").await.unwrap();
+        let heard = timeout(Duration::from_secs(60), hearing).await;
+        let heard = heard.expect("it is woken").unwrap();
+        assert!(matches!(heard, Some(Incoming::Message(1, _))), "{heard:?}");
     }
 }

@@ -31,6 +31,9 @@ const ORIGIN_ADVICE: &str =
 /// How long a client may take for each of both handshakes.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How long the closing handshakes may take.
+pub(super) const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// What a server wants of clients, and how many it has had.
 pub(super) struct Server {
     subprotocols: Vec<String>,
@@ -51,7 +54,9 @@ impl Server {
             origin_policy: OriginPolicy::List(args.origins.clone()),
             hosts: args.hosts.clone(),
             compression: (!args.no_compression).then(policy),
-            limits: Limits::default().message_size_max(args.max_message),
+            limits: Limits::default()
+                .message_size_max(args.max_message)
+                .close_timeout(CLOSE_TIMEOUT),
             identity,
             count: AtomicU64::new(0),
         }

@@ -117,6 +117,33 @@ async fn fewer_messages_than_were_asked_for_have_their_exit_code() {
 }
 
 #[tokio::test]
+async fn the_end_of_the_input_and_what_is_wrong_with_it_wait_for_no_client() {
+    let nobody = run(&["listen", "127.0.0.1:0", "-w", "0.1"], "");
+    assert_eq!(nobody.code, Some(0), "{nobody:?}");
+    for is_wrong in [false, true] {
+        let (mut server, url) = listen(&["-w", "0.1"]);
+        server.type_in("a\n");
+        let mut socket = client(&server, &url, 1).await;
+        assert_eq!(next(&mut socket).await, Some("a".into()));
+        socket.close().await;
+        server.until("its end is told", |server| {
+            server.stderr().contains("#1 closed by the peer")
+        });
+        if is_wrong {
+            let stdin = server.stdin.as_mut().unwrap();
+            std::io::Write::write_all(stdin, b"\xff\n").unwrap();
+        }
+        server.stdin = None;
+        let finished = server.finish();
+        assert_eq!(finished.code, Some(i32::from(is_wrong)), "{finished:?}");
+        assert_eq!(
+            finished.stderr.contains("line 2 of the input is not UTF-8"),
+            is_wrong
+        );
+    }
+}
+
+#[tokio::test]
 async fn json_tells_which_client_it_is() {
     let (mut server, url) = listen(&["--json"]);
     let mut socket = talkback::connect(format!("{url}a?token=hunter2"))
@@ -363,6 +390,12 @@ fn localhost_is_both_loopbacks() {
     assert_eq!(finished.stderr.lines().count(), 1, "{finished:?}");
     let word = format!("could not listen on localhost{taken}: ");
     assert!(finished.stderr.contains(&word), "{finished:?}");
+    // Each is told as it is given there.
+    let other = "choose another port after `listen`;";
+    assert!(finished.stderr.contains(other), "{finished:?}");
+    let finished = run(&["echo", "--listen", &taken], "");
+    let other = "choose another port with --listen;";
+    assert!(finished.stderr.contains(other), "{finished:?}");
 }
 
 #[cfg(unix)]
@@ -377,6 +410,27 @@ async fn a_signal_closes_every_connection_with_1001() {
     assert_eq!(next(&mut socket).await, None);
     assert_eq!(socket.close_info().unwrap().code, 1001);
     assert_eq!(server.finish().code, Some(143));
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_client_that_does_not_end_its_closing_handshake_is_told_of() {
+    let (server, url) = listen(&["--json"]);
+    let _silent = client(&server, &url, 1).await;
+    server.signal("TERM");
+    let finished = server.finish();
+    assert_eq!(finished.code, Some(143));
+    assert!(
+        finished
+            .stderr
+            .contains("#1 connection lost without a close frame"),
+        "{finished:?}"
+    );
+    let last: Value = serde_json::from_str(finished.stdout.lines().last().unwrap()).unwrap();
+    assert_eq!(
+        (&last["event"], &last["connection"]),
+        (&"close".into(), &1.into())
+    );
 }
 
 #[cfg(unix)]

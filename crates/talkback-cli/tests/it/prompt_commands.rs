@@ -63,6 +63,40 @@ fn a_ping_between_two_connections_says_that_there_is_none() {
 }
 
 #[test]
+fn nothing_waits_for_a_server_that_does_not_read() {
+    for end in ["/close 4000 bye\r", "\x04"] {
+        let (cut, is_cut) = tokio::sync::watch::channel(());
+        let url = server(move |stream| {
+            let mut is_cut = is_cut.clone();
+            async move {
+                let _socket = open(stream).await;
+                let _ = is_cut.changed().await;
+            }
+        });
+        let folder = Folder::new("unread");
+        let mut terminal = Terminal::connect(&folder, &[&url, "--no-compression"]);
+        fs::create_dir_all(&folder.0).unwrap();
+        let path = folder.0.join("large");
+        fs::write(&path, vec![b'x'; 3 << 20]).unwrap();
+        // More than the sockets of both ends take.
+        for _ in 0..9 {
+            terminal.press(&format!("/file {}\r", path.display()));
+        }
+        terminal.shows("not sent: the server has not taken what was entered before");
+        terminal.press("/help\r");
+        terminal.shows("/close [CODE REASON]");
+        terminal.press("/ping\r");
+        terminal.shows("not sent: the server has not taken what was entered before");
+        terminal.press(end);
+        // The terminal has its own mode again.
+        terminal.shows("\x1b[?2004l");
+        cut.send(()).unwrap();
+        terminal.shows(" bytes, which the server did not take");
+        assert_ne!(terminal.exit_code(), Some(0));
+    }
+}
+
+#[test]
 fn nothing_is_sent_for_what_is_wrong() {
     let mut terminal = Terminal::connect(&Folder::new("wrong"), &[&counting(), "--quiet"]);
     for (line, told) in [

@@ -1,7 +1,7 @@
 //! The lines that were entered, kept from one run to the next.
 
 use std::collections::VecDeque;
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -42,7 +42,7 @@ impl History {
         }
         let mut kept = Kept {
             path: path.to_owned(),
-            file: open(path)?,
+            file: open(path, File::options().create(true))?,
         };
         kept.cut()?;
         for line in kept.read()?.lines() {
@@ -124,10 +124,10 @@ impl Kept {
         }
         let text = self.read()?;
         // Whoever reads it meanwhile reads the one or the other.
-        let new = self.path.with_extension("new");
+        let new = self.path.with_extension(std::process::id().to_string());
         // One of a run that died; what is opened to append cannot be cut on Windows.
         let _ = fs::remove_file(&new);
-        let mut file = open(&new)?;
+        let mut file = open(&new, File::options().create_new(true))?;
         file.write_all(text.as_bytes())?;
         // The other is closed first, as Windows may keep what is open.
         self.file = file;
@@ -136,13 +136,12 @@ impl Kept {
 }
 
 /// Opens a file to read and append, which nobody else may read.
-fn open(path: &Path) -> io::Result<File> {
+fn open(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
     if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
         // A device must not get another mode, and a pipe would be waited for.
         return Err(io::Error::other("it is not a file"));
     }
-    let mut options = File::options();
-    options.read(true).append(true).create(true);
+    options.read(true).append(true);
     #[cfg(unix)]
     {
         use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
@@ -242,12 +241,16 @@ mod tests {
         let folder = std::env::temp_dir().join(format!("talkback-history-{}", std::process::id()));
         let path = folder.join("state").join("history");
         let mut history = History::open(&path).unwrap();
+        // Another prompt may shorten it at the same time.
+        let others = path.with_extension("new");
+        fs::write(&others, "another's").unwrap();
         for number in 0..150 {
             history.push(&format!("{number}\n{}", "z".repeat(LINE_MAX - 9)));
         }
         // Each is written, and then what is too much is taken away.
         let size = fs::metadata(&path).unwrap().len();
         assert!(size <= 2 * SIZE_MAX as u64, "{size}");
+        assert_eq!(fs::read_to_string(&others).unwrap(), "another's");
         let again = History::open(&path).unwrap();
         assert!(again.line(again.len() - 1).unwrap().starts_with("149\nz"));
         assert!(again.len() >= SIZE_MAX / LINE_MAX - 1, "{}", again.len());

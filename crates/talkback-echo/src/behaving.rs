@@ -293,6 +293,8 @@ mod tests {
             count: COUNT,
             every: Duration::ZERO,
         };
+        // Between two milliseconds a timer would be seen.
+        tokio::time::advance(Duration::from_micros(500)).await;
         let begin = Instant::now();
         let receiving = async {
             client.send("mine").await.unwrap();

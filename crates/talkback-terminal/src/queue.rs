@@ -56,19 +56,25 @@ impl Queue {
         (Self { lines, capacity }, waiting)
     }
 
-    /// Hands a line on; waits while there is no capacity for it.
+    /// Hands a line on; waits while there is no capacity for it, and of what is large until it is printed: who
+    /// waits holds no other one meanwhile.
     ///
     /// # Errors
     /// [`BrokenPipe`](io::ErrorKind::BrokenPipe) if nothing is printed any more.
     pub(crate) async fn put(&self, output: Output, line: Box<dyn Print>) -> io::Result<()> {
         let size = u32::try_from(line.size() + LINE_COST).unwrap_or(BYTES_AHEAD);
-        let permit = Arc::clone(&self.capacity).acquire_many_owned(size.min(BYTES_AHEAD));
+        let size = size.min(BYTES_AHEAD);
+        let permit = Arc::clone(&self.capacity).acquire_many_owned(size);
         let waiting = Waiting {
             output,
             line,
             permit: permit.await.expect("it is never closed"),
         };
         let put = self.lines.send(waiting);
-        put.map_err(|_| io::ErrorKind::BrokenPipe.into())
+        put.map_err(|_| io::Error::from(io::ErrorKind::BrokenPipe))?;
+        if size == BYTES_AHEAD {
+            let _ = self.capacity.acquire().await;
+        }
+        Ok(())
     }
 }

@@ -18,7 +18,6 @@ import crates
 import fuzz
 import web
 import window as screens
-import windows
 from run import CARGO, GREETINGS, ROOT, answer, cargo, check, checked, counted, expect, must, scratch
 from tools import ELSEWHERE, FAST, HERE, LINTS, build, cargo_tool, install, need, node, peers, programs
 
@@ -159,5 +158,4 @@ def schedules(count="10000"):
 
 
 FAST_STEPS = [format, lint, unit, doc, interop, demo]
-MORE_STEPS = [deny, crates.api, crates.features, cost, coverage, window, web.browser, windows.windows, schedules,
-              fuzz.fuzz, autobahn.autobahn]
+MORE_STEPS = [deny, crates.api, crates.features, cost, coverage, window, web.browser, schedules, fuzz.fuzz, autobahn.autobahn]

@@ -59,12 +59,6 @@ def tests(env, packages, **limits):
     on_windows(counted, f"test --no-fail-fast {packages}", "--", *left_out, env=env, **limits)
 
 
-def windows():
-    """the core's tests on Windows (mingw, wine)"""
-    with running() as env:
-        tests(env, "--package talkback-proto --lib --tests", limit=1200)
-
-
 class Console:
     """A program of Windows at a terminal, what that shows, and keys that are pressed."""
 

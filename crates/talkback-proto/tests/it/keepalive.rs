@@ -12,7 +12,8 @@ use crate::support::{END, ROLES, connection, drain, pong, receive, text};
 
 /// The default of how long nothing may come, before the ping and behind it.
 const SILENCE: Duration = Duration::from_secs(20);
-const NANOSECOND: Duration = Duration::from_nanos(1);
+/// The least by which two times differ.
+const RESOLUTION: Duration = Duration::from_nanos(if cfg!(windows) { 100 } else { 1 });
 
 fn seconds(count: u64) -> Duration {
     Duration::from_secs(count)
@@ -44,13 +45,13 @@ fn v55_a_silent_peer_is_pinged_and_then_given_up() {
     for role in ROLES {
         let mut silent = kept_alive(role, start);
         assert_eq!(silent.poll_timeout(), Some(start + SILENCE));
-        silent.handle_timeout(start + SILENCE - NANOSECOND);
+        silent.handle_timeout(start + SILENCE - RESOLUTION);
         assert_eq!(drain(&mut silent), b"");
         silent.handle_timeout(start + SILENCE);
         let payload = ping_payload(&mut silent);
         assert!(!payload.is_empty(), "an answer is told from a strange pong");
         assert_eq!(silent.poll_timeout(), Some(start + 2 * SILENCE));
-        silent.handle_timeout(start + 2 * SILENCE - NANOSECOND);
+        silent.handle_timeout(start + 2 * SILENCE - RESOLUTION);
         assert!(silent.is_open() && drain(&mut silent).is_empty());
         silent.handle_timeout(start + 2 * SILENCE);
         assert_eq!(
@@ -76,7 +77,7 @@ fn v55_a_peer_whose_answer_is_unread_is_asked_anew() {
         unread.handle_written(|| start + SILENCE);
         assert!(unread.is_output_taken());
         let end = start + 2 * SILENCE;
-        assert!(!unread.is_peer_given_up(end - NANOSECOND) && unread.is_peer_given_up(end));
+        assert!(!unread.is_peer_given_up(end - RESOLUTION) && unread.is_peer_given_up(end));
 
         unread.handle_unread(end);
         unread.handle_timeout(end);
@@ -228,7 +229,7 @@ fn x12_the_first_deadline_counts_and_the_nearest_timeout_comes_first() {
         hurried.set_close_deadline(start + seconds(3));
         hurried.start_close_timeout(start);
         assert_eq!(hurried.poll_timeout(), Some(start + seconds(5)));
-        hurried.handle_timeout(start + seconds(5) - NANOSECOND);
+        hurried.handle_timeout(start + seconds(5) - RESOLUTION);
         assert_eq!(hurried.close_info(), None);
         hurried.send("what is queued may still leave").unwrap();
         hurried.handle_timeout(start + seconds(5));
@@ -283,7 +284,7 @@ fn l28_an_answer_behind_what_is_on_its_way_is_not_late() {
         slow.handle_written(|| start + SILENCE);
         let end = start + seconds(128) + SILENCE;
         assert_eq!(slow.poll_timeout(), Some(end), "{role:?}");
-        slow.handle_timeout(end - NANOSECOND);
+        slow.handle_timeout(end - RESOLUTION);
         assert!(slow.is_open());
 
         // Its answer tells that all of it was read.

@@ -255,8 +255,10 @@ fn re78_whatever_is_wanted_in_whatever_order_while_time_goes_on() {
         let (sender, mut receiver) = (site.sender, site.receiver);
         let reading = spawn(async move { read(&mut receiver, u64::MAX).await });
         let losing = spawn(async move { site.lose.send(()) });
+        // While time goes on, others are woken, and run: they are not to move it, too.
+        let turn = Arc::new(shuttle::sync::Mutex::new(()));
         let wanting = [(); 2].map(|()| {
-            let (sender, time) = (sender.clone(), Arc::clone(time));
+            let (sender, time, turn) = (sender.clone(), Arc::clone(time), Arc::clone(&turn));
             spawn(async move {
                 for _ in 0..4 {
                     match thread_rng().gen_range(0..5) {
@@ -264,7 +266,10 @@ fn re78_whatever_is_wanted_in_whatever_order_while_time_goes_on() {
                         1 => drop(sender.pause()),
                         2 => drop(sender.resume()),
                         3 => drop(sender.try_send("a")),
-                        _ => advance(&time, 5 * BETWEEN_TRIES),
+                        _ => {
+                            let _turn = turn.lock().unwrap();
+                            advance(&time, 5 * BETWEEN_TRIES);
+                        }
                     }
                     shuttle::future::yield_now().await;
                 }

@@ -224,6 +224,6 @@ def install_all():
                 pass
 
     scripts = [(peers,), (programs,), *((cargo_tool, name) for name in CARGO_TOOLS)]
-    debian = [(need, "c++", "g++"), (need, "strace"), (need, "valgrind"), (chromium,), (firefox,), (screen,), (wine,)]
+    debian = [(need, "c++", "g++"), (need, "strace"), (need, "valgrind"), (chromium,), (firefox,), (screen,)]
     for installs in (scripts + debian + [(compiler_for, WASM), (bindgen,)], [(suite,)]):
         threading.Thread(target=work, args=installs, daemon=True).start()

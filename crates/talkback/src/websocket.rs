@@ -7,6 +7,7 @@ mod handshake;
 mod input;
 mod io;
 pub(crate) mod keys;
+mod life;
 mod opening;
 mod peer_end;
 pub(crate) mod reader;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::{Buf, BufMut, Bytes};
+use bytes::{Buf, Bytes};
 use http::Response;
 use talkback_proto::{
     CloseCode, CloseFrame, CloseInfo, Compression, Delivery, Incoming, Message, Output, Prepared,
@@ -21,10 +21,7 @@ use crate::websocket::opening::Head;
 use crate::websocket::wakers::Half;
 use crate::websocket::{Core, WebSocket, now};
 
-const ENDED: &str = "the peer ended the connection";
-
-/// How many bytes are read to see whether a peer is alive, each time that it is in doubt.
-const LIFE_SIZE: usize = 64;
+pub(super) const ENDED: &str = "the peer ended the connection";
 
 /// What polling the transport has brought.
 pub(super) enum Progress {
@@ -397,41 +394,6 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
     /// Has the next timer be one of the runtime that polls then; that of the one before may have ended.
     pub(crate) fn forget_timer(&mut self) {
         self.core.timer = None;
-    }
-
-    /// Looks for a sign of life of a peer that is about to be given up: whoever only sends has not
-    /// read its answer, nor has a program that was busy.
-    ///
-    /// It is alive if something came, which the answer may stand behind, and something was taken.
-    #[cold]
-    fn has_life(&mut self, cx: &mut Context<'_>) -> bool {
-        let is_unread = !self.core.input.is_empty() || self.core.connection.has_more();
-        (is_unread || self.has_come(cx)) && self.core.connection.is_output_taken()
-    }
-
-    /// Reads a few bytes into the input, which is empty, if there are any.
-    fn has_come(&mut self, cx: &mut Context<'_>) -> bool {
-        let Some(io) = &mut self.io else {
-            return false;
-        };
-        let mut space = self.core.input.bytes().limit(LIFE_SIZE);
-        // A task that has used up what tokio lets it do would see nothing.
-        match pin!(tokio::task::unconstrained(io.read_buf(&mut space))).poll(cx) {
-            Poll::Pending => false,
-            Poll::Ready(Ok(0)) => {
-                self.core.connection.handle_end(ENDED);
-                false
-            }
-            Poll::Ready(Ok(_)) => {
-                self.wakers.wake();
-                true
-            }
-            Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => true,
-            Poll::Ready(Err(error)) => {
-                self.core.connection.handle_end(&error.to_string());
-                false
-            }
-        }
     }
 
     /// Frees the transport and everything else that an ended connection has no use for, and wakes

@@ -12,6 +12,7 @@ mod opening;
 mod peer_end;
 pub(crate) mod reader;
 mod sending;
+mod served;
 mod unread;
 mod wakers;
 pub(crate) mod writer;
@@ -35,6 +36,8 @@ use tokio::time::Sleep;
 
 use crate::error::Error;
 use crate::error::send::{SendError, Unsent};
+#[cfg(feature = "server")]
+use crate::server::registry::Held;
 use crate::socket::Lost;
 use crate::timer::now;
 use crate::websocket::input::Input;
@@ -78,6 +81,9 @@ struct Core {
     unread: Option<Box<Unread>>,
     /// What is kept of the opening handshake, if anything.
     opening: Option<Box<Opening>>,
+    /// Among the connections of a server, if it is one of those.
+    #[cfg(feature = "server")]
+    place: Option<Held>,
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
@@ -123,6 +129,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
                 timer: None,
                 unread: None,
                 opening: None,
+                #[cfg(feature = "server")]
+                place: None,
             }),
             needs_flush: false,
             is_end_reported: false,
@@ -323,6 +331,8 @@ impl<T> fmt::Debug for WebSocket<T> {
 
 impl<T> Drop for WebSocket<T> {
     fn drop(&mut self) {
+        #[cfg(feature = "server")]
+        self.count_end();
         buffers::give_back(self.core.input.take());
     }
 }

@@ -14,6 +14,8 @@ use crate::driver::port::Port;
 use crate::driver::pump::{self, Pump};
 use crate::error::Error;
 use crate::runtime::Runtime;
+#[cfg(feature = "server")]
+use crate::server::connection::ServerConnection;
 use crate::socket::Socket;
 use crate::websocket::WebSocket;
 
@@ -63,6 +65,19 @@ where
     #[track_caller]
     fn from(socket: WebSocket<T>) -> Self {
         Self::with_queues(socket, QueueLimits::default(), QueueLimits::default())
+    }
+}
+
+/// A channel over a connection that has a place, which it keeps until the connection has ended and the channel's last
+/// handle is gone; else as over a [`WebSocket`].
+#[cfg(feature = "server")]
+impl<T> From<ServerConnection<T>> for WebSocketChannel
+where
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    #[track_caller]
+    fn from(connection: ServerConnection<T>) -> Self {
+        Self::from(connection.into_socket())
     }
 }
 

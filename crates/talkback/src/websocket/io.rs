@@ -181,7 +181,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
 
     /// Writes everything that is queued. While the transport takes nothing, the timeouts go on.
     pub(super) fn poll_flush_output(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Lost>> {
-        let waker = self.wakers.lend(Half::Sender, cx);
+        let waker = self.lend(Half::Sender, cx);
         let outcome = match &waker {
             Some(waker) => self.poll_output(&mut Context::from_waker(waker)),
             None => self.poll_output(cx),
@@ -193,9 +193,13 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
     fn poll_output(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Lost>> {
         loop {
             if let Poll::Ready(outcome) = self.poll_write(cx) {
+                // Who only sends never waits for what comes. A close frame leaves behind what was written.
+                if outcome.is_ok() && self.obeys(cx) {
+                    continue;
+                }
                 return Poll::Ready(outcome);
             }
-            if self.poll_timer(cx).is_pending() {
+            if self.poll_timer(cx).is_pending() && !self.obeys(cx) {
                 buffers::park(self.core.input.bytes());
                 return Poll::Pending;
             }
@@ -207,7 +211,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
 
     /// Writes, reads and waits, until something was read or the connection has ended.
     pub(super) fn poll_transport(&mut self, cx: &mut Context<'_>, half: Half) -> Poll<Progress> {
-        let waker = self.wakers.lend(half, cx);
+        let waker = self.lend(half, cx);
         let progress = match &waker {
             Some(waker) => self.poll_progress(&mut Context::from_waker(waker)),
             None => self.poll_progress(cx),
@@ -241,7 +245,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
                 return Poll::Ready(Progress::Input);
             }
             // Only now, with nothing left to read, may silence be taken for death.
-            ready!(self.poll_timer(cx));
+            if self.poll_timer(cx).is_pending() && !self.obeys(cx) {
+                return Poll::Pending;
+            }
         }
     }
 
@@ -278,7 +284,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
     }
 
     /// Writes all that is queued, in as few writes as the transport allows.
-    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Lost>> {
+    pub(super) fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Lost>> {
         if self.core.write_error.is_some() {
             return Poll::Ready(Err(Lost));
         }
@@ -398,8 +404,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
 
     /// Frees the transport and everything else that an ended connection has no use for, and wakes
     /// the other half, which may wait for the end. An end that is only seen again wakes nobody.
-    fn release(&mut self) {
+    pub(super) fn release(&mut self) {
         if self.io.take().is_some() {
+            #[cfg(feature = "server")]
+            self.count_end();
             self.wakers.wake();
         }
         self.core.timer = None;

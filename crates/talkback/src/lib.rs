@@ -98,6 +98,8 @@ mod pair;
 mod reconnect;
 #[cfg(not(browser))]
 mod runtime;
+#[cfg(all(feature = "server", not(browser)))]
+pub mod server;
 #[cfg(not(browser))]
 mod sleep;
 mod socket;

@@ -101,6 +101,8 @@ mod error;
 mod http_io;
 #[cfg(not(browser))]
 mod pair;
+#[cfg(all(feature = "tls", not(browser)))]
+mod pem;
 mod reconnect;
 #[cfg(not(browser))]
 mod runtime;

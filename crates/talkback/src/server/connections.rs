@@ -8,10 +8,12 @@ use http::HeaderMap;
 use talkback_proto::{CloseCode, CloseFrame, CloseFrameError};
 
 use crate::channel::sync::Arc;
+use crate::server::admission::Admission;
 use crate::server::connection::ServerConnection;
 use crate::server::drain::{Drain, DrainReport};
 use crate::server::draining;
 use crate::server::handle::ConnectionHandle;
+use crate::server::network::Network;
 use crate::server::place::Place;
 use crate::server::refused::Refused;
 use crate::server::registry::{Phase, Registry};
@@ -52,6 +54,7 @@ use crate::server::registry::{Phase, Registry};
 #[derive(Clone)]
 pub struct Connections {
     registry: Arc<Registry>,
+    admission: Arc<Admission>,
 }
 
 impl Connections {
@@ -60,6 +63,7 @@ impl Connections {
     pub fn new() -> Self {
         Self {
             registry: Registry::new(),
+            admission: Arc::default(),
         }
     }
 
@@ -71,7 +75,38 @@ impl Connections {
         self
     }
 
-    /// Takes a place for a client, before its opening handshake; with the client's address if there is one.
+    /// Sets how many connections each address may have at a time; any number by default, and none with 0.
+    ///
+    /// An address of IPv6 is its /64, which is what a customer has. Behind a proxy all clients have the proxy's:
+    /// list it as one of the [`trusted_proxies`](Self::trusted_proxies). As long as none are listed, peers of this
+    /// machine and of private networks count against nothing, as they are most likely proxies.
+    #[must_use]
+    pub fn max_per_address(self, max: usize) -> Self {
+        self.admission.set_max(max);
+        self
+    }
+
+    /// Sets which proxies are believed what `X-Forwarded-For`, else `Forwarded` (RFC 7239), says of a client's address:
+    /// the last one that is not a trusted proxy's is the client's. None by default.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), talkback::server::NetworkError> {
+    /// use talkback::server::Connections;
+    ///
+    /// let connections = Connections::new()
+    ///     .max_per_address(64)
+    ///     .trusted_proxies(["10.0.0.0/8".parse()?, "fd00::/8".parse()?]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn trusted_proxies(self, proxies: impl IntoIterator<Item = Network>) -> Self {
+        self.admission.set_trusted(proxies.into_iter().collect());
+        self
+    }
+
+    /// Takes a place for a client, before its opening handshake; with the client's address if there is one, which is
+    /// taken as it is, as no request was read.
     ///
     /// # Errors
     /// There is no place for it, or the server stops. [`Refused::response`] is what to answer.
@@ -83,10 +118,11 @@ impl Connections {
     pub(crate) fn admit_request(
         &self,
         peer: Option<SocketAddr>,
-        _headers: &HeaderMap,
+        headers: &HeaderMap,
     ) -> Result<Place, Refused> {
         let taken = self.registry.take()?;
-        Ok(Place::new(taken, peer))
+        let address = self.admission.take(peer, headers)?;
+        Ok(Place::new(taken, peer, address))
     }
 
     /// How many places are taken: by open connections, and by those whose opening handshake is under way.

@@ -8,6 +8,7 @@ use talkback_proto::CloseFrame;
 use tokio::task::AbortHandle;
 
 use crate::channel::sync::{Arc, AtomicBool, Mutex, MutexGuard, Ordering};
+use crate::server::per_address::AddressPlace;
 
 /// What the socket has to do.
 pub(crate) enum Order {
@@ -49,9 +50,11 @@ struct Slot {
     ending: Option<Box<Ending>>,
 }
 
-/// What a connection has only once somebody has to do with its end.
+/// What a connection has only once something is to be done at its end.
 #[derive(Debug, Default)]
 struct Ending {
+    /// Its place among those of its address, which is given back then.
+    address: Option<AddressPlace>,
     told: Told,
     frame: Option<Arc<CloseFrame>>,
     /// Those who await the notice: a key and, once it has polled, a waker of each.
@@ -68,6 +71,11 @@ impl Orders {
     fn lock(&self) -> MutexGuard<'_, Slot> {
         // No code under it panics half way.
         self.slot.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps the place among those of an address until the connection has ended.
+    pub(crate) fn keep(&self, address: AddressPlace) {
+        self.lock().ending.get_or_insert_default().address = Some(address);
     }
 
     // ── The socket's side ────────────────────────────────────────────────────────────────────
@@ -104,6 +112,7 @@ impl Orders {
         let Some(mut ending) = slot.ending.take() else {
             return;
         };
+        ending.address = None;
         let listeners = mem::take(&mut ending.listeners);
         ending.told = Told::Cut;
         self.lock().ending = Some(ending);

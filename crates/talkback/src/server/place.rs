@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use crate::server::connection::ServerConnection;
+use crate::server::per_address::AddressPlace;
 use crate::server::registry::Taken;
 use crate::websocket::WebSocket;
 
@@ -14,11 +15,20 @@ use crate::websocket::WebSocket;
 pub struct Place {
     taken: Taken,
     peer: Option<SocketAddr>,
+    address: Option<AddressPlace>,
 }
 
 impl Place {
-    pub(crate) fn new(taken: Taken, peer: Option<SocketAddr>) -> Self {
-        Self { taken, peer }
+    pub(crate) fn new(
+        taken: Taken,
+        peer: Option<SocketAddr>,
+        address: Option<AddressPlace>,
+    ) -> Self {
+        Self {
+            taken,
+            peer,
+            address,
+        }
     }
 
     /// Gives the place to a connection that was accepted, which keeps it until it is dropped.
@@ -26,6 +36,6 @@ impl Place {
     /// During a drain, such a connection is closed at the end of the queue.
     pub fn open<T>(self, socket: WebSocket<T>) -> ServerConnection<T> {
         let peer = self.peer.or(socket.peer());
-        ServerConnection::of(socket.with_place(self.taken.hold(peer)))
+        ServerConnection::of(socket.with_place(self.taken.hold(peer, self.address)))
     }
 }

@@ -20,6 +20,9 @@ pub enum Refused {
     Full,
     /// The client's address has as many as one may have: 429, to be tried again in 5 to 15 s.
     Address,
+    /// Addresses have a limit, and the program has not said which the client has: 500. Give it by
+    /// [`Accept::peer`](crate::Accept::peer) or `Upgrade::peer`, which in axum is what `ConnectInfo` has.
+    NoPeer,
     /// The server stops: 503, to be tried again in 1 to 5 s, when another may be there.
     Draining,
 }
@@ -40,6 +43,9 @@ impl Refused {
             Self::Address => {
                 "this address has as many connections as one may have: close one, or try again later"
             }
+            Self::NoPeer => {
+                "this server limits the connections of each address, and does not know this client's: have it told by `peer` (in axum, from `ConnectInfo`)"
+            }
             Self::Draining => "the server stops: try again, and another may answer",
         }
     }
@@ -52,6 +58,9 @@ impl From<Refused> for Refusal {
             Refused::Full => (StatusCode::SERVICE_UNAVAILABLE, 5..=15),
             Refused::Address => (StatusCode::TOO_MANY_REQUESTS, 5..=15),
             Refused::Draining => (StatusCode::SERVICE_UNAVAILABLE, 1..=5),
+            Refused::NoPeer => {
+                return Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, refused.what());
+            }
         };
         let mut draw = Draw::Random(u64::from_ne_bytes(random()));
         let after = seconds.start() + draw.below(seconds.end() - seconds.start() + 1);

@@ -11,6 +11,7 @@ use tokio::sync::Notify;
 use crate::channel::sync::{Arc, AtomicBool, AtomicUsize, Mutex, MutexGuard, Ordering};
 use crate::server::drain::DrainReport;
 use crate::server::orders::Orders;
+use crate::server::per_address::AddressPlace;
 use crate::server::refused::Refused;
 use crate::server::schedule::Schedule;
 
@@ -257,8 +258,8 @@ impl Node {
 }
 
 impl Taken {
-    /// Notes an open connection that has this place.
-    pub(crate) fn hold(mut self, peer: Option<SocketAddr>) -> Held {
+    /// Notes an open connection that has this place, and one among those of its address.
+    pub(crate) fn hold(mut self, peer: Option<SocketAddr>, address: Option<AddressPlace>) -> Held {
         let registry = self.0.take().expect("a place is given back once");
         let node = Arc::new(Node {
             id: registry.ids.fetch_add(1, Ordering::SeqCst) as u64,
@@ -268,6 +269,9 @@ impl Taken {
             is_counted: AtomicBool::new(false),
             orders: Orders::default(),
         });
+        if let Some(address) = address {
+            node.orders.keep(address);
+        }
         let registry = &node.registry;
         registry.add(&node);
         // Behind the list: who tells all looks at it once it has gone on to the next phase.

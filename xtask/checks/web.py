@@ -139,12 +139,18 @@ def browser():
             folder = example()
             use(browsers, "browser.cjs", folder, echo.url(), url)
     page_in_use(folder)
+    chat_in_use()
 
 
 def page_in_use(folder):
     """The page that `talkback echo` serves; pictures of it are left in `demo`."""
     with Program(built("talkback"), "echo", "--listen", "127.0.0.1:0") as echo:
         use({"chromium": chromium()}, "page.cjs", folder, echo.url())
+
+
+def chat_in_use():
+    """The chat room, which is stopped and started again; pictures of it are left in `demo`."""
+    drive({"chromium": chromium()}, "chat.cjs", "", built("talkback-chat"))
 
 
 def tab_in_use():

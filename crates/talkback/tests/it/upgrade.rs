@@ -468,7 +468,7 @@ async fn a_response_that_is_not_returned_ends_the_future() {
     assert!(matches!(error, AcceptError::Lost(_)), "{error}");
 }
 
-/// What docs/examples/examples/shutdown.rs does.
+/// As a program does it that keeps no `Connections`.
 #[tokio::test]
 async fn l36_a_graceful_shutdown_of_axum_closes_every_socket_with_1001() {
     let (stopping, stopped) = watch::channel(());

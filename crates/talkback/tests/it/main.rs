@@ -91,6 +91,7 @@ mod schedules;
 #[cfg(all(
     feature = "tls",
     feature = "upgrade",
+    feature = "server",
     feature = "test-util",
     not(shuttle)
 ))]

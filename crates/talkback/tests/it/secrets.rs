@@ -3,6 +3,7 @@
 
 mod reconnecting;
 mod serving;
+mod typed;
 
 use std::time::Duration;
 
@@ -23,10 +24,11 @@ use crate::support::certificates::{Identity, serve};
 const API: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/api/talkback.txt");
 
 /// Numbers, flags and names of their own: no text can get in.
-const PLAIN: [&str; 9] = [
+const PLAIN: [&str; 10] = [
     "Backoff",
     "ChannelState",
     "Fate",
+    "Json",
     "QueueLimits",
     "SendErrorKind",
     "SnapshotState",
@@ -58,10 +60,12 @@ async fn v12_l3_no_public_type_shows_a_secret() {
     failed_channels(&mut shown).await;
     serving::upgrades(&mut shown).await;
     closing_reasons(&mut shown).await;
+    typed::typed(&mut shown).await;
     let enums = [
         ("AcceptError", &[][..]),
         ("ConnectError", &ELSEWHERE),
         ("Error", &[]),
+        ("RecvError", &[]),
     ];
     shown.finish(&std::fs::read_to_string(API).unwrap(), &PLAIN, &enums);
 }

@@ -108,7 +108,7 @@ async fn channel(cut: Cut) -> (Vec<String>, usize) {
                 }
                 polls.set(polls.get() + 1);
                 let poll = polls.get();
-                sleep(Duration::from_millis(1)).await;
+                sleep(Duration::from_millis(4)).await;
                 if matches!(cut, Cut::Always) || matches!(cut, Cut::At(at) if at == poll) {
                     break None;
                 }

@@ -24,6 +24,10 @@ use crate::accept::accepting::{Accepting, Opening};
 use crate::accept::approval::Approval;
 use crate::accept::options::Options;
 use crate::error::AcceptError;
+#[cfg(feature = "server")]
+use crate::server::connection::ServerConnection;
+#[cfg(feature = "server")]
+use crate::server::connections::Connections;
 use crate::websocket::WebSocket;
 
 /// The default timeout of the opening handshake.
@@ -52,6 +56,10 @@ pub fn accept<T>(stream: T) -> Accept<T> {
         limits: Limits::default(),
         keepalive: None,
         timeout: HANDSHAKE_TIMEOUT,
+        #[cfg(feature = "server")]
+        connections: None,
+        #[cfg(feature = "server")]
+        place: None,
     };
     Accept(Box::new(Opening::new(stream, options)))
 }
@@ -165,6 +173,54 @@ impl<T> Accept<T> {
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.0.options.timeout = timeout;
         self
+    }
+}
+
+#[cfg(feature = "server")]
+impl<T: AsyncRead + AsyncWrite + Unpin> Accept<T> {
+    /// Accepts the connection if these have a place for it, and gives it that place.
+    ///
+    /// The place is taken once the request is found right, before [`check`](Self::check) is asked: a client for whom
+    /// there is none is answered with 503 or 429, and `Retry-After`. It comes last, behind the options, of which
+    /// [`peer`](Self::peer) is the address that limits go by.
+    ///
+    /// ```no_run
+    /// # async fn example(listener: tokio::net::TcpListener) -> std::io::Result<()> {
+    /// use talkback::server::Connections;
+    ///
+    /// let connections = Connections::new().max(10_000);
+    /// loop {
+    ///     let (stream, peer) = listener.accept().await?;
+    ///     let connections = connections.clone();
+    ///     tokio::spawn(async move {
+    ///         let accepting = talkback::accept(stream).peer(peer).admit(&connections);
+    ///         let Ok(mut connection) = accepting.await else {
+    ///             return;
+    ///         };
+    ///         while let Ok(Some(message)) = connection.recv().await {
+    ///             // What cannot be sent is told by `recv`.
+    ///             let _ = connection.feed(message).await;
+    ///         }
+    ///     });
+    /// }
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`AcceptError`]; of a client that was not let in, [`AcceptError::Refused`].
+    ///
+    /// # Cancel safety
+    /// Dropping the future closes the stream, and gives the place back.
+    ///
+    /// # Panics
+    /// As [`Accepting`](crate::Accepting).
+    pub fn admit(
+        mut self,
+        connections: &Connections,
+    ) -> impl Future<Output = Result<ServerConnection<T>, AcceptError>> + use<T> {
+        self.0.options.connections = Some(connections.clone());
+        let accepting = self.into_future();
+        async move { Ok(ServerConnection::of(accepting.await?)) }
     }
 }
 

@@ -21,6 +21,7 @@
 //! | `tls` | … and no roots but the program's own, of [`Connect::tls_roots`] |
 //! | `rustls-0-23` | a configuration of rustls of the program's own, [`Connect::rustls_0_23`] |
 //! | `upgrade` | [`upgrade()`], for servers on hyper 1 and axum 0.8 |
+//! | `server` | [`server`]: many connections, with limits, closed one after another when the server stops |
 //! | `test-util` | [`test_util`]: a scripted server in memory, for the tests of programs |
 //! | `json` | typed messages: [`WebSocketChannel::json`], [`Endpoint`] |
 //! | `tracing` | what [`Connect::reconnect`] does, as a span of `tracing` |
@@ -72,6 +73,11 @@
     doc = " [`Connect::rustls_0_23`]: https://docs.rs/talkback/latest/talkback/struct.Connect.html#method.rustls_0_23"
 )]
 #![cfg_attr(
+    any(browser, not(feature = "server")),
+    doc = "",
+    doc = " [`server`]: https://docs.rs/talkback/latest/talkback/server/index.html"
+)]
+#![cfg_attr(
     any(browser, not(feature = "test-util")),
     doc = "",
     doc = " [`test_util`]: https://docs.rs/talkback/latest/talkback/test_util/index.html"
@@ -102,9 +108,13 @@ mod error;
 mod http_io;
 #[cfg(not(browser))]
 mod pair;
+#[cfg(all(feature = "tls", not(browser)))]
+mod pem;
 mod reconnect;
 #[cfg(not(browser))]
 mod runtime;
+#[cfg(all(feature = "server", not(browser)))]
+pub mod server;
 #[cfg(not(browser))]
 mod sleep;
 mod socket;

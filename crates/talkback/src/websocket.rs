@@ -7,10 +7,12 @@ mod handshake;
 mod input;
 mod io;
 pub(crate) mod keys;
+mod life;
 mod opening;
 mod peer_end;
 pub(crate) mod reader;
 mod sending;
+mod served;
 mod unread;
 mod wakers;
 pub(crate) mod writer;
@@ -34,6 +36,8 @@ use tokio::time::Sleep;
 
 use crate::error::Error;
 use crate::error::send::{SendError, Unsent};
+#[cfg(feature = "server")]
+use crate::server::registry::Held;
 use crate::socket::Lost;
 use crate::timer::now;
 use crate::websocket::input::Input;
@@ -63,6 +67,9 @@ pub struct WebSocket<T> {
     is_end_reported: bool,
     /// Whether the program has said what keepalive there is.
     has_own_keepalive: bool,
+    /// Whether it is a channel's, which closes behind what it has queued.
+    #[cfg(feature = "server")]
+    is_pumped: bool,
     wakers: Wakers,
 }
 
@@ -77,6 +84,9 @@ struct Core {
     unread: Option<Box<Unread>>,
     /// What is kept of the opening handshake, if anything.
     opening: Option<Box<Opening>>,
+    /// Among the connections of a server, if it is one of those.
+    #[cfg(feature = "server")]
+    place: Option<Held>,
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
@@ -122,10 +132,14 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
                 timer: None,
                 unread: None,
                 opening: None,
+                #[cfg(feature = "server")]
+                place: None,
             }),
             needs_flush: false,
             is_end_reported: false,
             has_own_keepalive: false,
+            #[cfg(feature = "server")]
+            is_pumped: false,
             wakers: Wakers::default(),
         }
     }
@@ -322,6 +336,8 @@ impl<T> fmt::Debug for WebSocket<T> {
 
 impl<T> Drop for WebSocket<T> {
     fn drop(&mut self) {
+        #[cfg(feature = "server")]
+        self.count_end();
         buffers::give_back(self.core.input.take());
     }
 }

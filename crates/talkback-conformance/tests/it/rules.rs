@@ -10,7 +10,10 @@ type Rule = (String, u32);
 fn rule(word: &str) -> Option<Rule> {
     let begin = word.find(|it: char| it.is_ascii_digit())?;
     let (letters, number) = word.split_at(begin);
-    let is_rule = ["c", "d", "e", "f", "pr", "px", "re", "s", "ts", "v", "x"].contains(&letters)
+    let is_rule = [
+        "c", "co", "d", "dr", "e", "f", "li", "pr", "px", "re", "s", "ts", "v", "x",
+    ]
+    .contains(&letters)
         && number.bytes().all(|byte| byte.is_ascii_digit());
     let number = number.parse().ok().filter(|_| is_rule)?;
     Some((letters.to_ascii_uppercase(), number))

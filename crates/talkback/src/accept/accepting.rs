@@ -149,6 +149,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Opening<T> {
         if let Some(keepalive) = options.keepalive {
             socket.set_keepalive(keepalive);
         }
+        #[cfg(feature = "server")]
+        if let Some(place) = options.place {
+            return place.open(socket).into_socket();
+        }
         socket
     }
 
@@ -239,6 +243,8 @@ impl Options {
     ) -> Result<Step, Refusal> {
         let handshake = ServerHandshake::read(&request)?;
         self.origin_policy.check(&handshake)?;
+        #[cfg(feature = "server")]
+        self.admit(request.headers())?;
         let mut asked = Asked {
             handshake,
             head,

@@ -7,11 +7,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+#[cfg(feature = "server")]
+use http::HeaderMap;
 use http::{Request, Response};
 use talkback_proto::handshake::{DeflatePolicy, OriginPolicy, Refusal};
 use talkback_proto::{Keepalive, Limits};
 
 use crate::accept::approval::Approval;
+#[cfg(feature = "server")]
+use crate::server::connections::Connections;
+#[cfg(feature = "server")]
+use crate::server::place::Place;
 
 pub(super) type Approving = Pin<Box<dyn Future<Output = Result<Approval, Refusal>> + Send>>;
 pub(super) type Check = dyn FnOnce(Arc<Request<()>>) -> Approving + Send;
@@ -29,4 +35,21 @@ pub(super) struct Options {
     /// `None` if the program has said nothing.
     pub(super) keepalive: Option<Keepalive>,
     pub(super) timeout: Duration,
+    /// For a place among these.
+    #[cfg(feature = "server")]
+    pub(super) connections: Option<Connections>,
+    /// Once it has one.
+    #[cfg(feature = "server")]
+    pub(super) place: Option<Place>,
+}
+
+impl Options {
+    /// Takes a place, if one is wanted.
+    #[cfg(feature = "server")]
+    pub(super) fn admit(&mut self, headers: &HeaderMap) -> Result<(), Refusal> {
+        if let Some(connections) = self.connections.take() {
+            self.place = Some(connections.admit_request(self.peer, headers)?);
+        }
+        Ok(())
+    }
 }

@@ -25,6 +25,12 @@ use talkback_proto::{Keepalive, Limits, Role};
 use crate::accept::answer::{Agreed, answer};
 use crate::accept::approval::Approval;
 use crate::error::AcceptError;
+#[cfg(feature = "server")]
+use crate::server::connection::ServerConnection;
+#[cfg(feature = "server")]
+use crate::server::connections::Connections;
+#[cfg(feature = "server")]
+use crate::server::place::Place;
 use crate::websocket::WebSocket;
 
 use self::body::{Sent, UpgradeBody};
@@ -71,6 +77,8 @@ pub fn upgrade<B>(request: &mut Request<B>) -> Upgrade {
         compression: Some(DeflatePolicy::default()),
         limits: Limits::default(),
         keepalive: None,
+        #[cfg(feature = "server")]
+        connections: None,
     }
 }
 
@@ -110,6 +118,9 @@ pub struct Upgrade {
     compression: Option<DeflatePolicy>,
     limits: Limits,
     keepalive: Option<Keepalive>,
+    /// For a place among these.
+    #[cfg(feature = "server")]
+    connections: Option<Connections>,
 }
 
 impl Upgrade {
@@ -168,10 +179,75 @@ impl Upgrade {
         (response, Upgrading { outcome })
     }
 
+    /// Gives the response to return, and runs the handler in a task of its own once the connection is open, if these
+    /// have a place for it; else the response is 503 or 429 with `Retry-After`.
+    ///
+    /// It comes last, behind the options, of which [`peer`](Self::peer) is the address that limits go by: here the
+    /// address of a TCP connection is not known in time. The handler is run as [`Connections::run`] does.
+    ///
+    /// ```
+    /// use axum::Router;
+    /// use axum::extract::{ConnectInfo, Request, State};
+    /// use axum::routing::get;
+    /// use std::net::SocketAddr;
+    /// use talkback::UpgradeBody;
+    /// use talkback::server::Connections;
+    ///
+    /// async fn open(
+    ///     State(connections): State<Connections>,
+    ///     ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    ///     mut request: Request,
+    /// ) -> http::Response<UpgradeBody> {
+    ///     let upgrade = talkback::upgrade(&mut request).peer(peer);
+    ///     upgrade.serve(&connections, |mut connection| async move {
+    ///         while let Ok(Some(message)) = connection.recv().await {
+    ///             // What cannot be sent is told by `recv`.
+    ///             let _ = connection.feed(message).await;
+    ///         }
+    ///     })
+    /// }
+    /// let router = Router::new().route("/", get(open)).with_state(Connections::new());
+    /// # let router: Router = router;
+    /// ```
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    #[cfg(feature = "server")]
+    #[must_use = "the client waits for the response"]
+    #[track_caller]
+    pub fn serve<F>(
+        mut self,
+        connections: &Connections,
+        handler: impl FnOnce(ServerConnection<Upgraded>) -> F + Send + 'static,
+    ) -> Response<UpgradeBody>
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.connections = Some(connections.clone());
+        let (response, upgrading) = self.answer();
+        if upgrading.outcome.is_ok() {
+            let connections = connections.clone();
+            tokio::spawn(async move {
+                // One that is not handed over has nobody to be told.
+                if let Ok(socket) = upgrading.await {
+                    connections.run(ServerConnection::of(socket), handler);
+                }
+            });
+        }
+        response
+    }
+
     fn decide(self) -> Result<(Response<UpgradeBody>, Opening), Refusal> {
         let handshake = self.handshake?;
         self.origin_policy.check(&handshake)?;
         let on_upgrade = self.on_upgrade.ok_or_else(not_upgradable)?;
+        #[cfg(feature = "server")]
+        let place = match &self.connections {
+            Some(connections) => {
+                Some(connections.admit_request(self.peer, self.request.headers())?)
+            }
+            None => None,
+        };
         let (subprotocols, compression) = (&self.subprotocols, self.compression);
         let (response, agreed) =
             answer(&handshake, subprotocols, compression, Approval::default())?;
@@ -184,6 +260,8 @@ impl Upgrade {
             peer: self.peer,
             limits: self.limits,
             keepalive: self.keepalive,
+            #[cfg(feature = "server")]
+            place,
         };
         Ok((response.map(|()| body), opening))
     }
@@ -245,6 +323,8 @@ struct Opening {
     peer: Option<SocketAddr>,
     limits: Limits,
     keepalive: Option<Keepalive>,
+    #[cfg(feature = "server")]
+    place: Option<Place>,
 }
 
 impl Future for Upgrading {
@@ -269,6 +349,10 @@ impl Future for Upgrading {
         let mut socket = opening.agreed.apply(socket);
         if let Some(keepalive) = opening.keepalive {
             socket.set_keepalive(keepalive);
+        }
+        #[cfg(feature = "server")]
+        if let Some(place) = opening.place.take() {
+            return Poll::Ready(Ok(place.open(socket).into_socket()));
         }
         Poll::Ready(Ok(socket))
     }

@@ -10,8 +10,7 @@ mod own_roots;
 use std::io;
 use std::sync::Arc;
 
-use rustls_pki_types::pem::{self, PemObject};
-use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use rustls_pki_types::CertificateDer;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -24,6 +23,7 @@ use crate::connect::tls::errors::option_error;
 use crate::connect::tls::own_roots::OwnRoots;
 use crate::connect::tls_options::{TlsOptions, Trust};
 use crate::error::ConnectError;
+use crate::pem::{self, CERTIFICATE_ADVICE, KEY_ADVICE};
 
 /// Checks the options and makes them into a configuration, the first time.
 pub(crate) fn config(options: &TlsOptions) -> Result<Arc<ClientConfig>, ConnectError> {
@@ -57,8 +57,8 @@ fn make(options: &TlsOptions) -> Result<ClientConfig, ConnectError> {
         Some((chain, key)) => {
             let what = "the client certificate";
             let chain = certificates(what, chain)?;
-            let key = PrivateKeyDer::from_pem_slice(key).map_err(|error| {
-                option_error("the client certificate's key", &fault(&error), KEY_ADVICE)
+            let key = pem::private_key(key).map_err(|error| {
+                option_error("the client certificate's key", &error, KEY_ADVICE)
             })?;
             let config = builder.with_client_auth_cert(chain, key);
             config.map_err(|error| option_error(what, &error, KEY_ADVICE))?
@@ -85,39 +85,11 @@ fn verifier(
     Ok(Arc::new(roots))
 }
 
-const CERTIFICATE_ADVICE: &str =
-    "Give certificates in PEM, which begins with -----BEGIN CERTIFICATE-----";
-
-const KEY_ADVICE: &str = "Give the certificate's own private key in PEM, which begins with -----BEGIN PRIVATE KEY-----, not encrypted";
-
-/// The certificates in `pem`, at least one.
 fn certificates(
     what: &'static str,
     pem: &[u8],
 ) -> Result<Vec<CertificateDer<'static>>, ConnectError> {
-    let failed = |error| option_error(what, &fault(&error), CERTIFICATE_ADVICE);
-    let chain: Vec<_> = CertificateDer::pem_slice_iter(pem)
-        .collect::<Result<_, _>>()
-        .map_err(failed)?;
-    if chain.is_empty() {
-        return Err(failed(pem::Error::NoItemsFound));
-    }
-    Ok(chain)
-}
-
-/// What is wrong with PEM, without the line that it is wrong in: where line breaks were lost, that is the
-/// whole key.
-fn fault(error: &pem::Error) -> String {
-    match error {
-        pem::Error::IllegalSectionStart { .. } => {
-            "a line that begins with -----BEGIN does not end with -----, as if line breaks were lost"
-                .to_owned()
-        }
-        pem::Error::MissingSectionEnd { .. } => {
-            "a section has no line that begins with -----END".to_owned()
-        }
-        error => error.to_string(),
-    }
+    pem::certificates(pem).map_err(|error| option_error(what, &error, CERTIFICATE_ADVICE))
 }
 
 /// What is sent as SNI, unless it is an address, and the certificate held against.

@@ -14,6 +14,8 @@ use crate::driver::port::Port;
 use crate::driver::pump::{self, Pump};
 use crate::error::Error;
 use crate::runtime::Runtime;
+#[cfg(feature = "server")]
+use crate::server::connection::ServerConnection;
 use crate::socket::Socket;
 use crate::websocket::WebSocket;
 
@@ -66,6 +68,19 @@ where
     }
 }
 
+/// A channel over a connection that has a place, which it keeps until the connection has ended and the channel's last
+/// handle is gone; else as over a [`WebSocket`].
+#[cfg(feature = "server")]
+impl<T> From<ServerConnection<T>> for WebSocketChannel
+where
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    #[track_caller]
+    fn from(connection: ServerConnection<T>) -> Self {
+        Self::from(connection.into_socket())
+    }
+}
+
 impl WebSocketChannel {
     /// A channel over a socket that is open, as `WebSocketChannel::from(socket)`, with bounds for its
     /// queue of messages to be sent and for that of received ones.
@@ -78,6 +93,8 @@ impl WebSocketChannel {
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         socket.set_default_keepalive(Keepalive::default());
+        #[cfg(feature = "server")]
+        socket.set_pumped();
         let shared = Shared::new(send, recv);
         let channel = Self::new(&shared);
         let port = Port::new(shared);

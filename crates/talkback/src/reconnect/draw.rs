@@ -39,6 +39,12 @@ impl Draw {
         window.lowest.saturating_add(part_of(span, self.fraction()))
     }
 
+    /// A number below this one, which is less than 2^32.
+    #[cfg(all(feature = "server", not(browser)))]
+    pub(crate) fn below(&mut self, end: usize) -> usize {
+        ((self.fraction() * end as u64) >> 32) as usize
+    }
+
     /// A part of 2^32.
     fn fraction(&mut self) -> u64 {
         match self {

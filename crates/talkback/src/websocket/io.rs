@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::{Buf, BufMut, Bytes};
+use bytes::{Buf, Bytes};
 use http::Response;
 use talkback_proto::{
     CloseCode, CloseFrame, CloseInfo, Compression, Delivery, Incoming, Message, Output, Prepared,
@@ -21,10 +21,7 @@ use crate::websocket::opening::Head;
 use crate::websocket::wakers::Half;
 use crate::websocket::{Core, WebSocket, now};
 
-const ENDED: &str = "the peer ended the connection";
-
-/// How many bytes are read to see whether a peer is alive, each time that it is in doubt.
-const LIFE_SIZE: usize = 64;
+pub(super) const ENDED: &str = "the peer ended the connection";
 
 /// What polling the transport has brought.
 pub(super) enum Progress {
@@ -184,7 +181,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
 
     /// Writes everything that is queued. While the transport takes nothing, the timeouts go on.
     pub(super) fn poll_flush_output(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Lost>> {
-        let waker = self.wakers.lend(Half::Sender, cx);
+        let waker = self.lend(Half::Sender, cx);
         let outcome = match &waker {
             Some(waker) => self.poll_output(&mut Context::from_waker(waker)),
             None => self.poll_output(cx),
@@ -196,9 +193,13 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
     fn poll_output(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Lost>> {
         loop {
             if let Poll::Ready(outcome) = self.poll_write(cx) {
+                // Who only sends never waits for what comes. A close frame leaves behind what was written.
+                if outcome.is_ok() && self.obeys(Half::Sender, cx) {
+                    continue;
+                }
                 return Poll::Ready(outcome);
             }
-            if self.poll_timer(cx).is_pending() {
+            if self.poll_timer(cx).is_pending() && !self.obeys(Half::Sender, cx) {
                 buffers::park(self.core.input.bytes());
                 return Poll::Pending;
             }
@@ -210,7 +211,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
 
     /// Writes, reads and waits, until something was read or the connection has ended.
     pub(super) fn poll_transport(&mut self, cx: &mut Context<'_>, half: Half) -> Poll<Progress> {
-        let waker = self.wakers.lend(half, cx);
+        let waker = self.lend(half, cx);
         let progress = match &waker {
             Some(waker) => self.poll_progress(&mut Context::from_waker(waker)),
             None => self.poll_progress(cx),
@@ -244,7 +245,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
                 return Poll::Ready(Progress::Input);
             }
             // Only now, with nothing left to read, may silence be taken for death.
-            ready!(self.poll_timer(cx));
+            if self.poll_timer(cx).is_pending() && !self.obeys(Half::Receiver, cx) {
+                return Poll::Pending;
+            }
         }
     }
 
@@ -281,7 +284,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
     }
 
     /// Writes all that is queued, in as few writes as the transport allows.
-    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Lost>> {
+    pub(super) fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Lost>> {
         if self.core.write_error.is_some() {
             return Poll::Ready(Err(Lost));
         }
@@ -399,45 +402,12 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
         self.core.timer = None;
     }
 
-    /// Looks for a sign of life of a peer that is about to be given up: whoever only sends has not
-    /// read its answer, nor has a program that was busy.
-    ///
-    /// It is alive if something came, which the answer may stand behind, and something was taken.
-    #[cold]
-    fn has_life(&mut self, cx: &mut Context<'_>) -> bool {
-        let is_unread = !self.core.input.is_empty() || self.core.connection.has_more();
-        (is_unread || self.has_come(cx)) && self.core.connection.is_output_taken()
-    }
-
-    /// Reads a few bytes into the input, which is empty, if there are any.
-    fn has_come(&mut self, cx: &mut Context<'_>) -> bool {
-        let Some(io) = &mut self.io else {
-            return false;
-        };
-        let mut space = self.core.input.bytes().limit(LIFE_SIZE);
-        // A task that has used up what tokio lets it do would see nothing.
-        match pin!(tokio::task::unconstrained(io.read_buf(&mut space))).poll(cx) {
-            Poll::Pending => false,
-            Poll::Ready(Ok(0)) => {
-                self.core.connection.handle_end(ENDED);
-                false
-            }
-            Poll::Ready(Ok(_)) => {
-                self.wakers.wake();
-                true
-            }
-            Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => true,
-            Poll::Ready(Err(error)) => {
-                self.core.connection.handle_end(&error.to_string());
-                false
-            }
-        }
-    }
-
     /// Frees the transport and everything else that an ended connection has no use for, and wakes
     /// the other half, which may wait for the end. An end that is only seen again wakes nobody.
-    fn release(&mut self) {
+    pub(super) fn release(&mut self) {
         if self.io.take().is_some() {
+            #[cfg(feature = "server")]
+            self.count_end();
             self.wakers.wake();
         }
         self.core.timer = None;
@@ -556,7 +526,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin + 'static> Socket for WebSocket<T> {
                 Poll::Ready(Some(_)) => {}
                 Poll::Ready(None) => return Poll::Ready(Err(self.end())),
                 Poll::Pending if self.core.connection.is_open() || self.has_output() => {
-                    return Poll::Pending;
+                    return self.poll_close_order();
                 }
                 Poll::Pending => match self.core.connection.final_close_info() {
                     Some(info) => return Poll::Ready(Err(info)),
@@ -575,7 +545,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin + 'static> Socket for WebSocket<T> {
         cx: &mut Context<'_>,
         backlog: Backlog,
     ) -> Poll<Result<Received, CloseInfo>> {
-        self.poll_read_ahead(cx, backlog)
+        match self.poll_read_ahead(cx, backlog) {
+            Poll::Pending => self.poll_close_order(),
+            received => received,
+        }
     }
 
     fn latency(&self) -> Option<Duration> {

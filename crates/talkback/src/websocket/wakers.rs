@@ -66,16 +66,10 @@ pub(crate) struct Shared {
 impl Wakers {
     /// Notes the task that polls this half. The transport is polled with the waker that is lent,
     /// if one is, and with the task's own otherwise.
-    #[inline]
     pub(crate) fn lend(&mut self, half: Half, cx: &Context<'_>) -> Option<Waker> {
-        match self {
-            Self::Sole(sole) if sole.will_wake(cx.waker()) => None,
-            _ => self.lend_shared(half, cx),
+        if self.is_sole(cx) {
+            return None;
         }
-    }
-
-    #[inline(never)]
-    fn lend_shared(&mut self, half: Half, cx: &Context<'_>) -> Option<Waker> {
         if matches!(self, Self::Nobody) {
             *self = Self::Sole(cx.waker().clone());
             return None;
@@ -102,6 +96,22 @@ impl Wakers {
     #[inline]
     pub(crate) fn is_sole(&self, cx: &Context<'_>) -> bool {
         matches!(self, Self::Sole(sole) if sole.will_wake(cx.waker()))
+    }
+
+    /// Whether two tasks have polled.
+    #[cfg(feature = "server")]
+    pub(crate) fn is_shared(&self) -> bool {
+        matches!(self, Self::Shared(_))
+    }
+
+    /// One that wakes whoever has polled.
+    #[cfg(feature = "server")]
+    pub(crate) fn waker(&self) -> Option<Waker> {
+        match self {
+            Self::Nobody => None,
+            Self::Sole(sole) => Some(sole.clone()),
+            Self::Shared(shared) => Some(Waker::from(Arc::clone(&shared.tasks))),
+        }
     }
 
     /// Keeps a waker that was lent for the next time.

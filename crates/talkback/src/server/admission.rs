@@ -1,0 +1,94 @@
+//! How many connections each client may have, and who tells where it is.
+
+use std::net::SocketAddr;
+#[cfg(feature = "tracing")]
+use std::sync::Once;
+
+use http::HeaderMap;
+
+use crate::channel::sync::{Arc, Mutex};
+use crate::server::address::client_address;
+use crate::server::network::Network;
+use crate::server::per_address::{AddressPlace, PerAddress};
+use crate::server::refused::Refused;
+
+/// The limit of each address.
+#[derive(Debug, Default)]
+pub(crate) struct Admission {
+    settings: Mutex<Arc<Settings>>,
+    counts: Arc<PerAddress>,
+    #[cfg(feature = "tracing")]
+    exempt: Said,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Settings {
+    max: Option<usize>,
+    trusted: Vec<Network>,
+}
+
+/// What is said once.
+#[cfg(feature = "tracing")]
+#[derive(Debug)]
+struct Said(Once);
+
+#[cfg(feature = "tracing")]
+impl Default for Said {
+    fn default() -> Self {
+        Self(Once::new())
+    }
+}
+
+impl Admission {
+    pub(crate) fn set_max(&self, max: usize) {
+        self.change(|settings| settings.max = Some(max));
+    }
+
+    pub(crate) fn set_trusted(&self, trusted: Vec<Network>) {
+        self.change(|settings| settings.trusted = trusted);
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Settings)) {
+        let mut settings = (*self.settings()).clone();
+        change(&mut settings);
+        *self.settings.lock().expect(WHOLE) = Arc::new(settings);
+    }
+
+    fn settings(&self) -> Arc<Settings> {
+        Arc::clone(&self.settings.lock().expect(WHOLE))
+    }
+
+    /// Takes one of the places of a client's address, if those are limited; `None` if they are not.
+    ///
+    /// # Errors
+    /// It has as many as it may, or the address is not known.
+    pub(crate) fn take(
+        &self,
+        peer: Option<SocketAddr>,
+        headers: &HeaderMap,
+    ) -> Result<Option<AddressPlace>, Refused> {
+        let settings = self.settings();
+        let Some(max) = settings.max else {
+            return Ok(None);
+        };
+        let peer = peer.ok_or(Refused::NoPeer)?;
+        let client = client_address(peer.ip(), headers, &settings.trusted);
+        let Some(key) = client.key else {
+            #[cfg(feature = "tracing")]
+            if settings.trusted.is_empty() {
+                self.exempt.0.call_once(|| {
+                    tracing::warn!(
+                        target: "talkback",
+                        "a client of {} is not counted by its address, as it may be a proxy: if it is, list it by `trusted_proxies`",
+                        client.ip
+                    );
+                });
+            }
+            return Ok(None);
+        };
+        let place = self.counts.take(key, max).ok_or(Refused::Address)?;
+        Ok(Some(place))
+    }
+}
+
+const WHOLE: &str = "nothing panics under this lock";

@@ -1,0 +1,225 @@
+//! A connection that has a place.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::ops::{Deref, DerefMut};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use futures_core::Stream;
+use futures_sink::Sink;
+use talkback_proto::{CloseInfo, Message, Outgoing};
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use crate::channel::sync::Arc;
+use crate::error::Error;
+use crate::error::send::SendError;
+use crate::server::registry::Node;
+use crate::websocket::WebSocket;
+
+/// A connection that [`Connections`](super::Connections) know: a [`WebSocket`] and its place.
+///
+/// It does all that the socket does, and needs no code for its end: once it is to close, by a drain or by
+/// [`close_where`](super::Connections::close_where), [`recv`](WebSocket::recv) runs the closing handshake and returns
+/// `Ok(None)`. What was sent before leaves first. One that only sends has its close frame behind the message that it
+/// sends next; the send after that fails with [`SendErrorKind::Closed`](crate::SendErrorKind::Closed).
+///
+/// Dropping it gives the place back. So it is when its socket has become a
+/// [`WebSocketChannel`](crate::WebSocketChannel) or was split: the place goes along with the socket.
+pub struct ServerConnection<T> {
+    socket: WebSocket<T>,
+    node: Arc<Node>,
+}
+
+impl<T> ServerConnection<T> {
+    /// That of a socket which has a place.
+    pub(crate) fn of(socket: WebSocket<T>) -> Self {
+        let node = socket.node().expect("it was let in");
+        Self {
+            node: Arc::clone(node),
+            socket,
+        }
+    }
+
+    pub(crate) fn node(&self) -> &Arc<Node> {
+        &self.node
+    }
+
+    /// Its number, which no other connection of the same [`Connections`](super::Connections) has had.
+    pub fn id(&self) -> u64 {
+        self.node.id()
+    }
+
+    /// The client's address, as far as the server was told: behind a proxy that of the proxy.
+    pub fn peer(&self) -> Option<SocketAddr> {
+        self.node.peer()
+    }
+
+    /// Waits until a drain, or [`rebalance`](super::Connections::rebalance), has come to this connection: for a handler
+    /// that has something to say before it closes.
+    ///
+    /// As long as this future lives, the connection is not closed before it was ready once. Then the handler has its
+    /// turn: it may send, and close with a code of its own. If it waits for a message instead, the closing handshake
+    /// begins, as without this. A drain's deadline holds all the same.
+    ///
+    /// It borrows nothing, so that it is made once, before the handler's loop, and polled beside
+    /// [`recv`](WebSocket::recv).
+    ///
+    /// ```
+    /// # use talkback::server::ServerConnection;
+    /// # use tokio::net::TcpStream;
+    /// # async fn example(mut connection: ServerConnection<TcpStream>) -> Result<(), Box<dyn std::error::Error>> {
+    /// let mut draining = connection.draining();
+    /// loop {
+    ///     tokio::select! {
+    ///         message = connection.recv() => match message? {
+    ///             Some(message) => connection.feed(message).await?,
+    ///             None => return Ok(()),
+    ///         },
+    ///         () = &mut draining => {
+    ///             connection.send("see you soon").await?;
+    ///             connection.close_with(4001, "the server moves").await?;
+    ///             return Ok(());
+    ///         }
+    ///     }
+    /// }
+    /// # }
+    /// ```
+    ///
+    /// # Cancel safety
+    /// Dropping it before it was ready leaves the connection to be closed without a notice. It may be made again.
+    pub fn draining(&self) -> impl Future<Output = ()> + Send + Unpin + use<T> {
+        let key = self.node.orders().listen();
+        Draining {
+            node: Arc::clone(&self.node),
+            key,
+        }
+    }
+
+    /// The socket, with its place: for those who take a [`WebSocket`].
+    pub fn into_socket(self) -> WebSocket<T> {
+        self.socket
+    }
+}
+
+/// The notice that a connection is to end.
+struct Draining {
+    node: Arc<Node>,
+    key: usize,
+}
+
+impl Future for Draining {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        self.node.orders().poll_notice(self.key, cx.waker())
+    }
+}
+
+impl Drop for Draining {
+    fn drop(&mut self) {
+        self.node.orders().ignore(self.key);
+    }
+}
+
+/// What [`Sink`] would stand before otherwise, where its extensions are imported.
+impl<T: AsyncRead + AsyncWrite + Unpin> ServerConnection<T> {
+    /// As [`WebSocket::send`].
+    ///
+    /// # Errors
+    /// As there.
+    ///
+    /// # Cancel safety
+    /// As there.
+    pub fn send<'a>(
+        &mut self,
+        message: impl Into<Outgoing<'a>>,
+    ) -> impl Future<Output = Result<(), SendError>> {
+        self.socket.send(message)
+    }
+
+    /// As [`WebSocket::feed`].
+    ///
+    /// # Errors
+    /// As there.
+    ///
+    /// # Cancel safety
+    /// As there.
+    pub fn feed<'a>(
+        &mut self,
+        message: impl Into<Outgoing<'a>>,
+    ) -> impl Future<Output = Result<(), SendError>> {
+        self.socket.feed(message)
+    }
+
+    /// As [`WebSocket::flush`].
+    ///
+    /// # Errors
+    /// As there.
+    ///
+    /// # Cancel safety
+    /// As there.
+    pub fn flush(&mut self) -> impl Future<Output = Result<(), SendError>> {
+        self.socket.flush()
+    }
+
+    /// As [`WebSocket::close`].
+    ///
+    /// # Cancel safety
+    /// As there.
+    pub fn close(&mut self) -> impl Future<Output = CloseInfo> {
+        self.socket.close()
+    }
+}
+
+impl<T> Deref for ServerConnection<T> {
+    type Target = WebSocket<T>;
+
+    fn deref(&self) -> &WebSocket<T> {
+        &self.socket
+    }
+}
+
+impl<T> DerefMut for ServerConnection<T> {
+    fn deref_mut(&mut self) -> &mut WebSocket<T> {
+        &mut self.socket
+    }
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin> Stream for ServerConnection<T> {
+    type Item = Result<Message, Error>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        Pin::new(&mut self.get_mut().socket).poll_next(cx)
+    }
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin> Sink<Message> for ServerConnection<T> {
+    type Error = Error;
+
+    fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        Pin::new(&mut self.get_mut().socket).poll_ready(cx)
+    }
+
+    fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
+        Pin::new(&mut self.get_mut().socket).start_send(message)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        Pin::new(&mut self.get_mut().socket).poll_flush(cx)
+    }
+
+    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        Pin::new(&mut self.get_mut().socket).poll_close(cx)
+    }
+}
+
+/// Shows what the socket shows.
+impl<T> fmt::Debug for ServerConnection<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServerConnection")
+            .field("id", &self.id())
+            .field("socket", &self.socket)
+            .finish()
+    }
+}

@@ -1,0 +1,41 @@
+//! A place among the connections, before there is a connection.
+
+use std::net::SocketAddr;
+
+use crate::server::connection::ServerConnection;
+use crate::server::per_address::AddressPlace;
+use crate::server::registry::Taken;
+use crate::websocket::WebSocket;
+
+/// A place that [`Connections::admit`](super::Connections::admit) has given: for a client that is to be accepted.
+///
+/// Dropping it gives the place back.
+#[derive(Debug)]
+#[must_use = "the place is given back if this is dropped"]
+pub struct Place {
+    taken: Taken,
+    peer: Option<SocketAddr>,
+    address: Option<AddressPlace>,
+}
+
+impl Place {
+    pub(crate) fn new(
+        taken: Taken,
+        peer: Option<SocketAddr>,
+        address: Option<AddressPlace>,
+    ) -> Self {
+        Self {
+            taken,
+            peer,
+            address,
+        }
+    }
+
+    /// Gives the place to a connection that was accepted, which keeps it until it is dropped.
+    ///
+    /// During a drain, such a connection is closed at the end of the queue.
+    pub fn open<T>(self, socket: WebSocket<T>) -> ServerConnection<T> {
+        let peer = self.peer.or(socket.peer());
+        ServerConnection::of(socket.with_place(self.taken.hold(peer, self.address)))
+    }
+}

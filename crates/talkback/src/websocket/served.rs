@@ -1,0 +1,192 @@
+//! A socket that is served among others, and is told from outside when to end.
+
+use std::task::{Context, Poll, Waker};
+
+use talkback_proto::CloseInfo;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use crate::socket::Received;
+use crate::websocket::WebSocket;
+use crate::websocket::wakers::Half;
+
+impl<T> WebSocket<T> {
+    /// Notes the task that polls this half, as [`Wakers::lend`](super::wakers::Wakers) does, for whoever has an order, too.
+    #[inline]
+    pub(super) fn lend(&mut self, half: Half, cx: &Context<'_>) -> Option<Waker> {
+        if self.wakers.is_sole(cx) {
+            return None;
+        }
+        self.lend_shared(half, cx)
+    }
+
+    #[inline(never)]
+    fn lend_shared(&mut self, half: Half, cx: &Context<'_>) -> Option<Waker> {
+        #[cfg(feature = "server")]
+        let was_shared = self.wakers.is_shared();
+        let lent = self.wakers.lend(half, cx);
+        #[cfg(feature = "server")]
+        if !was_shared {
+            self.register();
+        }
+        lent
+    }
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
+    /// Nothing has come; perhaps somebody wants a channel's connection closed.
+    #[inline]
+    pub(super) fn poll_close_order(&mut self) -> Poll<Result<Received, CloseInfo>> {
+        #[cfg(feature = "server")]
+        if let Some(frame) = self.close_order() {
+            return Poll::Ready(Ok(Received::Close(frame)));
+        }
+        Poll::Pending
+    }
+}
+
+#[cfg(not(feature = "server"))]
+impl<T> WebSocket<T> {
+    /// Nobody has orders.
+    #[inline(always)]
+    pub(super) fn obeys(&mut self, _: Half, _: &mut Context<'_>) -> bool {
+        false
+    }
+}
+
+#[cfg(feature = "server")]
+mod orders {
+    use std::pin::Pin;
+    use std::task::Context;
+
+    use talkback_proto::{CloseCause, CloseFrame, Initiator};
+    use tokio::io::{AsyncRead, AsyncWrite};
+
+    use crate::channel::sync::Arc;
+    use crate::server::orders::Order;
+    use crate::server::registry::{Held, Node, Outcome};
+    use crate::timer::now;
+    use crate::websocket::WebSocket;
+    use crate::websocket::wakers::Half;
+
+    const CUT: &str = "the server has cut the connection";
+
+    impl<T> WebSocket<T> {
+        /// Gives it a place among the served connections, which is given back when it is dropped.
+        pub(crate) fn with_place(mut self, held: Held) -> Self {
+            self.core.place = Some(held);
+            self.register();
+            self
+        }
+
+        /// What others see of it, if it has a place.
+        pub(crate) fn node(&self) -> Option<&Arc<Node>> {
+            self.core.place.as_ref().map(Held::node)
+        }
+
+        /// Leaves it to the channel over it to close.
+        pub(crate) fn set_pumped(&mut self) {
+            self.is_pumped = true;
+        }
+
+        /// Leaves whom an order is to wake.
+        pub(super) fn register(&self) {
+            if let (Some(place), Some(waker)) = (&self.core.place, self.wakers.waker()) {
+                place.node().orders().register(waker);
+            }
+        }
+
+        /// Tells how it has ended, or that it is dropped.
+        pub(in crate::websocket) fn count_end(&self) {
+            let Some(place) = &self.core.place else {
+                return;
+            };
+            let connection = &self.core.connection;
+            let outcome = match connection.close_info() {
+                Some(info) if info.initiator == Initiator::Remote => Outcome::ByPeer,
+                Some(info) => match info.cause {
+                    CloseCause::CloseTimeout | CloseCause::KeepaliveTimeout => Outcome::Cut,
+                    _ => Outcome::Closed,
+                },
+                // Its handler does not wait for the peer's close frame.
+                None if !connection.is_open() && connection.buffered() == 0 => Outcome::Closed,
+                None => Outcome::Cut,
+            };
+            place.node().count(outcome);
+        }
+    }
+
+    impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
+        /// The close frame that a channel over it is to send behind what it has queued: for where a poll of its pump is
+        /// about to wait.
+        #[inline]
+        pub(in crate::websocket) fn close_order(&mut self) -> Option<Box<CloseFrame>> {
+            let orders = self.core.place.as_ref()?.node().orders();
+            if !orders.are_waiting() || !self.core.connection.is_open() {
+                return None;
+            }
+            self.take_close_order()
+        }
+
+        #[cold]
+        fn take_close_order(&mut self) -> Option<Box<CloseFrame>> {
+            let orders = self.core.place.as_ref()?.node().orders();
+            let order = orders.take_if(|order| matches!(order, Order::Close(_)))?;
+            self.register();
+            match order {
+                Order::Close(frame) => Some(Box::new((*frame).clone())),
+                Order::Cut(_) => None,
+            }
+        }
+
+        /// Whether there was an order, which has begun to be carried out: for where a poll is about to wait, or where a
+        /// handler that may only send has done so.
+        #[inline]
+        pub(in crate::websocket) fn obeys(&mut self, half: Half, cx: &mut Context<'_>) -> bool {
+            let Some(place) = &self.core.place else {
+                return false;
+            };
+            let orders = place.node().orders();
+            let is_ordered = match half {
+                Half::Receiver => orders.are_waiting(),
+                Half::Sender => orders.are_waiting_for_sender(),
+            };
+            is_ordered && self.obey(cx)
+        }
+
+        #[cold]
+        fn obey(&mut self, cx: &mut Context<'_>) -> bool {
+            let is_mine = |order: &Order| matches!(order, Order::Cut(_)) || !self.is_pumped;
+            let place = self.core.place.as_ref();
+            let Some(order) = place.and_then(|place| place.node().orders().take_if(is_mine)) else {
+                return false;
+            };
+            self.register();
+            let connection = &mut self.core.connection;
+            match order {
+                Order::Close(frame) => {
+                    if connection.is_open() {
+                        connection.close(Some((*frame).clone()), now());
+                    }
+                }
+                Order::Cut(frame) => {
+                    if connection.is_open()
+                        && let Some(frame) = frame
+                    {
+                        connection.close(Some((*frame).clone()), now());
+                    }
+                    // As far as the transport takes it at once.
+                    let _ = self.poll_write(cx);
+                    if let Some(io) = &mut self.io {
+                        let _ = Pin::new(io).poll_shutdown(cx);
+                    }
+                    if let Some(place) = &self.core.place {
+                        place.node().count(Outcome::Cut);
+                    }
+                    self.core.connection.handle_end(CUT);
+                    self.release();
+                }
+            }
+            true
+        }
+    }
+}

@@ -190,6 +190,12 @@ macro_rules! for_each_scenario {
                 keep_up_with_10_000_echoes [];
                 call_on_change_once_for_each_look [];
             }
+            typed {
+                ts1_values_come_back [];
+                ts5_goes_on_behind_what_is_no_value [];
+                ts7_values_go_on_over_the_next_connection [];
+                ts8_what_is_no_json_is_not_sent [];
+            }
             wrapping {
                 a_socket_that_connects [CONNECT];
                 a_socket_that_is_open [];

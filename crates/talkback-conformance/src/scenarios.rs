@@ -16,6 +16,7 @@ pub(crate) mod reconnecting_heartbeat;
 pub(crate) mod reconnecting_queue;
 pub(crate) mod snapshots;
 pub(crate) mod subprotocols;
+pub(crate) mod typed;
 pub(crate) mod wrapping;
 
 use std::time::Duration;

@@ -1,11 +1,15 @@
 //! What can go wrong, a stage at a time.
 
+#[cfg(feature = "json")]
+pub(crate) mod codec;
 pub(crate) mod connect;
 #[cfg(not(browser))]
 pub(crate) mod local_address;
 #[cfg(not(browser))]
 mod os_advice;
 pub(crate) mod proxy;
+#[cfg(feature = "json")]
+pub(crate) mod recv;
 pub(crate) mod send;
 pub(crate) mod span;
 mod texts;

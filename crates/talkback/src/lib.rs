@@ -23,6 +23,7 @@
 //! | `upgrade` | [`upgrade()`], for servers on hyper 1 and axum 0.8 |
 //! | `server` | [`server`]: many connections, with limits, closed one after another when the server stops |
 //! | `test-util` | [`test_util`]: a scripted server in memory, for the tests of programs |
+//! | `json` | typed messages: [`WebSocketChannel::json`], [`Endpoint`] |
 //! | `tracing` | what [`Connect::reconnect`] does, as a span of `tracing` |
 //!
 //! ```
@@ -82,6 +83,12 @@
     doc = " [`test_util`]: https://docs.rs/talkback/latest/talkback/test_util/index.html"
 )]
 #![cfg_attr(
+    not(feature = "json"),
+    doc = "",
+    doc = " [`WebSocketChannel::json`]: https://docs.rs/talkback/latest/talkback/struct.WebSocketChannel.html#method.json",
+    doc = " [`Endpoint`]: https://docs.rs/talkback/latest/talkback/struct.Endpoint.html"
+)]
+#![cfg_attr(
     browser,
     doc = "",
     doc = " [`WebSocket`]: https://docs.rs/talkback/latest/talkback/struct.WebSocket.html",
@@ -114,6 +121,8 @@ mod socket;
 #[cfg(all(feature = "test-util", not(browser)))]
 pub mod test_util;
 mod timer;
+#[cfg(feature = "json")]
+mod typed;
 #[cfg(not(browser))]
 mod websocket;
 
@@ -130,8 +139,12 @@ pub use connect::destination::Destination;
 pub use connect::progress::Progress;
 pub use connect::{Connect, connect};
 pub use error::Error;
+#[cfg(feature = "json")]
+pub use error::codec::CodecError;
 pub use error::connect::{ConnectError, Stage};
 pub use error::proxy::ProxyError;
+#[cfg(feature = "json")]
+pub use error::recv::RecvError;
 pub use error::send::{SendError, SendErrorKind};
 pub use error::try_send::{TrySendError, TrySendErrorKind};
 pub use reconnect::backoff::Backoff;
@@ -145,6 +158,14 @@ pub use reconnect::link::Link;
 pub use reconnect::lost::{Lost, LostCause};
 pub use reconnect::reconnecting::Reconnecting;
 pub use reconnect::verdict::Verdict;
+#[cfg(feature = "json")]
+pub use typed::Typed;
+#[cfg(feature = "json")]
+pub use typed::codec::Codec;
+#[cfg(feature = "json")]
+pub use typed::endpoint::Endpoint;
+#[cfg(feature = "json")]
+pub use typed::json::Json;
 
 #[cfg(not(browser))]
 pub use accept::accepting::Accepting;

@@ -34,6 +34,9 @@ struct Inner {
 pub(crate) enum Unsent {
     /// A message, which is handed back.
     Message(Message),
+    /// A value that is no message.
+    #[cfg(feature = "json")]
+    Value,
     /// A message that has not been named yet.
     Next,
     /// As many messages that a channel had queued.
@@ -77,6 +80,8 @@ impl SendError {
         match &self.0.why {
             #[cfg(not(browser))]
             Why::Invalid(_) => SendErrorKind::Invalid,
+            #[cfg(feature = "json")]
+            Why::NotEncoded(_) => SendErrorKind::Invalid,
             #[cfg(browser)]
             Why::NotInBrowser(_) => SendErrorKind::Invalid,
             Why::Lost => SendErrorKind::InFlight,
@@ -97,6 +102,11 @@ impl SendError {
         self.0.why.close_info()
     }
 
+    #[cfg(feature = "json")]
+    pub(crate) fn into_why(self) -> Why {
+        self.0.why
+    }
+
     pub(crate) fn io_kind(&self) -> io::ErrorKind {
         self.0.why.io_kind()
     }
@@ -108,6 +118,8 @@ impl fmt::Display for Unsent {
             Self::Message(message) => {
                 write!(f, "a message of {} bytes was not sent", message.len())
             }
+            #[cfg(feature = "json")]
+            Self::Value => f.write_str("a value was not sent"),
             Self::Next => f.write_str("nothing can be sent"),
             Self::Queued(1) => f.write_str("a message that was queued was not written"),
             Self::Queued(count) => write!(f, "{count} messages that were queued were not written"),

@@ -5,6 +5,8 @@ use std::fmt;
 
 use talkback_proto::{CloseInfo, Message};
 
+#[cfg(feature = "json")]
+use crate::error::send::SendError;
 use crate::error::why::Why;
 
 /// A channel did not take a message at once, and hands it back.
@@ -25,6 +27,8 @@ pub enum TrySendErrorKind {
     Full,
     /// The channel is closing or closed, or could not be opened.
     Closed,
+    /// It is a value that has no form as a message: the channel goes on.
+    Invalid,
 }
 
 impl TrySendError {
@@ -39,10 +43,18 @@ impl TrySendError {
         }
     }
 
+    /// A value of which there is no message.
+    #[cfg(feature = "json")]
+    pub(crate) fn invalid(error: SendError) -> Self {
+        Self::refused(Message::text(""), error.into_why())
+    }
+
     /// Why it was not taken.
     pub fn kind(&self) -> TrySendErrorKind {
-        match self.why {
+        match self.why.as_deref() {
             None => TrySendErrorKind::Full,
+            #[cfg(feature = "json")]
+            Some(Why::NotEncoded(_)) => TrySendErrorKind::Invalid,
             Some(_) => TrySendErrorKind::Closed,
         }
     }
@@ -52,7 +64,7 @@ impl TrySendError {
         self.kind() == TrySendErrorKind::Full
     }
 
-    /// The message that was not taken.
+    /// The message that was not taken; an empty one for a value that has no form as a message.
     pub fn into_message(self) -> Message {
         self.message
     }
@@ -65,6 +77,12 @@ impl TrySendError {
 
 impl fmt::Display for TrySendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        #[cfg(feature = "json")]
+        if self.kind() == TrySendErrorKind::Invalid
+            && let Some(why) = &self.why
+        {
+            return write!(f, "a value was not sent: {why}");
+        }
         write!(
             f,
             "a message of {} bytes was not sent: ",

@@ -9,6 +9,9 @@ use std::sync::Arc;
 use talkback_proto::SendError as ProtocolSendError;
 use talkback_proto::{CloseCode, CloseInfo};
 
+#[cfg(feature = "json")]
+use crate::error::codec::CodecError;
+
 /// Why something cannot be sent.
 #[derive(Clone, Debug)]
 pub(crate) enum Why {
@@ -28,6 +31,9 @@ pub(crate) enum Why {
     /// It may not be sent.
     #[cfg(not(browser))]
     Invalid(ProtocolSendError),
+    /// It has no form as a message.
+    #[cfg(feature = "json")]
+    NotEncoded(CodecError),
     /// The browser does not do this.
     #[cfg(browser)]
     NotInBrowser(&'static str),
@@ -60,6 +66,8 @@ impl Why {
             Self::Invalid(ProtocolSendError::InvalidUtf8) => io::ErrorKind::InvalidData,
             #[cfg(not(browser))]
             Self::Invalid(_) => io::ErrorKind::InvalidInput,
+            #[cfg(feature = "json")]
+            Self::NotEncoded(_) => io::ErrorKind::InvalidData,
             #[cfg(browser)]
             Self::NotInBrowser(_) => io::ErrorKind::Unsupported,
             _ => io::ErrorKind::BrokenPipe,
@@ -103,6 +111,8 @@ impl fmt::Display for Why {
             }
             #[cfg(not(browser))]
             Self::Invalid(error) => error.fmt(f)?,
+            #[cfg(feature = "json")]
+            Self::NotEncoded(error) => error.fmt(f)?,
             #[cfg(browser)]
             Self::NotInBrowser(what) => f.write_str(what)?,
         }

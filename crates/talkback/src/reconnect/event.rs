@@ -13,13 +13,15 @@ use crate::reconnect::lost::Lost;
 /// The messages of a connection stand between its `Opened` and its `Lost`, so that a gap is seen where it is.
 /// Marks that nobody reads fold: of several losses in a row without a message between, the newest `Lost` and the
 /// newest `Opened` remain, and the `Lost` counts the messages of all.
+///
+/// What comes of a typed channel has values in place of messages.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub enum ChannelEvent {
+pub enum ChannelEvent<M = Message> {
     /// A connection is open.
     Opened(Opened),
     /// A message of the open connection came.
-    Message(Message),
+    Message(M),
     /// The open connection was lost.
     Lost(Lost),
 }
@@ -78,7 +80,7 @@ mod tests {
     fn re123_an_event_shows_neither_subprotocol_nor_payload() {
         let opened = Opened::new(2, Some("hunter2".into()), Some(Duration::from_secs(3)));
         assert_eq!(opened.subprotocol(), Some("hunter2"));
-        let events = [
+        let events: [ChannelEvent; 2] = [
             ChannelEvent::Opened(opened),
             ChannelEvent::Message("hunter2".into()),
         ];

@@ -19,9 +19,9 @@ fn compiler() -> String {
 const LINTER: &str = "RUSTC_WORKSPACE_WRAPPER";
 
 #[test]
-fn re122_mistakes_are_explained_and_plain_use_warns_nobody() {
+fn re122_ts12_mistakes_are_explained_and_plain_use_warns_nobody() {
     if std::env::var_os(LINTER).is_some() {
-        let name = "compile::re122_mistakes_are_explained_and_plain_use_warns_nobody";
+        let name = "compile::re122_ts12_mistakes_are_explained_and_plain_use_warns_nobody";
         let mut test = Command::new(std::env::current_exe().unwrap());
         test.args(["--exact", name, "--nocapture"])
             .env_remove(LINTER);

@@ -89,6 +89,7 @@ mod runtimes_ended;
 #[cfg(shuttle)]
 mod schedules;
 #[cfg(all(
+    feature = "json",
     feature = "tls",
     feature = "upgrade",
     feature = "server",
@@ -118,6 +119,8 @@ mod tls;
 mod tls_certificates;
 #[cfg(all(feature = "tls", not(shuttle)))]
 mod tls_own_certificate;
+#[cfg(all(feature = "json", not(shuttle)))]
+mod typed;
 #[cfg(all(unix, not(shuttle)))]
 mod unix_socket;
 #[cfg(not(shuttle))]

@@ -11,6 +11,8 @@ mod left_behind;
 #[cfg(feature = "tracing")]
 mod traces;
 mod tries;
+#[cfg(feature = "json")]
+mod typed;
 mod wishes;
 
 use std::time::Duration;

@@ -3,6 +3,7 @@
 
 mod reconnecting;
 mod serving;
+mod typed;
 
 use std::time::Duration;
 
@@ -23,7 +24,7 @@ use crate::support::certificates::{Identity, serve};
 const API: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/api/talkback.txt");
 
 /// Numbers, flags, addresses and names of their own: no text can get in.
-const PLAIN: [&str; 14] = [
+const PLAIN: [&str; 15] = [
     "Backoff",
     "ChannelState",
     "ConnectionHandle",
@@ -31,6 +32,7 @@ const PLAIN: [&str; 14] = [
     "DrainReport",
     "Fate",
     "Place",
+    "Json",
     "QueueLimits",
     "Refused",
     "SendErrorKind",
@@ -64,10 +66,12 @@ async fn v12_l3_no_public_type_shows_a_secret() {
     serving::upgrades(&mut shown).await;
     serving::served(&mut shown).await;
     closing_reasons(&mut shown).await;
+    typed::typed(&mut shown).await;
     let enums = [
         ("AcceptError", &[][..]),
         ("ConnectError", &ELSEWHERE),
         ("Error", &[]),
+        ("RecvError", &[]),
     ];
     shown.finish(&std::fs::read_to_string(API).unwrap(), &PLAIN, &enums);
 }

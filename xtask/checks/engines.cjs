@@ -24,6 +24,27 @@ async function until(isSo, what, timeout = TIMEOUT_MS, interval = 20) {
 }
 
 /**
+ * Has something happen while the page is in the background and does not run. Its process is stopped, as a phone does it;
+ * `Page.setWebLifecycleState` does not stop a page that is driven. In Chromium alone.
+ */
+async function inBackground(page, meanwhile) {
+  const protocol = await page.context().browser().newBrowserCDPSession();
+  const { processInfo } = await protocol.send("SystemInfo.getProcessInfo");
+  const signal = (name) => processInfo.filter(({ type }) => type === "renderer").forEach(({ id }) => process.kill(id, name));
+  signal("SIGSTOP");
+  let hasRun = false;
+  const running = page.evaluate(() => {}).then(() => (hasRun = true));
+  try {
+    await meanwhile();
+    await page.waitForTimeout(500);
+    assert.ok(!hasRun, "it runs in the background");
+  } finally {
+    signal("SIGCONT");
+  }
+  await running;
+}
+
+/**
  * Runs each check with a page of its own, on such a device (what `newPage` takes); what a page complains of fails it,
  * unless it takes that out of `complaints`.
  */
@@ -55,4 +76,4 @@ function run(checks, { begin = () => {}, end = () => {}, device, ...options } = 
   test.after(() => browser.close());
 }
 
-module.exports = { engine, files, url, suite, pictures, launch, run, until };
+module.exports = { engine, files, url, suite, pictures, inBackground, launch, run, until };

@@ -3,7 +3,7 @@
 const assert = require("node:assert/strict");
 const { once } = require("node:events");
 const { WebSocket, WebSocketServer } = require("ws");
-const { engine, run, until, url } = require("./engines.cjs");
+const { engine, inBackground, run, until, url } = require("./engines.cjs");
 
 const CHANNELS = 1000;
 // Tests that take as long as somebody wants them to.
@@ -175,15 +175,20 @@ const chromium = {
     assert.deepEqual(after, before);
   },
   "a frozen page misses nothing": async (page) => {
+    const server = await serve();
+    const opened = once(server, "connection");
     await open(page);
-    await listen(page, "burst?count=1");
-    await receives(page, 1);
-    const protocol = await protocolOf(page);
-    await protocol.send("Page.setWebLifecycleState", { state: "frozen" });
-    await page.evaluate((url) => void window.page.listen(url), `${url}burst?count=5000`);
-    await protocol.send("Page.setWebLifecycleState", { state: "active" });
-    const [, ...numbers] = await receives(page, 5001);
-    assert.deepEqual(numbers, Array.from({ length: 5000 }, (_, number) => `${number}`));
+    await page.evaluate((url) => window.page.listen(url), `ws://127.0.0.1:${server.address().port}/`);
+    const [socket] = await opened;
+    const numbers = Array.from({ length: 5000 }, (_, number) => `${number}`);
+    await inBackground(page, () => {
+      numbers.forEach((number) => socket.send(number));
+      socket.close(1000, "all");
+    });
+    const [end, ...received] = (await receives(page, 5001)).reverse();
+    assert.deepEqual(received.reverse(), numbers);
+    assert.match(end, /1000.*all/);
+    server.close();
   },
 };
 

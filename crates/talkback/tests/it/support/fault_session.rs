@@ -269,7 +269,12 @@ impl Rig {
             }
         };
         let server = async {
-            let (stream, _) = self.listener.accept().await.unwrap();
+            let stream = match self.listener.accept().await {
+                Ok((stream, _)) => stream,
+                // There a client that has reset by then is told of here.
+                Err(error) if cfg!(windows) => return Side::unopened(error.to_string()),
+                Err(error) => panic!("{error}"),
+            };
             stream.set_nodelay(true).unwrap();
             match (opening.server)(stream).await {
                 Ok(socket) => echo(socket, session).await,

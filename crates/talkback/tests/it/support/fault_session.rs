@@ -23,7 +23,7 @@ use tokio::time::timeout;
 use crate::support::fault_proxy::{Cut, Direction, End, FaultProxy, Passed, Plan};
 
 /// No session takes this long unless it hangs.
-const LIMIT: Duration = Duration::from_secs(30);
+const LIMIT: Duration = Duration::from_secs(120);
 
 const REASON: &str = "all said";
 

@@ -1,6 +1,7 @@
 // What the checks in browsers share: SCRIPT ENGINE PROGRAM PAGES URL PICTURES SUITE, where ENGINE is chromium or firefox,
 // and PROGRAM its program, PAGES serves the pages, a server of WebSockets is at URL, and screenshots go to the folder PICTURES.
 const assert = require("node:assert/strict");
+const { execFileSync } = require("node:child_process");
 const test = require("node:test");
 const playwright = require("playwright-core");
 
@@ -20,6 +21,27 @@ async function until(isSo, what, timeout = TIMEOUT_MS, interval = 20) {
   while (!(await isSo())) {
     assert.ok(Date.now() < deadline, what());
     await new Promise((resolve) => setTimeout(resolve, interval));
+  }
+}
+
+/**
+ * Has something happen while the page is in the background and does not run. Its process is stopped, as a phone does it;
+ * `Page.setWebLifecycleState` does not stop a page that is driven. In Chromium alone.
+ */
+async function inBackground(page, meanwhile) {
+  const protocol = await page.context().browser().newBrowserCDPSession();
+  const { processInfo } = await protocol.send("SystemInfo.getProcessInfo");
+  const ids = processInfo.filter(({ type }) => type === "renderer").map(({ id }) => id);
+  const states = () => `${execFileSync("ps", ["-o", "state=", "-p", ids.join()])}`.trim().split(/\s+/);
+  const signal = (name) => ids.forEach((id) => process.kill(id, name));
+  signal("SIGSTOP");
+  try {
+    await until(() => states().every((state) => state === "T"), () => `it runs in the background: ${states()}`);
+    await meanwhile();
+    // So that it comes while the page is stopped.
+    await page.waitForTimeout(500);
+  } finally {
+    signal("SIGCONT");
   }
 }
 
@@ -55,4 +77,4 @@ function run(checks, { begin = () => {}, end = () => {}, device, ...options } = 
   test.after(() => browser.close());
 }
 
-module.exports = { engine, files, url, suite, pictures, launch, run, until };
+module.exports = { engine, files, url, suite, pictures, inBackground, launch, run, until };

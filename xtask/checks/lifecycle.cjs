@@ -3,7 +3,7 @@
 const assert = require("node:assert/strict");
 const { once } = require("node:events");
 const { WebSocket, WebSocketServer } = require("ws");
-const { engine, run, until, url } = require("./engines.cjs");
+const { engine, inBackground, run, until, url } = require("./engines.cjs");
 
 const CHANNELS = 1000;
 // Tests that take as long as somebody wants them to.
@@ -85,6 +85,18 @@ async function leave(page, id, way) {
   const seen = await ask(`report?id=${id}`);
   await alone();
   return seen;
+}
+
+async function serve(page, port = 0) {
+  const server = (page.server = new WebSocketServer({ host: "127.0.0.1", port }));
+  await once(server, "listening");
+  return server;
+}
+
+/** Has a page's server go, and its connections with it. */
+function end({ server }) {
+  server?.clients.forEach((client) => client.terminate());
+  server?.close();
 }
 
 // Firefox closes the sockets of a page that is left before the page learns of that.
@@ -175,52 +187,46 @@ const chromium = {
     assert.deepEqual(after, before);
   },
   "a frozen page misses nothing": async (page) => {
+    const server = await serve(page);
+    const opened = once(server, "connection");
     await open(page);
-    await listen(page, "burst?count=1");
-    await receives(page, 1);
-    const protocol = await protocolOf(page);
-    await protocol.send("Page.setWebLifecycleState", { state: "frozen" });
-    await page.evaluate((url) => void window.page.listen(url), `${url}burst?count=5000`);
-    await protocol.send("Page.setWebLifecycleState", { state: "active" });
-    const [, ...numbers] = await receives(page, 5001);
-    assert.deepEqual(numbers, Array.from({ length: 5000 }, (_, number) => `${number}`));
+    await page.evaluate((url) => window.page.listen(url), `ws://127.0.0.1:${server.address().port}/`);
+    const [socket] = await opened;
+    const numbers = Array.from({ length: 5000 }, (_, number) => `${number}`);
+    await inBackground(page, () => {
+      numbers.forEach((number) => socket.send(number));
+      socket.close(1000, "all");
+    });
+    const [info, ...received] = (await receives(page, 5001)).reverse();
+    assert.deepEqual(received.reverse(), numbers);
+    assert.match(info, /1000.*all/);
   },
 };
 
 // Pages are kept for the way back, as in everybody's browser.
-run({ ...checks, ...(engine === "chromium" && chromium) }, { ignoreDefaultArgs: ["--disable-back-forward-cache"] });
-
-async function serve(port = 0) {
-  const server = new WebSocketServer({ host: "127.0.0.1", port });
-  await once(server, "listening");
-  return server;
-}
+run({ ...checks, ...(engine === "chromium" && chromium) }, { end, ignoreDefaultArgs: ["--disable-back-forward-cache"] });
 
 // Firefox holds a connection back to where another has failed, for 0.2 to 0.4 s, and half as long again each time.
 const heldBack = {
   "re97 a server that was down is found again once Firefox lets it be": async (page) => {
-    let server = await serve();
-    const { port } = server.address();
+    const { port } = (await serve(page)).address();
     await open(page);
     await countSockets(page);
     await stayConnected(page, `ws://127.0.0.1:${port}/`);
     await receives(page, 1);
-    server.clients.forEach((client) => client.terminate());
-    server.close();
+    end(page);
     await page.waitForTimeout(DOWN_MS);
-    server = await serve(port);
+    await serve(page, port);
     const failed = (await page.evaluate(() => window.sockets.made)) - 1;
     assert.ok(failed > 3, `${failed} tries`);
     const [delay, wait, slack] = [Math.min(400 * 1.5 ** failed, 60_000), 1000, 5000];
     const isOpen = () => window.page.received().length >= 3;
     await page.waitForFunction(isOpen, undefined, { timeout: delay + wait + slack });
     assert.deepEqual(await receives(page, 3), ["opened 1", "lost 1", "opened 2"]);
-    assert.equal(server.clients.size, 1);
+    assert.equal(page.server.clients.size, 1);
     assert.equal((await page.evaluate(() => window.sockets)).openingAtOnce, 1);
-    server.clients.forEach((client) => client.terminate());
-    server.close();
     // It tells of each try that failed, or was given up while it was held back.
     assert.ok(page.complaints.splice(0).every((told) => /establish a connection|was interrupted/.test(told)));
   },
 };
-if (engine === "firefox") run(heldBack, { firefoxUserPrefs: {} });
+if (engine === "firefox") run(heldBack, { end, firefoxUserPrefs: {} });

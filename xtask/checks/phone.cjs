@@ -1,7 +1,7 @@
 // The demo's tab on a phone: by touch, with the keyboard on the screen, in the background, and where the network goes and
 // comes back. The server is `talkback echo --web FOLDER`; each page has one of its own.
 const assert = require("node:assert/strict");
-const { pictures, run, until } = require("./engines.cjs");
+const { inBackground, pictures, run, until } = require("./engines.cjs");
 const { begin, end, fits, inputMethod, isAccessible, logs } = require("./person.cjs");
 
 const PHONE = { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, hasTouch: true, isMobile: true };
@@ -40,27 +40,6 @@ async function cut(page) {
   page.socket.terminate();
   await until(() => page.server.clients.size === 0, () => "it is still connected");
   return () => begin(page, port);
-}
-
-/**
- * Has something happen while the page is in the background and does not run. Its process is stopped, as a phone does it;
- * `Page.setWebLifecycleState` does not stop a page that is driven.
- */
-async function inBackground(page, meanwhile) {
-  const protocol = await page.context().browser().newBrowserCDPSession();
-  const { processInfo } = await protocol.send("SystemInfo.getProcessInfo");
-  const signal = (name) => processInfo.filter(({ type }) => type === "renderer").forEach(({ id }) => process.kill(id, name));
-  signal("SIGSTOP");
-  let hasRun = false;
-  const running = page.evaluate(() => {}).then(() => (hasRun = true));
-  try {
-    await meanwhile();
-    await page.waitForTimeout(500);
-    assert.ok(!hasRun, "it runs in the background");
-  } finally {
-    signal("SIGCONT");
-  }
-  await running;
 }
 
 const checks = {

@@ -137,6 +137,8 @@ def first_of(*names):
 
 def chromium():
     """A browser of Chromium's family."""
+    # What tells that a page's process is stopped.
+    need("ps", "procps")
     mac = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
     return first_of("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", mac)
 

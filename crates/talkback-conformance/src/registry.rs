@@ -9,7 +9,8 @@ use crate::outcome::{Failure, Outcome};
 use crate::scenarios;
 
 /// How long one scenario may take before it counts as hanging.
-const SCENARIO_TIMEOUT: Duration = Duration::from_secs(30);
+/// Wine has a process of its own asked about each use of a socket.
+const SCENARIO_TIMEOUT: Duration = Duration::from_secs(if cfg!(windows) { 120 } else { 30 });
 
 /// Hands the table of all scenarios to a macro: `module { name [NEEDS]; … } …`.
 ///

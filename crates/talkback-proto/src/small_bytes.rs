@@ -15,7 +15,8 @@ pub(crate) enum SmallBytes {
     Shared(Bytes),
 }
 
-/// The bytes, and behind them how many they are: so large that the enum is no larger than [`Bytes`].
+/// The bytes, and behind them how many they are: so large that the enum is no larger than [`Bytes`] where addresses
+/// have 64 bits.
 #[derive(Clone, Copy)]
 pub(crate) struct InPlace([u8; IN_PLACE_MAX + 1]);
 
@@ -105,6 +106,7 @@ impl Default for SmallBytes {
 mod tests {
     use super::*;
 
+    #[cfg(target_pointer_width = "64")]
     #[test]
     fn is_no_larger_than_bytes() {
         assert_eq!(size_of::<SmallBytes>(), size_of::<Bytes>());

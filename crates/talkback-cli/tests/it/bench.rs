@@ -71,7 +71,7 @@ fn the_report_on_a_terminal_has_rates_quantiles_and_bars() {
         "a second",
         "p99.99",
         " < ",
-        " # ",
+        "# ",
     ] {
         assert!(finished.stdout.contains(words), "{words}: {finished:?}");
     }
@@ -175,7 +175,7 @@ fn what_is_held_up_counts_from_when_it_was_due() {
         socket.send(first).await.unwrap();
         echo_all(socket).await;
     });
-    let arguments = [&*url, "-c", "1", "--rate", "100", "-d", "0.5"];
+    let arguments = [&*url, "-c", "1", "--rate", "100", "-d", "3"];
     let finished = run(&[&["bench", "--json"], &arguments[..]].concat(), "");
     let report: Value = serde_json::from_str(&finished.stdout).unwrap();
     assert_eq!(report["is_corrected"], true);
@@ -322,6 +322,7 @@ fn ctrl_c_ends(arguments: &[&str]) {
 fn what_is_wrong_with_the_options_takes_one_line() {
     for (arguments, words) in [
         (&["-c", "0"][..], "--connections"),
+        #[cfg(unix)]
         (&["-c", "10000000"], "ulimit -n"),
         (&["--rate", "fast"], "1000 or 0.5"),
         (&["--duration", "1e18"], "up to a year"),

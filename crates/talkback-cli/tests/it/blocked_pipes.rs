@@ -8,7 +8,7 @@ use talkback::WebSocketChannel;
 use tokio::time::timeout;
 
 use crate::support::server::{open, server};
-use crate::support::{LIMIT, Running, connect, echo, first_line};
+use crate::support::{LIMIT, Running, connect, first_line};
 
 /// More than a pipe and the log hold, in bytes.
 #[cfg(unix)]
@@ -75,7 +75,7 @@ fn a_log_that_nobody_reads_holds_up_no_connection() {
 #[cfg(unix)]
 #[test]
 fn a_reader_that_stops_does_not_keep_a_signal_from_ending_the_client() {
-    let (_server, url) = echo(&[]);
+    let (_server, url) = crate::support::echo(&[]);
     let (mut client, _stdout) = Unread::start(&["connect", &url]);
     let mut stdin = client.0.stdin.take().unwrap();
     let flood = std::thread::spawn(move || {
@@ -138,7 +138,7 @@ fn shell(lines: &str, url: &str) -> (String, String) {
 #[test]
 #[cfg(target_os = "linux")]
 fn a_reader_that_has_seen_enough_is_no_error() {
-    let (_server, url) = echo(&[]);
+    let (_server, url) = crate::support::echo(&[]);
     let lines = r#"seq 1 100000 | { "$0" connect "$1"; echo "code $?" >&2; } | head -n 2"#;
     let (stdout, stderr) = shell(lines, &url);
     assert_eq!(stdout, "1\n2\n");
@@ -149,7 +149,7 @@ fn a_reader_that_has_seen_enough_is_no_error() {
 #[test]
 #[cfg(target_os = "linux")]
 fn output_that_is_lost_is_an_error() {
-    let (_server, url) = echo(&[]);
+    let (_server, url) = crate::support::echo(&[]);
     for count in [1, 100_000] {
         let lines = format!(r#"seq 1 {count} | "$0" connect "$1" >/dev/full; echo "code $?""#);
         let (stdout, stderr) = shell(&lines, &url);

@@ -5,14 +5,22 @@ use std::time::Duration;
 use talkback::{CloseCause, CloseCode, Error, Initiator, Limits, Message};
 
 use super::{
-    Observed, close_cleanly, connect, exchange, expect_closed, expect_end, is_handed_back, open,
+    HOUR, Observed, close_cleanly, connect, exchange, expect_closed, expect_end, is_handed_back,
+    open,
 };
 use crate::backend::{Backend, Options};
 use crate::behaviour::Behaviour;
 use crate::outcome::Outcome;
 
 pub(crate) async fn ignores_what_the_peer_still_writes(backend: &dyn Backend) -> Outcome {
-    let mut channel = open(backend, &Behaviour::Flood { count: 10_000 }).await?;
+    // However long that takes.
+    let limits = Limits::default().close_timeout(HOUR);
+    let options = Options {
+        limits,
+        ..Options::default()
+    };
+    let mut channel = backend.open(&Behaviour::Flood { count: 10_000 }, options);
+    channel.ready().await?;
     let closing = channel.close();
     expect_end(&mut channel).await?;
     let info = closing.await?;

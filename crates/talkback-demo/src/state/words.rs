@@ -74,7 +74,8 @@ fn without_number(text: &str) -> String {
     if let Some((before, rest)) = text.split_once(" (os error ")
         && let Some((_, after)) = rest.split_once(')')
     {
-        return format!("{before}{after}");
+        // Those of Windows are sentences.
+        return format!("{}{after}", before.trim_end_matches('.'));
     }
     text.to_owned()
 }
@@ -131,6 +132,8 @@ mod tests {
         );
         let text = "refused (os error 111). Check the port";
         assert_eq!(sentence(text), "Refused. Check the port.");
+        let text = "Access is denied. (os error 5)";
+        assert_eq!(without_number(text), "Access is denied");
     }
 
     #[test]

@@ -85,9 +85,16 @@ async fn px1_to_px8_the_variables_of_the_process_are_asked() {
     let direct = format!("ws://{address}/");
     assert_eq!(ask(&direct, &[dead]).await, "Hello!");
     let said = ask(url, &[dead]).await;
-    let begin = "could not open ws://server.invalid/: the proxy http://127.0.0.1:1 (from HTTPS_PROXY) \
-                 cannot be reached: ";
-    assert!(said.starts_with(begin), "{said}");
+    // Large or small, Windows has one variable of a name, and the small name is asked for first.
+    let name = if cfg!(windows) {
+        "https_proxy"
+    } else {
+        "HTTPS_PROXY"
+    };
+    let begin = format!(
+        "could not open ws://server.invalid/: the proxy http://127.0.0.1:1 (from {name}) cannot be reached: "
+    );
+    assert!(said.starts_with(&begin), "{said}");
     assert!(
         said.ends_with(
             ". Check its host and port, and that it runs, or name the server in NO_PROXY"
@@ -95,8 +102,10 @@ async fn px1_to_px8_the_variables_of_the_process_are_asked() {
     );
     let said = ask(url, &[dead, ("NO_PROXY", "*.test, server.invalid:80")]).await;
     assert!(said.starts_with("could not find the address of"), "{said}");
-    let said = ask(url, &[("https_proxy", ""), ("HTTPS_PROXY", "PROXY")]).await;
-    assert!(said.starts_with("could not find the address of"), "{said}");
+    if !cfg!(windows) {
+        let said = ask(url, &[("https_proxy", ""), ("HTTPS_PROXY", "PROXY")]).await;
+        assert!(said.starts_with("could not find the address of"), "{said}");
+    }
     for (value, fault) in [
         (
             "ftp://hunter2",

@@ -13,7 +13,8 @@ use crate::support::attack::{
 #[test]
 fn v01_a_response_head_of_20_mb_in_1_byte_writes() {
     let attacker = Attacker::listen();
-    let client = Running::start(&["connect", &attacker.url]);
+    // Where a byte takes its time.
+    let client = Running::start(&["connect", "--timeout", "60", &attacker.url]);
     let (mut peer, request) = attacker.asked();
     let usage = Usage::of(client.id());
     let before = usage.peak();
@@ -111,7 +112,15 @@ fn v04_every_byte_in_a_response_to_the_program() {
     let bytes: Vec<u8> = (0..=u8::MAX).collect();
     // Several at once, as it is their start that takes the time. Who comes first is left open.
     for several in bytes.chunks(16) {
-        let start = |_| Running::start(&["connect", "--subprotocol", "chat", &attacker.url]);
+        let options = [
+            "connect",
+            "--timeout",
+            "60",
+            "--subprotocol",
+            "chat",
+            &attacker.url,
+        ];
+        let start = |_| Running::start(&options);
         let clients: Vec<Running> = several.iter().map(start).collect();
         for byte in several {
             let (mut peer, request) = attacker.asked();

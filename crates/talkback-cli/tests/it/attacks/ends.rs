@@ -1,10 +1,9 @@
 //! Ends that come too early, and descriptors that run out: V54, V56.
 
 use std::net::Shutdown;
-use std::time::Duration;
 
 use crate::support::Running;
-use crate::support::attack::{Attacker, CONSTANT, Peer, Target, assert_calm, frame, plain, until};
+use crate::support::attack::{Attacker, CONSTANT, Peer, Target, frame, plain, until};
 
 /// Makes a frame: a client's or a server's.
 type Frame = fn(u8, &[u8]) -> Vec<u8>;
@@ -128,7 +127,7 @@ fn v56_accepting_without_descriptors() {
         server.stderr().contains("could not accept")
     });
     // It waits, longer from time to time.
-    target.usage.is_idle(Duration::from_secs(1), 20);
+    target.usage.is_idle(std::time::Duration::from_secs(1), 20);
     let complaints = target.server.stderr().matches("could not accept").count();
     assert!(complaints <= 10, "{complaints} in about a second");
     println!(
@@ -138,5 +137,5 @@ fn v56_accepting_without_descriptors() {
     target.grew_at_most(CONSTANT);
     drop(hoard);
     target.recovers();
-    assert_calm(&target.server);
+    crate::support::attack::assert_calm(&target.server);
 }

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::thread;
 use std::time::{Duration, Instant};
 
+#[cfg(unix)]
 use talkback::{CloseCause, Error, Keepalive};
 
 use crate::support::attack::{

@@ -11,14 +11,13 @@ mod peer;
 mod usage;
 
 use std::net::SocketAddr;
-use std::process::Command;
 use std::sync::{Mutex, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use talkback::WebSocketChannel;
 
-use crate::support::{LIMIT, Running, url_of};
+use crate::support::{LIMIT, Running};
 
 use bystander::{Bystander, say};
 
@@ -75,11 +74,11 @@ impl Target {
     /// With at most so many descriptors.
     #[cfg(unix)]
     pub(crate) fn with_descriptors(count: usize) -> Self {
-        let mut command = Command::new("sh");
+        let mut command = std::process::Command::new("sh");
         let limited = format!("ulimit -n {count} && exec \"$0\" echo --listen 127.0.0.1:0");
         command.args(["-c", &limited, env!("CARGO_BIN_EXE_talkback")]);
         let server = Running::spawn(command.env_remove("RUST_LOG"));
-        let url = url_of(&server);
+        let url = crate::support::url_of(&server);
         Self::of(server, url)
     }
 

@@ -115,7 +115,7 @@ pub(crate) fn play_at(
     };
     thread::scope(|scope| {
         let serving = scope.spawn(serve);
-        let first = ["--send", INPUT.trim_end()];
+        let first = ["--timeout", "60", "--send", INPUT.trim_end()];
         let finished = connect(&[&[url], arguments, &first].concat(), "");
         let (request, behind) = serving.join().unwrap();
         // Whatever a server answers, there is one connection and no second try.

@@ -5,6 +5,10 @@ use std::time::Duration;
 /// A process to be measured.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Usage {
+    #[cfg_attr(
+        not(target_os = "linux"),
+        expect(dead_code, reason = "nothing is asked of it")
+    )]
     process: u32,
 }
 

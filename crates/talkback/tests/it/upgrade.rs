@@ -1,7 +1,6 @@
 //! `upgrade` on hyper 1 and axum 0.8: the same handshake, and nothing read with the request is lost.
 
 use std::convert::Infallible;
-use std::future::IntoFuture;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -22,7 +21,7 @@ use talkback::{
 use talkback_proto::Opcode;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, duplex};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::mpsc;
 
 use crate::support::{Fin, masked};
 
@@ -466,58 +465,4 @@ async fn a_response_that_is_not_returned_ends_the_future() {
     client.write_all(REQUEST).await.unwrap();
     let error = received.recv().await.unwrap();
     assert!(matches!(error, AcceptError::Lost(_)), "{error}");
-}
-
-/// As a program does it that keeps no `Connections`.
-#[tokio::test]
-async fn l36_a_graceful_shutdown_of_axum_closes_every_socket_with_1001() {
-    let (stopping, stopped) = watch::channel(());
-    let open = move |mut request: AxumRequest| async move {
-        let (response, upgrading) = talkback::upgrade(&mut request).answer();
-        let mut stopped = stopped.clone();
-        tokio::spawn(async move {
-            let mut socket = upgrading.await.unwrap();
-            loop {
-                tokio::select! {
-                    message = socket.recv() => match message.unwrap() {
-                        Some(message) => socket.feed(message).await.unwrap(),
-                        None => return,
-                    },
-                    _ = stopped.changed() => {
-                        let closing = socket.close_with(CloseCode::GOING_AWAY, "the server stops");
-                        return drop(closing.await.unwrap());
-                    }
-                }
-            }
-        });
-        response
-    };
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let (stop, asked) = oneshot::channel();
-    let serving = {
-        let (router, stopping) = (Router::new().route("/", get(open)), stopping.clone());
-        axum::serve(listener, router).with_graceful_shutdown(async move {
-            asked.await.unwrap();
-            stopping.send_replace(());
-        })
-    };
-    let serving = tokio::spawn(serving.into_future());
-
-    let url = format!("ws://{address}/");
-    let mut idle = connect(&*url).await.unwrap();
-    let mut busy = connect(&*url).await.unwrap();
-    busy.send("Hello!").await.unwrap();
-    assert_eq!(busy.recv().await.unwrap(), Some("Hello!".into()));
-    stop.send(()).unwrap();
-    for client in [&mut idle, &mut busy] {
-        assert_eq!(client.recv().await.unwrap(), None);
-        let info = client.close_info().unwrap();
-        let told = (info.code, &*info.reason, info.clean);
-        assert_eq!(told, (CloseCode::GOING_AWAY, "the server stops", true));
-    }
-    serving.await.unwrap().unwrap();
-    stopping.closed().await;
-    let late = connect(&*url).await.map(drop).unwrap_err();
-    assert!(matches!(late, ConnectError::Tcp { .. }), "{late}");
 }

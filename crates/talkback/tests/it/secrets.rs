@@ -23,13 +23,14 @@ use crate::support::certificates::{Identity, serve};
 const API: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/api/talkback.txt");
 
 /// Numbers, flags, addresses and names of their own: no text can get in.
-const PLAIN: [&str; 14] = [
+const PLAIN: [&str; 15] = [
     "Backoff",
     "ChannelState",
     "ConnectionHandle",
     "Connections",
     "DrainReport",
     "Fate",
+    "Network",
     "Place",
     "QueueLimits",
     "Refused",
@@ -63,11 +64,13 @@ async fn v12_l3_no_public_type_shows_a_secret() {
     failed_channels(&mut shown).await;
     serving::upgrades(&mut shown).await;
     serving::served(&mut shown).await;
+    serving::servers(&mut shown).await;
     closing_reasons(&mut shown).await;
     let enums = [
         ("AcceptError", &[][..]),
         ("ConnectError", &ELSEWHERE),
         ("Error", &[]),
+        ("ServeError", &[]),
     ];
     shown.finish(&std::fs::read_to_string(API).unwrap(), &PLAIN, &enums);
 }

@@ -3,7 +3,10 @@
 //! microsocks.
 
 mod backend;
+mod drained;
 mod http2;
+mod hub;
+mod limits;
 mod mistakes;
 mod outward;
 mod page;

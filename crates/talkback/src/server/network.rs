@@ -32,8 +32,7 @@ impl Network {
     /// Whether this address lies in it.
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {
-        let address = address.to_canonical();
-        address.is_ipv4() == self.first.is_ipv4() && masked(address, self.prefix_bits) == self.first
+        masked(address.to_canonical(), self.prefix_bits) == self.first
     }
 }
 

@@ -35,7 +35,7 @@ async fn re70_nginx_is_reloaded_and_its_old_worker_goes_on() {
     traffic.echoes(1, SOME).await;
     until_new(&site).await;
     traffic.echoes(1, SOME).await;
-    let losses = traffic.account(&backend).await;
+    let losses = traffic.account(|| backend.seen()).await;
     assert!(losses.is_empty(), "{losses:?}");
 }
 
@@ -44,7 +44,7 @@ async fn re70_nginx_is_reloaded_and_its_old_worker_ends() {
     let (backend, mut site, mut traffic) = start(Process::ReloadedAndEnded, "end").await;
     site.reload(Process::ReloadedAndEnded, &[]);
     traffic.echoes(2, SOME).await;
-    let losses = traffic.account(&backend).await;
+    let losses = traffic.account(|| backend.seen()).await;
     assert!(losses.len() == 1 && is_cut(&losses[0]), "{losses:?}");
 }
 
@@ -56,7 +56,7 @@ async fn re70_nginx_is_killed_and_started_again() {
         site.start_again();
         traffic.echoes(connection, SOME).await;
     }
-    let losses = traffic.account(&backend).await;
+    let losses = traffic.account(|| backend.seen()).await;
     assert!(losses.len() == 3 && losses.iter().all(is_cut), "{losses:?}");
 }
 
@@ -69,6 +69,6 @@ async fn re70_the_server_behind_nginx_dies_and_is_back() {
         backend.start_again().await;
         traffic.echoes(connection, SOME).await;
     }
-    let losses = traffic.account(&backend).await;
+    let losses = traffic.account(|| backend.seen()).await;
     assert!(losses.len() == 3 && losses.iter().all(is_cut), "{losses:?}");
 }

@@ -157,8 +157,18 @@ impl Site {
         rest: &str,
         options: impl FnOnce(Connect) -> Connect,
     ) -> Result<Socket, ConnectError> {
+        self.open_from(CLIENT, rest, options).await
+    }
+
+    /// As [`open`](Self::open), from this address of this machine.
+    pub(super) async fn open_from(
+        &self,
+        client: Ipv4Addr,
+        rest: &str,
+        options: impl FnOnce(Connect) -> Connect,
+    ) -> Result<Socket, ConnectError> {
         let connect = options(self.connect(rest));
-        connect.over(self.tcp().await.unwrap()).await
+        connect.over(self.tcp(client).await.unwrap()).await
     }
 
     /// The status with which it is refused.
@@ -205,12 +215,12 @@ impl Site {
         config.alpn_protocols = protocols.iter().map(|name| (*name).into()).collect();
         let name = ServerName::try_from("chat.example.com").unwrap();
         let connector = TlsConnector::from(Arc::new(config));
-        connector.connect(name, self.tcp().await?).await
+        connector.connect(name, self.tcp(CLIENT).await?).await
     }
 
-    async fn tcp(&self) -> io::Result<TcpStream> {
+    async fn tcp(&self, client: Ipv4Addr) -> io::Result<TcpStream> {
         let socket = TcpSocket::new_v4()?;
-        socket.bind((CLIENT, 0).into())?;
+        socket.bind((client, 0).into())?;
         let address = (Ipv4Addr::LOCALHOST, self.port).into();
         socket.connect(address).await
     }

@@ -9,8 +9,6 @@ use http::StatusCode;
 use talkback::{Backoff, ChannelEvent, Connect, Fate, Lost, Receipt, WebSocketChannel};
 use tokio::time::timeout;
 
-use super::backend::Backend;
-
 /// How many numbers may be without an answer.
 const AHEAD: usize = 32;
 
@@ -93,15 +91,15 @@ impl Traffic {
         assert!(refused.is_ok(), "{:?}", self.channel.link());
     }
 
-    /// Closes the channel, and holds the fates against what the server saw. Gives back the losses.
-    pub(super) async fn account(self, server: &Backend) -> Vec<Lost> {
+    /// Closes the channel, and holds the fates against what the server has seen by then. Gives back the losses.
+    pub(super) async fn account(self, seen: impl FnOnce() -> Vec<usize>) -> Vec<Lost> {
         assert!(self.channel.close().await.unwrap().clean);
         let last = self.channel.link().connection();
         let mut fates = Vec::new();
         for receipt in self.receipts {
             fates.push(receipt.await);
         }
-        hold(&fates, &server.seen(), last);
+        hold(&fates, &seen(), last);
         self.losses
     }
 }

@@ -12,14 +12,14 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use talkback::server::{Connections, Drain};
+use talkback::server::{Connections, Drain, Network, ServeError, Server};
 use talkback::{AcceptError, Approval, Refusal, accept};
 use talkback_testing::secrets::{SECRET, Shown};
 use talkback_testing::shown_variant;
 use tokio::io::{AsyncWriteExt as _, duplex};
 use tokio::sync::mpsc;
 
-use super::{shown_connect_error, value, with_secrets};
+use super::{chain, pem, shown_connect_error, value, with_secrets};
 
 pub(super) async fn accepting(shown: &mut Shown) {
     let (mut near, far) = duplex(64 * 1024);
@@ -131,4 +131,33 @@ pub(super) async fn upgrades(shown: &mut Shown) {
     let (response, upgrading) = upgrade.answer();
     shown.debug(response.body());
     shown_accept_error(shown, upgrading.await.map(drop).unwrap_err());
+}
+
+fn shown_serve_error(shown: &mut Shown, error: ServeError) {
+    shown_variant!(shown, error => ServeError: Tls, Limit);
+    shown.unwrap(Err::<(), ServeError>(error));
+}
+
+/// Servers with a listener of their own, with a secret in what they are to show who they are by.
+pub(super) async fn servers(shown: &mut Shown) {
+    let broken = pem("PRIVATE KEY", SECRET).replace('\n', "");
+    let endless = pem("PRIVATE KEY", SECRET).replace("-----END", "END");
+    for (chain, key) in [
+        (broken.clone(), chain()),
+        (chain(), broken),
+        (chain(), endless),
+        (chain(), pem("PRIVATE KEY", "hunter2%")),
+        (chain(), pem("PRIVATE KEY", "aHVudGVyMg==")),
+        (chain(), SECRET.to_owned()),
+    ] {
+        let server = Server::bind("127.0.0.1:0").await.unwrap().tls(chain, key);
+        shown.debug(&server);
+        let failed = server.serve(&Connections::new(), |_| async {}).await;
+        shown_serve_error(shown, failed.unwrap_err());
+    }
+    // What is no network is shown: it is no secret.
+    shown.unwrap("10.0.0.0/33".parse::<Network>());
+    let server = Server::bind("127.0.0.1:0").await.unwrap();
+    let failed = server.serve(&Connections::new().max(0), |_| async {}).await;
+    shown_serve_error(shown, failed.unwrap_err());
 }

@@ -76,7 +76,9 @@ class Console:
         self.keys, screen = os.openpty()
         os.set_blocking(self.keys, False)
         streams = dict.fromkeys(("stdin", "stdout", "stderr"), screen)
-        self.program = Program("wine", *command, env=env | {"TERM": "xterm"}, **streams)
+        # Ctrl-C is a signal, which is for those who are controlled by the terminal.
+        options = {"preexec_fn": lambda: os.login_tty(0)}
+        self.program = Program("wine", *command, env=env | {"TERM": "xterm"}, **streams, **options)
         os.close(screen)
         self.screen = b""
 

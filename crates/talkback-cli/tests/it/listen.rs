@@ -270,7 +270,9 @@ fn binary_forms_and_tls_are_those_of_the_other_commands() {
     let self_signed = format!("--tls-self-signed={file}");
     let (mut server, url) = listen(&["--hex", &self_signed]);
     assert!(url.starts_with("wss://127.0.0.1:"), "{url}");
-    assert!(server.stderr().contains("SHA-256 fingerprint: "));
+    server.until("its certificate is told", |server| {
+        server.stderr().contains("SHA-256 fingerprint: ")
+    });
     server.type_in("ca fe\n");
     let finished = connect(
         &[&url, "--ca", file, "--base64", "-1", "--send", "AQI="],

@@ -80,7 +80,8 @@ async fn px13_a_server_that_says_nothing_behind_it_has_its_own_stage() {
     let http = http_proxy(OK, silent.address).await;
     let socks = socks_proxy(SOCKS, silent.address).await;
     for proxy in [http.url("http"), socks.url("socks5"), socks.url("socks5h")] {
-        let error = failure(through(&proxy)).await;
+        // So long that it comes through the proxy.
+        let error = failure(through(&proxy).timeout(Duration::from_secs(2))).await;
         assert_timeout(&error, Stage::Handshake);
     }
 }

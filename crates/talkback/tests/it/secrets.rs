@@ -43,8 +43,17 @@ const PLAIN: [&str; 16] = [
     "Verdict",
 ];
 
-/// Those of a browser, and of a build without TLS.
+/// Those of a browser, of a build without TLS, and of another system.
+#[cfg(unix)]
 const ELSEWHERE: [&str; 4] = ["Browser", "BrowserRefused", "NotInBrowser", "NoTls"];
+#[cfg(not(unix))]
+const ELSEWHERE: [&str; 5] = [
+    "Browser",
+    "BrowserRefused",
+    "NotInBrowser",
+    "NoTls",
+    "UnixSocket",
+];
 
 #[tokio::test]
 async fn v12_l3_no_public_type_shows_a_secret() {

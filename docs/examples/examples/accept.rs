@@ -1,17 +1,12 @@
-//! A server of one's own without an HTTP library, over any transport, here TCP: who may come in, and how it ends.
+//! A server of one's own without an HTTP library: who may come in, and how it ends. `/health` and `/ready` are there by
+//! themselves.
 
 use std::error::Error;
-use std::net::SocketAddr;
 use std::time::Duration;
 
-use talkback::CloseCode;
-use talkback::server::{Connections, Drain, ServerConnection};
-use tokio::net::{TcpListener, TcpStream};
+use talkback::server::{Connections, Drain, Server, ServerConnection};
+use talkback::{CloseCode, CloseFrameError, Transport};
 use tokio::signal::ctrl_c;
-use tokio::time::sleep;
-
-/// While descriptors are short, until one is closed.
-const PAUSE: Duration = Duration::from_millis(200);
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -19,44 +14,27 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .max(10_000)
         .max_per_address(64)
         .trusted_proxies(["10.0.0.0/8".parse()?]);
-    let listener = TcpListener::bind("127.0.0.1:9002").await?;
-    tokio::select! {
-        () = accept(listener, &connections) => {}
-        _ = ctrl_c() => {}
+    let draining = tokio::spawn(drain(connections.clone()));
+    let server = Server::bind("127.0.0.1:9002").await?;
+    server.serve(&connections, echo).await?;
+    draining.await??;
+    Ok(())
+}
+
+async fn echo(mut connection: ServerConnection<Transport>) {
+    while let Ok(Some(message)) = connection.recv().await {
+        // What cannot be sent is told by `recv`.
+        let _ = connection.feed(message).await;
     }
+}
+
+/// Waits for Ctrl-C, then until all connections are closed.
+async fn drain(connections: Connections) -> Result<(), CloseFrameError> {
+    let _ = ctrl_c().await;
     let drain = Drain::default()
         .spread(Duration::from_secs(20))
         .deadline(Duration::from_secs(60))
         .close_with(CloseCode::GOING_AWAY, "the server stops")?;
     println!("{}", connections.drain(drain).await);
     Ok(())
-}
-
-/// Accepts whoever comes.
-async fn accept(listener: TcpListener, connections: &Connections) {
-    loop {
-        match listener.accept().await {
-            Ok((stream, peer)) => drop(tokio::spawn(open(stream, peer, connections.clone()))),
-            Err(error) => {
-                eprintln!("{error}");
-                sleep(PAUSE).await;
-            }
-        }
-    }
-}
-
-async fn open(stream: TcpStream, peer: SocketAddr, connections: Connections) {
-    let accepting = talkback::accept(stream).peer(peer).admit(&connections);
-    match accepting.await {
-        Ok(connection) => connections.run(connection, echo),
-        Err(error) => eprintln!("{peer}: {error}"),
-    }
-}
-
-async fn echo(mut connection: ServerConnection<TcpStream>) {
-    while let Ok(Some(message)) = connection.recv().await {
-        if connection.feed(message).await.is_err() {
-            return;
-        }
-    }
 }

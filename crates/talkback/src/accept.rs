@@ -5,6 +5,10 @@ mod answer;
 pub(crate) mod approval;
 mod host;
 mod options;
+#[cfg(all(feature = "server", feature = "tls"))]
+mod secured;
+#[cfg(feature = "server")]
+pub(crate) mod serving;
 #[cfg(feature = "upgrade")]
 pub(crate) mod upgrade;
 
@@ -55,11 +59,14 @@ pub fn accept<T>(stream: T) -> Accept<T> {
         otherwise: None,
         limits: Limits::default(),
         keepalive: None,
+        head_limits: HeadLimits::default(),
         timeout: HANDSHAKE_TIMEOUT,
         #[cfg(feature = "server")]
         connections: None,
         #[cfg(feature = "server")]
         place: None,
+        #[cfg(feature = "server")]
+        health: None,
     };
     Accept(Box::new(Opening::new(stream, options)))
 }

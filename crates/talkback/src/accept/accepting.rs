@@ -24,6 +24,8 @@ use crate::accept::host::check_host;
 use crate::accept::options::{Approving, Options};
 use crate::error::AcceptError;
 use crate::http_io::{LastWrite, ReadHeadError, poll_read_head, poll_write_all};
+#[cfg(feature = "server")]
+use crate::server::health::Next;
 use crate::timer::{Timer, poll_timer, timer};
 use crate::websocket::WebSocket;
 
@@ -64,12 +66,15 @@ pub(super) struct Opening<T> {
 }
 
 enum Step {
-    /// The request's head is read.
-    Reading(HeadReader),
+    /// The request's head is read, first from what was read already.
+    Reading(HeadReader, BytesMut),
     /// The program looks at the request.
     Checking(Approving, Asked),
     /// The 101 is written.
     Answering(Answering),
+    /// A server says how it is, and what follows is another request.
+    #[cfg(feature = "server")]
+    Telling(Telling),
     /// The last bytes are written.
     Ending(Box<Ending>),
     /// It is over.
@@ -85,11 +90,26 @@ struct Asked {
     leftover: BytesMut,
 }
 
-struct Answering {
+pub(super) struct Answering {
     answer: Bytes,
     agreed: Agreed,
     head: Box<[u8]>,
     leftover: BytesMut,
+}
+
+#[cfg(feature = "server")]
+struct Telling {
+    answer: Bytes,
+    leftover: BytesMut,
+}
+
+/// What came of an opening handshake.
+pub(super) enum Done {
+    /// The 101 is written.
+    Open(Answering),
+    /// The client was told how the server is; what was read behind its request.
+    #[cfg(feature = "server")]
+    Told(BytesMut),
 }
 
 struct Ending {
@@ -113,7 +133,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Future for Accepting<T> {
         let opening = accepting.opening.as_mut().expect(OVER);
         let outcome = ready!(opening.poll_outcome(cx));
         let opening = accepting.opening.take().expect(OVER);
-        Poll::Ready(outcome.map(|answering| opening.open(answering)))
+        Poll::Ready(outcome.map(|done| match done {
+            Done::Open(answering) => opening.open(answering),
+            #[cfg(feature = "server")]
+            Done::Told(_) => unreachable!("only a server of this crate is asked how it is"),
+        }))
     }
 }
 
@@ -124,19 +148,51 @@ impl<T> Opening<T> {
         Self {
             stream,
             timer: None,
-            step: Step::Reading(HeadReader::new(HeadLimits::default())),
+            step: Step::read(options.head_limits, BytesMut::new()),
             options,
         }
     }
 
     pub(super) fn set_head_limits(&mut self, limits: HeadLimits) {
-        self.step = Step::Reading(HeadReader::new(limits));
+        self.options.head_limits = limits;
+        self.step = Step::read(limits, BytesMut::new());
+    }
+}
+
+#[cfg(feature = "server")]
+impl<T> Opening<T> {
+    /// The same over another stream; and the one before.
+    #[cfg(feature = "tls")]
+    pub(super) fn with_stream<U>(self, stream: U) -> (T, Opening<U>) {
+        let Self {
+            stream: before,
+            options,
+            timer,
+            step,
+        } = self;
+        let opening = Opening {
+            stream,
+            options,
+            timer,
+            step,
+        };
+        (before, opening)
+    }
+
+    /// Has it end at this time.
+    pub(super) fn set_timer(&mut self, timer: Timer) {
+        self.timer = Some(timer);
+    }
+
+    /// Has it read another request, which begins with what was read already.
+    pub(super) fn read_on(&mut self, unread: BytesMut) {
+        self.step = Step::read(self.options.head_limits, unread);
     }
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin> Opening<T> {
     /// The socket, once the 101 is written.
-    fn open(self, answering: Answering) -> WebSocket<T> {
+    pub(super) fn open(self, answering: Answering) -> WebSocket<T> {
         let Self {
             stream, options, ..
         } = self;
@@ -157,7 +213,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Opening<T> {
     }
 
     /// What came of it, once all that is to be written is.
-    fn poll_outcome(&mut self, cx: &mut Context<'_>) -> Poll<Result<Answering, AcceptError>> {
+    pub(super) fn poll_outcome(&mut self, cx: &mut Context<'_>) -> Poll<Result<Done, AcceptError>> {
         let opening = self.poll_opening(cx);
         if opening.is_pending() {
             let timeout = self.options.timeout;
@@ -167,7 +223,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Opening<T> {
         }
         ready!(opening)?;
         match mem::replace(&mut self.step, Step::Over) {
-            Step::Answering(answering) => Poll::Ready(Ok(answering)),
+            Step::Answering(answering) => Poll::Ready(Ok(Done::Open(answering))),
+            #[cfg(feature = "server")]
+            Step::Telling(telling) => Poll::Ready(Ok(Done::Told(telling.leftover))),
             Step::Ending(mut ending) => {
                 // The client may be gone or slow; either way this is over.
                 if ending.write.poll(&mut self.stream, cx).is_pending() {
@@ -186,8 +244,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Opening<T> {
         let (stream, options) = (&mut self.stream, &mut self.options);
         loop {
             self.step = match &mut self.step {
-                Step::Reading(reader) => {
-                    let head = ready!(poll_read_head(stream, cx, reader, &mut BytesMut::new()));
+                Step::Reading(reader, unread) => {
+                    let head = ready!(poll_read_head(stream, cx, reader, unread));
                     options.handle_head(head, reader)?
                 }
                 Step::Checking(approving, asked) => {
@@ -197,6 +255,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Opening<T> {
                 }
                 Step::Answering(answering) => {
                     let written = ready!(poll_write_all(stream, cx, &mut answering.answer));
+                    return Poll::Ready(written.map_err(lost));
+                }
+                #[cfg(feature = "server")]
+                Step::Telling(telling) => {
+                    let written = ready!(poll_write_all(stream, cx, &mut telling.answer));
                     return Poll::Ready(written.map_err(lost));
                 }
                 Step::Ending(_) | Step::Over => return Poll::Ready(Ok(())),
@@ -212,7 +275,7 @@ impl Options {
         head: Result<BytesMut, ReadHeadError>,
         reader: &HeadReader,
     ) -> Result<Step, AcceptError> {
-        let leftover = match head {
+        let mut leftover = match head {
             Ok(leftover) => leftover,
             Err(ReadHeadError::Io(error)) => return Err(lost(error)),
             Err(ReadHeadError::Head(error)) => return Ok(Step::refuse(&reader.refusal(error))),
@@ -224,15 +287,35 @@ impl Options {
         if !request.headers().contains_key(UPGRADE)
             // An opening handshake whose `Upgrade` a proxy took away is told so.
             && !request.headers().contains_key(SEC_WEBSOCKET_KEY)
-            && let Some(otherwise) = self.otherwise.take()
+            && let Some(step) = self.answer_ordinary(&request, &mut leftover)
         {
-            return Ok(match check_host(&request) {
-                Ok(()) => Step::ordinary(otherwise(&request), self.timeout),
-                Err(refusal) => Step::refuse(&refusal.to(request.method())),
-            });
+            return Ok(step);
         }
         let step = self.handle_request(request, reader.head().into(), leftover);
         Ok(step.unwrap_or_else(|refusal| Step::refuse(&refusal)))
+    }
+
+    /// What an ordinary request is answered with, if this server knows.
+    fn answer_ordinary(
+        &mut self,
+        request: &Request<()>,
+        #[cfg_attr(not(feature = "server"), allow(unused))] leftover: &mut BytesMut,
+    ) -> Option<Step> {
+        let refused = || {
+            let refusal = check_host(request).err()?;
+            Some(Step::refuse(&refusal.to(request.method())))
+        };
+        #[cfg(feature = "server")]
+        if let Some(health) = &mut self.health
+            && let Some((response, next)) = health.answer(request)
+        {
+            return Some(refused().unwrap_or_else(|| match next {
+                Next::Request => Step::tell(response, mem::take(leftover)),
+                Next::End => Step::ordinary(response, self.timeout),
+            }));
+        }
+        let otherwise = self.otherwise.take()?;
+        Some(refused().unwrap_or_else(|| Step::ordinary(otherwise(request), self.timeout)))
     }
 
     fn handle_request(
@@ -274,6 +357,11 @@ impl Asked {
 }
 
 impl Step {
+    /// Reads a request's head, which begins with what was read already.
+    fn read(limits: HeadLimits, unread: BytesMut) -> Self {
+        Self::Reading(HeadReader::new(limits), unread)
+    }
+
     fn refuse(refusal: &Refusal) -> Self {
         let head = encode_refusal(refusal);
         Self::Ending(Box::new(Ending {
@@ -299,6 +387,18 @@ impl Step {
             write: LastWrite::new(head, body, part_timeout),
             error,
         }))
+    }
+
+    /// An answer of known length, behind which another request may follow.
+    #[cfg(feature = "server")]
+    fn tell(response: Response<Bytes>, leftover: BytesMut) -> Self {
+        let (parts, body) = response.into_parts();
+        let mut answer = encode_response(&Response::from_parts(parts, ()));
+        answer.extend_from_slice(&body);
+        Self::Telling(Telling {
+            answer: answer.into(),
+            leftover,
+        })
     }
 }
 

@@ -10,12 +10,14 @@ use bytes::Bytes;
 #[cfg(feature = "server")]
 use http::HeaderMap;
 use http::{Request, Response};
-use talkback_proto::handshake::{DeflatePolicy, OriginPolicy, Refusal};
+use talkback_proto::handshake::{DeflatePolicy, HeadLimits, OriginPolicy, Refusal};
 use talkback_proto::{Keepalive, Limits};
 
 use crate::accept::approval::Approval;
 #[cfg(feature = "server")]
 use crate::server::connections::Connections;
+#[cfg(feature = "server")]
+use crate::server::health::Health;
 #[cfg(feature = "server")]
 use crate::server::place::Place;
 
@@ -34,6 +36,7 @@ pub(super) struct Options {
     pub(super) limits: Limits,
     /// `None` if the program has said nothing.
     pub(super) keepalive: Option<Keepalive>,
+    pub(super) head_limits: HeadLimits,
     pub(super) timeout: Duration,
     /// For a place among these.
     #[cfg(feature = "server")]
@@ -41,6 +44,9 @@ pub(super) struct Options {
     /// Once it has one.
     #[cfg(feature = "server")]
     pub(super) place: Option<Place>,
+    /// For a server that says how it is.
+    #[cfg(feature = "server")]
+    pub(super) health: Option<Health>,
 }
 
 impl Options {

@@ -14,7 +14,7 @@ use tokio::net::TcpStream;
 use crate::connect::own_stream::{Own, OwnStream};
 use crate::connect::progress::{Progress, Watcher};
 
-/// The transport of a connection that [`connect`](crate::connect()) made.
+/// The transport of a connection that [`connect`](crate::connect()) made, or that a server of `talkback::server` accepted.
 ///
 /// It is TCP, a Unix socket, or what [`over`](crate::Connect::over) or [`connector`](crate::Connect::connector) was
 /// given, with TLS on top if the URL asked for it, or a tunnel through a proxy. What it is made of is not part of the
@@ -27,6 +27,9 @@ enum Inner<T> {
     /// Over TCP, or over a tunnel that may itself be in TLS.
     #[cfg(feature = "tls")]
     Tls(Box<tokio_rustls::client::TlsStream<Transport<T>>>),
+    /// At the server's end.
+    #[cfg(all(feature = "tls", feature = "server"))]
+    Served(Box<tokio_rustls::server::TlsStream<Transport<T>>>),
     /// A transport of which some was read already.
     After(Box<(BytesMut, Transport<T>)>),
     /// A Unix socket, or what the program's connector gave.
@@ -51,6 +54,8 @@ macro_rules! with_inner {
             Inner::Plain($io) => $call,
             #[cfg(feature = "tls")]
             Inner::Tls($io) => $call,
+            #[cfg(all(feature = "tls", feature = "server"))]
+            Inner::Served($io) => $call,
             Inner::After(it) => {
                 let $io = &mut it.1;
                 $call
@@ -75,6 +80,11 @@ impl<T> Transport<T> {
     #[cfg(feature = "tls")]
     pub(crate) fn tls(stream: tokio_rustls::client::TlsStream<Self>) -> Self {
         Self(Inner::Tls(Box::new(stream)))
+    }
+
+    #[cfg(all(feature = "tls", feature = "server"))]
+    pub(crate) fn served(stream: tokio_rustls::server::TlsStream<Self>) -> Self {
+        Self(Inner::Served(Box::new(stream)))
     }
 
     /// The same behind what was read of it already.
@@ -117,6 +127,8 @@ impl<T> Transport<T> {
             Inner::Plain(_) | Inner::Own(_) => false,
             #[cfg(feature = "tls")]
             Inner::Tls(_) => true,
+            #[cfg(all(feature = "tls", feature = "server"))]
+            Inner::Served(_) => true,
             Inner::After(it) => it.1.is_tls(),
             Inner::Watched(it) => it.1.is_tls(),
         }
@@ -159,6 +171,8 @@ impl Transport {
             Inner::Plain(stream) => Some(stream),
             #[cfg(feature = "tls")]
             Inner::Tls(stream) => stream.get_ref().0.tcp_stream(),
+            #[cfg(all(feature = "tls", feature = "server"))]
+            Inner::Served(stream) => stream.get_ref().0.tcp_stream(),
             Inner::After(it) => it.1.tcp_stream(),
             Inner::Watched(it) => it.1.tcp_stream(),
             Inner::Own(_) => None,
@@ -171,6 +185,8 @@ impl Transport {
             Inner::Plain(_) => None,
             #[cfg(feature = "tls")]
             Inner::Tls(stream) => stream.get_mut().0.own_stream(),
+            #[cfg(all(feature = "tls", feature = "server"))]
+            Inner::Served(stream) => stream.get_mut().0.own_stream(),
             Inner::After(it) => it.1.own_stream(),
             Inner::Watched(it) => it.1.own_stream(),
             Inner::Own(it) => Some(it.stream()),
@@ -186,7 +202,7 @@ impl Transport {
         self.tcp_stream().ok_or_else(no_address)?.local_addr()
     }
 
-    /// The address of the other end: the server, or the proxy before it.
+    /// The address of the other end: the server, or the proxy before it; a server's client, or the proxy before that.
     ///
     /// # Errors
     /// The operating system's, if the socket is not connected any more; else as
@@ -211,6 +227,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncRead for Transport<T> {
             Inner::Plain(stream) => Pin::new(stream).poll_read(cx, buf),
             #[cfg(feature = "tls")]
             Inner::Tls(stream) => {
+                let outcome = Pin::new(stream).poll_read(cx, buf);
+                outcome.map_err(crate::connect::tls::errors::read_error)
+            }
+            #[cfg(all(feature = "tls", feature = "server"))]
+            Inner::Served(stream) => {
                 let outcome = Pin::new(stream).poll_read(cx, buf);
                 outcome.map_err(crate::connect::tls::errors::read_error)
             }
@@ -266,6 +287,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Transport<T> {
             Inner::Plain(stream) => stream.is_write_vectored(),
             #[cfg(feature = "tls")]
             Inner::Tls(stream) => stream.is_write_vectored(),
+            #[cfg(all(feature = "tls", feature = "server"))]
+            Inner::Served(stream) => stream.is_write_vectored(),
             Inner::After(it) => it.1.is_write_vectored(),
             Inner::Own(it) => it.is_write_vectored,
             Inner::Watched(it) => it.1.is_write_vectored(),

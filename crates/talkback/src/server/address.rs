@@ -311,6 +311,7 @@ mod tests {
             &["X-Forwarded-For: for=1.2.3.4"],
             &["X-Forwarded-For: 1.2.3.4, \u{e9}"],
             &["X-Forwarded-For: , ,"],
+            &["X-Forwarded-For: 1.2.3.4", "X-Forwarded-For: \u{e9}"],
             &["X-Forwarded-For: ", "Forwarded: for=9.9.9.9"],
             &["Forwarded: 1.2.3.4"],
             &["Forwarded: for=unknown"],

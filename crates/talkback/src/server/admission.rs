@@ -48,6 +48,11 @@ impl Admission {
         self.change(|settings| settings.trusted = trusted);
     }
 
+    /// How many connections an address may have, if that is limited.
+    pub(crate) fn max(&self) -> Option<usize> {
+        self.settings().max
+    }
+
     fn change(&self, change: impl FnOnce(&mut Settings)) {
         let mut settings = (*self.settings()).clone();
         change(&mut settings);

@@ -125,6 +125,11 @@ impl Connections {
         Ok(Place::new(taken, peer, address))
     }
 
+    /// How many there may be in all, and of each address, where that is limited.
+    pub(crate) fn limits(&self) -> (Option<usize>, Option<usize>) {
+        (self.registry.max(), self.admission.max())
+    }
+
     /// How many places are taken: by open connections, and by those whose opening handshake is under way.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -219,6 +224,21 @@ impl Connections {
     #[must_use]
     pub fn is_draining(&self) -> bool {
         self.registry.phase() > Phase::Serving
+    }
+
+    /// Whether nobody is let in any more.
+    pub(crate) fn is_closing(&self) -> bool {
+        self.registry.phase() >= Phase::Closing
+    }
+
+    /// Waits until nobody is let in any more.
+    pub(crate) async fn closing(&self) {
+        self.registry.reached(Phase::Closing).await;
+    }
+
+    /// Waits until a drain is over.
+    pub(crate) async fn drained(&self) {
+        self.registry.reached(Phase::Over).await;
     }
 
     /// Closes so many connections, chosen at random, evenly over a time, with 1012: after a deploy of others, so that

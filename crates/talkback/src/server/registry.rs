@@ -121,6 +121,11 @@ impl Registry {
         self.max.store(max, Ordering::SeqCst);
     }
 
+    /// How many there may be, if that is limited.
+    pub(crate) fn max(&self) -> Option<usize> {
+        Some(self.max.load(Ordering::SeqCst)).filter(|max| *max < usize::MAX)
+    }
+
     /// How many places are taken.
     pub(crate) fn len(&self) -> usize {
         self.taken.load(Ordering::SeqCst)
@@ -200,6 +205,18 @@ impl Registry {
     pub(crate) fn advance(&self, phase: Phase) {
         if self.phase.fetch_max(phase as usize, Ordering::SeqCst) < phase as usize {
             self.advanced.notify_waiters();
+        }
+    }
+
+    /// Waits for this phase, or a later one.
+    pub(crate) async fn reached(&self, phase: Phase) {
+        loop {
+            // From here on nothing is missed.
+            let advanced = self.advanced.notified();
+            if self.phase() >= phase {
+                return;
+            }
+            advanced.await;
         }
     }
 

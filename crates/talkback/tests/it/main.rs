@@ -99,6 +99,8 @@ mod secrets;
 mod send_errors;
 #[cfg(not(shuttle))]
 mod sends;
+#[cfg(all(feature = "server", feature = "tls", not(shuttle)))]
+mod serve;
 #[cfg(all(feature = "server", not(shuttle)))]
 mod server;
 #[cfg(not(shuttle))]

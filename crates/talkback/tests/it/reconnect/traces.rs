@@ -3,53 +3,13 @@
 use super::*;
 
 use std::io;
-use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use http::Response;
 use talkback::HookError;
 use talkback_testing::secrets::SECRET;
-use tracing_subscriber::fmt::format::FmtSpan;
-use tracing_subscriber::util::SubscriberInitExt as _;
 
-/// What is told, as long as the guard lives, on this thread.
-#[derive(Clone, Default)]
-struct Told(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Told {
-    fn write(&mut self, text: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(text)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Told {
-    fn listen(&self) -> impl Drop + use<> {
-        let told = self.clone();
-        tracing_subscriber::fmt()
-            .with_max_level(tracing_subscriber::filter::LevelFilter::TRACE)
-            .with_span_events(FmtSpan::NEW | FmtSpan::CLOSE)
-            .with_ansi(false)
-            .without_time()
-            .with_writer(move || told.clone())
-            .set_default()
-    }
-
-    fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
-    }
-
-    /// The lines of talkback's own, without the span before each.
-    fn lines(&self) -> Vec<String> {
-        let text = self.text();
-        let of_ours = text.lines().filter(|line| line.contains(" talkback: "));
-        let event = |line: &str| line.rsplit(" talkback: ").next().unwrap().to_owned();
-        of_ours.map(event).collect()
-    }
-}
+use crate::support::told::Told;
 
 #[tokio::test(start_paused = true)]
 async fn re123_each_step_is_an_event_in_the_span_of_its_channel() {

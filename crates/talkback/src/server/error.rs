@@ -1,0 +1,37 @@
+//! Why a server does not start.
+
+use std::error::Error;
+use std::fmt;
+
+/// Why a [`Server`](super::Server) does not serve.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ServeError {
+    /// The certificate or the key of [`tls`](super::Server::tls) cannot be used.
+    #[cfg(feature = "tls")]
+    Tls {
+        /// Which of them.
+        what: &'static str,
+        /// What is wrong, and what to do.
+        error: String,
+    },
+    /// A limit of [`Connections`](super::Connections) that cannot be.
+    Limit {
+        /// The option.
+        option: &'static str,
+        /// What is wrong, and what would work.
+        error: String,
+    },
+}
+
+impl fmt::Display for ServeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            #[cfg(feature = "tls")]
+            Self::Tls { what, error } => write!(f, "{what} cannot be used: {error}"),
+            Self::Limit { option, error } => write!(f, "`{option}` cannot be: {error}"),
+        }
+    }
+}
+
+impl Error for ServeError {}

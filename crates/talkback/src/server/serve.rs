@@ -1,0 +1,372 @@
+//! A server with a listener of its own.
+
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use talkback_proto::Keepalive;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::ToSocketAddrs;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::sleep;
+
+use crate::accept::serving::Outcome;
+use crate::accept::{Accept, accept};
+use crate::connect::transport::Transport;
+use crate::error::AcceptError;
+use crate::server::backoff::Backoff;
+use crate::server::connection::ServerConnection;
+use crate::server::connections::Connections;
+use crate::server::descriptors::connections_max;
+use crate::server::error::ServeError;
+use crate::server::health::{Health, KEPT_MAX};
+use crate::server::listener::{Listen, Listener};
+#[cfg(feature = "tls")]
+use crate::server::tls::{self, Identity};
+use crate::server::trace;
+
+/// How many handshakes may be in flight by default.
+const HANDSHAKES_MAX: usize = 1024;
+
+/// How long a connection that asks for the server's health stays open until its next request has come.
+const KEPT_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How each client is accepted.
+type Accepting<S> = dyn Fn(Accept<Transport<S>>) -> Accept<Transport<S>> + Send + Sync;
+
+/// A server with a listener of its own, which does everything: it accepts, by TLS if it is told who it is, opens
+/// WebSockets, hands each to a handler in a task of its own, and says how it is.
+///
+/// ```
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// use talkback::server::{Connections, Drain, Server};
+///
+/// let connections = Connections::new().max(10_000);
+/// let stopping = connections.clone();
+/// tokio::spawn(async move {
+///     let _ = tokio::signal::ctrl_c().await;
+///     stopping.drain(Drain::default()).await;
+/// });
+/// let server = Server::bind("0.0.0.0:8080")
+///     .await?
+///     .accepting(|accept| accept.subprotocols(["echo"]));
+/// server
+///     .serve(&connections, |mut connection| async move {
+///         while let Ok(Some(message)) = connection.recv().await {
+///             // What cannot be sent shows at the next `recv`.
+///             let _ = connection.feed(message).await;
+///         }
+///     })
+///     .await?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// A client has 10 s for TLS and its opening handshake ([`Accept::timeout`]), and then a keepalive of 20 s
+/// ([`Accept::keepalive`]). 1,024 may be at it at a time ([`handshakes_max`](Self::handshakes_max)); who comes then waits
+/// to be accepted. For whom the [`Connections`] have no place is answered with 503 or 429.
+///
+/// `GET /health` is answered with 200 as long as the server runs, `GET /ready` with 200, and with 503 from the beginning
+/// of a [`drain`](Connections::drain) on; also where there is no place. All other requests that ask for no WebSocket are
+/// [`Accept::otherwise`]'s.
+pub struct Server {
+    listener: Listener,
+    #[cfg(feature = "tls")]
+    identity: Option<Identity>,
+    accepting: Arc<Accepting<tokio::net::TcpStream>>,
+    handshakes_max: usize,
+}
+
+impl Server {
+    /// Listens on an address, such as `0.0.0.0:8080`, where port 0 takes a free one; or on all of several that this
+    /// machine has, on the same port: `localhost:8080` is that of IPv4 and that of IPv6. Clients wait until it
+    /// [`serve`](Self::serve)s.
+    ///
+    /// # Errors
+    /// The operating system's: the address is in use, or not this machine's, or its name not found.
+    ///
+    /// # Cancel safety
+    /// A dropped call listens on nothing.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime with I/O enabled.
+    pub async fn bind(addresses: impl ToSocketAddrs) -> io::Result<Self> {
+        Ok(Self {
+            listener: Listener::bind(addresses).await?,
+            #[cfg(feature = "tls")]
+            identity: None,
+            accepting: Arc::new(|accept| accept),
+            handshakes_max: HANDSHAKES_MAX,
+        })
+    }
+
+    /// The address that it listens on, with the port that it really has; the first of several.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.listener.local_addr()
+    }
+
+    /// Sets how clients are accepted: this is called for each, before anything is read, and gives back what it was given,
+    /// with its options.
+    ///
+    /// ```
+    /// # fn example(server: talkback::server::Server) {
+    /// use talkback::{OriginPolicy, Refusal};
+    ///
+    /// let server = server.accepting(|accept| {
+    ///     accept
+    ///         .subprotocols(["chat"])
+    ///         .origin_policy(OriginPolicy::Any)
+    ///         .check(|request| async move {
+    ///             match request.uri().path() {
+    ///                 "/chat" => Ok(()),
+    ///                 _ => Err(Refusal::not_found()),
+    ///             }
+    ///         })
+    /// });
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn accepting(
+        mut self,
+        options: impl Fn(Accept<Transport>) -> Accept<Transport> + Send + Sync + 'static,
+    ) -> Self {
+        self.accepting = Arc::new(options);
+        self
+    }
+
+    /// Speaks TLS, as the one whose certificate this is: a chain, the server's own first, and its private key, both
+    /// in PEM. What is wrong with them [`serve`](Self::serve) says.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn tls(mut self, chain_pem: impl Into<Vec<u8>>, key_pem: impl Into<Vec<u8>>) -> Self {
+        self.identity = Some(Identity::Pem {
+            chain: chain_pem.into(),
+            key: key_pem.into(),
+        });
+        self
+    }
+
+    /// Speaks TLS as this configuration of rustls 0.23 says, in place of [`tls`](Self::tls): its certificates, its
+    /// cryptography, clients that have to show one.
+    ///
+    /// A browser that may ask for HTTP/2, which has another opening handshake, needs `alpn_protocols` of `http/1.1`
+    /// alone.
+    #[cfg(feature = "rustls-0-23")]
+    #[must_use]
+    pub fn rustls_0_23(mut self, config: Arc<tokio_rustls::rustls::ServerConfig>) -> Self {
+        self.identity = Some(Identity::Config(config));
+        self
+    }
+
+    /// Sets how many clients may be at TLS and the opening handshake at a time; 1,024 by default. The next one waits to
+    /// be accepted until one has done, and is not refused.
+    #[must_use]
+    pub fn handshakes_max(mut self, max: usize) -> Self {
+        self.handshakes_max = max;
+        self
+    }
+
+    /// Serves until the connections are [drained](Connections::drain): hands each that opens to the handler, in a task
+    /// of its own, as [`Connections::run`] does. While it drains it stops to listen, once [`Drain::lame_duck`] is over, and it
+    /// returns when the drain is over.
+    ///
+    /// While descriptors or memory are short it pauses, for 50 ms to 1 s; a client that was gone before it was accepted
+    /// holds up nobody.
+    ///
+    /// [`Drain::lame_duck`]: super::Drain::lame_duck
+    ///
+    /// # Errors
+    /// At once, if it cannot be served so: a limit that nobody is let in by, or for which this process has not the
+    /// descriptors, where the operating system tells that (Linux); a certificate or a key that cannot be used.
+    ///
+    /// # Cancel safety
+    /// Dropping the future stops to listen; who has been accepted goes on.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime with time enabled.
+    pub async fn serve<H, F>(self, connections: &Connections, handler: H) -> Result<(), ServeError>
+    where
+        H: Fn(ServerConnection<Transport>) -> F + Send + Sync + 'static,
+        F: Future<Output = ()> + Send + 'static,
+    {
+        check_limits(&self, connections, connections_max())?;
+        #[cfg(feature = "tls")]
+        let tls = self.identity.map(Identity::acceptor).transpose()?;
+        let service = Service {
+            accepting: self.accepting,
+            #[cfg(feature = "tls")]
+            tls,
+            connections: connections.clone(),
+            kept: Arc::new(Semaphore::new(KEPT_MAX)),
+            handler,
+        };
+        serve(self.listener, self.handshakes_max, Arc::new(service)).await;
+        Ok(())
+    }
+}
+
+fn check_limits(
+    server: &Server,
+    connections: &Connections,
+    room: Option<usize>,
+) -> Result<(), ServeError> {
+    let (max, per_address_max) = connections.limits();
+    for (option, limit) in [
+        ("handshakes_max", Some(server.handshakes_max)),
+        ("max", max),
+        ("max_per_address", per_address_max),
+    ] {
+        if limit == Some(0) {
+            let error = "with 0 nobody is let in: give at least 1, or leave it out".to_owned();
+            return Err(ServeError::Limit { option, error });
+        }
+    }
+    if let (Some(max), Some(room)) = (max, room)
+        && max > room
+    {
+        return Err(ServeError::Limit {
+            option: "max",
+            error: format!(
+                "this process has descriptors for {room} connections, and not for {max}: give at most {room}, or raise its limit of open files (`ulimit -n`)"
+            ),
+        });
+    }
+    Ok(())
+}
+
+/// What all clients of a server are served by.
+struct Service<S, H> {
+    accepting: Arc<Accepting<S>>,
+    #[cfg(feature = "tls")]
+    tls: Option<tokio_rustls::TlsAcceptor>,
+    connections: Connections,
+    /// For connections that stay open between requests for the server's health.
+    kept: Arc<Semaphore>,
+    handler: H,
+}
+
+/// Serves until the connections are drained.
+async fn serve<L, H, F>(listener: L, handshakes_max: usize, service: Arc<Service<L::Stream, H>>)
+where
+    L: Listen,
+    H: Fn(ServerConnection<Transport<L::Stream>>) -> F + Send + Sync + 'static,
+    F: Future<Output = ()> + Send + 'static,
+{
+    let connections = service.connections.clone();
+    {
+        let mut closing = pin!(connections.closing());
+        let mut accepting = pin!(accept_all(listener, handshakes_max, service));
+        poll_fn(|cx| match closing.as_mut().poll(cx) {
+            Poll::Ready(()) => Poll::Ready(()),
+            Poll::Pending => accepting.as_mut().poll(cx),
+        })
+        .await;
+    }
+    connections.drained().await;
+}
+
+/// Accepts as long as it is polled.
+async fn accept_all<L, H, F>(
+    mut listener: L,
+    handshakes_max: usize,
+    service: Arc<Service<L::Stream, H>>,
+) where
+    L: Listen,
+    H: Fn(ServerConnection<Transport<L::Stream>>) -> F + Send + Sync + 'static,
+    F: Future<Output = ()> + Send + 'static,
+{
+    let handshakes = Arc::new(Semaphore::new(handshakes_max.min(Semaphore::MAX_PERMITS)));
+    let mut backoff = Backoff::default();
+    loop {
+        let permit = Arc::clone(&handshakes).acquire_owned().await;
+        let permit = permit.expect("it is never closed");
+        match poll_fn(|cx| listener.poll_accept(cx)).await {
+            Ok((stream, peer)) => {
+                backoff.reset();
+                tokio::spawn(Arc::clone(&service).serve(stream, peer, permit));
+            }
+            Err(error) => {
+                let pause = backoff.after(&error);
+                trace::not_accepted(&error, pause);
+                if !pause.is_zero() {
+                    sleep(pause).await;
+                }
+            }
+        }
+    }
+}
+
+impl<S, H, F> Service<S, H>
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    H: Fn(ServerConnection<Transport<S>>) -> F + Send + Sync + 'static,
+    F: Future<Output = ()> + Send + 'static,
+{
+    /// Serves a client until its WebSocket is open, which then has a task of its own, or will never be.
+    async fn serve(self: Arc<Self>, stream: S, peer: SocketAddr, permit: OwnedSemaphorePermit) {
+        match self.open(stream, peer, permit).await {
+            Ok(connection) => {
+                let service = Arc::clone(&self);
+                self.connections
+                    .run(connection, move |connection| (service.handler)(connection));
+            }
+            Err(error) => trace::not_opened(peer, &error),
+        }
+    }
+
+    /// A client's WebSocket, if it becomes one.
+    async fn open(
+        &self,
+        stream: S,
+        peer: SocketAddr,
+        permit: OwnedSemaphorePermit,
+    ) -> Result<ServerConnection<Transport<S>>, AcceptError> {
+        let accept = accept(Transport::plain(stream))
+            .peer(peer)
+            .keepalive(Keepalive::default());
+        let accept = self.secured((self.accepting)(accept)).await?;
+        let health = Health::new(self.connections.clone(), Arc::clone(&self.kept));
+        let mut serving = accept.serving(&self.connections, health);
+        let mut permit = Some(permit);
+        loop {
+            match serving.next().await? {
+                Outcome::Open(socket) => return Ok(ServerConnection::of(socket)),
+                Outcome::Told(told) => {
+                    // It is one of those that stay open, and no handshake any more.
+                    drop(permit.take());
+                    serving = told.within(KEPT_TIMEOUT);
+                }
+            }
+        }
+    }
+
+    /// Speaks TLS, if the server has said who it is.
+    async fn secured(
+        &self,
+        accept: Accept<Transport<S>>,
+    ) -> Result<Accept<Transport<S>>, AcceptError> {
+        #[cfg(feature = "tls")]
+        if let Some(acceptor) = &self.tls {
+            return accept.secured(|stream| tls::accept(acceptor, stream)).await;
+        }
+        Ok(accept)
+    }
+}
+
+/// Shows nothing of who it is.
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server")
+            .field("local_addr", &self.local_addr())
+            .field("handshakes_max", &self.handshakes_max)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(all(test, not(shuttle)))]
+mod tests;

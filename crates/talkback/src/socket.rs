@@ -117,7 +117,7 @@ pub(crate) struct Backlog {
 /// before that is still to be read.
 pub(crate) type PeerClose = (CloseCode, Box<str>);
 
-/// What came from the peer.
+/// What came.
 #[derive(Debug)]
 pub(crate) enum Received {
     /// A message.
@@ -125,6 +125,9 @@ pub(crate) enum Received {
     /// A pong with this payload.
     #[cfg(not(browser))]
     Pong(Bytes),
+    /// Not from the peer: somebody wants the connection closed, with this frame.
+    #[cfg(all(feature = "server", not(browser)))]
+    Close(Box<CloseFrame>),
 }
 
 /// What was taken cannot be written any more. The end of the connection tells why.

@@ -67,6 +67,9 @@ pub struct WebSocket<T> {
     is_end_reported: bool,
     /// Whether the program has said what keepalive there is.
     has_own_keepalive: bool,
+    /// Whether it is a channel's, which closes behind what it has queued.
+    #[cfg(feature = "server")]
+    is_pumped: bool,
     wakers: Wakers,
 }
 
@@ -135,6 +138,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
             needs_flush: false,
             is_end_reported: false,
             has_own_keepalive: false,
+            #[cfg(feature = "server")]
+            is_pumped: false,
             wakers: Wakers::default(),
         }
     }

@@ -93,6 +93,8 @@ impl WebSocketChannel {
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         socket.set_default_keepalive(Keepalive::default());
+        #[cfg(feature = "server")]
+        socket.set_pumped();
         let shared = Shared::new(send, recv);
         let channel = Self::new(&shared);
         let port = Port::new(shared);

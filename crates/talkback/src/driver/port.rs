@@ -10,6 +10,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::Response;
 
+#[cfg(all(feature = "server", not(browser)))]
+use talkback_proto::CloseFrame;
 use talkback_proto::{CloseCause, CloseCode, CloseInfo, Initiator};
 
 use crate::channel::buffers::Messages;
@@ -241,6 +243,12 @@ impl Port {
     pub(crate) fn closer(&self) -> impl Fn() + use<> {
         let shared = Arc::clone(&self.shared);
         move || shared.lock().close(None)
+    }
+
+    /// Closes the channel as its handles do.
+    #[cfg(all(feature = "server", not(browser)))]
+    pub(crate) fn close(&self, frame: CloseFrame) {
+        self.shared.lock().close(Some(frame));
     }
 
     /// The connection could not be made, or without an error was closed before it was.

@@ -378,7 +378,15 @@ fn poll_pumped<S: Socket>(
         }
         let mut is_pending = true;
         if is_due || exchange.is_lost {
-            let received = poll_receive(socket, &mut exchange, &mut first, wanted, &mut budget, cx);
+            let received = poll_receive(
+                port,
+                socket,
+                &mut exchange,
+                &mut first,
+                wanted,
+                &mut budget,
+                cx,
+            );
             is_pending = received.is_pending();
             if is_content && is_pending && tells_nothing(socket, &exchange, &first, progress) {
                 return Poll::Pending;
@@ -503,6 +511,7 @@ fn send_any<S: Socket>(socket: &mut S, messages: &mut Messages) -> bool {
 /// Receives until nothing more comes, up to the budget, the capacity of the program's queue and the size of
 /// a batch; notes in `wanted` how full that queue is then.
 fn poll_receive<S: Socket>(
+    #[cfg_attr(not(all(feature = "server", not(browser))), expect(unused_variables))] port: &Port,
     socket: &mut S,
     exchange: &mut Exchange,
     first: &mut First<'_>,
@@ -531,6 +540,11 @@ fn poll_receive<S: Socket>(
                 #[cfg(not(browser))]
                 Received::Pong(payload) => {
                     exchange.pong = Some(payload);
+                    break;
+                }
+                #[cfg(all(feature = "server", not(browser)))]
+                Received::Close(frame) => {
+                    port.close(*frame);
                     break;
                 }
             }

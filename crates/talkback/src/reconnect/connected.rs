@@ -171,7 +171,7 @@ impl<S: Socket> Calls for Place<S> {
                 match ready!(kept.socket.poll_received(cx)) {
                     Ok(Received::Message(message)) => return Poll::Ready(Ok(Some(message))),
                     #[cfg(not(browser))]
-                    Ok(Received::Pong(_)) => {}
+                    Ok(_) => {}
                     Err(info) => break kept.info.insert(info).clone(),
                 }
             },

@@ -8,11 +8,12 @@ use std::task::{Context, Poll};
 
 use futures_core::Stream;
 use futures_sink::Sink;
-use talkback_proto::Message;
+use talkback_proto::{CloseInfo, Message, Outgoing};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::channel::sync::Arc;
 use crate::error::Error;
+use crate::error::send::SendError;
 use crate::server::registry::Node;
 use crate::websocket::WebSocket;
 
@@ -118,6 +119,56 @@ impl Future for Draining {
 impl Drop for Draining {
     fn drop(&mut self) {
         self.node.orders().ignore(self.key);
+    }
+}
+
+/// What [`Sink`] would stand before otherwise, where its extensions are imported.
+impl<T: AsyncRead + AsyncWrite + Unpin> ServerConnection<T> {
+    /// As [`WebSocket::send`].
+    ///
+    /// # Errors
+    /// As there.
+    ///
+    /// # Cancel safety
+    /// As there.
+    pub fn send<'a>(
+        &mut self,
+        message: impl Into<Outgoing<'a>>,
+    ) -> impl Future<Output = Result<(), SendError>> {
+        self.socket.send(message)
+    }
+
+    /// As [`WebSocket::feed`].
+    ///
+    /// # Errors
+    /// As there.
+    ///
+    /// # Cancel safety
+    /// As there.
+    pub fn feed<'a>(
+        &mut self,
+        message: impl Into<Outgoing<'a>>,
+    ) -> impl Future<Output = Result<(), SendError>> {
+        self.socket.feed(message)
+    }
+
+    /// As [`WebSocket::flush`].
+    ///
+    /// # Errors
+    /// As there.
+    ///
+    /// # Cancel safety
+    /// As there.
+    pub fn flush(&mut self) -> impl Future<Output = Result<(), SendError>> {
+        self.socket.flush()
+    }
+
+    /// As [`WebSocket::close`].
+    ///
+    /// # Cancel safety
+    /// As there.
+    pub fn close(&mut self) -> impl Future<Output = CloseInfo> {
+        self.socket.close()
     }
 }
 

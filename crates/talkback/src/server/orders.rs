@@ -2,6 +2,7 @@
 
 use std::mem;
 use std::sync::PoisonError;
+use std::sync::atomic::AtomicU32;
 use std::task::{Poll, Waker};
 
 use talkback_proto::CloseFrame;
@@ -38,6 +39,12 @@ enum Told {
 pub(crate) struct Orders {
     /// Whether there is an order that the socket has not taken.
     is_waiting: AtomicBool,
+    /// Whether it is one to a handler that was given notice of it, and may send until it waits for a message.
+    is_after_notice: AtomicBool,
+    /// Whether it was counted how the connection has ended.
+    is_counted: AtomicBool,
+    /// Where the connection stands in its list, whose lock guards it: here, where it takes no room of its own.
+    pub(crate) index: AtomicU32,
     slot: Mutex<Slot>,
 }
 
@@ -86,24 +93,37 @@ impl Orders {
         self.is_waiting.load(Ordering::Acquire)
     }
 
+    /// Whether there is one for a handler that sends.
+    #[inline]
+    pub(crate) fn are_waiting_for_sender(&self) -> bool {
+        self.are_waiting() && !self.is_after_notice.load(Ordering::Acquire)
+    }
+
     /// Leaves whom an order is to wake.
     pub(crate) fn register(&self, waker: Waker) {
         let before = self.lock().waker.replace(waker);
         drop(before);
     }
 
-    /// The order that waits. The waker that was used for it is to be registered again.
-    pub(crate) fn take(&self) -> Option<Order> {
+    /// The order that waits, if it is wanted. The waker that was used for it is to be registered again.
+    pub(crate) fn take_if(&self, is_wanted: impl FnOnce(&Order) -> bool) -> Option<Order> {
         let slot = self.lock();
-        if !self.is_waiting.swap(false, Ordering::AcqRel) {
+        let ending = slot.ending.as_ref()?;
+        let order = match ending.told {
+            Told::Nothing | Told::Noticed => return None,
+            Told::Close => Order::Close(ending.frame.clone()?),
+            Told::Cut => Order::Cut(ending.frame.clone()),
+        };
+        if !self.are_waiting() || !is_wanted(&order) {
             return None;
         }
-        let ending = slot.ending.as_ref()?;
-        match ending.told {
-            Told::Nothing | Told::Noticed => None,
-            Told::Close => ending.frame.clone().map(Order::Close),
-            Told::Cut => Some(Order::Cut(ending.frame.clone())),
-        }
+        self.is_waiting.store(false, Ordering::Release);
+        Some(order)
+    }
+
+    /// Whether its end is to be counted: the first time that this is asked.
+    pub(crate) fn is_to_be_counted(&self) -> bool {
+        !self.is_counted.swap(true, Ordering::SeqCst)
     }
 
     /// Forgets whom to wake, once the socket is gone; whoever awaits the notice waits no longer.
@@ -164,6 +184,7 @@ impl Orders {
             return false;
         }
         ending.told = told;
+        self.is_after_notice.store(false, Ordering::Release);
         if let Some(frame) = frame {
             ending.frame.get_or_insert_with(|| Arc::clone(frame));
         }
@@ -224,6 +245,7 @@ impl Orders {
             }
             Told::Noticed => {
                 ending.told = Told::Close;
+                self.is_after_notice.store(true, Ordering::Release);
                 // Nobody is woken: its handler may have more to say, and goes on by itself.
                 self.is_waiting.store(true, Ordering::Release);
                 Poll::Ready(())

@@ -3,12 +3,11 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::PoisonError;
-use std::sync::atomic::AtomicU32;
 
 use talkback_proto::CloseFrame;
 use tokio::sync::Notify;
 
-use crate::channel::sync::{Arc, AtomicBool, AtomicUsize, Mutex, MutexGuard, Ordering};
+use crate::channel::sync::{Arc, AtomicUsize, Mutex, MutexGuard, Ordering};
 use crate::server::drain::DrainReport;
 use crate::server::orders::Orders;
 use crate::server::per_address::AddressPlace;
@@ -89,9 +88,6 @@ pub(crate) struct Node {
     id: u64,
     peer: Option<SocketAddr>,
     registry: Arc<Registry>,
-    /// Where it stands in its shard, whose lock guards it.
-    index: AtomicU32,
-    is_counted: AtomicBool,
     orders: Orders,
 }
 
@@ -180,16 +176,18 @@ impl Registry {
             let room = shard.len() / 4 + 4;
             shard.reserve_exact(room);
         }
-        node.index.store(shard.len() as u32, Ordering::Relaxed);
+        node.orders
+            .index
+            .store(shard.len() as u32, Ordering::Relaxed);
         shard.push(Arc::clone(node));
     }
 
     fn remove(&self, node: &Node) {
         let mut shard = self.shard(node.id);
-        let index = node.index.load(Ordering::Relaxed);
+        let index = node.orders.index.load(Ordering::Relaxed);
         let removed = shard.swap_remove(index as usize);
         if let Some(moved) = shard.get(index as usize) {
-            moved.index.store(index, Ordering::Relaxed);
+            moved.orders.index.store(index, Ordering::Relaxed);
         }
         drop(shard);
         drop(removed);
@@ -262,7 +260,7 @@ impl Node {
     /// Counts how it ended, the first time that it is told.
     pub(crate) fn count(&self, outcome: Outcome) {
         let registry = &self.registry;
-        if registry.phase() == Phase::Serving || self.is_counted.swap(true, Ordering::SeqCst) {
+        if registry.phase() == Phase::Serving || !self.orders.is_to_be_counted() {
             return;
         }
         let counter = match outcome {
@@ -282,8 +280,6 @@ impl Taken {
             id: registry.ids.fetch_add(1, Ordering::SeqCst) as u64,
             peer,
             registry,
-            index: AtomicU32::new(0),
-            is_counted: AtomicBool::new(false),
             orders: Orders::default(),
         });
         if let Some(address) = address {

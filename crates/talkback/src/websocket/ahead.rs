@@ -88,7 +88,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin + 'static> WebSocket<T> {
             let _ = self.poll_flush_output(cx);
         }
         buffers::park(self.core.input.bytes());
-        if self.poll_timer(cx).is_ready() || self.obeys(cx) {
+        if self.poll_timer(cx).is_ready() || self.obeys(Half::Receiver, cx) {
             return Poll::Ready(());
         }
         let io = &mut self.io;

@@ -194,12 +194,12 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
         loop {
             if let Poll::Ready(outcome) = self.poll_write(cx) {
                 // Who only sends never waits for what comes. A close frame leaves behind what was written.
-                if outcome.is_ok() && self.obeys(cx) {
+                if outcome.is_ok() && self.obeys(Half::Sender, cx) {
                     continue;
                 }
                 return Poll::Ready(outcome);
             }
-            if self.poll_timer(cx).is_pending() && !self.obeys(cx) {
+            if self.poll_timer(cx).is_pending() && !self.obeys(Half::Sender, cx) {
                 buffers::park(self.core.input.bytes());
                 return Poll::Pending;
             }
@@ -245,7 +245,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
                 return Poll::Ready(Progress::Input);
             }
             // Only now, with nothing left to read, may silence be taken for death.
-            if self.poll_timer(cx).is_pending() && !self.obeys(cx) {
+            if self.poll_timer(cx).is_pending() && !self.obeys(Half::Receiver, cx) {
                 return Poll::Pending;
             }
         }
@@ -526,7 +526,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin + 'static> Socket for WebSocket<T> {
                 Poll::Ready(Some(_)) => {}
                 Poll::Ready(None) => return Poll::Ready(Err(self.end())),
                 Poll::Pending if self.core.connection.is_open() || self.has_output() => {
-                    return Poll::Pending;
+                    return self.poll_close_order();
                 }
                 Poll::Pending => match self.core.connection.final_close_info() {
                     Some(info) => return Poll::Ready(Err(info)),
@@ -545,7 +545,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin + 'static> Socket for WebSocket<T> {
         cx: &mut Context<'_>,
         backlog: Backlog,
     ) -> Poll<Result<Received, CloseInfo>> {
-        self.poll_read_ahead(cx, backlog)
+        match self.poll_read_ahead(cx, backlog) {
+            Poll::Pending => self.poll_close_order(),
+            received => received,
+        }
     }
 
     fn latency(&self) -> Option<Duration> {

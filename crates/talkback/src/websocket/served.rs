@@ -1,7 +1,11 @@
 //! A socket that is served among others, and is told from outside when to end.
 
-use std::task::{Context, Waker};
+use std::task::{Context, Poll, Waker};
 
+use talkback_proto::CloseInfo;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use crate::socket::Received;
 use crate::websocket::WebSocket;
 use crate::websocket::wakers::Half;
 
@@ -28,11 +32,23 @@ impl<T> WebSocket<T> {
     }
 }
 
+impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
+    /// Nothing has come; perhaps somebody wants a channel's connection closed.
+    #[inline]
+    pub(super) fn poll_close_order(&mut self) -> Poll<Result<Received, CloseInfo>> {
+        #[cfg(feature = "server")]
+        if let Some(frame) = self.close_order() {
+            return Poll::Ready(Ok(Received::Close(frame)));
+        }
+        Poll::Pending
+    }
+}
+
 #[cfg(not(feature = "server"))]
 impl<T> WebSocket<T> {
     /// Nobody has orders.
     #[inline(always)]
-    pub(super) fn obeys(&mut self, _: &mut Context<'_>) -> bool {
+    pub(super) fn obeys(&mut self, _: Half, _: &mut Context<'_>) -> bool {
         false
     }
 }
@@ -42,7 +58,7 @@ mod orders {
     use std::pin::Pin;
     use std::task::Context;
 
-    use talkback_proto::{CloseCause, Initiator};
+    use talkback_proto::{CloseCause, CloseFrame, Initiator};
     use tokio::io::{AsyncRead, AsyncWrite};
 
     use crate::channel::sync::Arc;
@@ -50,6 +66,7 @@ mod orders {
     use crate::server::registry::{Held, Node, Outcome};
     use crate::timer::now;
     use crate::websocket::WebSocket;
+    use crate::websocket::wakers::Half;
 
     const CUT: &str = "the server has cut the connection";
 
@@ -64,6 +81,11 @@ mod orders {
         /// What others see of it, if it has a place.
         pub(crate) fn node(&self) -> Option<&Arc<Node>> {
             self.core.place.as_ref().map(Held::node)
+        }
+
+        /// Leaves it to the channel over it to close.
+        pub(crate) fn set_pumped(&mut self) {
+            self.is_pumped = true;
         }
 
         /// Leaves whom an order is to wake.
@@ -94,19 +116,48 @@ mod orders {
     }
 
     impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
-        /// Whether there was an order, which has begun to be carried out: for where a poll is about to wait.
+        /// The close frame that a channel over it is to send behind what it has queued: for where a poll of its pump is
+        /// about to wait.
         #[inline]
-        pub(in crate::websocket) fn obeys(&mut self, cx: &mut Context<'_>) -> bool {
-            match &self.core.place {
-                Some(place) if place.node().orders().are_waiting() => self.obey(cx),
-                _ => false,
+        pub(in crate::websocket) fn close_order(&mut self) -> Option<Box<CloseFrame>> {
+            let orders = self.core.place.as_ref()?.node().orders();
+            if !orders.are_waiting() || !self.core.connection.is_open() {
+                return None;
             }
+            self.take_close_order()
+        }
+
+        #[cold]
+        fn take_close_order(&mut self) -> Option<Box<CloseFrame>> {
+            let orders = self.core.place.as_ref()?.node().orders();
+            let order = orders.take_if(|order| matches!(order, Order::Close(_)))?;
+            self.register();
+            match order {
+                Order::Close(frame) => Some(Box::new((*frame).clone())),
+                Order::Cut(_) => None,
+            }
+        }
+
+        /// Whether there was an order, which has begun to be carried out: for where a poll is about to wait, or where a
+        /// handler that may only send has done so.
+        #[inline]
+        pub(in crate::websocket) fn obeys(&mut self, half: Half, cx: &mut Context<'_>) -> bool {
+            let Some(place) = &self.core.place else {
+                return false;
+            };
+            let orders = place.node().orders();
+            let is_ordered = match half {
+                Half::Receiver => orders.are_waiting(),
+                Half::Sender => orders.are_waiting_for_sender(),
+            };
+            is_ordered && self.obey(cx)
         }
 
         #[cold]
         fn obey(&mut self, cx: &mut Context<'_>) -> bool {
+            let is_mine = |order: &Order| matches!(order, Order::Cut(_)) || !self.is_pumped;
             let place = self.core.place.as_ref();
-            let Some(order) = place.and_then(|place| place.node().orders().take()) else {
+            let Some(order) = place.and_then(|place| place.node().orders().take_if(is_mine)) else {
                 return false;
             };
             self.register();

@@ -1,9 +1,16 @@
-//! C1 to C8 of the connections of a server.
+//! Who is there, and how places are given back.
+
+use std::future::pending;
+use std::net::SocketAddr;
+use std::time::Duration;
 
 use talkback::server::Connections;
+use talkback::{AcceptError, Approval, CloseFrameError, Refusal, accept};
+use tokio::io::{AsyncWriteExt as _, duplex};
 use tokio::sync::oneshot;
+use tokio::time::{Instant, sleep};
 
-use super::open;
+use super::{REQUEST, echo, end, open, open_from, settle};
 
 #[tokio::test]
 async fn co1_of_three_that_are_open_and_one_that_goes_two_are_left() {
@@ -37,5 +44,125 @@ async fn co2_a_handler_that_panics_gives_its_place_back() {
     assert!(peer.recv().await.is_err(), "the transport is cut");
     assert_eq!(connections.len(), 1);
     drop(other);
+    assert!(connections.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn co3_a_handshake_that_fails_or_takes_too_long_gives_its_place_back() {
+    let connections = Connections::new();
+    let place = connections.admit(None).unwrap();
+    assert_eq!(connections.len(), 1);
+    drop(place);
+    assert!(connections.is_empty());
+
+    let (mut near, far) = duplex(1024);
+    near.write_all(REQUEST).await.unwrap();
+    let (asked, is_asked) = oneshot::channel();
+    let stalled = accept(far).check(|_| async {
+        asked.send(()).unwrap();
+        pending::<Result<Approval, Refusal>>().await
+    });
+    let stalled = tokio::spawn(stalled.admit(&connections));
+    is_asked.await.unwrap();
+    assert_eq!(connections.len(), 1);
+    let error = stalled.await.unwrap().unwrap_err();
+    assert!(matches!(error, AcceptError::Timeout(_)), "{error}");
+    assert!(connections.is_empty());
+
+    for request in [REQUEST, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", b"GET"] {
+        let (mut near, far) = duplex(1024);
+        near.write_all(request).await.unwrap();
+        near.shutdown().await.unwrap();
+        let refused = accept(far).check(async |_| Err::<(), _>(Refusal::not_found()));
+        assert!(refused.admit(&connections).await.is_err());
+        assert!(connections.is_empty());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn co4_those_of_an_address_are_closed_and_no_others() {
+    let connections = Connections::new();
+    let address = |port| Some(SocketAddr::from(([1, 2, 3, 4], port)));
+    let (mut connection, peer) = open_from(&connections, address(1));
+    let (other, other_peer) = open_from(&connections, address(2));
+    tokio::spawn(echo(other));
+    let handler = tokio::spawn(async move {
+        let received = connection.recv().await;
+        (received, connection.close_info().cloned())
+    });
+    settle().await;
+    let close = |code, reason| connections.close_where(|it| it.peer() == address(1), code, reason);
+    assert_eq!(close(1005, "no code"), Err(CloseFrameError::Code(1005)));
+    assert_eq!(close(4001, "go away"), Ok(1));
+    assert_eq!(close(4002, "again"), Ok(0), "it was told before");
+    let told = end(peer).await;
+    assert_eq!((told.code.number(), &*told.reason), (4001, "go away"));
+    let (received, info) = handler.await.unwrap();
+    assert_eq!(received.unwrap(), None);
+    let info = info.unwrap();
+    assert_eq!((info.code.number(), info.clean), (4001, true));
+    assert_eq!(connections.len(), 1);
+    drop(other_peer);
+}
+
+#[tokio::test(start_paused = true)]
+async fn co5_a_handler_that_computes_has_its_connection_closed_when_it_next_waits() {
+    let connections = Connections::new();
+    let (mut connection, peer) = open(&connections);
+    let start = Instant::now();
+    let handler = tokio::spawn(async move {
+        sleep(Duration::from_secs(3)).await;
+        connection.recv().await
+    });
+    settle().await;
+    assert_eq!(connections.close_where(|_| true, 4001, ""), Ok(1));
+    assert_eq!(end(peer).await.code, 4001);
+    assert_eq!(start.elapsed(), Duration::from_secs(3));
+    assert_eq!(handler.await.unwrap().unwrap(), None);
+}
+
+#[tokio::test]
+async fn co6_whoever_visits_may_do_anything() {
+    let connections = Connections::new();
+    let mut open: Vec<_> = (0..40).map(|_| open(&connections)).collect();
+    let mut visited = 0;
+    connections.each(|it| {
+        visited += 1;
+        it.close(4001, "").unwrap();
+        drop(open.pop());
+        assert_eq!(connections.len(), open.len());
+        connections.each(|other| assert!(format!("{other:?}").contains("id")));
+        assert!(connections.close_where(|_| false, 4002, "").is_ok());
+        drop(connections.admit(None).unwrap());
+    });
+    assert_eq!(visited, 40);
+    assert!(connections.is_empty());
+}
+
+/// What a connection costs beside its socket.
+#[tokio::test]
+async fn co8_a_place_costs_little() {
+    use talkback::{Role, WebSocket};
+    use talkback_testing::heap;
+
+    let connections = Connections::new();
+    let count = 1_000;
+    let mut open = Vec::with_capacity(count);
+    let sockets: Vec<_> = (0..count)
+        .map(|_| WebSocket::from_upgraded(duplex(1).0, Role::Server))
+        .collect();
+    let peer = SocketAddr::from(([1, 2, 3, 4], 5));
+    let ((), heap) = heap::measure(|| {
+        for socket in sockets {
+            open.push(connections.admit(peer).unwrap().open(socket));
+        }
+    });
+    let each = heap.left / count as isize;
+    // The list of the sockets is freed meanwhile.
+    let each = each + size_of::<WebSocket<tokio::io::DuplexStream>>() as isize;
+    println!("a place costs {each} bytes of heap beside the socket");
+    assert!(each <= 128);
+    let ((), heap) = heap::measure(|| open.clear());
+    assert!(heap.left < 0);
     assert!(connections.is_empty());
 }

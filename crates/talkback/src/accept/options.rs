@@ -17,6 +17,8 @@ use crate::accept::approval::Approval;
 #[cfg(feature = "server")]
 use crate::server::connections::Connections;
 #[cfg(feature = "server")]
+use crate::server::metrics;
+#[cfg(feature = "server")]
 use crate::server::place::Place;
 
 pub(super) type Approving = Pin<Box<dyn Future<Output = Result<Approval, Refusal>> + Send>>;
@@ -51,5 +53,15 @@ impl Options {
             self.place = Some(connections.admit_request(self.peer, headers)?);
         }
         Ok(())
+    }
+
+    /// Notes that a client which was to have a place took too long.
+    #[cfg(feature = "server")]
+    pub(super) fn time_out(&mut self) {
+        match &mut self.place {
+            Some(place) => place.time_out(),
+            None if self.connections.is_some() => metrics::timed_out(),
+            None => {}
+        }
     }
 }

@@ -33,8 +33,8 @@ enum Told {
 /// The orders to one connection, and whom they wake.
 ///
 /// The socket looks at the flag where it is about to wait. Whoever orders sets the flag, and then wakes by the
-/// waker that the socket has left; it leaves another only when the task that polls it changes, and when it has
-/// obeyed.
+/// waker that the socket has left; it leaves another only when the task that polls it changes, and when it finds
+/// the flag.
 #[derive(Debug, Default)]
 pub(crate) struct Orders {
     /// Whether there is an order that the socket has not taken.
@@ -69,6 +69,15 @@ struct Ending {
 }
 
 impl Slot {
+    fn order(&self) -> Option<Order> {
+        let ending = self.ending.as_ref()?;
+        match ending.told {
+            Told::Nothing | Told::Noticed => None,
+            Told::Close => ending.frame.clone().map(Order::Close),
+            Told::Cut => Some(Order::Cut(ending.frame.clone())),
+        }
+    }
+
     fn told(&self) -> Told {
         self.ending.as_ref().map_or(Told::Nothing, |e| e.told)
     }
@@ -93,10 +102,9 @@ impl Orders {
         self.is_waiting.load(Ordering::Acquire)
     }
 
-    /// Whether there is one for a handler that sends.
-    #[inline]
-    pub(crate) fn are_waiting_for_sender(&self) -> bool {
-        self.are_waiting() && !self.is_after_notice.load(Ordering::Acquire)
+    /// Whether the handler has had notice of it, and may send until it waits for a message.
+    pub(crate) fn is_after_notice(&self) -> bool {
+        self.is_after_notice.load(Ordering::Acquire)
     }
 
     /// Leaves whom an order is to wake.
@@ -105,20 +113,22 @@ impl Orders {
         drop(before);
     }
 
-    /// The order that waits, if it is wanted. The waker that was used for it is to be registered again.
-    pub(crate) fn take_if(&self, is_wanted: impl FnOnce(&Order) -> bool) -> Option<Order> {
-        let slot = self.lock();
-        let ending = slot.ending.as_ref()?;
-        let order = match ending.told {
-            Told::Nothing | Told::Noticed => return None,
-            Told::Close => Order::Close(ending.frame.clone()?),
-            Told::Cut => Order::Cut(ending.frame.clone()),
-        };
-        if !self.are_waiting() || !is_wanted(&order) {
-            return None;
+    /// The order that waits, if it is wanted. Whoever found the flag set leaves another waker, at the same time: the one
+    /// before was used up, and an order that comes in between would wake nobody.
+    pub(crate) fn take_if(
+        &self,
+        waker: Option<Waker>,
+        is_wanted: impl FnOnce(&Order) -> bool,
+    ) -> Option<Order> {
+        let mut slot = self.lock();
+        let before = mem::replace(&mut slot.waker, waker);
+        let order = slot.order().filter(is_wanted);
+        if order.is_some() {
+            self.is_waiting.store(false, Ordering::Release);
         }
-        self.is_waiting.store(false, Ordering::Release);
-        Some(order)
+        drop(slot);
+        drop(before);
+        order
     }
 
     /// Whether its end is to be counted: the first time that this is asked.
@@ -197,7 +207,7 @@ impl Orders {
     /// Has the socket look for an order; whom to wake, once the lock is released.
     fn set_waiting(&self, slot: &mut Slot) -> Option<Waker> {
         self.is_waiting.store(true, Ordering::Release);
-        // A socket that it has woken registers another, once it has obeyed, before it waits again.
+        // A socket that it has woken registers another before it waits again.
         slot.waker.take()
     }
 

@@ -339,3 +339,55 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // No code under it panics half way.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    use std::thread;
+
+    use super::*;
+
+    #[test]
+    fn co8_of_ten_thousand_that_came_and_went_in_eight_threads_nothing_is_left() {
+        let registry = Registry::new();
+        let frame = Arc::new(CloseFrame::new(4001, "").unwrap());
+        thread::scope(|scope| {
+            for thread in 0..8 {
+                let (registry, frame) = (&registry, &frame);
+                scope.spawn(move || {
+                    let mut open = Vec::new();
+                    for number in 0..1_250 {
+                        open.push(registry.take().unwrap().hold(None, None));
+                        if number % 7 == thread {
+                            open.swap_remove(number / 2 % open.len());
+                        }
+                        if number % 100 == 0 {
+                            let nodes = registry.nodes();
+                            nodes.iter().for_each(|node| _ = node.orders.close(frame));
+                            assert!(nodes.len() <= registry.len());
+                        }
+                    }
+                });
+            }
+        });
+        assert_eq!(registry.len(), 0);
+        assert!(registry.nodes().is_empty());
+        // Each connection holds it, and each order its frame.
+        assert_eq!(Arc::strong_count(&registry), 1);
+        assert_eq!(Arc::strong_count(&frame), 1);
+        let next = registry.take().unwrap().hold(None, None);
+        assert_eq!(next.node().id(), 10_000);
+    }
+
+    #[test]
+    fn a_handle_that_is_kept_keeps_neither_place_nor_listing() {
+        let registry = Registry::new();
+        let held = registry.take().unwrap().hold(None, None);
+        let kept = Arc::clone(held.node());
+        drop(held);
+        assert_eq!((registry.len(), registry.nodes().len()), (0, 0));
+        assert!(
+            kept.orders
+                .close(&Arc::new(CloseFrame::new(4001, "").unwrap()))
+        );
+    }
+}

@@ -133,9 +133,8 @@ mod orders {
         #[cold]
         fn take_close_order(&mut self) -> Option<Box<CloseFrame>> {
             let orders = self.core.place.as_ref()?.node().orders();
-            let order = orders.take_if(|order| matches!(order, Order::Close(_)))?;
-            self.register();
-            match order {
+            let is_close = |order: &Order| matches!(order, Order::Close(_));
+            match orders.take_if(self.wakers.waker(), is_close)? {
                 Order::Close(frame) => Some(Box::new((*frame).clone())),
                 Order::Cut(_) => None,
             }
@@ -145,25 +144,24 @@ mod orders {
         /// handler that may only send has done so.
         #[inline]
         pub(in crate::websocket) fn obeys(&mut self, half: Half, cx: &mut Context<'_>) -> bool {
+            match &self.core.place {
+                Some(place) if place.node().orders().are_waiting() => self.obey(half, cx),
+                _ => false,
+            }
+        }
+
+        #[cold]
+        fn obey(&mut self, half: Half, cx: &mut Context<'_>) -> bool {
             let Some(place) = &self.core.place else {
                 return false;
             };
             let orders = place.node().orders();
-            let is_ordered = match half {
-                Half::Receiver => orders.are_waiting(),
-                Half::Sender => orders.are_waiting_for_sender(),
-            };
-            is_ordered && self.obey(cx)
-        }
-
-        #[cold]
-        fn obey(&mut self, cx: &mut Context<'_>) -> bool {
-            let is_mine = |order: &Order| matches!(order, Order::Cut(_)) || !self.is_pumped;
-            let place = self.core.place.as_ref();
-            let Some(order) = place.and_then(|place| place.node().orders().take_if(is_mine)) else {
+            let may_close =
+                !self.is_pumped && (half == Half::Receiver || !orders.is_after_notice());
+            let is_mine = |order: &Order| may_close || matches!(order, Order::Cut(_));
+            let Some(order) = orders.take_if(self.wakers.waker(), is_mine) else {
                 return false;
             };
-            self.register();
             let connection = &mut self.core.connection;
             match order {
                 Order::Close(frame) => {

@@ -92,6 +92,7 @@ mod schedules;
     feature = "json",
     feature = "tls",
     feature = "upgrade",
+    feature = "server",
     feature = "test-util",
     not(shuttle)
 ))]

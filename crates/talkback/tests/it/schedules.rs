@@ -5,6 +5,8 @@
 
 #[cfg(feature = "test-util")]
 mod reconnecting;
+#[cfg(feature = "server")]
+mod server;
 
 use std::sync::Arc;
 

@@ -23,13 +23,18 @@ use crate::support::certificates::{Identity, serve};
 
 const API: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/api/talkback.txt");
 
-/// Numbers, flags and names of their own: no text can get in.
-const PLAIN: [&str; 10] = [
+/// Numbers, flags, addresses and names of their own: no text can get in.
+const PLAIN: [&str; 15] = [
     "Backoff",
     "ChannelState",
+    "ConnectionHandle",
+    "Connections",
+    "DrainReport",
     "Fate",
     "Json",
+    "Place",
     "QueueLimits",
+    "Refused",
     "SendErrorKind",
     "SnapshotState",
     "Stage",
@@ -59,6 +64,7 @@ async fn v12_l3_no_public_type_shows_a_secret() {
     failed_sends(&mut shown).await;
     failed_channels(&mut shown).await;
     serving::upgrades(&mut shown).await;
+    serving::served(&mut shown).await;
     closing_reasons(&mut shown).await;
     typed::typed(&mut shown).await;
     let enums = [

@@ -12,6 +12,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use talkback::server::{Connections, Drain};
 use talkback::{AcceptError, Approval, Refusal, accept};
 use talkback_testing::secrets::{SECRET, Shown};
 use talkback_testing::shown_variant;
@@ -69,6 +70,18 @@ pub(super) async fn accept_errors(shown: &mut Shown) {
     let (_near, far) = duplex(64 * 1024);
     let late = accept(far).timeout(Duration::ZERO).await;
     shown_accept_error(shown, late.map(drop).unwrap_err());
+}
+
+/// A connection of a server's, and how it is let go of.
+pub(super) async fn served(shown: &mut Shown) {
+    let connections = Connections::new();
+    let (near, far) = duplex(64 * 1024);
+    let accepting = accept(far).subprotocols([SECRET]).admit(&connections);
+    let connecting = with_secrets("ws", "a.example").over(near);
+    let (client, connection) = tokio::join!(connecting, accepting);
+    drop(client.unwrap());
+    shown.debug(&connection.unwrap());
+    shown.debug(&Drain::now().close_with(4000, SECRET).unwrap());
 }
 
 /// `upgrade` of hyper's requests over memory, once opened, once refused.

@@ -295,6 +295,27 @@ async fn dr10_a_notice_that_nobody_heeds_ends_with_the_deadline() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn dr10_who_only_sends_after_the_notice_is_cut_at_the_deadline() {
+    let connections = Connections::new();
+    let (mut connection, peer) = open(&connections);
+    // Not run by `run`: nothing but the order wakes it, as its peer reads nothing.
+    let handler = tokio::spawn(async move {
+        let draining = connection.draining();
+        draining.await;
+        let sent = connection.send(vec![0; 1 << 20]).await;
+        (sent.is_err(), Instant::now())
+    });
+    settle().await;
+    let start = Instant::now();
+    let report = connections.drain(Drain::default()).await;
+    assert_eq!((report.cut, report.took), (1, Duration::from_secs(25)));
+    let (is_error, time) = handler.await.unwrap();
+    assert!(is_error);
+    assert_eq!(time - start, Duration::from_secs(25));
+    drop(peer);
+}
+
+#[tokio::test(start_paused = true)]
 async fn dr11_a_second_drain_cuts_at_once_and_both_tell_the_same() {
     let connections = Connections::new();
     let peers: Vec<_> = (0..100)

@@ -10,7 +10,7 @@ TARGET = "x86_64-pc-windows-gnu"
 # Compiled once, in one set of features.
 NAMES = ("", "-proto", "-echo", "-terminal", "-cli", "-demo", "-conformance")
 CRATES = " ".join(f"--package talkback{name}" for name in NAMES)
-FEATURES = "--features talkback/upgrade,talkback/server,talkback/json,talkback/test-util,talkback/tracing"
+FEATURES = "--features talkback/upgrade,talkback/json,talkback/metrics,talkback/server,talkback/test-util,talkback/tracing"
 
 # The tests that are left out, each with what keeps it from passing here: a fault of wine 8, or that there is no Windows.
 # Wine has one process that is asked about each use of a socket, and takes half a second to start a program.

@@ -24,7 +24,8 @@
 //! | `server` | [`server`]: many connections, with limits, closed one after another when the server stops |
 //! | `test-util` | [`test_util`]: a scripted server in memory, for the tests of programs |
 //! | `json` | typed messages: [`WebSocketChannel::json`], [`Endpoint`] |
-//! | `tracing` | what [`Connect::reconnect`] does, as a span of `tracing` |
+//! | `metrics` | `server`, and what it counts goes to the recorder of `metrics`: see [`server`] |
+//! | `tracing` | what [`Connect::reconnect`] does, as a span of `tracing`, and one for each served connection |
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")]

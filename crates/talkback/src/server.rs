@@ -2,6 +2,23 @@
 //!
 //! [`Connections`] is the heart of it, and works with whatever accepts: [`accept`](crate::accept()) over any stream, or
 //! `upgrade` of a request of hyper or axum. [`Server`] is a listener on it, with TLS and answers to `/health` and `/ready`.
+//!
+//! With the feature `metrics` it tells the program's recorder, which the program installs before it makes its
+//! [`Connections`]. No label has an address, a path or a message in it; codes are those from 1000 to 1014, else `other`.
+//!
+//! | name | |
+//! | --- | --- |
+//! | `talkback_server_connections` | how many are open |
+//! | `talkback_server_connections_total{outcome}` | what clients came to: `open`, `failed`, `timeout`, `refused` |
+//! | `talkback_server_refused_total{reason}` | `full`, `address`, `no_peer`, `draining` |
+//! | `talkback_server_handshake_seconds` | from a client's place to its open connection |
+//! | `talkback_server_connection_seconds` | from a connection's opening to its end |
+//! | `talkback_server_closes_total{code, by}` | connections that ended, by close code, and by `us`, the `peer`, or `cut` off |
+//! | `talkback_server_draining` | how many drains are under way |
+//!
+//! With the feature `tracing` each connection has a span `connection` with its number and its peer's address, in which
+//! the traces of a handler that [`Connections::run`] runs stand. Its events are `open` at debug and `closed` at info, with
+//! code, by whom, and how many seconds; `draining` is at info, `refused` at debug.
 
 mod address;
 mod admission;
@@ -15,6 +32,7 @@ mod error;
 mod handle;
 pub(crate) mod health;
 mod listener;
+pub(crate) mod metrics;
 mod network;
 pub(crate) mod orders;
 mod per_address;

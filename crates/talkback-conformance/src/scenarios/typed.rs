@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 use talkback::{ChannelEvent, Endpoint, Message, RecvError, SendErrorKind};
 
-use super::{InTurn, connect, goes_away, had_connections};
+use super::reconnecting::goes_away;
+use super::{InTurn, connect, had_connections};
 use crate::backend::Backend;
 use crate::behaviour::{Behaviour, When};
 use crate::outcome::{Failure, Outcome};

@@ -219,6 +219,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Opening<T> {
             let timeout = self.options.timeout;
             let timer = self.timer.get_or_insert_with(|| timer(timeout));
             ready!(poll_timer(timer, cx));
+            #[cfg(feature = "server")]
+            self.options.time_out();
             return Poll::Ready(Err(AcceptError::Timeout(timeout)));
         }
         ready!(opening)?;

@@ -18,6 +18,7 @@ use crate::accept::approval::Approval;
 use crate::server::connections::Connections;
 #[cfg(feature = "server")]
 use crate::server::health::Health;
+use crate::server::metrics;
 #[cfg(feature = "server")]
 use crate::server::place::Place;
 
@@ -57,5 +58,15 @@ impl Options {
             self.place = Some(connections.admit_request(self.peer, headers)?);
         }
         Ok(())
+    }
+
+    /// Notes that a client which was to have a place took too long.
+    #[cfg(feature = "server")]
+    pub(super) fn time_out(&mut self) {
+        match &mut self.place {
+            Some(place) => place.time_out(),
+            None if self.connections.is_some() => metrics::timed_out(),
+            None => {}
+        }
     }
 }

@@ -13,6 +13,7 @@ use crate::server::connection::ServerConnection;
 use crate::server::drain::{Drain, DrainReport};
 use crate::server::draining;
 use crate::server::handle::ConnectionHandle;
+use crate::server::metrics;
 use crate::server::network::Network;
 use crate::server::place::Place;
 use crate::server::refused::Refused;
@@ -61,6 +62,7 @@ impl Connections {
     /// Connections of which there are none yet, without limits.
     #[must_use]
     pub fn new() -> Self {
+        metrics::describe();
         Self {
             registry: Registry::new(),
             admission: Arc::default(),
@@ -120,8 +122,9 @@ impl Connections {
         peer: Option<SocketAddr>,
         headers: &HeaderMap,
     ) -> Result<Place, Refused> {
-        let taken = self.registry.take()?;
-        let address = self.admission.take(peer, headers)?;
+        let taken = self.registry.take().inspect_err(metrics::refused)?;
+        let address = self.admission.take(peer, headers);
+        let address = address.inspect_err(metrics::refused)?;
         Ok(Place::new(taken, peer, address))
     }
 
@@ -193,7 +196,7 @@ impl Connections {
         F: Future<Output = ()> + Send + 'static,
     {
         let node = Arc::clone(connection.node());
-        let task = tokio::spawn(handler(connection));
+        let task = tokio::spawn(node.life().within(handler(connection)));
         node.orders().set_task(task.abort_handle());
     }
 

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use talkback_proto::CloseFrame;
+use talkback_proto::{CloseCode, CloseFrame};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::channel::sync::Arc;
 use crate::reconnect::draw::Draw;
 use crate::server::drain::{Drain, DrainReport};
+use crate::server::metrics;
 use crate::server::registry::{Node, Outcome, Phase, Registry, Underway};
 use crate::server::schedule::{Schedule, Spread};
 use crate::timer::check_runtime;
@@ -40,6 +41,7 @@ fn begin(registry: &Registry, drain: Drain) -> bool {
         underway.schedule.tighten(&schedule);
         return false;
     }
+    metrics::draining(true);
     *underway = Some(Underway {
         schedule,
         frame: Arc::new(drain.frame),
@@ -133,7 +135,7 @@ impl Draining {
         self.registry.advance(Phase::Over);
         for node in self.registry.nodes() {
             // Before its socket can tell that it was dropped.
-            node.count(Outcome::Cut);
+            node.count(Outcome::Cut, CloseCode::ABNORMAL);
             node.orders().cut(Some(frame));
         }
     }
@@ -146,6 +148,7 @@ impl Draining {
         if let Some(underway) = &mut *self.registry.underway() {
             underway.report = Some(report);
         }
+        metrics::draining(false);
         self.registry.advance(Phase::Over);
         self.registry.advanced().notify_waiters();
         None

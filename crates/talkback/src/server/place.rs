@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use crate::server::connection::ServerConnection;
+use crate::server::metrics::Attempt;
 use crate::server::per_address::AddressPlace;
 use crate::server::registry::Taken;
 use crate::websocket::WebSocket;
@@ -16,6 +17,7 @@ pub struct Place {
     taken: Taken,
     peer: Option<SocketAddr>,
     address: Option<AddressPlace>,
+    attempt: Attempt,
 }
 
 impl Place {
@@ -28,13 +30,20 @@ impl Place {
             taken,
             peer,
             address,
+            attempt: Attempt::begin(),
         }
+    }
+
+    /// Notes that the opening handshake took too long.
+    pub(crate) fn time_out(&mut self) {
+        self.attempt.time_out();
     }
 
     /// Gives the place to a connection that was accepted, which keeps it until it is dropped.
     ///
     /// During a drain, such a connection is closed at the end of the queue.
     pub fn open<T>(self, socket: WebSocket<T>) -> ServerConnection<T> {
+        self.attempt.open();
         let peer = self.peer.or(socket.peer());
         ServerConnection::of(socket.with_place(self.taken.hold(peer, self.address)))
     }

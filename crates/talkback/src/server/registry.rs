@@ -4,11 +4,12 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::PoisonError;
 
-use talkback_proto::CloseFrame;
+use talkback_proto::{CloseCode, CloseFrame};
 use tokio::sync::Notify;
 
 use crate::channel::sync::{Arc, AtomicUsize, Mutex, MutexGuard, Ordering};
 use crate::server::drain::DrainReport;
+use crate::server::metrics::{EndedBy, Life};
 use crate::server::orders::Orders;
 use crate::server::per_address::AddressPlace;
 use crate::server::refused::Refused;
@@ -50,6 +51,16 @@ pub(crate) enum Outcome {
     Cut,
 }
 
+impl From<Outcome> for EndedBy {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Closed => Self::Us,
+            Outcome::ByPeer => Self::Peer,
+            Outcome::Cut => Self::Cut,
+        }
+    }
+}
+
 /// What is counted during a drain.
 #[derive(Debug, Default)]
 struct Tally {
@@ -89,6 +100,7 @@ pub(crate) struct Node {
     peer: Option<SocketAddr>,
     registry: Arc<Registry>,
     orders: Orders,
+    life: Life,
 }
 
 /// A place that is taken, and given back when this is dropped.
@@ -253,12 +265,17 @@ impl Node {
         self.peer
     }
 
+    pub(crate) fn life(&self) -> &Life {
+        &self.life
+    }
+
     pub(crate) fn orders(&self) -> &Orders {
         &self.orders
     }
 
     /// Counts how it ended, the first time that it is told.
-    pub(crate) fn count(&self, outcome: Outcome) {
+    pub(crate) fn count(&self, outcome: Outcome, code: CloseCode) {
+        self.life.end(outcome.into(), code);
         let registry = &self.registry;
         if registry.phase() == Phase::Serving || !self.orders.is_to_be_counted() {
             return;
@@ -276,11 +293,13 @@ impl Taken {
     /// Notes an open connection that has this place, and one among those of its address.
     pub(crate) fn hold(mut self, peer: Option<SocketAddr>, address: Option<AddressPlace>) -> Held {
         let registry = self.0.take().expect("a place is given back once");
+        let id = registry.ids.fetch_add(1, Ordering::SeqCst) as u64;
         let node = Arc::new(Node {
-            id: registry.ids.fetch_add(1, Ordering::SeqCst) as u64,
+            id,
             peer,
             registry,
             orders: Orders::default(),
+            life: Life::begin(id, peer),
         });
         if let Some(address) = address {
             node.orders.keep(address);
@@ -319,6 +338,7 @@ impl Drop for Held {
         let node = &*self.0;
         node.registry.remove(node);
         node.orders.end();
+        node.life.leave();
         node.registry.give_back();
     }
 }

@@ -58,7 +58,7 @@ mod orders {
     use std::pin::Pin;
     use std::task::Context;
 
-    use talkback_proto::{CloseCause, CloseFrame, Initiator};
+    use talkback_proto::{CloseCause, CloseCode, CloseFrame, Initiator};
     use tokio::io::{AsyncRead, AsyncWrite};
 
     use crate::channel::sync::Arc;
@@ -111,7 +111,10 @@ mod orders {
                 None if !connection.is_open() && connection.buffered() == 0 => Outcome::Closed,
                 None => Outcome::Cut,
             };
-            place.node().count(outcome);
+            let code = connection.close_info().map(|info| info.code);
+            place
+                .node()
+                .count(outcome, code.unwrap_or(CloseCode::ABNORMAL));
         }
     }
 
@@ -178,7 +181,7 @@ mod orders {
                         let _ = Pin::new(io).poll_shutdown(cx);
                     }
                     if let Some(place) = &self.core.place {
-                        place.node().count(Outcome::Cut);
+                        place.node().count(Outcome::Cut, CloseCode::ABNORMAL);
                     }
                     self.core.connection.handle_end(CUT);
                     self.release();

@@ -5,7 +5,11 @@ mod drain;
 mod drain_times;
 mod dropped;
 mod limits;
+#[cfg(feature = "metrics")]
+mod metrics;
 mod orders;
+#[cfg(feature = "tracing")]
+mod traces;
 #[cfg(feature = "upgrade")]
 mod upgraded;
 

@@ -1,0 +1,288 @@
+//! What a recorder of `metrics` is told.
+
+use std::collections::BTreeMap;
+use std::future::pending;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use ::metrics::{
+    Counter, CounterFn, Gauge, GaugeFn, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder,
+    SharedString, Unit, set_default_local_recorder,
+};
+use talkback::server::Drain;
+use talkback::{Approval, Refusal, accept};
+use tokio::io::AsyncWriteExt as _;
+use tokio::time::sleep;
+
+use super::*;
+
+/// The values of all series, by `name{label="value"}`: of a histogram the count and the sum.
+#[derive(Clone, Default)]
+struct Told(Arc<Mutex<BTreeMap<String, f64>>>);
+
+/// One of them.
+struct Series(Told, String);
+
+impl Told {
+    fn series(&self, key: &Key) -> Arc<Series> {
+        let labels = key
+            .labels()
+            .map(|label| format!("{}={}", label.key(), label.value()));
+        let labels: Vec<_> = labels.collect();
+        let name = match labels.is_empty() {
+            true => key.name().to_owned(),
+            false => format!("{}{{{}}}", key.name(), labels.join(",")),
+        };
+        Arc::new(Series(self.clone(), name))
+    }
+
+    /// What is told of a name, behind the common beginning of all.
+    fn of(&self, name: &str) -> BTreeMap<String, f64> {
+        let all = self.0.lock().unwrap();
+        let of_name = all.iter().filter_map(|(key, value)| {
+            let rest = key.strip_prefix("talkback_server_")?.strip_prefix(name)?;
+            Some((rest.to_owned(), *value))
+        });
+        of_name.collect()
+    }
+}
+
+impl Series {
+    fn add(&self, suffix: &str, value: f64) {
+        let mut all = self.0.0.lock().unwrap();
+        *all.entry(format!("{}{suffix}", self.1)).or_default() += value;
+    }
+}
+
+impl CounterFn for Series {
+    fn increment(&self, value: u64) {
+        self.add("", value as f64);
+    }
+
+    fn absolute(&self, _: u64) {
+        panic!("the library only counts up");
+    }
+}
+
+impl GaugeFn for Series {
+    fn increment(&self, value: f64) {
+        self.add("", value);
+    }
+
+    fn decrement(&self, value: f64) {
+        self.add("", -value);
+    }
+
+    fn set(&self, _: f64) {
+        panic!("there may be several `Connections`");
+    }
+}
+
+impl HistogramFn for Series {
+    fn record(&self, value: f64) {
+        self.add(" count", 1.0);
+        self.add(" sum", value);
+    }
+}
+
+impl Recorder for Told {
+    fn describe_counter(&self, key: KeyName, _: Option<Unit>, _: SharedString) {
+        self.0
+            .lock()
+            .unwrap()
+            .insert(format!("# {}", key.as_str()), 0.0);
+    }
+
+    fn describe_gauge(&self, key: KeyName, unit: Option<Unit>, text: SharedString) {
+        self.describe_counter(key, unit, text);
+    }
+
+    fn describe_histogram(&self, key: KeyName, unit: Option<Unit>, text: SharedString) {
+        self.describe_counter(key, unit, text);
+    }
+
+    fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
+        Counter::from_arc(self.series(key))
+    }
+
+    fn register_gauge(&self, key: &Key, _: &Metadata<'_>) -> Gauge {
+        Gauge::from_arc(self.series(key))
+    }
+
+    fn register_histogram(&self, key: &Key, _: &Metadata<'_>) -> Histogram {
+        Histogram::from_arc(self.series(key))
+    }
+}
+
+fn map<const N: usize>(series: [(&str, f64); N]) -> BTreeMap<String, f64> {
+    series.map(|(name, value)| (name.to_owned(), value)).into()
+}
+
+#[tokio::test(start_paused = true)]
+async fn mt1_a_connection_is_counted_when_it_opens_and_when_it_ends() {
+    let told = Told::default();
+    let _guard = set_default_local_recorder(&told);
+    let connections = Connections::new();
+    let (first, mut first_peer) = open(&connections);
+    let (second, second_peer) = open(&connections);
+    let (mut third, third_peer) = open(&connections);
+    let (fourth, _fourth_peer) = open(&connections);
+    assert_eq!(
+        told.of("connections"),
+        map([("", 4.0), ("_total{outcome=open}", 4.0)])
+    );
+    let second_id = second.id();
+    connections.run(first, echo);
+    connections.run(second, echo);
+    sleep(Duration::from_secs(10)).await;
+    // An application's own code has no series of its own.
+    first_peer.close_with(4000, "hunter2").await.unwrap();
+    settle().await;
+    assert_eq!(
+        told.of("connections"),
+        map([("", 3.0), ("_total{outcome=open}", 4.0)])
+    );
+    let second_peer = tokio::spawn(end(second_peer));
+    let is_second = |connection: &talkback::server::ConnectionHandle| connection.id() == second_id;
+    connections.close_where(is_second, 1008, "hunter2").unwrap();
+    assert_eq!(second_peer.await.unwrap().code, 1008);
+    settle().await;
+    drop(third_peer);
+    assert!(third.recv().await.is_err());
+    // It has ended, and is still there.
+    drop(fourth);
+    let closes = [
+        ("_total{code=1006,by=cut}", 1.0),
+        ("_total{code=1006,by=peer}", 1.0),
+        ("_total{code=1008,by=us}", 1.0),
+        ("_total{code=other,by=peer}", 1.0),
+    ];
+    assert_eq!(told.of("closes"), map(closes));
+    assert_eq!(
+        told.of("connection_seconds"),
+        map([(" count", 4.0), (" sum", 40.0)])
+    );
+    assert_eq!(told.of("connections")[""], 1.0);
+    drop(third);
+    assert_eq!(told.of("connections")[""], 0.0);
+    assert_eq!(told.of("closes"), map(closes));
+    assert_eq!(
+        told.of("handshake_seconds"),
+        map([(" count", 4.0), (" sum", 0.0)])
+    );
+    assert!(
+        !told
+            .0
+            .lock()
+            .unwrap()
+            .keys()
+            .any(|key| key.contains("hunter2"))
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn mt2_who_is_not_let_in_fails_or_is_late_is_counted_once() {
+    let told = Told::default();
+    let _guard = set_default_local_recorder(&told);
+    let connections = Connections::new().max(1);
+    let place = connections.admit(None).unwrap();
+    assert!(connections.admit(None).is_err());
+    drop(place);
+    let peer: SocketAddr = "192.0.2.1:1".parse().unwrap();
+    let addresses = Connections::new().max_per_address(1);
+    let place = addresses.admit(peer).unwrap();
+    assert!(addresses.admit(peer).is_err());
+    assert!(addresses.admit(None).is_err());
+    drop(place);
+    // One that says nothing, and one that is checked for too long.
+    for request in [&b""[..], REQUEST] {
+        let (near, mut far) = duplex(4096);
+        far.write_all(request).await.unwrap();
+        let accepting = accept(near).check(|_| pending::<Result<Approval, Refusal>>());
+        assert!(accepting.admit(&connections).await.is_err());
+    }
+    // One that is not for these connections is not counted.
+    let (near, _far) = duplex(4096);
+    assert!(accept(near).await.is_err());
+    connections.drain(Drain::now()).await;
+    assert!(connections.admit(None).is_err());
+    let came_to = [
+        ("_total{outcome=failed}", 2.0),
+        ("_total{outcome=refused}", 4.0),
+        ("_total{outcome=timeout}", 2.0),
+    ];
+    assert_eq!(told.of("connections"), map(came_to));
+    let reasons = [
+        ("_total{reason=address}", 1.0),
+        ("_total{reason=draining}", 1.0),
+        ("_total{reason=full}", 1.0),
+        ("_total{reason=no_peer}", 1.0),
+    ];
+    assert_eq!(told.of("refused"), map(reasons));
+}
+
+#[tokio::test(start_paused = true)]
+async fn mt3_a_drain_is_seen_while_it_is_under_way() {
+    let told = Told::default();
+    let _guard = set_default_local_recorder(&told);
+    let connections = Connections::new();
+    let (first, first_peer) = open(&connections);
+    let (second, _silent) = open(&connections);
+    connections.run(first, echo);
+    // Its handler never looks at the socket again.
+    connections.run(second, |connection| async move {
+        pending::<()>().await;
+        drop(connection);
+    });
+    let first_peer = tokio::spawn(end(first_peer));
+    let draining = tokio::spawn({
+        let connections = connections.clone();
+        async move { connections.drain(Drain::default()).await }
+    });
+    settle().await;
+    assert_eq!(told.of("draining"), map([("", 1.0)]));
+    let report = draining.await.unwrap();
+    assert_eq!((report.closed, report.cut), (1, 1));
+    first_peer.await.unwrap();
+    settle().await;
+    assert_eq!(told.of("draining"), map([("", 0.0)]));
+    let closes = [
+        ("_total{code=1006,by=cut}", 1.0),
+        ("_total{code=1012,by=us}", 1.0),
+    ];
+    assert_eq!(told.of("closes"), map(closes));
+    assert_eq!(told.of("connections")[""], 0.0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn mt4_what_is_told_has_a_description_and_a_closed_set_of_names() {
+    let told = Told::default();
+    let _guard = set_default_local_recorder(&told);
+    let connections = Connections::new();
+    let described: Vec<_> = told.0.lock().unwrap().keys().cloned().collect();
+    let names = [
+        "# talkback_server_closes_total",
+        "# talkback_server_connection_seconds",
+        "# talkback_server_connections",
+        "# talkback_server_connections_total",
+        "# talkback_server_draining",
+        "# talkback_server_handshake_seconds",
+        "# talkback_server_refused_total",
+    ];
+    assert_eq!(described, names);
+    for code in [
+        1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014,
+    ]
+    .into_iter()
+    .chain(3000..3020)
+    {
+        let (connection, mut peer) = open(&connections);
+        connections.run(connection, echo);
+        peer.close_with(code, "").await.unwrap();
+        settle().await;
+    }
+    let closes = told.of("closes");
+    assert_eq!(closes.len(), 13, "{closes:?}");
+    assert_eq!(closes["_total{code=other,by=peer}"], 20.0);
+    assert_eq!(closes["_total{code=1011,by=peer}"], 1.0);
+}

@@ -1,0 +1,66 @@
+//! What `tracing` is told of served connections.
+
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use talkback_testing::secrets::SECRET;
+use tracing_subscriber::fmt::format::FmtSpan;
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+use super::*;
+
+/// What is told, as long as the guard lives, on this thread.
+#[derive(Clone, Default)]
+struct Told(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Told {
+    fn write(&mut self, text: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(text)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn mt5_a_connection_has_a_span_with_its_close_and_its_handlers_traces() {
+    let told = Told::default();
+    let writer = told.clone();
+    let _guard = tracing_subscriber::fmt()
+        .with_max_level(tracing_subscriber::filter::LevelFilter::TRACE)
+        .with_span_events(FmtSpan::NEW | FmtSpan::CLOSE)
+        .with_ansi(false)
+        .without_time()
+        .with_writer(move || writer.clone())
+        .set_default();
+    let connections = Connections::new().max(1);
+    let (connection, mut peer) = open_from(&connections, "192.0.2.1:7".parse().ok());
+    connections.admit(None).unwrap_err();
+    connections.run(connection, |mut connection| async move {
+        tracing::info!("the program's own");
+        while let Ok(Some(_)) = connection.recv().await {}
+    });
+    peer.send(SECRET).await.unwrap();
+    tokio::time::sleep(std::time::Duration::from_secs(7)).await;
+    peer.close_with(4000, SECRET).await.unwrap();
+    settle().await;
+    assert!(connections.is_empty());
+    let text = String::from_utf8(told.0.lock().unwrap().clone()).unwrap();
+    assert!(!text.contains(SECRET), "{text}");
+    let span = "connection{id=0 peer=192.0.2.1:7}: ";
+    let within: Vec<_> = text
+        .lines()
+        .filter_map(|line| line.split_once(span))
+        .collect();
+    let events: Vec<_> = within.iter().map(|(_, event)| *event).collect();
+    let expected = [
+        "talkback: new",
+        "talkback: open",
+        "it::server::traces: the program's own",
+        "talkback: closed code=4000 by=\"peer\" seconds=7",
+        "talkback: close",
+    ];
+    assert_eq!(events, expected, "{text}");
+    assert!(text.contains("talkback: refused reason=\"full\""), "{text}");
+}

@@ -22,8 +22,8 @@ WINE = {
     "fault_tls::": "as fault_cuts",
     "handshake::client_cut": "a program for each byte of a response takes wine minutes for each test",
     "server_cuts::v54_each_end_of_a_request_is_logged_as_one": "wine's accept fails for a client that has reset (10057)",
-    "re86_a_silent_peer_is_asked_and_given_up": "10 s of the wall clock while that of the test stands still, which wine is so"
-                                                " slow to take, are a machine that has slept",
+    "reconnect::heartbeat::re86_a_silent_peer_is_asked_and_given_up": "wine takes 10 s for it, while the test's time stands"
+                                                                       " still: a machine that has slept",
     "memory::re126_idle_connections_cost_little": "mio holds 260 bytes more for a socket of Windows; the bounds are Linux's",
     "signals::tests::ctrl_break_before_it_is_waited_for_is_told": "wine's GenerateConsoleCtrlEvent sends Ctrl-C alone",
 }
@@ -131,7 +131,7 @@ def prompt(env):
 
 
 def windows_all():
-    """40 min  libraries, command and demo for Windows, and their tests and a prompt in wine"""
+    """30 min  libraries, command and demo for Windows, and their tests and a prompt in wine"""
     with running() as env:
         tests(env, f"{CRATES} {FEATURES} --lib --bins --tests", limit=7200)
         check("a prompt", prompt, env)

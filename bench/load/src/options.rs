@@ -14,7 +14,7 @@ use crate::rows::{ROWS, Row};
 /// When the measured part is over.
 #[derive(Clone, Copy)]
 pub(crate) enum Until {
-    /// So many messages were echoed; not one more is sent.
+    /// So many messages have come; not one more is sent.
     Messages(u64),
     Time(Duration),
 }
@@ -25,7 +25,7 @@ pub(crate) struct Options {
     /// Whose figures are told; without it, only the wall clock's are.
     pub(crate) pid: Option<u32>,
     pub(crate) until: Until,
-    /// Messages that are echoed before the measured part.
+    /// Messages that come before the measured part.
     pub(crate) warmup: u64,
     pub(crate) connections: usize,
     /// The extension that is offered.

@@ -9,7 +9,7 @@ use lexopt::prelude::*;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::thread::{CpuSet, sched_setaffinity};
 
-use crate::rows::{ROWS, Row};
+use crate::rows::{ROWS, Row, Shape};
 
 /// When the measured part is over.
 #[derive(Clone, Copy)]
@@ -62,12 +62,16 @@ impl Options {
         }
         let row = row.ok_or_else(|| anyhow!("which row? `load list` tells what there is"))?;
         let connections = connections.unwrap_or(row.connections);
+        let rounds = match row.shape {
+            Shape::Broadcast | Shape::BroadcastCompressed => 4,
+            _ => 20,
+        };
         Ok(Some(Self {
             row,
             address: address.ok_or_else(|| anyhow!("--url ws://127.0.0.1:PORT/ is missing"))?,
             pid,
             until,
-            warmup: warmup.unwrap_or(20 * connections as u64 * row.frames as u64),
+            warmup: warmup.unwrap_or(rounds * connections as u64 * row.frames as u64),
             connections,
             offer,
             rate,

@@ -1,7 +1,8 @@
-"""Runs echo servers, and clients, beside one another, and writes tables of what an echo costs each of them.
+"""Runs echo servers, and clients, beside one another, and writes tables of what an echo costs each of them, and servers
+that send each message to all, and what each of these costs.
 
 In each round each runs once, in an order that moves on by one a round; compared are the figures of the same round. The
-server has one core, the generator of load, which verifies every echo, another. A run of enough rounds that has all
+server has one core, the generator of load, which verifies what comes, another. A run of enough rounds that has all
 rows of README.md's table is kept in bench/runs, and README.md shows it.
 """
 
@@ -31,17 +32,25 @@ LIBRARY, COMMAND, CHANNEL, BUN, PYTHON = "talkback: library", "talkback: command
 OURS = {LIBRARY: "library", "talkback: library, `send().await`": "library-natural", CHANNEL: "channel"}
 PEERS = {name: name for name in ("fastwebsockets", "tokio-websockets", "wtx", "yawc")} | {"tokio-tungstenite": "tungstenite"}
 RAW = {"raw epoll": "raw-epoll", "raw tokio": "raw-tokio"}
+# Those that send each message to all.
+TO_ALL = {
+    "raw epoll": ["raw-broadcast"],
+    LIBRARY: ["examples/broadcast", "library"],
+    CHANNEL: ["examples/broadcast", "channel"],
+    "tokio-tungstenite": ["tungstenite-broadcast"],
+}
 BY_HAND = {f"{name}, batches by hand": [PEERS[name], "--batch=64"] for name in ("tokio-websockets", "yawc", "tokio-tungstenite")}
 RUST = ["raw tokio", *OURS, COMMAND, *PEERS]
 EVERY = ["raw epoll", *RUST, BUN, PYTHON]
 POOLED, KEPT = [BUN, LIBRARY, CHANNEL, COMMAND, "wtx", "yawc"], ["yawc", LIBRARY, CHANNEL, BUN]
+PLAIN_TO_ALL, DEFLATED_TO_ALL = ["raw epoll", LIBRARY, CHANNEL, BUN, "tokio-tungstenite"], [BUN, LIBRARY, CHANNEL]
 CLIENTS = ["library", "channel", "channel, no runtime", "tokio-websockets", "tungstenite", "fastwebsockets"]
 
 CPU, OUT = ("cpu_ns_each",), ("cpu_ns_each", "bytes_out_each")
 QUANTILES, MEMORY = ("p50_ns", "p90_ns", "p99_ns", "p99_9_ns"), ("rss_each", "rss_each_echoed")
 # What the first of `who` has is what the others are compared with, in the first of `figures`.
 Row = collections.namedtuple("Row", "about load who figures flags rounds", defaults=(CPU, (), math.inf))
-DEFLATE, TAKEOVER = ("--deflate",), ("--deflate", "--takeover")
+DEFLATE, TAKEOVER, BROADCAST = ("--deflate",), ("--deflate", "--takeover"), ("--broadcast",)
 ROWS = {
     "64x100": Row("64 B, 100 connections", "load 64x100", EVERY),
     "1kx500": Row("1 KiB, 500 connections", "load 1kx500", EVERY),
@@ -61,6 +70,11 @@ ROWS = {
     "ping-pong": Row("64 B, one in flight", "client ping-pong", CLIENTS),
     "in-flight": Row("64 B, 64 in flight", "client in-flight", CLIENTS),
     "in-flight-16k": Row("16 KiB, 16 in flight", "client in-flight-16k", CLIENTS),
+    "broadcast-64": Row("64 B", "load broadcast-64", PLAIN_TO_ALL, flags=BROADCAST),
+    "broadcast-1k": Row("1 KiB", "load broadcast-1k", PLAIN_TO_ALL, flags=BROADCAST),
+    "broadcast-16k": Row("16 KiB", "load broadcast-16k", PLAIN_TO_ALL, flags=BROADCAST),
+    "broadcast-deflate-1k": Row("1 KiB, no takeover", "load broadcast-compressed-1k", DEFLATED_TO_ALL, OUT, BROADCAST + DEFLATE),
+    "broadcast-takeover-1k": Row("1 KiB, takeover", "load broadcast-compressed-1k", DEFLATED_TO_ALL, OUT, BROADCAST + TAKEOVER),
 }
 # Those of README.md's table.
 SHOWN = list(ROWS)[:5]
@@ -70,8 +84,12 @@ SECTIONS = {
     "The same with compression, and the bytes that are sent": list(ROWS)[9:13],
     "From when a message of 64 B was due to its echo, at half load": ["latency"],
     "Memory for each of 10,000 connections": ["idle"],
-    "The client's CPU for each echo, one connection, against raw epoll": list(ROWS)[15:],
+    "The client's CPU for each echo, one connection, against raw epoll": list(ROWS)[15:18],
+    "The server's CPU for each of 10,000 connections that get a message": list(ROWS)[18:21],
+    "The same with compression, and the bytes that are sent to each": list(ROWS)[21:],
 }
+# What else the rows of a section are compared with.
+BESIDE = {"The server's CPU for each of 10,000 connections that get a message": BUN}
 
 
 def bun():
@@ -91,7 +109,10 @@ def command(name, flags):
         return [bun(), HERE / "servers/bun.js", *flags]
     if name == PYTHON:
         return [tools.python(tools.WEBSOCKETS), HERE / "servers/websockets_echo.py", *flags]
-    program, *own = BY_HAND.get(name) or [(RAW | OURS | PEERS)[name]]
+    if flags[:1] == BROADCAST:
+        (program, *own), flags = TO_ALL[name], flags[1:]
+    else:
+        program, *own = BY_HAND.get(name) or [(RAW | OURS | PEERS)[name]]
     return [BUILT / program, *own, *flags]
 
 
@@ -152,12 +173,13 @@ def cell(row, rounds, name):
     return ", ".join(shown)
 
 
-def table(results, keys):
-    """A line for each server or client, a column for each row that was run."""
+def table(results, keys, first=None):
+    """A line for each server or client, a column for each row that was run; against the first of each row, or another."""
     keys = [key for key in keys if key in results]
-    lines = [["", *(ROWS[key].about for key in keys)], ["---", *["---:"] * len(keys)]]
+    rows = {key: ROWS[key]._replace(who=[first or ROWS[key].who[0]]) for key in keys}
+    lines = [["", *(rows[key].about for key in keys)], ["---", *["---:"] * len(keys)]]
     for name in dict.fromkeys(name for key in keys for name in results[key]):
-        lines.append([name, *(cell(ROWS[key], results[key], name) for key in keys)])
+        lines.append([name, *(cell(rows[key], results[key], name) for key in keys)])
     return "".join("".join(f"| {cell} " if cell else "| " for cell in cells) + "|\n" for cells in lines) + "\n"
 
 
@@ -178,7 +200,12 @@ def report(results, rounds):
     if rounds < CLAIM:
         told += f"**{rounds} rounds are a look and no claim**, which takes {CLAIM}.\n\n"
     sections = [(title, keys) for title, keys in SECTIONS.items() if set(keys) & set(results)]
-    return told + "".join(f"## {title}\n\n{table(results, keys)}" for title, keys in sections)
+    for title, keys in sections:
+        told += f"## {title}\n\n{table(results, keys)}"
+        beside = BESIDE.get(title)
+        if beside and all(beside in results.get(key, [beside]) for key in keys):
+            told += f"Against {beside}:\n\n{table(results, keys, beside)}"
+    return told
 
 
 def picture(results, path):
@@ -226,7 +253,7 @@ def build():
     print("  building, which takes minutes the first time", flush=True)
     env = {"CARGO_TARGET_DIR": str(scratch("bench"))}
     # The floor is to be an echo server, too, which its own tests say.
-    for what in ("build --release --locked -p load -p servers -p clients", "test --release --locked -p servers --lib"):
+    for what in ("build --release --locked -p load -p servers -p clients --bins --examples", "test --release --locked -p servers --lib"):
         must(*cargo(f"{what} --manifest-path"), HERE / "Cargo.toml", env=env)
     must(*cargo("build --release --locked -p talkback-cli"))
 

@@ -1,4 +1,5 @@
 // Bun, whose server is uWebSockets. With takeover each connection has a compressor of its own, else all share one.
+// It echoes, or publishes each message to all.
 const has = (flag) => Bun.argv.includes(flag);
 const compressor = has("--takeover") ? "dedicated" : "shared";
 const server = Bun.serve({
@@ -8,7 +9,9 @@ const server = Bun.serve({
   websocket: {
     maxPayloadLength: 64 << 20,
     perMessageDeflate: has("--deflate") && { compress: compressor, decompress: compressor },
-    message: (socket, message) => void socket.send(message, has("--deflate")),
+    open: (socket) => has("--broadcast") && socket.subscribe("all"),
+    message: (socket, message) =>
+      void (has("--broadcast") ? server.publish("all", message, has("--deflate")) : socket.send(message, has("--deflate"))),
   },
 });
 console.log(`ws://127.0.0.1:${server.port}/`);

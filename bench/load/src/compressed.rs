@@ -20,36 +20,33 @@ pub(crate) fn run(options: &Options) -> Result<String> {
     let streams = (0..options.connections).map(|_| connect(options.address, Some(offer)));
     let (streams, mut extensions): (Vec<_>, Vec<_>) =
         streams.collect::<Result<Vec<_>>>()?.into_iter().unzip();
-    let extension = extensions.swap_remove(0);
-    if !extension.starts_with("permessage-deflate") {
-        bail!("the server does not compress");
-    }
+    let extension = compressing(extensions.swap_remove(0))?;
     let messages = messages(options.row.size);
     let (writes, sent) = compress(&messages, !extension.contains("client_no_context_takeover"));
     // All start at the first, as nothing before it is needed to inflate it.
     let start = |stream| Connection::new(stream, messages.len() - 1);
     let connections = streams.into_iter().map(start).collect();
-    let mut check = Inflating {
-        has_takeover: !extension.contains("server_no_context_takeover"),
-        known: vec![Vec::new(); messages.len()],
-        messages,
-        peers: (0..options.connections).map(|_| Peer::new()).collect(),
-        inflated: Vec::new(),
-        echoes: 0,
-        bytes: 0,
-    };
+    let mut check = Inflating::new(messages, options.connections, &extension);
     let frames: Vec<&[u8]> = writes.iter().map(Vec::as_slice).collect();
     let spent = measure(options, &frames, connections, &mut check)?;
     let mut report = Report::new(options);
     report.add("extension", format_args!("{extension:?}"));
     report.add("bytes_in_each", sent / writes.len());
-    report.add("bytes_out_each", check.bytes / check.echoes.max(1));
+    report.add("bytes_out_each", check.bytes_each());
     report.add_spent(options, &spent);
     Ok(report.end())
 }
 
+/// What was agreed on, if that is compression.
+pub(crate) fn compressing(extension: String) -> Result<String> {
+    if !extension.starts_with("permessage-deflate") {
+        bail!("the server does not compress");
+    }
+    Ok(extension)
+}
+
 /// Feeds of JSON, one after the other, as a connection carries one at a time.
-fn messages(size: usize) -> Vec<Vec<u8>> {
+pub(crate) fn messages(size: usize) -> Vec<Vec<u8>> {
     let feed = |&kind: &Kind| corpus::messages(kind, size, 16);
     Kind::JSON
         .iter()
@@ -92,7 +89,7 @@ impl Peer {
     }
 }
 
-struct Inflating {
+pub(crate) struct Inflating {
     messages: Vec<Vec<u8>>,
     has_takeover: bool,
     /// The last payload of each message that was inflated and found right: without takeover, a server that compresses
@@ -139,6 +136,24 @@ impl Check for Inflating {
 }
 
 impl Inflating {
+    /// For so many connections that have agreed on this extension.
+    pub(crate) fn new(messages: Vec<Vec<u8>>, connections: usize, extension: &str) -> Self {
+        Self {
+            has_takeover: !extension.contains("server_no_context_takeover"),
+            known: vec![Vec::new(); messages.len()],
+            messages,
+            peers: (0..connections).map(|_| Peer::new()).collect(),
+            inflated: Vec::new(),
+            echoes: 0,
+            bytes: 0,
+        }
+    }
+
+    /// How many bytes a payload has had.
+    pub(crate) fn bytes_each(&self) -> usize {
+        self.bytes / self.echoes.max(1)
+    }
+
     fn verify(&mut self, connection: usize, round: usize, first: u8, payload: &[u8]) -> Result<()> {
         let message = &self.messages[round];
         let is_right = match first {
@@ -177,15 +192,11 @@ mod tests {
     fn take(is_sent_with: bool, is_agreed: bool, damage: impl Fn(&mut Vec<u8>)) -> Result<()> {
         let messages = messages(1 << 10);
         let mut compress = Compress::new(Compression::default(), false);
-        let mut check = Inflating {
-            known: vec![Vec::new(); messages.len()],
-            messages,
-            has_takeover: is_agreed,
-            peers: vec![Peer::new()],
-            inflated: Vec::new(),
-            echoes: 0,
-            bytes: 0,
+        let extension = match is_agreed {
+            true => "",
+            false => "server_no_context_takeover",
         };
+        let mut check = Inflating::new(messages, 1, extension);
         // Twice, as the second time it is only compared.
         for round in (0..check.messages.len()).chain(0..check.messages.len()) {
             let mut frame = echo(&mut compress, &check.messages[round]);

@@ -3,6 +3,7 @@
 //!
 //! `load list` prints the rows; `load ROW --url ws://127.0.0.1:PORT/ --pid PID` runs one.
 
+mod broadcasts;
 mod check;
 mod compressed;
 mod connection;
@@ -45,6 +46,8 @@ fn run() -> Result<String> {
     match options.row.shape {
         Shape::Echo(content) => echoes::run(&options, content),
         Shape::Compressed => compressed::run(&options),
+        Shape::Broadcast => broadcasts::run(&options),
+        Shape::BroadcastCompressed => broadcasts::run_compressed(&options),
         Shape::Handshake => handshakes::run(&options),
         Shape::Idle => idle::run(&options),
         Shape::Latency => latency::run(&options),

@@ -9,12 +9,12 @@ use lexopt::prelude::*;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::thread::{CpuSet, sched_setaffinity};
 
-use crate::rows::{ROWS, Row};
+use crate::rows::{ROWS, Row, Shape};
 
 /// When the measured part is over.
 #[derive(Clone, Copy)]
 pub(crate) enum Until {
-    /// So many messages were echoed; not one more is sent.
+    /// So many messages have come; not one more is sent.
     Messages(u64),
     Time(Duration),
 }
@@ -25,7 +25,7 @@ pub(crate) struct Options {
     /// Whose figures are told; without it, only the wall clock's are.
     pub(crate) pid: Option<u32>,
     pub(crate) until: Until,
-    /// Messages that are echoed before the measured part.
+    /// Messages that come before the measured part.
     pub(crate) warmup: u64,
     pub(crate) connections: usize,
     /// The extension that is offered.
@@ -62,12 +62,16 @@ impl Options {
         }
         let row = row.ok_or_else(|| anyhow!("which row? `load list` tells what there is"))?;
         let connections = connections.unwrap_or(row.connections);
+        let rounds = match row.shape {
+            Shape::Broadcast | Shape::BroadcastCompressed => 4,
+            _ => 20,
+        };
         Ok(Some(Self {
             row,
             address: address.ok_or_else(|| anyhow!("--url ws://127.0.0.1:PORT/ is missing"))?,
             pid,
             until,
-            warmup: warmup.unwrap_or(20 * connections as u64 * row.frames as u64),
+            warmup: warmup.unwrap_or(rounds * connections as u64 * row.frames as u64),
             connections,
             offer,
             rate,

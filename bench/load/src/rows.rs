@@ -14,6 +14,10 @@ pub(crate) enum Shape {
     Echo(Content),
     /// The same with permessage-deflate.
     Compressed,
+    /// One connection sends its next message once the server has sent the last to all.
+    Broadcast,
+    /// The same with permessage-deflate: it is sent as it is, and comes compressed.
+    BroadcastCompressed,
     /// Connect, open, reset.
     Handshake,
     /// Connections that nothing passes over, and what they hold.
@@ -62,6 +66,16 @@ pub(crate) const ROWS: &[Row] = &[
     row("burst-text", 32, 64, 20, ASCII),
     row("compressed-1k", 100, 1, 1 << 10, Shape::Compressed),
     row("compressed-16k", 100, 1, 16 << 10, Shape::Compressed),
+    row("broadcast-64", 10_000, 1, 64, Shape::Broadcast),
+    row("broadcast-1k", 10_000, 1, 1 << 10, Shape::Broadcast),
+    row("broadcast-16k", 10_000, 1, 16 << 10, Shape::Broadcast),
+    row(
+        "broadcast-compressed-1k",
+        10_000,
+        1,
+        1 << 10,
+        Shape::BroadcastCompressed,
+    ),
     row("handshake", 16, 1, 0, Shape::Handshake),
     row("idle", 4000, 1, 64, Shape::Idle),
     row("latency", 100, 1, 64, Shape::Latency),

@@ -1,7 +1,7 @@
 //! What the servers have in common: flags, the address, TLS, and one thread that accepts and runs all.
 //!
-//! Each program of `src/bin` is an echo server on one library, in the way that its documentation shows, and
-//! takes the same flags: `--deflate` (with `--takeover` and `--level N`) and `--tls`; `--batch N` has those
+//! Each program of `src/bin` is an echo server on one library, or one that sends each message to all, in the way
+//! that its documentation shows, and takes the same flags: `--deflate` (with `--takeover` and `--level N`) and `--tls`; `--batch N` has those
 //! that flush for each message do so for several. It listens on a free port of 127.0.0.1 and prints its
 //! address.
 

@@ -39,6 +39,18 @@ pub struct Echo {
 }
 
 impl Echo {
+    /// The handshake was answered.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.is_open
+    }
+
+    /// What has come ends where a frame does.
+    #[must_use]
+    pub fn is_between_frames(&self) -> bool {
+        self.head_size == 0 && self.remaining == 0
+    }
+
     /// Turns `size` bytes that were read to [`RESERVE`] into what is sent back; returns where that
     /// lies. The whole of a request comes with one read.
     pub fn turn(&mut self, buffer: &mut [u8], size: usize) -> Range<usize> {
@@ -234,6 +246,7 @@ mod tests {
                 back.extend_from_slice(&buffer[range]);
             }
             assert!(back == expected, "cut every {cut} bytes");
+            assert!(echo.is_between_frames(), "cut every {cut} bytes");
         }
     }
 

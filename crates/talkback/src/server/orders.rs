@@ -138,14 +138,16 @@ impl Orders {
 
     /// Forgets whom to wake, once the socket is gone; whoever awaits the notice waits no longer.
     pub(crate) fn end(&self) {
-        let mut slot = mem::take(&mut *self.lock());
-        let Some(mut ending) = slot.ending.take() else {
-            return;
-        };
-        ending.address = None;
-        let listeners = mem::take(&mut ending.listeners);
-        ending.told = Told::Cut;
-        self.lock().ending = Some(ending);
+        let mut slot = self.lock();
+        let whom = (slot.waker.take(), slot.task.take());
+        let (mut address, mut listeners) = (None, Vec::new());
+        if let Some(ending) = &mut slot.ending {
+            ending.told = Told::Cut;
+            address = ending.address.take();
+            listeners = mem::take(&mut ending.listeners);
+        }
+        drop(slot);
+        drop((whom, address));
         let wakers = listeners.into_iter().filter_map(|(_, waker)| waker);
         wakers.for_each(Waker::wake);
     }

@@ -22,7 +22,8 @@ use crate::websocket::WebSocket;
 /// It does all that the socket does, and needs no code for its end: once it is to close, by a drain or by
 /// [`close_where`](super::Connections::close_where), [`recv`](WebSocket::recv) runs the closing handshake and returns
 /// `Ok(None)`. What was sent before leaves first. One that only sends has its close frame behind the message that it
-/// sends next; the send after that fails with [`SendErrorKind::Closed`](crate::SendErrorKind::Closed).
+/// sends next; the send after that fails with [`SendErrorKind::Closed`](crate::SendErrorKind::Closed). A message that is
+/// being sent in pieces is cut off by it.
 ///
 /// Dropping it gives the place back. So it is when its socket has become a
 /// [`WebSocketChannel`](crate::WebSocketChannel) or was split: the place goes along with the socket.

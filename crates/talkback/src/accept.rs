@@ -85,6 +85,12 @@ impl<T> Accept<T> {
         self
     }
 
+    /// The client's address, if it was noted: a [`Server`](crate::server::Server) has done so.
+    #[cfg(feature = "server")]
+    pub fn peer_addr(&self) -> Option<SocketAddr> {
+        self.0.options.peer
+    }
+
     /// Sets the subprotocols that this server speaks. The first one of the client's that is among
     /// them is chosen; if there is none, the connection opens without (RFC 6455 §4.2.2).
     pub fn subprotocols<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use http::StatusCode;
 use talkback_proto::Keepalive;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::ToSocketAddrs;
@@ -38,6 +39,9 @@ const KEPT_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// How each client is accepted.
 type Accepting<S> = dyn Fn(Accept<Transport<S>>) -> Accept<Transport<S>> + Send + Sync;
+
+/// Who is told of clients that have not become a WebSocket.
+type Unopened = dyn Fn(SocketAddr, &AcceptError) + Send + Sync;
 
 /// A server with a listener of its own, which does everything: it accepts, by TLS if it is told who it is, opens
 /// WebSockets, hands each to a handler in a task of its own, and says how it is.
@@ -79,6 +83,7 @@ pub struct Server {
     #[cfg(feature = "tls")]
     identity: Option<Identity>,
     accepting: Arc<Accepting<tokio::net::TcpStream>>,
+    unopened: Arc<Unopened>,
     handshakes_max: usize,
 }
 
@@ -101,6 +106,7 @@ impl Server {
             #[cfg(feature = "tls")]
             identity: None,
             accepting: Arc::new(|accept| accept),
+            unopened: Arc::new(trace::not_opened),
             handshakes_max: HANDSHAKES_MAX,
         })
     }
@@ -136,6 +142,18 @@ impl Server {
         options: impl Fn(Accept<Transport>) -> Accept<Transport> + Send + Sync + 'static,
     ) -> Self {
         self.accepting = Arc::new(options);
+        self
+    }
+
+    /// Tells of each client that has not become a WebSocket: its address, and why. That is a client that was refused, one
+    /// that was answered by [`Accept::otherwise`], one that has failed by TLS, or was gone. Without it `tracing` is told, if the
+    /// program has that feature.
+    #[must_use]
+    pub fn unopened(
+        mut self,
+        tell: impl Fn(SocketAddr, &AcceptError) + Send + Sync + 'static,
+    ) -> Self {
+        self.unopened = Arc::new(tell);
         self
     }
 
@@ -199,6 +217,7 @@ impl Server {
         let tls = self.identity.map(Identity::acceptor).transpose()?;
         let service = Service {
             accepting: self.accepting,
+            unopened: self.unopened,
             #[cfg(feature = "tls")]
             tls,
             connections: connections.clone(),
@@ -242,6 +261,7 @@ fn check_limits(
 /// What all clients of a server are served by.
 struct Service<S, H> {
     accepting: Arc<Accepting<S>>,
+    unopened: Arc<Unopened>,
     #[cfg(feature = "tls")]
     tls: Option<tokio_rustls::TlsAcceptor>,
     connections: Connections,
@@ -315,7 +335,7 @@ where
                 self.connections
                     .run(connection, move |connection| (service.handler)(connection));
             }
-            Err(error) => trace::not_opened(peer, &error),
+            Err(error) => (self.unopened)(peer, &error),
         }
     }
 
@@ -334,7 +354,14 @@ where
         let mut serving = accept.serving(&self.connections, health);
         let mut permit = Some(permit);
         loop {
-            match serving.next().await? {
+            let outcome = match serving.next().await {
+                // It was told all that it asked for.
+                Err(AcceptError::Lost(_) | AcceptError::Timeout(_)) if permit.is_none() => {
+                    return Err(AcceptError::Answered(StatusCode::OK));
+                }
+                outcome => outcome?,
+            };
+            match outcome {
                 Outcome::Open(socket) => return Ok(ServerConnection::of(socket)),
                 Outcome::Told(told) => {
                     // It is one of those that stay open, and no handshake any more.

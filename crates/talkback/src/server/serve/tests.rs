@@ -65,6 +65,7 @@ impl Site {
         };
         let mut service = Service {
             accepting: Arc::new(|accept| accept),
+            unopened: Arc::new(trace::not_opened),
             #[cfg(feature = "tls")]
             tls: None,
             connections: connections.clone(),
@@ -361,6 +362,35 @@ async fn co10_a_server_that_is_full_says_how_it_is_and_refuses() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_has_no_websocket_is_told_of_and_a_probe_as_answered() {
+    let (told, mut heard) = mpsc::unbounded_channel();
+    let site = Site::with(Connections::new().max(1), HANDSHAKES_MAX, |service| {
+        service.accepting = Arc::new(|accept| {
+            let peer = accept.peer_addr().unwrap();
+            assert_eq!(peer.port(), 1);
+            accept
+        });
+        service.unopened = Arc::new(move |peer, error| {
+            let what = match error {
+                AcceptError::Refused(refusal) => refusal.status(),
+                AcceptError::Answered(status) => *status,
+                error => panic!("{error}"),
+            };
+            told.send((peer.ip().to_string(), what.as_u16())).unwrap();
+        });
+    });
+    let _open = site.open("1.2.3.4").await.unwrap();
+    assert_eq!(refused(site.open("1.2.3.5").await).0, 503);
+    let mut probe = site.arrive("1.2.3.6");
+    get(&mut probe, "/health", "ok\n").await;
+    drop(probe);
+    for expected in [("1.2.3.5", 503), ("1.2.3.6", 200)] {
+        let (peer, status) = heard.recv().await.unwrap();
+        assert_eq!((&*peer, status), expected);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn dr6_who_asks_for_a_websocket_while_the_server_drains_is_refused() {
     let site = Site::start(Connections::new());
     let _open = site.open("1.2.3.4").await.unwrap();
@@ -519,6 +549,7 @@ async fn who_was_accepted_goes_on_whenever_the_server_is_dropped() {
         let connections = Connections::new();
         let service = Service {
             accepting: Arc::new(|accept| accept),
+            unopened: Arc::new(trace::not_opened),
             #[cfg(feature = "tls")]
             tls: None,
             connections: connections.clone(),

@@ -1,6 +1,8 @@
 //! The ways in which a person or a service manager ends a program.
 
 use std::io;
+#[cfg(unix)]
+use std::time::Duration;
 
 /// What ended the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,15 +26,20 @@ impl Stop {
 
 /// Ctrl-C, SIGINT and SIGTERM, which from now on no longer end the program by themselves.
 ///
-/// Each SIGINT counts: a person presses Ctrl-C once more who does not want to wait. Of SIGTERM only the first does:
-/// a program may get it twice at once, as `timeout` sends it to the program and to its group.
+/// Each SIGINT counts: a person presses Ctrl-C once more who does not want to wait. A SIGTERM within a second of the first
+/// does not: a program may get it twice at once, as `timeout` sends it to the program and to its group.
 #[cfg(unix)]
 #[derive(Debug)]
 pub struct Signals {
     interrupt: tokio::signal::unix::Signal,
     terminate: tokio::signal::unix::Signal,
-    is_terminated: bool,
+    /// When the first one came.
+    terminated: Option<tokio::time::Instant>,
 }
+
+/// How long after the first SIGTERM another is the same one.
+#[cfg(unix)]
+const TWICE: Duration = Duration::from_secs(1);
 
 #[cfg(unix)]
 impl Signals {
@@ -45,7 +52,7 @@ impl Signals {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
-            is_terminated: false,
+            terminated: None,
         })
     }
 
@@ -54,11 +61,15 @@ impl Signals {
     /// # Cancel safety
     /// A dropped call loses no signal.
     pub async fn next(&mut self) -> Stop {
-        tokio::select! {
-            _ = self.interrupt.recv() => Stop::Interrupt,
-            _ = self.terminate.recv(), if !self.is_terminated => {
-                self.is_terminated = true;
-                Stop::Terminate
+        loop {
+            tokio::select! {
+                _ = self.interrupt.recv() => return Stop::Interrupt,
+                _ = self.terminate.recv() => {
+                    if self.terminated.is_none_or(|first| first.elapsed() >= TWICE) {
+                        self.terminated.get_or_insert_with(tokio::time::Instant::now);
+                        return Stop::Terminate;
+                    }
+                }
             }
         }
     }
@@ -123,17 +134,21 @@ mod tests {
         assert!(sent.unwrap().success());
     }
 
-    #[tokio::test]
-    async fn the_second_of_two_terminations_is_none_and_that_of_two_interrupts_is_one() {
+    #[tokio::test(start_paused = true)]
+    async fn a_second_termination_counts_after_a_second_and_a_second_interrupt_at_once() {
         let mut signals = Signals::new().unwrap();
         let mut witness = signal(SignalKind::terminate()).unwrap();
         send("TERM");
         assert_eq!(signals.next().await, Stop::Terminate);
         witness.recv().await;
+        tokio::time::advance(TWICE - Duration::from_millis(1)).await;
         send("TERM");
         witness.recv().await;
         let polled = poll_fn(|cx| Poll::Ready(pin!(signals.next()).poll(cx))).await;
         assert_eq!(polled, Poll::Pending);
+        tokio::time::advance(Duration::from_millis(1)).await;
+        send("TERM");
+        assert_eq!(signals.next().await, Stop::Terminate);
         for _ in 0..2 {
             send("INT");
             assert_eq!(signals.next().await, Stop::Interrupt);

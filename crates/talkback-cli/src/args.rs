@@ -1,6 +1,7 @@
 //! The command line.
 
 mod bench;
+mod clients;
 mod connect;
 mod echo;
 mod listen;
@@ -19,6 +20,7 @@ use talkback_terminal::explain::without_numbers;
 use talkback_terminal::show::escaped;
 
 pub(crate) use self::bench::{BenchArgs, LoadArgs, ReportArgs};
+pub(crate) use self::clients::failed;
 pub(crate) use self::connect::{Color, ConnectArgs, EndArgs, Form, InputArgs, OutputArgs};
 pub(crate) use self::echo::{EchoArgs, ServerTlsArgs};
 pub(crate) use self::listen::ListenArgs;

@@ -6,13 +6,14 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use talkback::DeflatePolicy;
+use talkback::server::Drain;
 use talkback_echo::{EchoOptions, EchoServer, Identity};
 use talkback_terminal::output::Output;
 use talkback_terminal::signals::Signals;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use crate::args::EchoArgs;
+use crate::args::{self, EchoArgs};
 use crate::exit::{self, Failure, tell};
 use crate::listening::{self, Place, addresses, announce, fingerprint, places, schemes};
 use crate::values::Listen;
@@ -58,7 +59,10 @@ async fn serve(args: EchoArgs, verbose: u8) -> Result<ExitCode, Failure> {
         (None, Some(demo)) => (Some(demo), Pages::TestAndDemo),
         (None, None) => (None, Pages::Test),
     };
+    let connections = args.clients.connections();
     let mut options = EchoOptions::default()
+        .connections(connections.clone())
+        .drain(args.clients.drain())
         .subprotocols(args.subprotocols)
         .origins(args.origins)
         .message_size_max(args.max_message)
@@ -79,6 +83,9 @@ async fn serve(args: EchoArgs, verbose: u8) -> Result<ExitCode, Failure> {
     if let Some(identity) = &identity {
         options = options.tls(identity.clone());
     }
+    if let Some(time) = args.clients.idle_timeout {
+        options = options.idle_timeout(time);
+    }
     let mut signals = Signals::new()
         .map_err(|error| Failure::new(exit::OTHER, format!("could not handle signals: {error}")))?;
     let server = EchoServer::bind(options)
@@ -89,22 +96,32 @@ async fn serve(args: EchoArgs, verbose: u8) -> Result<ExitCode, Failure> {
         tls::write_certificate(&args.tls, identity)?;
     }
     let places = places(listen, server.local_addr());
-    announce(greeting(&places, identity.as_ref(), pages));
-    announce(code(&places, identity.as_ref(), pages));
-    let connections = server.connection_count();
-
     let (stop, stopped) = oneshot::channel();
     let mut running = pin!(server.run(async {
         let _ = stopped.await;
     }));
-    tokio::select! {
-        () = &mut running => {}
-        _ = signals.next() => say_goodbye(connections.now()).await,
+    listening::begin(running.as_mut()).await?;
+    announce(greeting(&places, identity.as_ref(), pages));
+    announce(code(&places, identity.as_ref(), pages));
+    let ended = tokio::select! {
+        ended = &mut running => Some(ended),
+        _ = signals.next() => None,
+    };
+    if let Some(ended) = ended {
+        return match ended {
+            Ok(()) => Ok(ExitCode::from(exit::NORMAL)),
+            Err(error) => Err(args::failed(&error)),
+        };
     }
+    say_goodbye(connections.len()).await;
     let _ = stop.send(());
     let code = tokio::select! {
-        () = &mut running => exit::NORMAL,
-        signal = signals.next() => signal.exit_code(),
+        _ = &mut running => exit::NORMAL,
+        signal = signals.next() => {
+            // It tells how many are cut.
+            let _ = tokio::join!(connections.drain(Drain::now()), running);
+            signal.exit_code()
+        }
     };
     Ok(ExitCode::from(code))
 }

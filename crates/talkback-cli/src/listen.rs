@@ -6,8 +6,9 @@ mod typed;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::time::Duration;
 
+use talkback::server::{Connections, Drain};
 use talkback::{CloseCode, CloseInfo, Message, Role, WebSocketChannel};
 use talkback_terminal::exchange::{self, Step};
 use talkback_terminal::input::Lines;
@@ -19,7 +20,7 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use self::clients::{Clients, Incoming, Opened};
-use self::opening::{CLOSE_TIMEOUT, Server};
+use self::opening::CLOSE_TIMEOUT;
 use crate::args::{Form, ListenArgs};
 use crate::end::End;
 use crate::events::{Direction, Event, Line};
@@ -60,7 +61,7 @@ async fn serve(args: &ListenArgs, is_verbose: bool) -> Result<ExitCode, Failure>
         .map_err(|error| Failure::new(exit::OTHER, format!("could not handle signals: {error}")))?;
     let first = input::first(&args.input, args.max_message)?;
     let identity = tls::identity(&args.tls, &addresses(args.listen.address()))?;
-    let listener = listening::bind(args.listen)?;
+    let server = listening::bind(args.listen).await?;
     if let Some(identity) = &identity {
         // Not before the address is its own: another server may have written that file.
         tls::write_certificate(&args.tls, identity)?;
@@ -84,23 +85,27 @@ async fn serve(args: &ListenArgs, is_verbose: bool) -> Result<ExitCode, Failure>
         .map_err(|error| Failure::new(exit::OTHER, format!("could not read input: {error}")))?;
 
     let (ws, _) = schemes(identity.as_ref());
-    let places = places(args.listen, listener.local_addr());
+    let places = places(args.listen, server.local_addr());
     let urls = places
         .iter()
         .map(|place| format!("{ws}://{}/", place.authority))
         .collect();
     let fingerprint = identity.as_ref().map(fingerprint);
     let (sender, events) = mpsc::channel(1);
-    let server = Arc::new(Server::new(args, identity));
-    let accepting = tokio::spawn(async move {
-        let serve = |stream, peer| {
-            let (server, sender) = (Arc::clone(&server), sender.clone());
-            tokio::spawn(async move { server.serve(stream, peer, sender).await });
-        };
-        listener.accept_each(serve).await;
-    });
+    let server = match &identity {
+        Some(identity) => identity.secure(server),
+        None => server,
+    };
+    let connections = args.clients.connections();
+    let mut serving = Box::pin(opening::serve(server, args, &connections, sender));
+    listening::begin(serving.as_mut()).await?;
+    let serving = tokio::spawn(serving);
     let mut session = Session {
-        clients: Clients::new(events, !screen.is_prompt()),
+        clients: Clients::new(events, !screen.is_prompt(), args.clients.idle_timeout),
+        broadcasts: args.broadcast,
+        connections,
+        drain: args.clients.drain(),
+        drain_deadline: args.clients.drain_deadline,
         end: End::new(&end),
         style: Style::of(&args.output, &args.input),
         is_quiet: args.output.quiet,
@@ -112,12 +117,17 @@ async fn serve(args: &ListenArgs, is_verbose: bool) -> Result<ExitCode, Failure>
         lines,
     };
     let ending = session.exchange(urls, fingerprint, &mut signals).await;
-    accepting.abort();
+    serving.abort();
     session.finish(ending, &mut signals).await
 }
 
 struct Session {
     clients: Clients,
+    /// Whether what one client says goes to the others.
+    broadcasts: bool,
+    connections: Connections,
+    drain: Drain,
+    drain_deadline: Duration,
     /// What is read, until it has ended.
     lines: Option<Lines>,
     end: End,
@@ -232,6 +242,9 @@ impl Session {
         match incoming {
             Incoming::Opened(opened, channel) => self.welcome(opened, channel).await,
             Incoming::Message(number, message) => {
+                if self.broadcasts {
+                    self.clients.relay(number, &message);
+                }
                 self.print_message(number, message).await?;
                 match self.end.handle_message() {
                     true => Err(Ending::Done),
@@ -328,10 +341,18 @@ impl Session {
 
     /// Closes every connection, and tells how each ended.
     async fn finish(mut self, ending: Ending, signals: &mut Signals) -> Result<ExitCode, Failure> {
-        self.clients.close(match &ending {
-            Ending::Stopped(_) => CloseCode::GOING_AWAY,
-            _ => CloseCode::NORMAL,
-        });
+        let time = match &ending {
+            Ending::Stopped(_) => {
+                let (connections, drain) = (self.connections.clone(), self.drain.clone());
+                tokio::spawn(async move { connections.drain(drain).await });
+                self.drain_deadline + CLOSE_TIMEOUT
+            }
+            _ => {
+                self.clients.close(CloseCode::NORMAL);
+                // Each ends within the one, and what is told of it has the other.
+                2 * CLOSE_TIMEOUT
+            }
+        };
         let closing = async {
             while let Some(incoming) = self.clients.next().await {
                 // What they say meanwhile has come too late.
@@ -343,8 +364,7 @@ impl Session {
             self.screen.close().await
         };
         let closed = tokio::select! {
-            // Each ends within the one, and what is told of it has the other.
-            closed = timeout(2 * CLOSE_TIMEOUT, closing) => closed,
+            closed = timeout(time, closing) => closed,
             stop = signals.next() => return Ok(ExitCode::from(stop.exit_code())),
         };
         let _ = timeout(CLOSE_TIMEOUT, self.screen.close()).await;

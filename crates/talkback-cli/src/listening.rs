@@ -1,10 +1,15 @@
 //! Where a server listens, and what leads there.
 
+use std::future::{Future, poll_fn};
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::Poll;
 
-use talkback_echo::{Identity, Listener};
+use talkback::server::{ServeError, Server};
+use talkback_echo::Identity;
 
+use crate::args;
 use crate::exit::{self, Failure};
 use crate::values::Listen;
 
@@ -18,12 +23,20 @@ pub(crate) struct Place {
 }
 
 /// Listens.
-pub(crate) fn bind(listen: Listen) -> Result<Listener, Failure> {
-    let listener = match listen {
-        Listen::Address(address) => Listener::bind(address),
-        Listen::Localhost(port) => Listener::bind_localhost(port),
-    };
-    listener.map_err(|error| failed(listen, "after `listen`", &error))
+pub(crate) async fn bind(listen: Listen) -> Result<Server, Failure> {
+    let bound = Server::bind(&listen.addresses()[..]).await;
+    bound.map_err(|error| failed(listen, "after `listen`", &error))
+}
+
+/// Begins to serve: what a server cannot serve by, it says at once.
+pub(crate) async fn begin<F>(mut serving: Pin<&mut F>) -> Result<(), Failure>
+where
+    F: Future<Output = Result<(), ServeError>>,
+{
+    match poll_fn(|cx| Poll::Ready(serving.as_mut().poll(cx))).await {
+        Poll::Ready(Err(error)) => Err(args::failed(&error)),
+        _ => Ok(()),
+    }
 }
 
 /// What leads to the address that a server really got.

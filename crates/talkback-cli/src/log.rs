@@ -46,11 +46,13 @@ impl Write for Gathered {
     }
 }
 
-/// Starts the log at `level`; `RUST_LOG` has the last word.
+/// Starts the log at `level`; `RUST_LOG` has the last word. What the library tells below a warning is told by the
+/// commands themselves.
 ///
 /// It is written by a thread of its own, which has written what is left when the guard is dropped.
 pub(crate) fn start(level: &str) -> WorkerGuard {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
+    let filter = EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| EnvFilter::new(format!("{level},talkback=warn,talkback_echo={level}")));
     let (writer, guard) = NonBlockingBuilder::default()
         .buffered_lines_limit(LINES_AHEAD)
         .finish(Gathered(BufWriter::new(io::stderr())));

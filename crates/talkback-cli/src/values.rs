@@ -1,10 +1,11 @@
 //! The values of options: what they have to look like.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use talkback::http::uri::Authority;
+use talkback::server::{Network, NetworkError};
 
 use crate::target::ascii_host;
 
@@ -23,6 +24,17 @@ impl Listen {
         match self {
             Self::Address(address) => address,
             Self::Localhost(port) => SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
+        }
+    }
+
+    /// All that it is.
+    pub(crate) fn addresses(self) -> Vec<SocketAddr> {
+        match self {
+            Self::Address(address) => vec![address],
+            Self::Localhost(port) => vec![
+                (Ipv4Addr::LOCALHOST, port).into(),
+                (Ipv6Addr::LOCALHOST, port).into(),
+            ],
         }
     }
 }
@@ -164,6 +176,21 @@ pub(crate) fn run_time(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| {
             "it is not a number of seconds above 0 and up to a year, such as 10 or 0.5".to_owned()
         })
+}
+
+/// A number of seconds, perhaps with a fraction, or none.
+pub(crate) fn span(text: &str) -> Result<Duration, String> {
+    match text {
+        "0" => Ok(Duration::ZERO),
+        text => run_time(text).map_err(|_| {
+            "it is not a number of seconds from 0 up to a year, such as 10 or 0.5".to_owned()
+        }),
+    }
+}
+
+/// A network in CIDR, or an address.
+pub(crate) fn network(text: &str) -> Result<Network, NetworkError> {
+    text.parse()
 }
 
 /// A number of messages a second, perhaps with a fraction.

@@ -1,9 +1,11 @@
 //! An echo server on a thread of its own, for callers without a runtime.
 
 use std::convert::Infallible;
+use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Mutex, PoisonError, mpsc};
+use std::task::Poll;
 use std::thread::{self, JoinHandle};
 
 use tokio::sync::oneshot;
@@ -22,7 +24,7 @@ pub fn start() -> io::Result<Echo> {
 /// An echo server that runs on a thread of its own.
 ///
 /// Once this is dropped nobody can connect any more; the connections that are open are closed with
-/// 1001 in the background. [`shutdown`](Self::shutdown) waits for them.
+/// 1012 in the background. [`shutdown`](Self::shutdown) waits for them.
 #[derive(Debug)]
 pub struct Echo {
     local_addr: SocketAddr,
@@ -42,7 +44,7 @@ impl Echo {
     ///
     /// # Errors
     /// The operating system's, if the address is in use or not this machine's, or if no thread can be
-    /// started.
+    /// started; [`InvalidInput`](io::ErrorKind::InvalidInput) for a limit of the connections that cannot be.
     ///
     /// ```
     /// # fn main() -> std::io::Result<()> {
@@ -127,13 +129,25 @@ fn serve(
                 return;
             }
         };
-        let _ = report.send(Ok((server.local_addr(), server.url())));
-        let draining = server.accept_until(async {
-            let _ = stopped.await;
-        });
-        let draining = draining.await;
+        let at = (server.local_addr(), server.url());
+        let letting_go = server.letting_go();
+        let mut serving = Box::pin(server.serve());
+        let begun = poll_fn(|cx| Poll::Ready(serving.as_mut().poll(cx))).await;
+        if let Poll::Ready(Err(error)) = begun {
+            let error = io::Error::new(io::ErrorKind::InvalidInput, error);
+            let _ = report.send(Err(error));
+            return;
+        }
+        let _ = report.send(Ok(at));
+        tokio::select! {
+            biased;
+            _ = stopped => {}
+            _ = &mut serving => {}
+        }
+        // It listens no more.
+        drop(serving);
         drop(is_listening);
-        draining.finish().await;
+        letting_go.drain().await;
     });
 }
 
@@ -148,8 +162,8 @@ mod tests {
         let server = start().unwrap();
         let mut socket = talkback::connect(server.url()).await.unwrap();
         drop(server);
-        assert_eq!(socket.recv().await.unwrap(), None);
-        assert_eq!(socket.close_info().unwrap().code, 1001);
+        assert!(socket.recv().await.is_err());
+        assert_eq!(socket.close_info().unwrap().code, 1012);
     }
 
     #[test]
@@ -168,6 +182,6 @@ mod tests {
         channel.ready().wait().unwrap();
         server.shutdown();
         let info = channel.closed().wait().unwrap();
-        assert_eq!((info.code.number(), info.clean), (1001, true));
+        assert_eq!((info.code.number(), info.clean), (1012, true));
     }
 }

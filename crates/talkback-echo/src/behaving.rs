@@ -41,7 +41,7 @@ pub(crate) enum Left {
 pub(crate) async fn behave<T: Transport>(
     socket: &mut WebSocket<T>,
     as_asked: Behaviour,
-    told: Told,
+    told: Told<'_>,
 ) -> Left {
     match as_asked {
         Behaviour::Close(code, reason) => {
@@ -70,7 +70,7 @@ pub(crate) async fn behave<T: Transport>(
 }
 
 /// Sends back what comes, and tells of it.
-pub(crate) async fn echo<T: Transport>(socket: &mut WebSocket<T>, told: Told) {
+pub(crate) async fn echo<T: Transport>(socket: &mut WebSocket<T>, told: Told<'_>) {
     while let Some(message) = receive(socket, told).await {
         send(socket, message, told).await;
     }
@@ -80,7 +80,7 @@ pub(crate) async fn echo<T: Transport>(socket: &mut WebSocket<T>, told: Told) {
 ///
 /// # Cancel safety
 /// A dropped call loses no message.
-async fn receive<T: Transport>(socket: &mut WebSocket<T>, told: Told) -> Option<Message> {
+async fn receive<T: Transport>(socket: &mut WebSocket<T>, told: Told<'_>) -> Option<Message> {
     // Not by `recv`: the loop of the mere echo has that inlined only as long as nobody else calls it.
     loop {
         if let Incoming::Message(message) = socket.recv_incoming().await.ok().flatten()? {
@@ -91,7 +91,7 @@ async fn receive<T: Transport>(socket: &mut WebSocket<T>, told: Told) -> Option<
 }
 
 /// Sends a message, and tells of it.
-async fn send<T: Transport>(socket: &mut WebSocket<T>, message: Message, told: Told) {
+async fn send<T: Transport>(socket: &mut WebSocket<T>, message: Message, told: Told<'_>) {
     told.sent(&message);
     if socket.has_deflate() && message.len() >= LARGE_SIZE {
         feed_large(socket, Some(message)).await;
@@ -127,7 +127,7 @@ impl Waiting {
 }
 
 /// Sends each message back a while after it came.
-async fn echo_late<T: Transport>(socket: &mut WebSocket<T>, delay: Duration, told: Told) {
+async fn echo_late<T: Transport>(socket: &mut WebSocket<T>, delay: Duration, told: Told<'_>) {
     let mut waiting = Waiting::default();
     loop {
         let due = waiting.messages.front().map(|(came, _)| *came + delay);
@@ -148,7 +148,7 @@ async fn echo_late<T: Transport>(socket: &mut WebSocket<T>, delay: Duration, tol
 }
 
 /// Sends each message back as slowly as so many bytes a second.
-async fn echo_slowly<T: Transport>(socket: &mut WebSocket<T>, rate: u64, told: Told) {
+async fn echo_slowly<T: Transport>(socket: &mut WebSocket<T>, rate: u64, told: Told<'_>) {
     let mut waiting = Waiting::default();
     loop {
         let next = match waiting.pop() {
@@ -175,7 +175,7 @@ async fn send_slowly<T: Transport>(
     message: Message,
     rate: u64,
     waiting: &mut Waiting,
-    told: Told,
+    told: Told<'_>,
 ) -> io::Result<()> {
     let kind = message.kind();
     let mut bytes = message.into_bytes();
@@ -211,7 +211,7 @@ async fn send_slowly<T: Transport>(
 async fn reading<T: Transport>(
     writer: &mut MessageWriter<'_, T>,
     waiting: &mut Waiting,
-    told: Told,
+    told: Told<'_>,
     mut poll: impl FnMut(&mut MessageWriter<'_, T>, &mut Context<'_>) -> Poll<io::Result<()>>,
 ) -> io::Result<()> {
     poll_fn(|cx| {
@@ -246,7 +246,7 @@ enum Beside {
 async fn echo_beside<T: Transport>(
     socket: &mut WebSocket<T>,
     every: Duration,
-    told: Told,
+    told: Told<'_>,
     mut next: impl FnMut() -> Option<Beside>,
 ) {
     let mut due = Instant::now();
@@ -304,7 +304,7 @@ mod tests {
             }
             texts
         };
-        let (texts, _) = tokio::join!(receiving, behave(&mut server, stream, Told(None)));
+        let (texts, _) = tokio::join!(receiving, behave(&mut server, stream, Told::default()));
         assert_eq!(begin.elapsed(), Duration::ZERO);
         let beside = texts.iter().position(|text| text == "mine").unwrap();
         assert!(beside < COUNT as usize / 2, "{beside}");
@@ -339,7 +339,7 @@ mod tests {
             tokio::select! {
                 () = clock => {}
                 () = counting => panic!("it has ended"),
-                _ = behave(&mut server, stream, Told(None)) => panic!("it has ended"),
+                _ = behave(&mut server, stream, Told::default()) => panic!("it has ended"),
             }
             assert!((at_least..=at_most).contains(&count), "{count}");
         }
@@ -366,7 +366,7 @@ mod tests {
         };
         let came = tokio::select! {
             came = talking => came,
-            () = echo_slowly(&mut server, 1, Told(None)) => panic!("it has ended"),
+            () = echo_slowly(&mut server, 1, Told::default()) => panic!("it has ended"),
         };
         let expected = [
             Incoming::Pong("while there is room".into()),

@@ -1,201 +1,151 @@
 //! One connection of the echo server.
 
 use std::future::{self, Future, poll_fn};
-use std::io;
 use std::net::SocketAddr;
-use std::pin::{Pin, pin};
-use std::sync::{Arc, OnceLock};
+use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use ::http::Request;
 use ::http::header::SEC_WEBSOCKET_PROTOCOL;
 use futures_core::Stream as _;
 use futures_sink::Sink as _;
+use talkback::server::ServerConnection;
 use talkback::{
-    AcceptError, Approval, CloseCause, CloseCode, CloseInfo, Message, Refusal, WebSocket,
+    Accept, AcceptError, Approval, CloseCause, CloseCode, CloseInfo, Keepalive, Message, Refusal,
+    WebSocket,
 };
-use tokio::net::TcpStream;
-use tokio::time::{Instant, timeout, timeout_at};
 use tracing::{debug, info};
 
 use crate::behaving::{self, Left, behave};
 use crate::behaviour::{self, Behaviour, Opening};
-use crate::connections::Place;
 use crate::http as pages;
+use crate::idle::Heard;
 use crate::large::{LARGE_SIZE, feed_large};
 use crate::log::{self, Told};
 use crate::options::EchoOptions;
 use crate::peer::Peer;
 use crate::transport::Transport;
 
-/// How long a client may take until its WebSocket is open, TLS included.
-const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+/// 3008 of IANA's registry: "Timeout".
+const IDLE_CODE: CloseCode = CloseCode::new(3008);
 
-const DRAIN_REASON: &str = "the server stops";
+const IDLE_REASON: &str = "no message came in time";
 
-/// Serves a client in a task of its own, so that one that stalls holds up nobody else.
-pub(crate) fn spawn(stream: TcpStream, peer: SocketAddr, place: Place) {
-    // An answer must not wait for the acknowledgement of the one before. A socket that cannot be
-    // told so is slow, not broken.
-    let _ = stream.set_nodelay(true);
-    #[cfg(feature = "tls")]
-    if let Some(identity) = &place.options().tls {
-        let securing = Box::pin(identity.accept(stream));
-        tokio::spawn(serve(securing, peer, place));
-        return;
-    }
-    tokio::spawn(serve(future::ready(Ok(stream)), peer, place));
-}
-
-/// Serves a client until it goes or the server stops; `securing` is the TLS handshake, if there is
-/// one.
-///
-/// There is one such future for each open connection, so it stays small: what is only needed at
-/// its beginning and its end is boxed.
-pub(crate) fn serve<T: Transport>(
-    securing: impl Future<Output = io::Result<T>> + Send,
-    peer: SocketAddr,
-    place: Place,
-) -> impl Future<Output = ()> + Send {
-    let options = Arc::clone(place.options());
-    let mut opening = Box::pin(open(securing, peer, options));
-    // A block, as an `async fn` would keep its arguments twice.
-    async move {
-        let mut stop = pin!(place.stop());
-        // Once is enough: a task has one waker.
-        poll_fn(|cx| Poll::Ready(stop.as_mut().poll(cx).is_ready())).await;
-        let opened = poll_fn(|cx| place.unless_stopping(opening.as_mut().poll(cx)));
-        let Some(Some((mut socket, asked))) = opened.await else {
-            return;
-        };
-        drop(opening);
-        if let Some(asked) = asked
-            && Box::pin(is_cut(&mut socket, &place, asked)).await
-        {
-            return;
-        }
-        if place.options().logs_messages {
-            Box::pin(echo_told(&mut socket, &place)).await;
-        }
-        let mut unsent = None;
-        loop {
-            let echoed =
-                poll_fn(|cx| place.unless_stopping(poll_echo(&mut socket, &mut unsent, cx)));
-            let is_stopping = match echoed.await {
-                Some(Echoed::Large) => {
-                    let mut feeding = Box::pin(feed_large(&mut socket, unsent.take()));
-                    let fed = poll_fn(|cx| place.unless_stopping(feeding.as_mut().poll(cx)));
-                    fed.await.is_none()
-                }
-                Some(Echoed::All) => break,
-                None => true,
-            };
-            if is_stopping {
-                Box::pin(drain(&mut socket, place.options())).await;
-                break;
-            }
-        }
-        log_end(socket.peer(), socket.close_info());
-    }
-}
-
-/// Behaves as the path asks for, if the server does not stop; whether the connection is to be cut then.
-async fn is_cut<T: Transport>(
-    socket: &mut WebSocket<T>,
-    place: &Place,
-    asked: Box<Behaviour>,
-) -> bool {
-    let peer = socket.peer();
-    let mut behaving = pin!(behave(socket, *asked, client_told(peer, place)));
-    let behaved = poll_fn(|cx| place.unless_stopping(behaving.as_mut().poll(cx)));
-    let is_cut = matches!(behaved.await, Some(Left::Cut));
-    if is_cut && let Some(peer) = peer {
-        info!(peer = %Peer(peer), "cut, as the path asked for");
-    }
-    is_cut
-}
-
-/// The client, if its messages are told.
-fn client_told(peer: Option<SocketAddr>, place: &Place) -> Told {
-    Told(peer.filter(|_| place.options().logs_messages))
-}
-
-/// Echoes what comes and tells of each message, until the connection ends or the server stops: what is
-/// left to do then is that of any connection.
-async fn echo_told<T: Transport>(socket: &mut WebSocket<T>, place: &Place) {
-    let told = client_told(socket.peer(), place);
-    let mut echoing = pin!(behaving::echo(socket, told));
-    poll_fn(|cx| place.unless_stopping(echoing.as_mut().poll(cx))).await;
-}
-
-/// A client's WebSocket, if it becomes one; it knows the client's address.
-async fn open<T: Transport>(
-    securing: impl Future<Output = io::Result<T>>,
-    peer: SocketAddr,
-    options: Arc<EchoOptions>,
-) -> Option<(WebSocket<T>, Option<Box<Behaviour>>)> {
-    let asked = Arc::default();
-    match handshake(securing, peer, options, Arc::clone(&asked)).await {
-        Ok(mut socket) => {
-            info!(peer = %Peer(peer), subprotocol = socket.subprotocol().is_some(), "open");
-            // An idle connection can do without it: it is the larger part of what one holds.
-            socket.forget_request();
-            let asked = Arc::into_inner(asked).and_then(OnceLock::into_inner);
-            Some((socket, asked))
-        }
-        Err(error) => {
-            log_unopened(peer, &error);
-            None
-        }
-    }
-}
-
-/// Both handshakes, within one timeout.
-async fn handshake<T: Transport>(
-    securing: impl Future<Output = io::Result<T>>,
-    peer: SocketAddr,
-    options: Arc<EchoOptions>,
-    asked: Arc<OnceLock<Box<Behaviour>>>,
-) -> Result<WebSocket<T>, OpenError> {
-    let deadline = Instant::now() + HANDSHAKE_TIMEOUT;
-    let late = || OpenError::Accept(AcceptError::Timeout(HANDSHAKE_TIMEOUT));
-    let secured = timeout_at(deadline, securing).await.map_err(|_| late())?;
-    let web = options.web.clone();
-    let accepting = talkback::accept(secured.map_err(OpenError::Tls)?)
-        .peer(peer)
+/// How a client is accepted.
+pub(crate) fn accept<T>(accept: Accept<T>, options: &Arc<EchoOptions>) -> Accept<T> {
+    let peer = accept.peer_addr();
+    let (web, options) = (options.web.clone(), Arc::clone(options));
+    accept
+        .keepalive(Keepalive::OFF)
         .origin_policy(options.origin_policy.clone())
         .limits(options.limits.clone())
         .compression(options.compression)
-        .timeout(deadline - Instant::now())
-        .check(move |request| future::ready(approve(&request, peer, &options.subprotocols, &asked)))
+        .check(move |request| {
+            log::request(known(peer).0, &request);
+            future::ready(approve(&request, &options.subprotocols))
+        })
         .otherwise(move |request| {
-            log::request(peer, request);
+            log::request(known(peer).0, request);
             pages::answer(request, web.as_ref())
-        });
-    accepting.await.map_err(|error| match error {
-        AcceptError::Timeout(_) => late(),
-        error => OpenError::Accept(error),
-    })
+        })
 }
 
-/// Answers as the path asks for; what it asks for once the connection is open goes to `asked`.
-fn approve(
-    request: &Request<()>,
-    peer: SocketAddr,
-    spoken: &[String],
-    asked: &OnceLock<Box<Behaviour>>,
-) -> Result<Approval, Refusal> {
-    log::request(peer, request);
+/// Serves a client until it goes or the server stops.
+pub(crate) fn serve<T: Transport>(
+    mut connection: ServerConnection<T>,
+    options: Arc<EchoOptions>,
+) -> impl Future<Output = ()> + Send {
+    let (peer, has_subprotocol) = (connection.peer(), connection.subprotocol().is_some());
+    info!(peer = %known(peer), subprotocol = has_subprotocol, "open");
+    let asked = match behaviour::read(connection.request()) {
+        Ok(Opening::Behaviour(behaviour)) => Some(behaviour),
+        _ => None,
+    };
+    // An idle connection can do without it: it is the larger part of what one holds.
+    connection.forget_request();
+    attend(connection, asked, options)
+}
+
+/// Serves a client that has asked for this.
+///
+/// There is one such future for each open connection, so it stays small: what is only needed at its beginning, or by
+/// few, is boxed.
+fn attend<T: Transport>(
+    mut connection: ServerConnection<T>,
+    asked: Option<Behaviour>,
+    options: Arc<EchoOptions>,
+) -> impl Future<Output = ()> + Send {
+    let asked = asked.map(|asked| (asked, connection.draining()));
+    let is_attended = asked.is_some() || options.logs_messages || options.idle_timeout.is_some();
+    let attended = is_attended.then(|| Box::new(Attended { asked, options }));
+    // A block, as an `async fn` would keep its arguments twice.
+    async move {
+        if let Some(attended) = attended
+            && let Left::Cut = Box::pin(attended.run(&mut connection)).await
+        {
+            info!(peer = %known(connection.peer()), "cut, as the path asked for");
+            return;
+        }
+        let mut unsent = None;
+        while let Echoed::Large = poll_fn(|cx| poll_echo(&mut connection, &mut unsent, cx)).await {
+            Box::pin(feed_large(&mut connection, unsent.take())).await;
+        }
+        log_end(connection.peer(), connection.close_info());
+    }
+}
+
+/// What is done for a connection of which more is asked than the mere echo.
+struct Attended<D> {
+    /// What the path asks for; and when the server stops, which waits for none of it.
+    asked: Option<(Behaviour, D)>,
+    options: Arc<EchoOptions>,
+}
+
+impl<D: Future<Output = ()> + Send> Attended<D> {
+    /// Echoes, or behaves as the path asks for and then echoes, until the connection ends or is to end; what is left to do
+    /// then is that of any connection.
+    async fn run<T: Transport>(self: Box<Self>, connection: &mut ServerConnection<T>) -> Left {
+        let Self { asked, options } = *self;
+        let heard = Heard::now();
+        let told = Told {
+            peer: connection.peer().filter(|_| options.logs_messages),
+            heard: options.idle_timeout.map(|_| &heard),
+        };
+        let behaving = async {
+            if let Some((asked, draining)) = asked {
+                let left = tokio::select! {
+                    left = behave(connection, asked, told) => left,
+                    () = draining => Left::Echo,
+                };
+                if let Left::Cut = left {
+                    return left;
+                }
+            }
+            behaving::echo(connection, told).await;
+            Left::Echo
+        };
+        let left = tokio::select! {
+            left = behaving => Some(left),
+            () = heard.silence(options.idle_timeout) => None,
+        };
+        match left {
+            Some(left) => left,
+            None => {
+                let _ = connection.close_with(IDLE_CODE, IDLE_REASON).await;
+                Left::Echo
+            }
+        }
+    }
+}
+
+/// Answers as the path asks for.
+fn approve(request: &Request<()>, spoken: &[String]) -> Result<Approval, Refusal> {
     let mut offered = offered(request);
     let is_spoken = |offer: &&str| spoken.is_empty() || spoken.iter().any(|spoken| spoken == offer);
     let chosen = match behaviour::read(request)? {
         Opening::Subprotocol(name) => offered.find(|offer| *offer == name),
-        Opening::Behaviour(behaviour) => {
-            let _ = asked.set(Box::new(behaviour));
-            offered.find(is_spoken)
-        }
-        Opening::Echo => offered.find(is_spoken),
+        Opening::Behaviour(_) | Opening::Echo => offered.find(is_spoken),
     };
     Ok(match chosen {
         Some(name) => Approval::default().subprotocol(name),
@@ -209,12 +159,6 @@ fn offered(request: &Request<()>) -> impl Iterator<Item = &str> {
     let names = lines.filter_map(|line| line.to_str().ok());
     let names = names.flat_map(|line| line.split(','));
     names.map(str::trim).filter(|name| !name.is_empty())
-}
-
-/// Why a connection has not become a WebSocket.
-enum OpenError {
-    Tls(io::Error),
-    Accept(AcceptError),
 }
 
 /// How far the echo has come.
@@ -260,23 +204,17 @@ fn poll_echo<T: Transport>(
     }
 }
 
-async fn drain<T: Transport>(socket: &mut WebSocket<T>, options: &EchoOptions) {
-    let closing = socket.close_with(CloseCode::GOING_AWAY, DRAIN_REASON);
-    // One that does not close in time is cut.
-    let _ = timeout(options.drain_timeout, closing).await;
-}
-
-fn log_unopened(peer: SocketAddr, error: &OpenError) {
+/// Tells why a client has no WebSocket.
+pub(crate) fn log_unopened(peer: SocketAddr, error: &AcceptError) {
     let peer = Peer(peer);
     match error {
-        OpenError::Tls(error) => info!(%peer, %error, "TLS failed"),
-        OpenError::Accept(AcceptError::Answered(status)) => {
+        AcceptError::Answered(status) => {
             debug!(%peer, status = status.as_u16(), "page served");
         }
-        OpenError::Accept(AcceptError::Refused(refusal)) => {
+        AcceptError::Refused(refusal) => {
             info!(%peer, status = refusal.status().as_u16(), "{}", told(refusal));
         }
-        OpenError::Accept(error) => info!(%peer, %error, "not opened"),
+        error => info!(%peer, %error, "not opened"),
     }
 }
 
@@ -298,8 +236,12 @@ fn told(refusal: &Refusal) -> String {
         .fold(text, |text, hint| text.replace(hint, ""))
 }
 
+fn known(peer: Option<SocketAddr>) -> Peer {
+    Peer(peer.expect("it was told when the connection was accepted"))
+}
+
 fn log_end(peer: Option<SocketAddr>, end: Option<&CloseInfo>) {
-    let peer = Peer(peer.expect("it was told when the connection was accepted"));
+    let peer = known(peer);
     match end {
         Some(info) => info!(%peer, code = info.code.number(), "{}", told_of_end(info)),
         None => info!(%peer, "cut"),
@@ -322,11 +264,14 @@ fn told_of_end(info: &CloseInfo) -> String {
 
 #[cfg(test)]
 mod tests {
-    use talkback::{Initiator, ProtocolError};
-    use tokio::net::TcpListener;
+    use std::time::Duration;
+
+    use talkback::server::{Connections, Drain};
+    use talkback::{Initiator, ProtocolError, Role};
+    use tokio::io::{DuplexStream, duplex};
+    use tokio::time::Instant;
 
     use super::*;
-    use crate::connections::Connections;
 
     /// What came of a request, by a server of the library.
     async fn refused(request: &str) -> Refusal {
@@ -383,16 +328,78 @@ mod tests {
         }
     }
 
+    /// A served connection to a path, and its client.
+    fn open(
+        connections: &Connections,
+        path: &str,
+        options: EchoOptions,
+    ) -> (WebSocket<DuplexStream>, impl Future<Output = ()> + Send) {
+        let (near, far) = duplex(64 * 1024);
+        let client = WebSocket::from_upgraded(near, Role::Client);
+        let peer: SocketAddr = "127.0.0.1:1".parse().unwrap();
+        let place = connections.admit(peer).unwrap();
+        let connection = place.open(WebSocket::from_upgraded(far, Role::Server));
+        let request = Request::get(path).body(()).unwrap();
+        let asked = match behaviour::read(&request).unwrap() {
+            Opening::Behaviour(behaviour) => Some(behaviour),
+            _ => None,
+        };
+        (client, attend(connection, asked, Arc::new(options)))
+    }
+
     #[tokio::test]
     async fn an_open_connection_holds_a_small_future() {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let stream = TcpStream::connect(listener.local_addr().unwrap())
-            .await
-            .unwrap();
-        let peer = stream.peer_addr().unwrap();
-        let connections = Connections::new(EchoOptions::default());
-        let future = serve(future::ready(Ok(stream)), peer, connections.add());
+        let (_client, future) = open(&Connections::new(), "/", EchoOptions::default());
         let size = size_of_val(&future);
-        assert!(size <= 256, "{size} bytes");
+        assert!(size <= 192, "{size} bytes");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_says_nothing_for_the_idle_timeout_is_closed_with_3008() {
+        const TIME: Duration = Duration::from_secs(60);
+        for path in ["/", "/ping/1", "/delay/1"] {
+            let options = EchoOptions::default().idle_timeout(TIME);
+            let (mut client, serving) = open(&Connections::new(), path, options);
+            let serving = tokio::spawn(serving);
+            tokio::time::sleep(TIME / 2).await;
+            client.send("still there").await.unwrap();
+            let heard = Instant::now();
+            assert_eq!(
+                client.recv().await.unwrap().unwrap().to_string(),
+                "still there"
+            );
+            assert!(client.recv().await.is_err(), "{path}");
+            let info = client.close_info().unwrap();
+            assert_eq!(
+                (info.code.number(), &*info.reason, info.clean),
+                (3008, IDLE_REASON, true)
+            );
+            assert_eq!(heard.elapsed().as_secs(), 60, "{path}");
+            serving.await.unwrap();
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_drain_waits_for_nothing_that_was_asked_for() {
+        let idle = || EchoOptions::default().idle_timeout(Duration::from_secs(3600));
+        for (path, options) in [
+            ("/", EchoOptions::default()),
+            ("/", idle()),
+            ("/", EchoOptions::default().log_messages()),
+            ("/delay/60000", EchoOptions::default()),
+            ("/slow/1", idle()),
+            ("/ping/60", idle().log_messages()),
+        ] {
+            let connections = Connections::new();
+            let (mut client, serving) = open(&connections, path, options);
+            tokio::spawn(serving);
+            client.send("a message that takes its time").await.unwrap();
+            let begin = Instant::now();
+            let receiving = async { while let Ok(Some(_)) = client.recv().await {} };
+            let (report, ()) = tokio::join!(connections.drain(Drain::default()), receiving);
+            assert_eq!((report.closed, report.cut), (1, 0), "{path}");
+            assert_eq!(client.close_info().unwrap().code, 1012, "{path}");
+            assert!(begin.elapsed().as_secs() < 1, "{path}");
+        }
     }
 }

@@ -36,7 +36,6 @@ pub(crate) fn answer(request: &Request<()>, web: Option<&WebFiles>) -> Response<
         with_policy(file, DEMO_POLICY)
     } else {
         match path {
-            "/health" => text(StatusCode::OK, "ok\n"),
             // The names in the page are relative to the folder.
             "/demo" if web.is_some() => to_demo(),
             _ => nothing(),
@@ -107,11 +106,10 @@ mod tests {
             (Method::GET, "/", 200),
             (Method::GET, "/?from=phone", 200),
             (Method::HEAD, "/", 200),
-            (Method::GET, "/health", 200),
             (Method::GET, "/nothing", 404),
             (Method::POST, "/nothing", 404),
             (Method::POST, "/", 405),
-            (Method::DELETE, "/health", 405),
+            (Method::DELETE, "/", 405),
         ];
         for (method, path, status) in statuses {
             let response = answer_to(method.clone(), path);
@@ -131,10 +129,5 @@ mod tests {
     #[test]
     fn a_wrong_method_is_told_the_right_ones() {
         assert_eq!(answer_to(Method::PUT, "/").headers()[ALLOW], "GET, HEAD");
-    }
-
-    #[test]
-    fn health_says_ok() {
-        assert_eq!(answer_to(Method::GET, "/health").body(), "ok\n");
     }
 }

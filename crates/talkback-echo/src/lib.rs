@@ -28,27 +28,25 @@
 //! ```
 //!
 //! [`EchoOptions`] say more: an address, subprotocols, origins, limits, a web page, a certificate (with
-//! the feature `tls`). [`Echo::start`] takes them, and so does [`EchoServer`], which runs on the
+//! the feature `tls`), how many may connect and how they are let go. [`Echo::start`] takes them, and so does [`EchoServer`], which runs on the
 //! caller's own runtime until it is told to stop.
 //!
 //! The path of the URL asks for more than the echo, to see how a client copes with it: [`PATHS`].
 //!
-//! A client has 10 s until its WebSocket is open, TLS included. After an accept that failed, as when
-//! descriptors are short, the server pauses, for 50 ms to 1 s.
+//! It is a [`Server`](talkback::server::Server) of the library, and does what that does: a client has 10 s until its
+//! WebSocket is open, TLS included; `/health` and `/ready` are answered.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod background;
-mod backoff;
 mod behaving;
 mod behaviour;
 mod connection;
-mod connections;
 mod http;
 #[cfg(feature = "tls")]
 mod identity_error;
+mod idle;
 mod large;
-mod listener;
 mod log;
 mod options;
 mod page;
@@ -61,10 +59,8 @@ mod web;
 
 pub use self::background::{Echo, start};
 pub use self::behaviour::PATHS;
-pub use self::connections::ConnectionCount;
 #[cfg(feature = "tls")]
 pub use self::identity_error::IdentityError;
-pub use self::listener::Listener;
 pub use self::options::EchoOptions;
 pub use self::server::EchoServer;
 #[cfg(feature = "tls")]

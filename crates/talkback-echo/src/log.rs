@@ -12,6 +12,7 @@ use http::header::{
 use talkback::Message;
 use tracing::{Level, debug, enabled};
 
+use crate::idle::Heard;
 use crate::peer::Peer;
 
 /// The headers whose values are no secrets, those that browsers send among them; any other's may be, and
@@ -55,13 +56,21 @@ pub(crate) fn request(peer: SocketAddr, request: &Request<()>) {
     }
 }
 
-/// The client whose messages are told, if they are.
-#[derive(Clone, Copy)]
-pub(crate) struct Told(pub(crate) Option<SocketAddr>);
+/// Who is told of a connection's messages.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Told<'a> {
+    /// The log, of this client.
+    pub(crate) peer: Option<SocketAddr>,
+    /// Who looks whether it says anything.
+    pub(crate) heard: Option<&'a Heard>,
+}
 
-impl Told {
+impl Told<'_> {
     /// Tells of a message that came.
     pub(crate) fn received(self, message: &Message) {
+        if let Some(heard) = self.heard {
+            heard.note();
+        }
         self.tell('<', message);
     }
 
@@ -71,7 +80,7 @@ impl Told {
     }
 
     fn tell(self, mark: char, message: &Message) {
-        if let Some(peer) = self.0.map(Peer) {
+        if let Some(peer) = self.peer.map(Peer) {
             debug!(%peer, "{mark} {}", Beginning(message));
         }
     }

@@ -1,21 +1,14 @@
 //! How an echo server listens and what it accepts.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
+use talkback::server::{Connections, Drain};
 use talkback::{DeflatePolicy, Limits, OriginPolicy};
 
 #[cfg(feature = "tls")]
 use crate::tls::Identity;
 use crate::web::WebFiles;
-
-/// Where a server listens.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Listen {
-    Address(SocketAddr),
-    /// On a port of both loopbacks.
-    Localhost(u16),
-}
 
 /// How an echo server listens and what it accepts.
 ///
@@ -31,12 +24,14 @@ pub(crate) enum Listen {
 /// ```
 #[derive(Clone, Debug)]
 pub struct EchoOptions {
-    pub(crate) listen: Listen,
+    pub(crate) listen: Vec<SocketAddr>,
     pub(crate) subprotocols: Vec<String>,
     pub(crate) origin_policy: OriginPolicy,
     pub(crate) limits: Limits,
     pub(crate) compression: Option<DeflatePolicy>,
-    pub(crate) drain_timeout: Duration,
+    pub(crate) connections: Option<Connections>,
+    pub(crate) drain: Drain,
+    pub(crate) idle_timeout: Option<Duration>,
     pub(crate) logs_messages: bool,
     pub(crate) web: Option<WebFiles>,
     #[cfg(feature = "tls")]
@@ -46,12 +41,16 @@ pub struct EchoOptions {
 impl Default for EchoOptions {
     fn default() -> Self {
         Self {
-            listen: Listen::Address(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))),
+            listen: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 0))],
             subprotocols: Vec::new(),
             origin_policy: OriginPolicy::Any,
             limits: Limits::default(),
             compression: Some(DeflatePolicy::default().client_no_context_takeover(false)),
-            drain_timeout: Duration::from_secs(5),
+            connections: None,
+            drain: Drain::default()
+                .spread(Duration::ZERO)
+                .deadline(Duration::from_secs(5)),
+            idle_timeout: None,
             logs_messages: false,
             web: None,
             #[cfg(feature = "tls")]
@@ -64,7 +63,7 @@ impl EchoOptions {
     /// The address to listen on; port 0 takes a free one. 127.0.0.1:0 by default.
     #[must_use]
     pub fn listen(mut self, address: SocketAddr) -> Self {
-        self.listen = Listen::Address(address);
+        self.listen = vec![address];
         self
     }
 
@@ -72,7 +71,10 @@ impl EchoOptions {
     /// try first. Port 0 takes one that is free on both.
     #[must_use]
     pub fn listen_localhost(mut self, port: u16) -> Self {
-        self.listen = Listen::Localhost(port);
+        self.listen = vec![
+            (Ipv4Addr::LOCALHOST, port).into(),
+            (Ipv6Addr::LOCALHOST, port).into(),
+        ];
         self
     }
 
@@ -113,10 +115,27 @@ impl EchoOptions {
         self
     }
 
-    /// How long open connections may take to close when the server stops; 5 s by default.
+    /// The connections that its own are among, with their limits: for whoever counts or closes them. Without it they have
+    /// no limits. Two servers with the same connections stop together.
     #[must_use]
-    pub fn drain_timeout(mut self, time: Duration) -> Self {
-        self.drain_timeout = time;
+    pub fn connections(mut self, connections: Connections) -> Self {
+        self.connections = Some(connections);
+        self
+    }
+
+    /// How it lets go of its connections when it stops. By default it closes all of them at once, with 1012 and "the server
+    /// restarts", and cuts what is left after 5 s: a test does not wait for clients to be spared.
+    #[must_use]
+    pub fn drain(mut self, drain: Drain) -> Self {
+        self.drain = drain;
+        self
+    }
+
+    /// After which time without a message of the client's a connection is closed with 3008, "no message came in time"; never
+    /// by default. Pings and pongs are no messages.
+    #[must_use]
+    pub fn idle_timeout(mut self, time: Duration) -> Self {
+        self.idle_timeout = Some(time);
         self
     }
 

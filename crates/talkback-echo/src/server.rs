@@ -2,23 +2,24 @@
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
 
-use tokio::time::timeout;
+use talkback::CloseCode;
+use talkback::server::{Connections, ServeError, Server};
 use tracing::{debug, warn};
 
 use crate::connection;
-use crate::connections::{ConnectionCount, Connections};
-use crate::listener::Listener;
-use crate::options::{EchoOptions, Listen};
+use crate::options::EchoOptions;
 
 /// An echo server that listens and does not accept yet: [run](Self::run) it.
 ///
 /// A WebSocket on any path is echoed. An ordinary `GET /` is answered with a page to try it with,
-/// `GET /health` with `ok`, `GET /demo/` with the page that it was given.
+/// `GET /health` with `ok`, `GET /ready` with `ready`, `GET /demo/` with the page that it was given.
 #[derive(Debug)]
 pub struct EchoServer {
-    listener: Listener,
+    server: Server,
     connections: Connections,
+    options: Arc<EchoOptions>,
 }
 
 impl EchoServer {
@@ -30,72 +31,98 @@ impl EchoServer {
     /// # Cancel safety
     /// A dropped call listens on nothing.
     pub async fn bind(options: EchoOptions) -> io::Result<Self> {
-        let listener = match options.listen {
-            Listen::Address(address) => Listener::bind(address)?,
-            Listen::Localhost(port) => Listener::bind_localhost(port)?,
+        let options = Arc::new(options);
+        let server = Server::bind(&options.listen[..]).await?;
+        #[cfg(feature = "tls")]
+        let server = match &options.tls {
+            Some(identity) => identity.secure(server),
+            None => server,
         };
+        let accepting = Arc::clone(&options);
+        let server = server
+            .accepting(move |accept| connection::accept(accept, &accepting))
+            .unopened(connection::log_unopened)
+            // Who dawdles holds up nobody: the descriptors are the bound.
+            .handshakes_max(usize::MAX);
         Ok(Self {
-            listener,
-            connections: Connections::new(options),
+            server,
+            connections: options.connections.clone().unwrap_or_default(),
+            options,
         })
     }
 
-    /// Counts its connections; for as long as the caller wants.
-    pub fn connection_count(&self) -> ConnectionCount {
-        self.connections.count()
-    }
-
-    /// The address that it listens on, as [`Listener::local_addr`] tells it.
+    /// The address that it listens on, with the port that it really got; that of 127.0.0.1, if there is another besides.
     pub fn local_addr(&self) -> SocketAddr {
-        self.listener.local_addr()
+        self.server.local_addr()
     }
 
     /// The URL for clients on this machine.
     pub fn url(&self) -> String {
-        url(self.connections.options().scheme(), self.local_addr())
+        url(self.options.scheme(), self.local_addr())
     }
 
-    /// Serves until `shutdown` is ready, and then drains: it stops accepting and closes each
-    /// connection with 1001, within [`EchoOptions::drain_timeout`].
+    /// Serves until `shutdown` is ready, or somebody else drains its connections, and then drains as
+    /// [`EchoOptions::drain`] says: it stops listening, and closes each connection.
+    ///
+    /// # Errors
+    /// At once, if a limit of the connections cannot be.
     ///
     /// # Cancel safety
-    /// A dropped call stops accepting and leaves the closing to the connections' own tasks.
-    pub async fn run(self, shutdown: impl Future<Output = ()>) {
-        self.accept_until(shutdown).await.finish().await;
+    /// A dropped call stops listening and leaves the closing to the connections' own tasks.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), ServeError> {
+        let letting_go = self.letting_go();
+        tokio::select! {
+            served = self.serve() => served,
+            () = async {
+                shutdown.await;
+                letting_go.drain().await;
+            } => Ok(()),
+        }
     }
 
-    /// Serves until `shutdown` is ready, and stops listening.
-    pub(crate) async fn accept_until(self, shutdown: impl Future<Output = ()>) -> Draining {
-        let Self {
-            listener,
-            connections,
-        } = self;
-        tokio::select! {
-            biased;
-            () = shutdown => {}
-            () = listener.accept_each(|stream, peer| connection::spawn(stream, peer, connections.add())) => {}
+    /// Serves until its connections are drained; until then it listens.
+    pub(crate) async fn serve(self) -> Result<(), ServeError> {
+        let options = self.options;
+        self.server
+            .serve(&self.connections, move |connection| {
+                connection::serve(connection, Arc::clone(&options))
+            })
+            .await
+    }
+
+    pub(crate) fn letting_go(&self) -> LettingGo {
+        LettingGo {
+            connections: self.connections.clone(),
+            options: Arc::clone(&self.options),
         }
-        Draining(connections)
     }
 }
 
-/// An echo server that does not listen any more, and has connections.
-pub(crate) struct Draining(Connections);
+/// How a server lets go of its connections; once this is dropped they are closed.
+pub(crate) struct LettingGo {
+    connections: Connections,
+    options: Arc<EchoOptions>,
+}
 
-impl Draining {
-    /// Closes the connections, and waits until they have ended or the drain timeout is over.
-    pub(crate) async fn finish(self) {
-        let Self(connections) = self;
-        let count = connections.count();
-        debug!(connections = count.now(), "draining");
-        connections.stop();
-        let drained = timeout(connections.options().drain_timeout, connections.gone()).await;
-        if drained.is_err() {
-            warn!(
-                connections = count.now(),
-                "the drain timeout is over: cutting what is left"
-            );
+impl LettingGo {
+    /// Closes the connections, and waits until they have ended or the drain's deadline.
+    pub(crate) async fn drain(&self) {
+        debug!(connections = self.connections.len(), "draining");
+        let report = self.connections.drain(self.options.drain.clone()).await;
+        match report.cut {
+            0 => debug!("drained: {report}"),
+            _ => warn!("drained: {report}"),
         }
+    }
+}
+
+impl Drop for LettingGo {
+    fn drop(&mut self) {
+        let code = CloseCode::SERVICE_RESTART;
+        // It may be sent.
+        let _ = self
+            .connections
+            .close_where(|_| true, code, "the server restarts");
     }
 }
 

@@ -1,16 +1,13 @@
-//! Who an echo server is by TLS, and the TLS handshake.
+//! Who an echo server is by TLS.
 
 use std::fmt;
-use std::future::Future;
-use std::io;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use rcgen::{CertificateParams, DnType, KeyPair};
 use rustls_pki_types::pem::{self, PemObject as _};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio_rustls::TlsAcceptor;
+use talkback::server::Server;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
 
@@ -40,7 +37,7 @@ const VALID_AFTER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 /// ```
 #[derive(Clone)]
 pub struct Identity {
-    acceptor: TlsAcceptor,
+    config: Arc<ServerConfig>,
     certificate_pem: String,
     fingerprint: String,
 }
@@ -70,7 +67,7 @@ impl Identity {
         // A browser must not ask for HTTP/2, which has another opening handshake.
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         Ok(Self {
-            acceptor: Arc::new(config).into(),
+            config: Arc::new(config),
             certificate_pem: chain_pem.to_owned(),
             fingerprint,
         })
@@ -106,24 +103,10 @@ impl Identity {
         &self.fingerprint
     }
 
-    /// Shakes hands by TLS with the client at the other end of a stream, for a server of one's own: what is
-    /// spoken then goes over what comes of it. It gives the client all the time that it takes.
-    ///
-    /// # Errors
-    /// Why there is no TLS with this client.
-    ///
-    /// # Cancel safety
-    /// A dropped call closes the stream.
-    // What comes of it is large, and lies in a box: tasks are small without it.
-    pub fn accept<T: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
-        &self,
-        stream: T,
-    ) -> impl Future<
-        Output = io::Result<impl AsyncRead + AsyncWrite + Unpin + Send + 'static + use<T>>,
-    > + Send
-    + use<T> {
-        let accepting = self.acceptor.accept(stream);
-        async { accepting.await.map(Box::new) }
+    /// Has a server of the library speak TLS as this one.
+    #[must_use]
+    pub fn secure(&self, server: Server) -> Server {
+        server.rustls_0_23(Arc::clone(&self.config))
     }
 }
 
@@ -162,31 +145,23 @@ fn fingerprint(certificate: &CertificateDer<'_>) -> String {
 #[cfg(test)]
 mod tests {
     use rustls_pki_types::ServerName;
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
-    use tokio::task::JoinHandle;
-    use tokio::time::{Instant, sleep};
-    use tokio_rustls::TlsConnector;
+    use tokio::io::{DuplexStream, duplex};
     use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+    use tokio_rustls::{TlsAcceptor, TlsConnector};
 
     use super::*;
-    use crate::connection;
-    use crate::connections::Connections;
-    use crate::options::EchoOptions;
 
     fn identity() -> Identity {
         Identity::self_signed(["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap()
     }
 
-    /// A server in memory, where time can be advanced; its client's end.
-    fn serve(identity: &Identity) -> (DuplexStream, JoinHandle<()>) {
+    /// A server in memory; its client's end.
+    fn serve(identity: &Identity) -> DuplexStream {
         let (near, far) = duplex(64 * 1024);
-        let securing = Box::pin(identity.accept(far));
-        let connections = Connections::new(EchoOptions::default());
-        let peer = "127.0.0.1:1".parse().unwrap();
-        let task = tokio::spawn(async move {
-            connection::serve(securing, peer, connections.add()).await;
-        });
-        (near, task)
+        let accepting = TlsAcceptor::from(Arc::clone(&identity.config)).accept(far);
+        // Its end is the client's to tell.
+        tokio::spawn(async { accepting.await.map(drop) });
+        near
     }
 
     fn connector(identity: &Identity, protocols: &[&[u8]]) -> TlsConnector {
@@ -207,63 +182,18 @@ mod tests {
         ServerName::try_from("localhost").unwrap()
     }
 
-    /// Waits until the server gives up; how many seconds after `begin` it did.
-    async fn given_up(task: JoinHandle<()>, begin: Instant) -> u64 {
-        task.await.unwrap();
-        begin.elapsed().as_secs()
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn v15_a_client_that_stalls_in_tls_is_gone_after_the_handshake_timeout() {
-        let identity = identity();
-        let begin = Instant::now();
-        let (_silent, task) = serve(&identity);
-        assert_eq!(given_up(task, begin).await, 10);
-
-        let begin = Instant::now();
-        let (mut dripping, task) = serve(&identity);
-        // The beginning of a ClientHello, a byte a second.
-        for byte in [22, 3, 1, 2, 0, 1, 0, 1, 252] {
-            dripping.write_all(&[byte]).await.unwrap();
-            sleep(Duration::from_secs(1)).await;
-        }
-        assert_eq!(given_up(task, begin).await, 10);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn v15_both_handshakes_share_one_timeout() {
-        let identity = identity();
-        let begin = Instant::now();
-        let (stream, task) = serve(&identity);
-        sleep(Duration::from_secs(6)).await;
-        let connecting = connector(&identity, &[]).connect(localhost(), stream);
-        let mut stream = connecting.await.unwrap();
-        stream.write_all(b"GET / HT").await.unwrap();
-        assert_eq!(given_up(task, begin).await, 10);
-    }
-
     #[tokio::test]
     async fn alpn_takes_http_1_1_and_no_other() {
         let identity = identity();
         let protocols: [&[u8]; 2] = [b"h2", b"http/1.1"];
-        let (stream, _task) = serve(&identity);
+        let stream = serve(&identity);
         let connecting = connector(&identity, &protocols).connect(localhost(), stream);
         let stream = connecting.await.unwrap();
         assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"http/1.1"[..]));
 
-        let (stream, _task) = serve(&identity);
+        let stream = serve(&identity);
         let connecting = connector(&identity, &protocols[..1]).connect(localhost(), stream);
         assert!(connecting.await.is_err());
-    }
-
-    #[tokio::test]
-    async fn a_client_that_speaks_no_tls_is_told_so_in_tls() {
-        let (mut stream, task) = serve(&identity());
-        stream.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).await.unwrap();
-        assert_eq!(answer.first(), Some(&21), "an alert: {answer:?}");
-        task.await.unwrap();
     }
 
     #[test]
@@ -306,16 +236,5 @@ mod tests {
         let text = fingerprint(&CertificateDer::from(&b"abc"[..]));
         assert!(text.starts_with("BA:78:16:BF:8F:01:CF:EA:"), "{text}");
         assert_eq!(text.split(':').count(), 32);
-    }
-
-    #[test]
-    fn the_future_of_a_connection_stays_small_with_tls() {
-        let (_near, far) = duplex(1);
-        let securing = Box::pin(identity().accept(far));
-        let connections = Connections::new(EchoOptions::default());
-        let peer = "127.0.0.1:1".parse().unwrap();
-        let future = connection::serve(securing, peer, connections.add());
-        let size = size_of_val(&future);
-        assert!(size <= 256, "{size} bytes");
     }
 }

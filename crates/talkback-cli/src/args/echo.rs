@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::args::clients::ClientsArgs;
 use crate::values;
 
 #[derive(Debug, clap::Args)]
@@ -28,6 +29,8 @@ pub(crate) struct EchoArgs {
     pub(crate) web: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) tls: ServerTlsArgs,
+    #[command(flatten)]
+    pub(crate) clients: ClientsArgs,
 }
 
 /// Whether a server speaks TLS, and with which certificate.
@@ -61,9 +64,10 @@ pub(crate) fn help() -> String {
         "A WebSocket on any path is echoed; on these it gets more, or something else:
 {}
 
-In a browser, / is a page to try it with; /health answers \"ok\". With --web the folder's files are read
-once, at the start; /demo/ is its index.html. -v logs requests as well, -vv messages, too.
-Ctrl-C or SIGTERM closes every connection with 1001, within 5 s; a second Ctrl-C ends at once.",
+In a browser, / is a page to try it with; /health answers \"ok\", /ready with 503 once the server stops. With
+--web the folder's files are read once, at the start; /demo/ is its index.html. -v logs requests as well, -vv
+messages, too. Ctrl-C or SIGTERM closes every connection with 1012, on which clients come back; a second one cuts
+what is left, and the exit code is its: 130 or 143.",
         paths.join("\n")
     )
 }

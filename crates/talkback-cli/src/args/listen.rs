@@ -1,5 +1,6 @@
 //! The options of `talkback listen`.
 
+use crate::args::clients::ClientsArgs;
 use crate::args::connect::{EndArgs, InputArgs, OutputArgs};
 use crate::args::echo::ServerTlsArgs;
 use crate::values::{self, Listen, Wait};
@@ -27,12 +28,17 @@ pub(crate) struct ListenArgs {
     /// The largest message, sent or received: bytes, or a number with KB, MB, KiB or MiB
     #[arg(long, value_name = "SIZE", default_value = "16MiB", value_parser = values::size)]
     pub(crate) max_message: u64,
+    /// Send each message of a client to all others, too
+    #[arg(long)]
+    pub(crate) broadcast: bool,
     #[command(flatten)]
     pub(crate) tls: ServerTlsArgs,
     #[command(flatten)]
     pub(crate) input: InputArgs,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
+    #[command(flatten)]
+    pub(crate) clients: ClientsArgs,
     /// After piped input has ended, close when no message has come for so long; forever by default
     #[arg(
         short,
@@ -76,8 +82,10 @@ to each client as it comes. A line that a person types may begin with a command:
     //TEXT      goes to all as /TEXT
 
 In a terminal each message stands behind the number of its client. In a pipe it is printed as it came, whoever
-sent it; --json tells which client. The slowest client holds up the input for all.
-Ctrl-D closes every connection normally, Ctrl-C or SIGTERM with 1001.
+sent it; --json tells which client. The slowest client holds up the input for all. With --broadcast each message goes
+to all others as well, as text or binary as it came; a client that does not read them is closed with 1013.
+Ctrl-D closes every connection normally, Ctrl-C or SIGTERM with 1012; a second one ends at once.
+/health answers \"ok\", /ready \"ready\".
 
 A web page may connect from an --origin only. A client that names another host than localhost, an IP address or
 a --host is refused: that keeps out pages whose own name is made to lead to this machine (DNS rebinding).";

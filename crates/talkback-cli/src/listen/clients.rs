@@ -6,11 +6,18 @@ use std::net::SocketAddr;
 use std::ops::Bound::{Excluded, Included, Unbounded};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use futures_sink::Sink as _;
-use talkback::{CloseCode, CloseInfo, Message, Receiver, Sender, WebSocketChannel};
+use talkback::{
+    CloseCode, CloseInfo, Message, Prepared, Receiver, Sender, TrySendErrorKind, WebSocketChannel,
+};
 use talkback_terminal::exchange::Duplex;
 use tokio::sync::mpsc;
+use tokio::time::timeout;
+
+/// 3008 of IANA's registry: "Timeout".
+const IDLE_CODE: CloseCode = CloseCode::new(3008);
 
 /// What comes from clients, and what becomes of them.
 #[derive(Debug)]
@@ -46,6 +53,8 @@ pub(super) struct Clients {
     came_first: bool,
     /// Whether input waits while there is nobody.
     waits: bool,
+    /// After which time without a message a client is let go.
+    idle_timeout: Option<Duration>,
 }
 
 struct Client {
@@ -57,28 +66,42 @@ struct Client {
 /// With the receiver that waits for it; none at the end.
 type Next = Pin<Box<dyn Future<Output = (Receiver, Option<Message>)> + Send>>;
 
-fn next(mut receiver: Receiver) -> Next {
+fn next(mut receiver: Receiver, sender: Sender, idle_timeout: Option<Duration>) -> Next {
     Box::pin(async move {
+        let received = match idle_timeout {
+            None => receiver.recv().await,
+            Some(time) => match timeout(time, receiver.recv()).await {
+                Ok(received) => received,
+                Err(_) => {
+                    let _ = sender.close_with(IDLE_CODE, "no message came in time");
+                    receiver.recv().await
+                }
+            },
+        };
         // How it ended is asked for elsewhere.
-        let message = receiver.recv().await.ok().flatten();
-        (receiver, message)
+        (receiver, received.ok().flatten())
     })
 }
 
 impl Clients {
-    pub(super) fn new(coming: mpsc::Receiver<Incoming>, waits: bool) -> Self {
+    pub(super) fn new(
+        coming: mpsc::Receiver<Incoming>,
+        waits: bool,
+        idle_timeout: Option<Duration>,
+    ) -> Self {
         Self {
             open: BTreeMap::new(),
             heard: 0,
             coming,
             came_first: false,
             waits,
+            idle_timeout,
         }
     }
 
     pub(super) fn add(&mut self, number: u64, channel: WebSocketChannel) {
         let (sender, receiver) = channel.split();
-        let next = next(receiver);
+        let next = next(receiver, sender.clone(), self.idle_timeout);
         self.open.insert(number, Client { sender, next });
     }
 
@@ -89,14 +112,28 @@ impl Clients {
     /// Takes a message to be sent to all, or to one, for which there is capacity. Returns whether there was
     /// anybody to take it.
     pub(super) async fn feed(&self, to: Option<u64>, message: &Message) -> bool {
-        let mut is_taken = false;
+        let (mut is_taken, message) = (false, Prepared::new(message.clone()));
         let chosen = |number: &u64| to.is_none_or(|to| to == *number);
         for (_, client) in self.open.iter().filter(|(number, _)| chosen(number)) {
             // What cannot be sent shows as the end of that connection.
-            let _ = client.sender.feed(message.clone()).await;
+            let _ = client.sender.feed(&message).await;
             is_taken = true;
         }
         is_taken
+    }
+
+    /// Sends what one client said to all others. For who does not read nobody waits: it is closed, with 1013.
+    pub(super) fn relay(&self, from: u64, message: &Message) {
+        let message = Prepared::new(message.clone());
+        for (_, client) in self.open.iter().filter(|(number, _)| **number != from) {
+            if let Err(error) = client.sender.try_send(&message)
+                && error.kind() == TrySendErrorKind::Full
+            {
+                let _ = client
+                    .sender
+                    .close_with(CloseCode::TRY_AGAIN_LATER, "too slow");
+            }
+        }
     }
 
     /// Begins to close every connection.
@@ -125,7 +162,7 @@ impl Clients {
             for (number, client) in self.open.range_mut(some) {
                 while let Poll::Ready((receiver, message)) = client.next.as_mut().poll(cx) {
                     let info = receiver.close_info();
-                    client.next = next(receiver);
+                    client.next = next(receiver, client.sender.clone(), self.idle_timeout);
                     self.heard = *number;
                     let incoming = match (message, info) {
                         (Some(message), _) => Incoming::Message(*number, message),
@@ -190,7 +227,7 @@ mod tests {
     async fn a_client_whose_message_was_none_is_heard_all_the_same() {
         let (channel, client) = talkback::pair();
         let (_sender, coming) = mpsc::channel(1);
-        let mut clients = Clients::new(coming, true);
+        let mut clients = Clients::new(coming, true, None);
         let (sender, receiver) = channel.split();
         let next = Box::pin(async { (receiver, None) });
         clients.open.insert(1, Client { sender, next });

@@ -1,24 +1,18 @@
 //! The opening handshakes of `talkback listen`: which clients may connect.
 
-use std::future::ready;
-use std::net::{IpAddr, SocketAddr};
+use std::future::{Future, ready};
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use talkback::http::header::{HOST, SEC_WEBSOCKET_PROTOCOL};
 use talkback::http::uri::Authority;
 use talkback::http::{Request, StatusCode};
-use talkback::{
-    AcceptError, Approval, DeflatePolicy, Limits, OriginPolicy, Refusal, WebSocket,
-    WebSocketChannel,
-};
-use talkback_echo::Identity;
+use talkback::server::{Connections, ServeError, Server, ServerConnection};
+use talkback::{AcceptError, Approval, DeflatePolicy, Limits, OriginPolicy, Refusal, Transport};
 use talkback_terminal::explain::without_numbers;
 use talkback_terminal::show::escaped;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 use tokio::sync::mpsc;
-use tokio::time::timeout;
 
 use super::clients::{Incoming, Opened};
 use crate::args::ListenArgs;
@@ -28,100 +22,73 @@ use crate::{values, watch};
 const ORIGIN_ADVICE: &str =
     " may not connect: open the page from this server, or have its operator allow the origin";
 
-/// How long a client may take for each of both handshakes.
-const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
-
 /// How long the closing handshakes may take.
 pub(super) const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// What a server wants of clients, and how many it has had.
-pub(super) struct Server {
-    subprotocols: Vec<String>,
-    origin_policy: OriginPolicy,
-    hosts: Vec<String>,
-    compression: Option<DeflatePolicy>,
-    limits: Limits,
-    identity: Option<Identity>,
-    count: AtomicU64,
+/// Opens each client's connection, and tells of it, until it is dropped.
+pub(super) fn serve(
+    server: Server,
+    args: &ListenArgs,
+    connections: &Connections,
+    events: mpsc::Sender<Incoming>,
+) -> impl Future<Output = Result<(), ServeError>> + Send + use<> {
+    let policy = DeflatePolicy::default().client_no_context_takeover(false);
+    let compression = (!args.no_compression).then_some(policy);
+    let limits = Limits::default()
+        .message_size_max(args.max_message)
+        .close_timeout(CLOSE_TIMEOUT);
+    // It has no page of its own, so that the same origin is nobody's.
+    let origins = OriginPolicy::List(args.origins.clone());
+    let (subprotocols, hosts) = (args.subprotocols.clone(), args.hosts.clone());
+    let refused = events.clone();
+    let server = server
+        .accepting(move |accept| {
+            let (hosts, speaks_any) = (hosts.clone(), subprotocols.is_empty());
+            accept
+                .subprotocols(subprotocols.iter().cloned())
+                .origin_policy(origins.clone())
+                .limits(limits.clone())
+                .compression(compression)
+                .check(move |request| ready(approve(&request, &hosts, speaks_any)))
+        })
+        .unopened(move |peer, error| {
+            if let AcceptError::Answered(_) = error {
+                return;
+            }
+            let what = format!("{peer}: {}", told(error));
+            let (what, refused) = (escaped(&without_numbers(&what)), refused.clone());
+            // Nobody to tell is left at the end.
+            tokio::spawn(async move { refused.send(Incoming::Refused(what)).await });
+        });
+    let count = AtomicU64::new(0);
+    let open = move |connection| {
+        let number = count.fetch_add(1, Ordering::Relaxed) + 1;
+        let opened = opened(number, connection);
+        let events = events.clone();
+        async move {
+            // Nobody to tell is left at the end.
+            let _ = events.send(opened).await;
+        }
+    };
+    let connections = connections.clone();
+    async move { server.serve(&connections, open).await }
 }
 
-impl Server {
-    pub(super) fn new(args: &ListenArgs, identity: Option<Identity>) -> Self {
-        let policy = || DeflatePolicy::default().client_no_context_takeover(false);
-        Self {
-            subprotocols: args.subprotocols.clone(),
-            // It has no page of its own, so that the same origin is nobody's.
-            origin_policy: OriginPolicy::List(args.origins.clone()),
-            hosts: args.hosts.clone(),
-            compression: (!args.no_compression).then(policy),
-            limits: Limits::default()
-                .message_size_max(args.max_message)
-                .close_timeout(CLOSE_TIMEOUT),
-            identity,
-            count: AtomicU64::new(0),
-        }
-    }
-
-    /// Opens a client's connection, and tells of it.
-    pub(super) async fn serve(
-        &self,
-        stream: TcpStream,
-        peer: SocketAddr,
-        events: mpsc::Sender<Incoming>,
-    ) {
-        // A line must not wait for the acknowledgement of the one before; without that it is slow, not broken.
-        let _ = stream.set_nodelay(true);
-        let opened = match &self.identity {
-            None => self.accept(stream, peer).await,
-            Some(identity) => match timeout(HANDSHAKE_TIMEOUT, identity.accept(stream)).await {
-                Ok(Ok(secured)) => self.accept(secured, peer).await,
-                Ok(Err(error)) => Err(format!("TLS failed: {error}")),
-                Err(_) => Err("TLS took too long".to_owned()),
-            },
-        };
-        let incoming = match opened {
-            Ok((opened, channel)) => Incoming::Opened(opened, channel),
-            Err(what) => Incoming::Refused(escaped(&without_numbers(&format!("{peer}: {what}")))),
-        };
-        // Nobody to tell is left at the end.
-        let _ = events.send(incoming).await;
-    }
-
-    async fn accept<T>(
-        &self,
-        stream: T,
-        peer: SocketAddr,
-    ) -> Result<(Opened, WebSocketChannel), String>
-    where
-        T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    {
-        let hosts = self.hosts.clone();
-        let speaks_any = self.subprotocols.is_empty();
-        let socket = talkback::accept(stream)
-            .peer(peer)
-            .subprotocols(self.subprotocols.iter().cloned())
-            .origin_policy(self.origin_policy.clone())
-            .limits(self.limits.clone())
-            .compression(self.compression)
-            .timeout(HANDSHAKE_TIMEOUT)
-            .check(move |request| ready(approve(&request, &hosts, speaks_any)))
-            .await
-            .map_err(|error| told(&error))?;
-        let number = self.count.fetch_add(1, Ordering::Relaxed) + 1;
-        let opened = Opened {
-            number,
-            peer,
-            path: path(&socket),
-            subprotocol: socket.subprotocol().map(str::to_owned),
-            request: watch::received_request(socket.request()),
-        };
-        Ok((opened, socket.into()))
-    }
+/// A client that has come. Its channel keeps its place.
+fn opened(number: u64, connection: ServerConnection<Transport>) -> Incoming {
+    let opened = Opened {
+        number,
+        peer: connection.peer().expect("it was told"),
+        path: path(connection.request()),
+        subprotocol: connection.subprotocol().map(str::to_owned),
+        request: watch::received_request(connection.request()),
+    };
+    Incoming::Opened(opened, connection.into_socket().into())
 }
 
 /// The path, without the query, which may be a secret.
-fn path<T>(socket: &WebSocket<T>) -> String {
-    socket.request().uri().path().to_owned()
+fn path(request: &Request<()>) -> String {
+    request.uri().path().to_owned()
 }
 
 /// Lets in who names this machine as it may be named; a page whose own name was made to lead here does not.

@@ -8,7 +8,7 @@ use crate::support::terminal::{Folder, Terminal};
 use crate::support::{Running, connect, run};
 
 /// `talkback listen` on a free port, and its URL.
-fn listen(arguments: &[&str]) -> (Running, String) {
+pub(crate) fn listen(arguments: &[&str]) -> (Running, String) {
     listen_at("127.0.0.1:0", arguments)
 }
 
@@ -24,7 +24,7 @@ fn listen_at(address: &str, arguments: &[&str]) -> (Running, String) {
 }
 
 /// Connects; returns once the server has told of it, as the number that it is.
-async fn client(server: &Running, url: &str, number: usize) -> WebSocket<Transport> {
+pub(crate) async fn client(server: &Running, url: &str, number: usize) -> WebSocket<Transport> {
     let socket = talkback::connect(url).await.unwrap();
     let told = format!("#{number} connected from 127.0.0.1:");
     server.until("the client is told", |server| {
@@ -33,12 +33,12 @@ async fn client(server: &Running, url: &str, number: usize) -> WebSocket<Transpo
     socket
 }
 
-async fn next(socket: &mut WebSocket<Transport>) -> Option<Message> {
+pub(crate) async fn next(socket: &mut WebSocket<Transport>) -> Option<Message> {
     socket.recv().await.unwrap()
 }
 
 /// The status that a client was refused with.
-fn status(error: &ConnectError) -> u16 {
+pub(crate) fn status(error: &ConnectError) -> u16 {
     let ConnectError::Handshake { error, .. } = error else {
         panic!("{error}");
     };
@@ -400,15 +400,15 @@ fn localhost_is_both_loopbacks() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn a_signal_closes_every_connection_with_1001() {
+async fn a_signal_closes_every_connection_with_1012() {
     let (server, url) = listen(&["-v"]);
     let mut socket = client(&server, &url, 1).await;
     server.until("the request is shown", |server| {
         server.stderr().contains("#1 < GET / HTTP/1.1\n")
     });
     server.signal("TERM");
-    assert_eq!(next(&mut socket).await, None);
-    assert_eq!(socket.close_info().unwrap().code, 1001);
+    assert!(socket.recv().await.is_err());
+    assert_eq!(socket.close_info().unwrap().code, 1012);
     assert_eq!(server.finish().code, Some(143));
 }
 

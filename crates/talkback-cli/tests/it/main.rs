@@ -16,10 +16,12 @@ mod connect_proxy;
 mod connect_sight;
 mod connect_ways;
 mod echo;
+mod echo_clients;
 mod echo_web;
 mod handshake;
 mod install;
 mod listen;
+mod listen_clients;
 mod options;
 #[cfg(target_os = "linux")]
 mod prompt;

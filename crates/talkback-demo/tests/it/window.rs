@@ -210,7 +210,7 @@ fn a_server_that_stops_is_told_on_the_screen() {
     }
     let ending = demo.harness.state().page().ending().unwrap();
     assert!(
-        ending.contains("by the peer, code 1001 (going away)"),
+        ending.contains("by the peer, code 1012 (service restart)"),
         "{ending}"
     );
 }

@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 use std::thread;
 use std::time::Duration;
 
+use talkback::server::{Connections, Drain};
 use talkback_echo::{Echo, EchoOptions, EchoServer};
 use tokio::time::timeout;
 
@@ -34,9 +35,30 @@ async fn a_drop_within_async_closes_every_connection() {
     }
     drop(echo);
     for mut socket in sockets {
-        assert_eq!(socket.recv().await.unwrap(), None);
-        assert_eq!(socket.close_info().unwrap().code, 1001);
+        assert!(socket.recv().await.is_err());
+        let info = socket.close_info().unwrap();
+        assert_eq!(
+            (info.code.number(), &*info.reason),
+            (1012, "the server restarts")
+        );
     }
+}
+
+#[tokio::test]
+async fn a_drain_of_ones_own_has_another_code() {
+    let drain = Drain::default().close_with(1001, "").unwrap();
+    let echo = Echo::start(EchoOptions::default().drain(drain)).unwrap();
+    let mut socket = talkback::connect(echo.url()).await.unwrap();
+    drop(echo);
+    assert_eq!(socket.recv().await.unwrap(), None);
+    assert_eq!(socket.close_info().unwrap().code, 1001);
+}
+
+#[test]
+fn a_limit_that_cannot_be_is_told_by_the_start() {
+    let nobody = Connections::new().max(0);
+    let refused = Echo::start(EchoOptions::default().connections(nobody));
+    assert_eq!(refused.unwrap_err().kind(), ErrorKind::InvalidInput);
 }
 
 #[tokio::test]
@@ -76,13 +98,16 @@ async fn localhost_is_both_loopbacks() {
 
 #[tokio::test]
 async fn a_dropped_run_closes_although_its_connections_are_counted() {
-    let server = EchoServer::bind(EchoOptions::default()).await.unwrap();
-    let (url, count) = (server.url(), server.connection_count());
+    let connections = Connections::new();
+    let options = EchoOptions::default().connections(connections.clone());
+    let server = EchoServer::bind(options).await.unwrap();
+    let url = server.url();
     let running = tokio::spawn(server.run(std::future::pending()));
     let mut socket = talkback::connect(url).await.unwrap();
-    assert_eq!(count.now(), 1);
+    assert_eq!(connections.len(), 1);
     running.abort();
     let _ = running.await;
     let ended = timeout(Duration::from_secs(5), socket.recv()).await;
-    assert_eq!(ended.expect("it is closed").unwrap(), None);
+    assert!(ended.expect("it is closed").is_err());
+    assert_eq!(socket.close_info().unwrap().code, 1012);
 }

@@ -188,6 +188,6 @@ async fn a_server_that_stops_does_not_wait_for_what_was_asked() {
         socket.send("a message that takes its time").await.unwrap();
         drop(echo);
         while let Ok(Some(_)) = socket.recv().await {}
-        assert_eq!(socket.close_info().unwrap().code, 1001, "{path}");
+        assert_eq!(socket.close_info().unwrap().code, 1012, "{path}");
     }
 }

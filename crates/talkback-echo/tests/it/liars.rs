@@ -51,5 +51,5 @@ async fn l29_a_client_that_takes_its_context_over_is_echoed() {
         }
     }
     stop.send(()).unwrap();
-    running.await.unwrap();
+    running.await.unwrap().unwrap();
 }

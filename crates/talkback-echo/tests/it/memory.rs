@@ -82,7 +82,7 @@ fn heap_of_an_idle_connection(payload: Payload) -> isize {
         println!("an idle connection holds {bytes} bytes of heap, its task included");
         drop(streams);
         stop.send(()).unwrap();
-        running.await.unwrap();
+        running.await.unwrap().unwrap();
         bytes
     })
 }

@@ -118,7 +118,10 @@ fn s03_refuses_a_host_missing_twice_or_malformed() {
 fn s03_refuses_a_host_missing_twice_or_malformed_to_who_wants_a_page() {
     let (_server, url) = echo(&[]);
     let status = |lines: &str| {
-        let came = answer(&url, &format!("GET /health {lines}\r\n\r\n"));
+        let came = answer(
+            &url,
+            &format!("GET /health {lines}\r\nConnection: close\r\n\r\n"),
+        );
         String::from_utf8(came[9..12].to_vec()).unwrap()
     };
     for host in [

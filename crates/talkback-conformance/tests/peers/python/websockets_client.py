@@ -66,7 +66,7 @@ async def close_is_echoed(code, reason):
         expect(socket.protocol.close_rcvd_then_sent, False)
 
 
-async def sigterm_closes_with_1001():
+async def sigterm_closes_with_1012():
     async with connect() as socket:
         await socket.send("still there?")
         expect(await socket.recv(), "still there?")
@@ -74,7 +74,7 @@ async def sigterm_closes_with_1001():
         try:
             raise AssertionError(f"{await socket.recv()!r} came")
         except ConnectionClosed as closed:
-            expect(closed.rcvd and closed.rcvd.code, 1001)
+            expect(closed.rcvd and closed.rcvd.code, 1012)
 
 
 LARGE, LONG = os.urandom(2**20), "가나다 abc " * 10_000
@@ -101,7 +101,7 @@ CHECKS = {
 }
 OF_TALKBACK_ECHO = {
     "subprotocol: the one both know": lambda: subprotocol(["chat.v9", "chat.v2"], "chat.v2"),
-    "SIGTERM closes with 1001": sigterm_closes_with_1001,
+    "SIGTERM closes with 1012": sigterm_closes_with_1012,
 }
 
 

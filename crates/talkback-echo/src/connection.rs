@@ -333,7 +333,10 @@ mod tests {
         connections: &Connections,
         path: &str,
         options: EchoOptions,
-    ) -> (WebSocket<DuplexStream>, impl Future<Output = ()> + Send) {
+    ) -> (
+        WebSocket<DuplexStream>,
+        impl Future<Output = ()> + Send + use<>,
+    ) {
         let (near, far) = duplex(64 * 1024);
         let client = WebSocket::from_upgraded(near, Role::Client);
         let peer: SocketAddr = "127.0.0.1:1".parse().unwrap();

@@ -71,13 +71,20 @@ impl EchoServer {
     /// A dropped call stops listening and leaves the closing to the connections' own tasks.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), ServeError> {
         let letting_go = self.letting_go();
+        let stopping = async {
+            shutdown.await;
+            letting_go.drain().await;
+        };
         tokio::select! {
-            served = self.serve() => served,
-            () = async {
-                shutdown.await;
+            biased;
+            () = stopping => {}
+            served = self.serve() => {
+                served?;
+                // Its end is the drain's, which has yet to be told of.
                 letting_go.drain().await;
-            } => Ok(()),
+            }
         }
+        Ok(())
     }
 
     /// Serves until its connections are drained; until then it listens.
@@ -107,7 +114,6 @@ pub(crate) struct LettingGo {
 impl LettingGo {
     /// Closes the connections, and waits until they have ended or the drain's deadline.
     pub(crate) async fn drain(&self) {
-        debug!(connections = self.connections.len(), "draining");
         let report = self.connections.drain(self.options.drain.clone()).await;
         match report.cut {
             0 => debug!("drained: {report}"),

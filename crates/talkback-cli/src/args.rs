@@ -44,7 +44,7 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     /// Run a server that sends back every message
     #[command(after_help = echo::help())]
-    Echo(EchoArgs),
+    Echo(Box<EchoArgs>),
     /// Connect to a server: lines of standard input go, messages come to standard output
     #[command(after_help = connect::CONNECT_HELP)]
     Connect(Box<ConnectArgs>),

@@ -1,13 +1,14 @@
 //! `talkback echo`.
 
 use std::panic;
+use std::path::Path;
 use std::pin::pin;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use talkback::DeflatePolicy;
 use talkback::server::Drain;
-use talkback_echo::{EchoOptions, EchoServer, Identity};
+use talkback_echo::{EchoOptions, EchoServer, Identity, WebFiles};
 use talkback_terminal::output::Output;
 use talkback_terminal::signals::Signals;
 use tokio::sync::oneshot;
@@ -52,13 +53,7 @@ pub(crate) fn run(args: EchoArgs, verbose: u8) -> Result<ExitCode, Failure> {
 async fn serve(args: EchoArgs, verbose: u8) -> Result<ExitCode, Failure> {
     let listen = args.listen;
     let identity = tls::identity(&args.tls, &addresses(listen.address()))?;
-    let web = args.web.as_deref();
-    let web = web.map(|folder| files::read_web("--web", folder));
-    let (web, pages) = match (web.transpose()?, demo::files()) {
-        (Some(own), _) => (Some(own), Pages::Demo),
-        (None, Some(demo)) => (Some(demo), Pages::TestAndDemo),
-        (None, None) => (None, Pages::Test),
-    };
+    let (web, pages) = web(args.web.as_deref())?;
     let connections = args.clients.connections();
     let mut options = EchoOptions::default()
         .connections(connections.clone())
@@ -124,6 +119,16 @@ async fn serve(args: EchoArgs, verbose: u8) -> Result<ExitCode, Failure> {
         }
     };
     Ok(ExitCode::from(code))
+}
+
+/// The files that it serves besides, and what pages there are then.
+fn web(folder: Option<&Path>) -> Result<(Option<WebFiles>, Pages), Failure> {
+    let own = folder.map(|folder| files::read_web("--web", folder));
+    Ok(match (own.transpose()?, demo::files()) {
+        (Some(own), _) => (Some(own), Pages::Demo),
+        (None, Some(demo)) => (Some(demo), Pages::TestAndDemo),
+        (None, None) => (None, Pages::Test),
+    })
 }
 
 /// Tells that the server stops, but does not wait for long for somebody to read it.

@@ -40,7 +40,7 @@ fn main() -> ExitCode {
     let outcome = match command {
         Command::Echo(options) => {
             let _log = log::start(if verbose > 0 { "debug" } else { "info" });
-            echo::run(options, verbose)
+            echo::run(*options, verbose)
         }
         Command::Connect(options) => {
             let _log = log::start(client_level(verbose));

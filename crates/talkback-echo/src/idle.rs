@@ -29,7 +29,7 @@ impl Heard {
             }
             sleep_until(end).await;
         }
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Instant> {

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::pin::pin;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use talkback::accept;
@@ -38,7 +38,7 @@ async fn dropped_after(polls: usize, step: Duration, future: impl Future) -> usi
     let mut future = pin!(future);
     for poll in 1..=polls {
         let mut cx = Context::from_waker(Waker::noop());
-        if let Poll::Ready(_) = future.as_mut().poll(&mut cx) {
+        if future.as_mut().poll(&mut cx).is_ready() {
             return poll;
         }
         settle().await;

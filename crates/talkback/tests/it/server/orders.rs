@@ -99,13 +99,12 @@ impl Way {
                 assert_eq!(connection.recv().await.unwrap(), None);
             }
             Self::Sends => {
-                let error = loop {
-                    if let Err(error) = connection.send("tick").await {
-                        break error;
-                    }
+                let mut sent = connection.send("tick").await;
+                while sent.is_ok() {
                     sleep(Duration::from_secs(1)).await;
-                };
-                assert_eq!(error.kind(), SendErrorKind::Closed);
+                    sent = connection.send("tick").await;
+                }
+                assert_eq!(sent.unwrap_err().kind(), SendErrorKind::Closed);
             }
             Self::Feeds => {
                 while connection.feed("tick").await.is_ok() {

@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::future::IntoFuture as _;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use axum::Router;
@@ -55,7 +55,7 @@ async fn co7_what_axum_has_upgraded_is_known_and_a_drain_ends_the_process() {
     assert_eq!(connections.len(), 2);
     let mut peers = Vec::new();
     connections.each(|it| peers.push(it.peer().unwrap().ip()));
-    assert!(peers.len() == 2 && peers.iter().all(|ip| ip.is_loopback()));
+    assert!(peers.len() == 2 && peers.iter().all(IpAddr::is_loopback));
     stop.send(()).unwrap();
     for client in [&mut idle, &mut busy] {
         assert!(client.recv().await.is_err(), "1012 is no ordinary end");

@@ -7,7 +7,8 @@ use talkback::{Codec, CodecError, Message, RecvError, Transport, WebSocket, WebS
 use tokio::net::{TcpListener, TcpStream};
 
 /// What client and server agree on: a crate that both depend on, where they are not one program.
-pub mod shared {
+#[expect(unreachable_pub, reason = "it stands for a crate of its own")]
+mod shared {
     use serde::{Deserialize, Serialize};
     use talkback::Endpoint;
 

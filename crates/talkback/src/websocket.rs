@@ -77,16 +77,34 @@ struct Core {
     connection: Connection,
     /// What was read and not used yet.
     input: Input,
-    /// What the transport said when it took no more bytes.
-    write_error: Option<Arc<std::io::Error>>,
     timer: Option<Pin<Box<Sleep>>>,
-    /// Set once a channel's peer had to wait.
-    unread: Option<Box<Unread>>,
+    rare: Option<Box<Rare>>,
     /// What is kept of the opening handshake, if anything.
     opening: Option<Box<Opening>>,
     /// Among the connections of a server, if it is one of those.
     #[cfg(feature = "server")]
     place: Option<Held>,
+}
+
+/// What few connections have.
+#[derive(Default)]
+struct Rare {
+    /// What the transport said when it took no more bytes.
+    write_error: Option<Arc<std::io::Error>>,
+    /// Set once a channel's peer had to wait.
+    unread: Option<Unread>,
+}
+
+impl Core {
+    #[inline]
+    fn write_error(&self) -> Option<&Arc<std::io::Error>> {
+        self.rare.as_ref()?.write_error.as_ref()
+    }
+
+    #[inline]
+    fn unread(&self) -> Option<&Unread> {
+        self.rare.as_ref()?.unread.as_ref()
+    }
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
@@ -128,9 +146,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
             core: Box::new(Core {
                 connection,
                 input: Input::default(),
-                write_error: None,
                 timer: None,
-                unread: None,
+                rare: None,
                 opening: None,
                 #[cfg(feature = "server")]
                 place: None,

@@ -10,7 +10,7 @@ use crate::socket::{Backlog, Received, Socket as _};
 use crate::timer::now;
 use crate::websocket::unread::{READ_AHEAD, Unread};
 use crate::websocket::wakers::Half;
-use crate::websocket::{WebSocket, buffers, peer_end};
+use crate::websocket::{Rare, WebSocket, buffers, peer_end};
 
 /// How many bytes are taken at once where messages may be compressed: out of so few come 66 KB at most.
 const STEP_SIZE: usize = 64;
@@ -21,8 +21,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin + 'static> WebSocket<T> {
     /// Whether nothing can be sent any more, as the peer has ended the connection.
     #[inline]
     pub(super) fn is_refusing(&self) -> bool {
-        let unread = self.core.unread.as_ref();
-        unread.is_some_and(|u| u.is_refusing())
+        let unread = self.core.unread();
+        unread.is_some_and(Unread::is_refusing)
     }
 
     /// The next thing that came, or the end, as far as a full queue is read ahead of.
@@ -40,7 +40,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin + 'static> WebSocket<T> {
                 ready!(self.poll_held_back(cx, backlog));
                 continue;
             }
-            if let Some(unread) = &mut self.core.unread {
+            if let Some(Rare {
+                unread: Some(unread),
+                ..
+            }) = self.core.rare.as_deref_mut()
+            {
                 unread.note_reading();
             }
             match self.next_step() {
@@ -59,8 +63,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin + 'static> WebSocket<T> {
     /// Whether nothing more is read for now. The message in progress counts with what is known of it,
     /// so that a large one is not gathered.
     fn is_held_back(&self, backlog: Backlog) -> bool {
-        let read_ahead = self.core.unread.as_ref();
-        let read_ahead = read_ahead.map_or(READ_AHEAD, |u| u.read_ahead());
+        let read_ahead = self.core.unread();
+        let read_ahead = read_ahead.map_or(READ_AHEAD, Unread::read_ahead);
         let unfinished = self.core.connection.unfinished_size();
         (backlog.ahead as u64).saturating_add(unfinished) >= read_ahead as u64
     }
@@ -93,7 +97,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin + 'static> WebSocket<T> {
         }
         let io = &mut self.io;
         let core = &mut *self.core;
-        let unread = core.unread.get_or_insert_with(|| {
+        let rare = core.rare.get_or_insert_default();
+        let unread = rare.unread.get_or_insert_with(|| {
             if let (Some(io), Some(keepalive)) = (io.as_ref(), core.connection.keepalive()) {
                 peer_end::probe(io, keepalive);
             }

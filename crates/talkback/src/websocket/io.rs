@@ -285,7 +285,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
 
     /// Writes all that is queued, in as few writes as the transport allows.
     pub(super) fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Lost>> {
-        if self.core.write_error.is_some() {
+        if self.core.write_error().is_some() {
             return Poll::Ready(Err(Lost));
         }
         let Some(io) = &mut self.io else {
@@ -342,7 +342,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
         self.core
             .connection
             .handle_write_error(&error.to_string(), now());
-        self.core.write_error = Some(Arc::new(error));
+        let rare = self.core.rare.get_or_insert_default();
+        rare.write_error = Some(Arc::new(error));
         // The other half has a new deadline to wait for.
         self.wakers.wake();
         Err(Lost)

@@ -174,7 +174,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
     /// Why nothing can be sent.
     #[cold]
     pub(super) fn why(&self) -> Why {
-        if let Some(error) = &self.core.write_error {
+        if let Some(error) = self.core.write_error() {
             return Why::Write(Arc::clone(error));
         }
         if let Some(info) = self.core.connection.close_info() {

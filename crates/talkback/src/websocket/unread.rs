@@ -48,11 +48,11 @@ enum Stage {
 }
 
 impl Unread {
-    pub(super) fn new() -> Box<Self> {
-        Box::new(Self {
+    pub(super) fn new() -> Self {
+        Self {
             stage: Stage::Looking(PAUSE_MIN),
             timer: timer(PAUSE_MIN),
-        })
+        }
     }
 
     /// How far a full queue is read ahead of, in bytes.

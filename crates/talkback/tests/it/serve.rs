@@ -243,7 +243,8 @@ async fn li6_that_local_peers_have_no_limit_is_told_once() {
     for _ in 0..3 {
         open.push(site.connect().await.unwrap());
     }
-    let lines = told.lines();
+    let text = told.text();
+    let lines: Vec<&str> = text.lines().filter(|line| line.contains("WARN")).collect();
     let line = "a client of 127.0.0.1 is not counted by its address, as it may be a proxy: if it is, list it by `trusted_proxies`";
-    assert_eq!(lines, [line]);
+    assert!(lines.len() == 1 && lines[0].ends_with(line), "{text}");
 }

@@ -41,6 +41,11 @@ impl Usage {
         self.status("VmHWM:")
     }
 
+    /// The resident memory that is a file's, as that of its code, in bytes.
+    pub(crate) fn of_files(self) -> u64 {
+        self.status("RssFile:")
+    }
+
     /// The memory that it has asked for, touched or not, in bytes.
     pub(crate) fn reserved(self) -> u64 {
         self.status("VmData:")
@@ -77,6 +82,10 @@ impl Usage {
     }
 
     pub(crate) fn peak(self) -> u64 {
+        0
+    }
+
+    pub(crate) fn of_files(self) -> u64 {
         0
     }
 

@@ -18,6 +18,7 @@ use crate::accept::approval::Approval;
 use crate::server::connections::Connections;
 #[cfg(feature = "server")]
 use crate::server::health::Health;
+#[cfg(feature = "server")]
 use crate::server::metrics;
 #[cfg(feature = "server")]
 use crate::server::place::Place;

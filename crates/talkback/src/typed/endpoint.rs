@@ -25,7 +25,7 @@ use crate::typed::json::Json;
 /// #     let (stream, _) = listener.accept().await.unwrap();
 /// #     let socket = talkback::accept(stream).await.unwrap();
 /// // The server:
-/// assert_eq!(socket.request().unwrap().uri().path(), ORDERS.path());
+/// assert_eq!(socket.request().uri().path(), ORDERS.path());
 /// let mut orders = ORDERS.server(socket);
 /// while let Some(order) = orders.recv().await.unwrap() {
 ///     orders.send(&(order.len() as u64)).await.unwrap();

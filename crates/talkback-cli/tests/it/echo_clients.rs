@@ -3,7 +3,9 @@
 use talkback::{ConnectError, HandshakeError, WebSocket};
 
 use crate::echo::http;
-use crate::support::{Running, echo, run, url_of};
+#[cfg(unix)]
+use crate::support::{Running, url_of};
+use crate::support::{echo, run};
 
 type Socket = WebSocket<talkback::Transport>;
 

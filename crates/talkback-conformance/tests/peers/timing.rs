@@ -158,7 +158,8 @@ fn curls(port: u16) -> Took {
     })
 }
 
-/// Both tools say of the slow step, and of no other, that it took the delay.
+/// Both tools say of the slow step, and of no other, that it took the delay, some of which may be over when they begin to
+/// count it.
 async fn agree_on(step: &'static str) {
     let server = Slow::listen(step);
     let port = server.port();
@@ -167,7 +168,10 @@ async fn agree_on(step: &'static str) {
         server.serve().await;
         let took = measuring.await.unwrap();
         println!("{name}: {took:?}");
-        let slow = STEPS.iter().zip(took).filter(|(_, took)| *took >= DELAY);
+        let slow = STEPS
+            .iter()
+            .zip(took)
+            .filter(|(_, took)| *took >= DELAY / 2);
         let slow: Vec<&str> = slow.map(|(step, _)| *step).collect();
         assert_eq!(slow, [step], "{name}: {took:?}");
     }

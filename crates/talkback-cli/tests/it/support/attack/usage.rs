@@ -85,10 +85,6 @@ impl Usage {
         0
     }
 
-    pub(crate) fn of_files(self) -> u64 {
-        0
-    }
-
     pub(crate) fn ticks(self) -> u64 {
         0
     }

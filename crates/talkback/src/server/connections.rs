@@ -196,7 +196,7 @@ impl Connections {
         F: Future<Output = ()> + Send + 'static,
     {
         let node = Arc::clone(connection.node());
-        let task = tokio::spawn(node.life().within(handler(connection)));
+        let task = node.life().spawn(handler(connection));
         node.orders().set_task(task.abort_handle());
     }
 

@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use talkback_proto::CloseCode;
+use tokio::task::JoinHandle;
 #[cfg(any(feature = "metrics", feature = "tracing"))]
 use tokio::time::Instant;
 
@@ -39,8 +40,9 @@ pub(crate) struct Life {
     begun: Instant,
     #[cfg(any(feature = "metrics", feature = "tracing"))]
     has_ended: AtomicBool,
+    /// None where nobody listens: it is large, and there is one for each connection.
     #[cfg(feature = "tracing")]
-    span: tracing::Span,
+    span: Option<Box<tracing::Span>>,
 }
 
 /// Tells the recorder what there is; it may be told again.
@@ -140,7 +142,7 @@ impl Life {
             #[cfg(feature = "metrics")]
             told::closed(by, code, time);
             #[cfg(feature = "tracing")]
-            spans::closed(&self.span, by, code, time);
+            spans::closed(self.span.as_deref(), by, code, time);
         }
         let _ = (by, code);
     }
@@ -152,17 +154,18 @@ impl Life {
         told::connections(-1.0);
     }
 
-    /// Has a handler's own traces stand in the connection's.
-    #[cfg(feature = "tracing")]
-    pub(crate) fn within<F: Future>(&self, handler: F) -> impl Future<Output = F::Output> + use<F> {
-        use tracing::Instrument as _;
-        handler.instrument(self.span.clone())
-    }
-
-    /// Nobody is told.
-    #[cfg(not(feature = "tracing"))]
-    pub(crate) fn within<F: Future>(&self, handler: F) -> F {
-        handler
+    /// Runs a handler in a task of its own. Its traces stand in the connection's, where somebody listens to that.
+    #[track_caller]
+    pub(crate) fn spawn<F>(&self, handler: F) -> JoinHandle<()>
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        #[cfg(feature = "tracing")]
+        if let Some(span) = &self.span {
+            use tracing::Instrument as _;
+            return tokio::spawn(handler.instrument(tracing::Span::clone(span)));
+        }
+        tokio::spawn(handler)
     }
 }
 
@@ -282,15 +285,16 @@ mod spans {
 
     const TARGET: &str = "talkback";
 
-    pub(super) fn open(id: u64, peer: Option<SocketAddr>) -> Span {
+    pub(super) fn open(id: u64, peer: Option<SocketAddr>) -> Option<Box<Span>> {
         let span =
             info_span!(target: TARGET, parent: None, "connection", id, peer = peer.map(display));
         debug!(target: TARGET, parent: &span, "open");
-        span
+        (!span.is_disabled()).then(|| Box::new(span))
     }
 
-    pub(super) fn closed(span: &Span, by: &'static str, code: CloseCode, time: Duration) {
+    pub(super) fn closed(span: Option<&Span>, by: &'static str, code: CloseCode, time: Duration) {
         let (code, seconds) = (code.number(), time.as_secs());
+        let span = span.and_then(Span::id);
         info!(target: TARGET, parent: span, code, by, seconds, "closed");
     }
 }

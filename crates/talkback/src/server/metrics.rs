@@ -33,14 +33,16 @@ pub(crate) struct Attempt {
     outcome: Option<&'static str>,
 }
 
-/// A served connection.
+/// A served connection, where somebody is told of it: there is one for each.
 #[derive(Debug)]
-pub(crate) struct Life {
-    #[cfg(any(feature = "metrics", feature = "tracing"))]
+pub(crate) struct Life(#[cfg(any(feature = "metrics", feature = "tracing"))] Option<Box<Lived>>);
+
+#[cfg(any(feature = "metrics", feature = "tracing"))]
+#[derive(Debug)]
+struct Lived {
     begun: Instant,
-    #[cfg(any(feature = "metrics", feature = "tracing"))]
     has_ended: AtomicBool,
-    /// None where nobody listens: it is large, and there is one for each connection.
+    /// Where somebody listens to it, as it is large.
     #[cfg(feature = "tracing")]
     span: Option<Box<tracing::Span>>,
 }
@@ -124,25 +126,34 @@ impl Life {
         #[cfg(feature = "metrics")]
         told::connections(1.0);
         let _ = (id, peer);
-        Self {
-            #[cfg(any(feature = "metrics", feature = "tracing"))]
-            begun: Instant::now(),
-            #[cfg(any(feature = "metrics", feature = "tracing"))]
-            has_ended: AtomicBool::new(false),
-            #[cfg(feature = "tracing")]
-            span: spans::open(id, peer),
+        #[cfg(feature = "tracing")]
+        let span = spans::open(id, peer);
+        #[cfg(all(feature = "tracing", not(feature = "metrics")))]
+        if span.is_none() {
+            return Self(None);
         }
+        Self(
+            #[cfg(any(feature = "metrics", feature = "tracing"))]
+            Some(Box::new(Lived {
+                begun: Instant::now(),
+                has_ended: AtomicBool::new(false),
+                #[cfg(feature = "tracing")]
+                span,
+            })),
+        )
     }
 
     /// It has ended, which may be told more than once: the first is true.
     pub(crate) fn end(&self, by: EndedBy, code: CloseCode) {
         #[cfg(any(feature = "metrics", feature = "tracing"))]
-        if !self.has_ended.swap(true, Ordering::SeqCst) {
-            let (by, time) = (by.name(), self.begun.elapsed());
+        if let Some(lived) = &self.0
+            && !lived.has_ended.swap(true, Ordering::SeqCst)
+        {
+            let (by, time) = (by.name(), lived.begun.elapsed());
             #[cfg(feature = "metrics")]
             told::closed(by, code, time);
             #[cfg(feature = "tracing")]
-            spans::closed(self.span.as_deref(), by, code, time);
+            spans::closed(lived.span.as_deref(), by, code, time);
         }
         let _ = (by, code);
     }
@@ -161,9 +172,9 @@ impl Life {
         F: Future<Output = ()> + Send + 'static,
     {
         #[cfg(feature = "tracing")]
-        if let Some(span) = &self.span {
+        if let Some(span) = self.0.as_ref().and_then(|lived| lived.span.as_deref()) {
             use tracing::Instrument as _;
-            return tokio::spawn(handler.instrument(tracing::Span::clone(span)));
+            return tokio::spawn(handler.instrument(span.clone()));
         }
         tokio::spawn(handler)
     }

@@ -432,7 +432,7 @@ async fn px13_a_body_that_never_ends_does_not_hide_the_refusal() {
         std::future::pending::<()>().await;
     })
     .await;
-    let connecting = connect("ws://server.example/").timeout(Duration::from_millis(200));
+    let connecting = connect("ws://server.example/").timeout(Duration::from_secs(1));
     let error = failure(connecting.proxy(&*proxy.url("http"))).await;
     assert_eq!(refused(&error).body, "begin");
 }

@@ -2,7 +2,6 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 use http::StatusCode;
 use talkback::server::{Connections, Drain, Server, ServerConnection};
@@ -10,9 +9,8 @@ use talkback::{Connect, Transport, connect};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
-use tokio_rustls::rustls::version;
 
-use crate::support::certificates::{Authority, Identity, connect_to, say_hello};
+use crate::support::certificates::{Identity, connect_to, say_hello};
 
 /// A server at a port of 127.0.0.1.
 struct Site {
@@ -139,6 +137,12 @@ async fn it_speaks_tls_by_pem_and_no_http_2() {
 #[cfg(feature = "rustls-0-23")]
 #[tokio::test]
 async fn it_speaks_tls_as_a_configuration_of_the_programs_own_says() {
+    use std::sync::Arc;
+
+    use tokio_rustls::rustls::version;
+
+    use crate::support::certificates::Authority;
+
     let (authority, server) = (
         Authority::new("Clients"),
         Identity::self_signed("localhost"),

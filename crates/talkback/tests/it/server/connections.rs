@@ -145,6 +145,9 @@ async fn co8_a_place_costs_little() {
     use talkback::{Role, WebSocket};
     use talkback_testing::heap;
 
+    // A test beside it, in the same process, may listen to what everybody tells.
+    #[cfg(feature = "tracing")]
+    let _unheard = tracing::subscriber::set_default(tracing::subscriber::NoSubscriber::new());
     let connections = Connections::new();
     let count = 1_000;
     let mut open = Vec::with_capacity(count);

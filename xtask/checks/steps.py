@@ -149,12 +149,13 @@ def window():
 
 
 def schedules(count="10000"):
-    """the channel, its reconnecting and a server's connections under 10,000 random schedules a test (shuttle)"""
+    """channels, their reconnecting, a server's connections and prepared messages under 10,000 random schedules a test (shuttle)"""
     # Compiling takes most of the time.
     profile = {"CARGO_PROFILE_RELEASE_OPT_LEVEL": "1", "CARGO_PROFILE_RELEASE_DEBUG": "false",
                "CARGO_PROFILE_RELEASE_LTO": "off", "CARGO_PROFILE_RELEASE_CODEGEN_UNITS": "16"}
     env = {"TALKBACK_SCHEDULES": count, "RUSTFLAGS": "--cfg shuttle", "CARGO_TARGET_DIR": str(scratch("schedules"))}
     counted(*cargo("test --package talkback --no-default-features --features test-util,server --release --test it"), env=env | profile)
+    counted(*cargo("test --package talkback-proto --release --lib schedules::"), env=env | profile)
 
 
 FAST_STEPS = [format, lint, unit, doc, interop, demo]

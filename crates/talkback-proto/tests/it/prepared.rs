@@ -274,7 +274,7 @@ fn pr8_a_compressed_one_is_shared_too() {
 
 #[test]
 fn pr8_it_leaves_in_order_whatever_a_write_takes() {
-    let sizes = [64, SHARED - 1, SHARED, SHARED, 3 * MIB, 64];
+    let sizes = [64, SHARED - 1, SHARED, SHARED, 16 * MIB, 64];
     let prepared = sizes.map(|size| Prepared::new(noise(size)));
     let mut expected = Vec::new();
     for prepared in &prepared {

@@ -18,6 +18,7 @@ use std::net::SocketAddr;
 use talkback::server::{Connections, ServerConnection};
 use talkback::{CloseInfo, Role, WebSocket};
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, duplex};
+use tokio::task::JoinHandle;
 
 /// An opening handshake, as a client sends it.
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: a.example\r\nUpgrade: websocket\r\n\
@@ -45,6 +46,16 @@ async fn echo<T: AsyncRead + AsyncWrite + Unpin>(mut connection: ServerConnectio
     while let Ok(Some(message)) = connection.recv().await {
         let _ = connection.feed(message).await;
     }
+}
+
+/// So many that echo, each in a task of [`Connections::run`]; how each ends for its peer.
+fn many(connections: &Connections, count: usize) -> Vec<JoinHandle<CloseInfo>> {
+    let peers = (0..count).map(|_| {
+        let (connection, peer) = open(connections);
+        connections.run(connection, echo);
+        tokio::spawn(end(peer))
+    });
+    peers.collect()
 }
 
 /// How a connection ends for its peer, which sends nothing.

@@ -250,7 +250,7 @@ async fn re6_the_clients_of_a_server_that_is_down_for_long_stay_spread() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn re7_after_a_restart_all_wait_five_to_thirty_seconds() {
+async fn re7_dr15_after_a_restart_all_wait_five_to_thirty_seconds() {
     let mut herd = Herd::open(HERD).await;
     let mut tries = herd.close_with(CloseCode::SERVICE_RESTART);
     herd.come_back(&mut tries, Duration::ZERO).await;

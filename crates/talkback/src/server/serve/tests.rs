@@ -1,5 +1,7 @@
 //! Servers over streams in memory, in virtual time.
 
+mod dropped;
+
 use std::future::IntoFuture as _;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -39,7 +41,37 @@ impl Listen for Script {
     }
 }
 
-/// A server that echoes.
+/// A server that echoes over the streams that it is sent, and how many it has accepted.
+fn server(
+    connections: &Connections,
+    handshakes_max: usize,
+    change: impl FnOnce(&mut Service<DuplexStream, Handler>),
+) -> (
+    mpsc::UnboundedSender<Arrival>,
+    Arc<AtomicUsize>,
+    impl Future<Output = ()> + Send + 'static,
+) {
+    let (arrivals, receiver) = mpsc::unbounded_channel();
+    let accepted = Arc::new(AtomicUsize::new(0));
+    let script = Script {
+        arrivals: receiver,
+        accepted: Arc::clone(&accepted),
+    };
+    let mut service = Service {
+        accepting: Arc::new(|accept| accept),
+        unopened: Arc::new(trace::not_opened),
+        #[cfg(feature = "tls")]
+        tls: None,
+        connections: connections.clone(),
+        kept: Arc::new(Semaphore::new(KEPT_MAX)),
+        handler: echo as Handler,
+    };
+    change(&mut service);
+    let serving = serve(script, handshakes_max, Arc::new(service));
+    (arrivals, accepted, serving)
+}
+
+/// Such a server in a task.
 struct Site {
     connections: Connections,
     arrivals: mpsc::UnboundedSender<Arrival>,
@@ -57,28 +89,12 @@ impl Site {
         handshakes_max: usize,
         change: impl FnOnce(&mut Service<DuplexStream, Handler>),
     ) -> Self {
-        let (arrivals, receiver) = mpsc::unbounded_channel();
-        let accepted = Arc::new(AtomicUsize::new(0));
-        let script = Script {
-            arrivals: receiver,
-            accepted: Arc::clone(&accepted),
-        };
-        let mut service = Service {
-            accepting: Arc::new(|accept| accept),
-            unopened: Arc::new(trace::not_opened),
-            #[cfg(feature = "tls")]
-            tls: None,
-            connections: connections.clone(),
-            kept: Arc::new(Semaphore::new(KEPT_MAX)),
-            handler: echo as Handler,
-        };
-        change(&mut service);
-        let serving = tokio::spawn(serve(script, handshakes_max, Arc::new(service)));
+        let (arrivals, accepted, serving) = server(&connections, handshakes_max, change);
         Self {
             connections,
             arrivals,
             accepted,
-            serving,
+            serving: tokio::spawn(serving),
         }
     }
 
@@ -534,55 +550,4 @@ fn connector(root: &str) -> tokio_rustls::TlsConnector {
         .with_root_certificates(roots)
         .with_no_client_auth();
     Arc::new(config).into()
-}
-
-#[tokio::test(start_paused = true)]
-async fn who_was_accepted_goes_on_whenever_the_server_is_dropped() {
-    let mut opened = Vec::new();
-    for polls in 0..8 {
-        let (arrivals, receiver) = mpsc::unbounded_channel();
-        let accepted = Arc::default();
-        let script = Script {
-            arrivals: receiver,
-            accepted: Arc::clone(&accepted),
-        };
-        let connections = Connections::new();
-        let service = Service {
-            accepting: Arc::new(|accept| accept),
-            unopened: Arc::new(trace::not_opened),
-            #[cfg(feature = "tls")]
-            tls: None,
-            connections: connections.clone(),
-            kept: Arc::new(Semaphore::new(KEPT_MAX)),
-            handler: echo as Handler,
-        };
-        let mut serving = Box::pin(serve(script, 1, Arc::new(service)));
-        let clients = (0..3).map(|_| {
-            let (near, far) = duplex(16 * 1024);
-            arrivals
-                .send(Ok((far, "1.2.3.4:1".parse().unwrap())))
-                .unwrap();
-            tokio::spawn(async move { connect("ws://a.example/").over(near).await })
-        });
-        let clients: Vec<_> = clients.collect();
-        for _ in 0..polls {
-            let once = poll_fn(|cx| Poll::Ready(serving.as_mut().poll(cx).is_pending()));
-            assert!(once.await);
-            settle().await;
-        }
-        drop(serving);
-        assert!(arrivals.is_closed());
-        let mut sockets = Vec::new();
-        for client in clients {
-            sockets.extend(client.await.unwrap().ok());
-        }
-        assert_eq!(sockets.len(), accepted.load(Ordering::SeqCst));
-        for socket in &mut sockets {
-            socket.send("on").await.unwrap();
-            assert_eq!(socket.recv().await.unwrap(), Some("on".into()));
-        }
-        opened.push(sockets.len());
-    }
-    // With one handshake at a time, each poll accepts one.
-    assert_eq!(opened, [0, 1, 2, 3, 3, 3, 3, 3]);
 }

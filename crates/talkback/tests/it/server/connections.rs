@@ -32,7 +32,8 @@ async fn co1_of_three_that_are_open_and_one_that_goes_two_are_left() {
 #[tokio::test]
 async fn co2_a_handler_that_panics_gives_its_place_back() {
     let connections = Connections::new();
-    let (other, _peer) = open(&connections);
+    let (other, mut other_peer) = open(&connections);
+    connections.run(other, echo);
     let (connection, mut peer) = open(&connections);
     let (go, gone) = oneshot::channel::<()>();
     connections.run(connection, |connection| async move {
@@ -43,7 +44,11 @@ async fn co2_a_handler_that_panics_gives_its_place_back() {
     go.send(()).unwrap();
     assert!(peer.recv().await.is_err(), "the transport is cut");
     assert_eq!(connections.len(), 1);
-    drop(other);
+    other_peer.send("still there").await.unwrap();
+    let answer = other_peer.recv().await.unwrap();
+    assert_eq!(answer, Some("still there".into()));
+    assert!(other_peer.close().await.clean);
+    settle().await;
     assert!(connections.is_empty());
 }
 

@@ -10,10 +10,11 @@ use talkback::server::{Connections, Drain};
 use talkback::{
     CloseCause, CloseFrameError, Message, Role, WebSocket, WebSocketChannel, accept, connect,
 };
-use tokio::io::duplex;
+use talkback_testing::wire::{self, CLOSE, FIN, KEY, close_body};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, duplex};
 use tokio::time::{Instant, sleep};
 
-use super::{echo, end, open, settle};
+use super::{echo, end, many, open, settle};
 
 /// Says when it is dropped.
 struct Guard(Arc<AtomicBool>);
@@ -27,13 +28,7 @@ impl Drop for Guard {
 #[tokio::test(start_paused = true)]
 async fn dr1_few_are_closed_at_once() {
     let connections = Connections::new();
-    let peers: Vec<_> = (0..16)
-        .map(|_| {
-            let (connection, peer) = open(&connections);
-            connections.run(connection, echo);
-            tokio::spawn(end(peer))
-        })
-        .collect();
+    let peers = many(&connections, 16);
     settle().await;
     assert!(!connections.is_draining());
     let report = connections.drain(Drain::default()).await;
@@ -161,6 +156,38 @@ async fn dr6_who_comes_during_the_drain_is_refused_and_counted() {
     let report = draining.await.unwrap();
     assert_eq!((report.closed, report.refused), (1, 1));
     assert_eq!(end.await.unwrap().code, 1012);
+}
+
+#[tokio::test(start_paused = true)]
+async fn dr9_where_both_ends_close_at_once_there_is_one_close_frame_each_way() {
+    for is_drained_first in [false, true] {
+        let connections = Connections::new();
+        let (near, mut far) = duplex(1024);
+        let socket = WebSocket::from_upgraded(near, Role::Server);
+        let connection = connections.admit(None).unwrap().open(socket);
+        // Its close frame waits to be read when the drain begins, or comes when that has begun.
+        let close = wire::frame(FIN | CLOSE, Some(KEY), &close_body(4000, "I go"));
+        if !is_drained_first {
+            far.write_all(&close).await.unwrap();
+        }
+        let draining = connections.clone();
+        let draining = tokio::spawn(async move { draining.drain(Drain::default()).await });
+        settle().await;
+        connections.run(connection, echo);
+        if is_drained_first {
+            settle().await;
+            far.write_all(&close).await.unwrap();
+        }
+        let mut sent = Vec::new();
+        far.read_to_end(&mut sent).await.unwrap();
+        let frames = wire::parse(&sent);
+        let [frame] = &frames[..] else {
+            panic!("{frames:?}");
+        };
+        let report = draining.await.unwrap();
+        assert_eq!(report.closed + report.by_peer, 1, "{report}");
+        assert_eq!((frame.first, report.cut), (FIN | CLOSE, 0));
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -318,13 +345,7 @@ async fn dr10_who_only_sends_after_the_notice_is_cut_at_the_deadline() {
 #[tokio::test(start_paused = true)]
 async fn dr11_a_second_drain_cuts_at_once_and_both_tell_the_same() {
     let connections = Connections::new();
-    let peers: Vec<_> = (0..100)
-        .map(|_| {
-            let (connection, peer) = open(&connections);
-            connections.run(connection, echo);
-            tokio::spawn(end(peer))
-        })
-        .collect();
+    let peers = many(&connections, 100);
     settle().await;
     let (first, second) = (connections.clone(), connections.clone());
     let first = tokio::spawn(async move { first.drain(Drain::default()).await });

@@ -2,16 +2,17 @@
 
 use std::future::Future;
 use std::pin::pin;
-use std::task::{Context, Waker};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use talkback::accept;
 use talkback::server::{Connections, Drain};
+use talkback::{CloseInfo, accept};
+use talkback_proto::Opcode;
 use tokio::time::{Instant, advance};
 
-use super::{REQUEST, echo, end, open, settle};
-use crate::support::Script;
-use crate::support::dropping::{Cut, Runner};
+use super::{REQUEST, echo, end, many, open, settle};
+use crate::support::dropping::{Cut, Runner, run};
+use crate::support::{Fin, Happened, Script, masked, server, written};
 
 #[tokio::test(start_paused = true)]
 async fn co3_admitting_dropped_at_any_poll_gives_the_place_back() {
@@ -29,40 +30,35 @@ async fn co3_admitting_dropped_at_any_poll_gives_the_place_back() {
         assert!(runner.try_run(accept(script).admit(&connections)).is_none());
         assert!(connections.is_empty(), "dropped at poll {poll}");
         let last = log.lock().unwrap().last().cloned();
-        assert_eq!(last, Some(crate::support::Happened::Dropped));
+        assert_eq!(last, Some(Happened::Dropped));
     }
 }
 
-/// Polls a future until its end, and drops it after so many polls that were not ready; how often it was polled.
-async fn dropped_after(polls: usize, step: Duration, future: impl Future) -> usize {
+/// What a future comes to within so many polls, between which a time passes; `None` if it was dropped.
+async fn within<O>(polls: usize, step: Duration, future: impl Future<Output = O>) -> Option<O> {
     let mut future = pin!(future);
-    for poll in 1..=polls {
+    for _ in 0..polls {
         let mut cx = Context::from_waker(Waker::noop());
-        if future.as_mut().poll(&mut cx).is_ready() {
-            return poll;
+        if let Poll::Ready(output) = future.as_mut().poll(&mut cx) {
+            return Some(output);
         }
         settle().await;
         advance(step).await;
         settle().await;
     }
-    polls
+    None
 }
+
+const STEP: Duration = Duration::from_millis(500);
 
 #[tokio::test(start_paused = true)]
 async fn dr11_a_drain_goes_on_however_often_its_future_is_dropped() {
-    let step = Duration::from_millis(500);
-    let mut all = usize::MAX;
-    for polls in 1..100 {
+    for polls in 1.. {
         let connections = Connections::new();
-        let mut peers = Vec::new();
-        for _ in 0..20 {
-            let (connection, peer) = open(&connections);
-            connections.run(connection, echo);
-            peers.push(tokio::spawn(end(peer)));
-        }
+        let peers = many(&connections, 20);
         settle().await;
         let start = Instant::now();
-        let polled = dropped_after(polls, step, connections.drain(Drain::default())).await;
+        let ended = within(polls, STEP, connections.drain(Drain::default())).await;
         let report = connections.drain(Drain::default()).await;
         assert_eq!(
             (report.closed, report.cut),
@@ -74,34 +70,72 @@ async fn dr11_a_drain_goes_on_however_often_its_future_is_dropped() {
         for peer in peers {
             assert_eq!(peer.await.unwrap().code, 1012);
         }
-        if polled < polls {
-            all = polled;
+        if let Some(ended) = ended {
+            assert_eq!(ended, report);
+            assert!(polls > 10, "{polls}");
             break;
         }
     }
-    assert!((10..100).contains(&all), "{all}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn dr16_a_dropped_rebalance_leaves_alone_those_whose_turn_had_not_come() {
-    let step = Duration::from_millis(500);
-    for polls in 1..=25 {
+    for polls in 1.. {
         let connections = Connections::new();
-        let mut peers = Vec::new();
-        for _ in 0..20 {
-            let (connection, peer) = open(&connections);
-            connections.run(connection, echo);
-            peers.push(tokio::spawn(end(peer)));
+        let _peers = many(&connections, 20);
+        settle().await;
+        let rebalancing = connections.rebalance(20, Duration::from_secs(10));
+        let ended = within(polls, STEP, rebalancing).await;
+        settle().await;
+        let left = 20_usize.saturating_sub(polls);
+        assert_eq!(connections.len(), left, "dropped after {polls}");
+        // Those that are left are told by another.
+        assert_eq!(connections.rebalance(20, Duration::ZERO).await, left);
+        if let Some(closed) = ended {
+            assert_eq!((closed, left), (20, 0));
+            break;
         }
-        settle().await;
-        let over = Duration::from_secs(10);
-        dropped_after(polls, step, connections.rebalance(20, over)).await;
-        settle().await;
-        assert_eq!(
-            connections.len(),
-            20_usize.saturating_sub(polls),
-            "dropped after {polls}"
-        );
+    }
+}
+
+/// What comes before an order to close, and behind it.
+fn session() -> Vec<u8> {
+    [
+        masked(Fin::Last, Opcode::Text, b"one"),
+        masked(Fin::Last, Opcode::Binary, &[2; 300]),
+        masked(Fin::Last, Opcode::Text, b"too late"),
+        masked(Fin::Last, Opcode::Close, b"\x0f\xa1"),
+    ]
+    .concat()
+}
+
+/// An echo that is ordered to close behind its second message; its end, what was written, and how many polls it took.
+fn closed(cut: Cut) -> (CloseInfo, Vec<u8>, usize) {
+    let connections = Connections::new();
+    let (socket, log) = server(Script::trickle(&session(), 10).write_max(7));
+    let mut connection = connections.admit(None).unwrap().open(socket);
+    let mut runner = Runner::new(cut);
+    for _ in 0..2 {
+        let message = run!(runner, connection.recv()).unwrap().unwrap();
+        run!(runner, connection.feed(&message)).unwrap();
+    }
+    assert_eq!(connections.close_where(|_| true, 4001, "go"), Ok(1));
+    assert_eq!(run!(runner, connection.recv()).unwrap(), None);
+    let info = run!(runner, connection.close());
+    assert_eq!(connections.len(), 1);
+    drop(connection);
+    assert!(connections.is_empty());
+    (info, written(&log), runner.polls)
+}
+
+#[tokio::test(start_paused = true)]
+async fn co4_whoever_is_closed_from_outside_ends_the_same_whatever_is_dropped() {
+    let (info, bytes, polls) = closed(Cut::Never);
+    assert_eq!((info.code.number(), info.clean), (4001, true));
+    assert!(polls > 50, "the script is meant to be slow: {polls} polls");
+    for cut in (1..=polls).map(Cut::At).chain([Cut::Always]) {
+        let (other, others, _) = closed(cut);
+        assert_eq!((&other, &others), (&info, &bytes), "{cut:?}");
     }
 }
 

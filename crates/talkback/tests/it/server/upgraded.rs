@@ -3,11 +3,14 @@
 use std::convert::Infallible;
 use std::future::IntoFuture as _;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{ConnectInfo, Request as AxumRequest, State};
 use axum::routing::get;
+use bytes::Bytes;
 use http::{Request, StatusCode};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -20,6 +23,8 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
 use super::{REQUEST, echo};
+use crate::support::dropping::{Cut, Runner};
+use crate::support::{Read, Script};
 
 async fn open(
     State(connections): State<Connections>,
@@ -126,6 +131,38 @@ async fn co3_an_upgrade_that_does_not_happen_gives_its_place_back() {
         drop(client);
         while !connections.is_empty() {
             tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn co3_an_upgrade_dropped_at_any_poll_gives_its_place_back() {
+    for poll in 1.. {
+        let (connections, opened) = (Connections::new(), Arc::new(AtomicUsize::new(0)));
+        let (known, counts) = (connections.clone(), Arc::clone(&opened));
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            let opened = Arc::clone(&counts);
+            let response = upgrade(&mut request).serve(&known, async move |connection| {
+                opened.fetch_add(1, Ordering::SeqCst);
+                drop(connection);
+            });
+            async move { Ok::<_, Infallible>(response) }
+        });
+        let pieces = REQUEST.chunks(10).map(Bytes::from_static);
+        let reads = pieces.flat_map(|piece| [Read::Pending, Read::Bytes(piece)]);
+        let script = Script::new(reads.chain([Read::Silence])).write_max(10);
+        let serving = http1::Builder::new().serve_connection(TokioIo::new(script), service);
+        let mut runner = Runner::new(Cut::At(poll));
+        let served = runner.try_run(serving.with_upgrades());
+        while !connections.is_empty() {
+            tokio::task::yield_now().await;
+        }
+        let opened = opened.load(Ordering::SeqCst);
+        assert_eq!(opened, usize::from(served.is_some()), "dropped at {poll}");
+        if let Some(served) = served {
+            served.unwrap();
+            assert!(poll > 20, "the script is meant to be slow: {poll} polls");
+            break;
         }
     }
 }

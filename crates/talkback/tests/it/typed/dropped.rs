@@ -5,13 +5,13 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use talkback::ChannelEvent;
+use talkback::{ChannelEvent, CloseInfo};
 use talkback_proto::Opcode;
 use tokio::time::sleep;
 
 use super::*;
 use crate::support::dropping::{Cut, Runner, run};
-use crate::support::{Fin, Script, masked, server, written};
+use crate::support::{Fin, Log, Script, masked, server, written};
 
 /// Values, with two messages between that are none.
 fn session() -> Vec<u8> {
@@ -27,9 +27,14 @@ fn session() -> Vec<u8> {
     .concat()
 }
 
-/// Sends each value back, and the size of what is none; returns what was written, and how many polls it took.
-fn echo(cut: Cut) -> (Vec<u8>, usize) {
-    let (socket, log) = server(Script::trickle(&session(), 3_000).write_max(2_000));
+/// A socket to which that comes, and what happens on its transport.
+fn socket() -> (WebSocket<Script>, Log) {
+    server(Script::trickle(&session(), 3_000).write_max(2_000))
+}
+
+/// Sends each value back, and the size of what is none; how it ended, and how many polls it took.
+fn echo(cut: Cut) -> (Vec<u8>, CloseInfo, usize) {
+    let (socket, log) = socket();
     let mut socket = socket.json::<Vec<u64>, Vec<u64>>();
     let mut runner = Runner::new(cut);
     loop {
@@ -43,21 +48,28 @@ fn echo(cut: Cut) -> (Vec<u8>, usize) {
         run!(runner, socket.feed(&answer)).unwrap();
         run!(runner, socket.flush()).unwrap();
     }
-    (written(&log), runner.polls)
+    let info = run!(runner, socket.close());
+    (written(&log), info, runner.polls)
 }
 
 #[tokio::test(start_paused = true)]
 async fn ts11_a_typed_socket_loses_nothing() {
-    let (expected, polls) = echo(Cut::Never);
+    let (bytes, info, polls) = echo(Cut::Never);
     assert!(polls > 50, "the script is meant to be slow: {polls} polls");
     for cut in (1..=polls).map(Cut::At).chain([Cut::Always]) {
-        assert!(echo(cut).0 == expected, "{cut:?}");
+        let (other, end, _) = echo(cut);
+        assert!(other == bytes && end == info, "{cut:?}");
     }
 }
 
 /// Sends values whose futures are dropped; returns how many came to their end, and what left.
 fn send(cut: Cut) -> (usize, Vec<Vec<u64>>, usize) {
-    let (socket, log) = server(Script::trickle(&session(), 3_000).write_max(2_000));
+    let (socket, log) = socket();
+    // One that a server knows has the same methods, written a second time.
+    #[cfg(feature = "server")]
+    let place = talkback::server::Connections::new().admit(None).unwrap();
+    #[cfg(feature = "server")]
+    let socket = place.open(socket);
     let mut socket = socket.json::<Vec<u64>, Vec<u64>>();
     let mut runner = Runner::new(cut);
     let mut ended = 0;
@@ -69,8 +81,10 @@ fn send(cut: Cut) -> (usize, Vec<Vec<u64>>, usize) {
         }
     }
     run!(runner, socket.flush()).unwrap();
+    // What came meanwhile is behind it.
+    assert!(run!(runner, socket.close()).clean);
     let bytes = written(&log);
-    let mut client = WebSocket::from_upgraded(tokio::io::empty(), Role::Client)
+    let mut client = WebSocket::from_upgraded(Script::new([]), Role::Client)
         .with_leftover(&bytes[..])
         .json::<(), Vec<u64>>();
     let mut values = Vec::new();
@@ -93,10 +107,12 @@ async fn ts11_a_dropped_send_has_queued_the_whole_value_or_nothing() {
     }
 }
 
-/// What comes of values that are more than the queues hold, and how many polls it took.
+/// What comes of values that are more than the queues hold, through whole channels and halves; and how many polls it
+/// took.
 async fn channel(cut: Cut) -> (Vec<String>, usize) {
     let (client, server) = pair();
-    let (sender, mut receiver) = (client.json::<str, ()>(), server.json::<(), String>());
+    let (client, mut server) = (client.json::<str, ()>(), server.json::<(), String>());
+    let sender = client.sender();
     let polls = Cell::new(0);
     /// As `run!`, for what waits for other tasks.
     macro_rules! ends {
@@ -116,32 +132,48 @@ async fn channel(cut: Cut) -> (Vec<String>, usize) {
         }};
     }
     let sending = async {
-        for letter in ["a", "b", "c", "d", "e", "f"] {
-            while ends!(sender.send(&letter.repeat(400_000))).is_none() {}
+        while ends!(client.ready()).is_none() {}
+        for letters in [["a", "b"], ["c", "d"], ["e", "f"]] {
+            let [one, other] = letters.map(|letter| letter.repeat(400_000));
+            while ends!(client.send(&one)).is_none() {}
+            while ends!((*client).send("7")).is_none() {}
+            while ends!(sender.send(&other)).is_none() {}
             while ends!((*sender).send("7")).is_none() {}
         }
         while ends!(sender.flush()).is_none() {}
+        while ends!(client.flush()).is_none() {}
+        while ends!(sender.close()).is_none() {}
+        while ends!(client.close()).is_none() {}
     };
     let receiving = async {
         let mut seen = Vec::new();
-        while seen.len() < 12 {
-            // The other end fills the queues meanwhile.
-            sleep(Duration::from_millis(5)).await;
-            let next = if seen.len() < 6 {
-                ends!(receiver.recv()).map(|next| next.map(|text| text.unwrap()))
-            } else {
-                ends!(receiver.recv_event()).map(|next| match next {
-                    Ok(Some(ChannelEvent::Message(text))) => Ok(text),
-                    Err(error) => Err(error),
-                    Ok(other) => panic!("{other:?}"),
-                })
-            };
+        let mut see = |next: Option<Result<String, RecvError>>| {
             match next {
                 Some(Ok(text)) => seen.push(format!("{} {}", &text[..1], text.len())),
                 Some(Err(error)) => seen.push(error.to_string()),
                 None => {}
             }
+            seen.len()
+        };
+        // The other end fills the queues meanwhile.
+        let while_it_fills = || sleep(Duration::from_millis(5));
+        while see(ends!(server.recv()).map(|next| next.map(Option::unwrap))) < 6 {
+            while_it_fills().await;
         }
+        let (_, mut receiver) = server.split();
+        let message = |event| match event {
+            Some(ChannelEvent::Message(text)) => text,
+            other => panic!("{other:?}"),
+        };
+        while see(ends!(receiver.recv_event()).map(|next| next.map(message))) < 12 {
+            while_it_fills().await;
+        }
+        let end = loop {
+            if let Some(end) = ends!(receiver.recv()) {
+                break end;
+            }
+        };
+        assert!(end.unwrap().is_none());
         seen
     };
     let ((), seen) = tokio::join!(sending, receiving);

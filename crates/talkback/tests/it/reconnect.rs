@@ -8,6 +8,7 @@ mod fates;
 mod heartbeat;
 mod hooks;
 mod left_behind;
+mod prepared;
 #[cfg(feature = "tracing")]
 mod traces;
 mod tries;

@@ -2,10 +2,12 @@
 //! with a server of this library behind and a client of it in front. And out through tinyproxy, squid and
 //! microsocks.
 
+mod accounted;
 mod backend;
 mod drained;
 mod http2;
 mod hub;
+mod ledger;
 mod limits;
 mod mistakes;
 mod outward;

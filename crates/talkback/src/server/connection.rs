@@ -23,7 +23,8 @@ use crate::websocket::WebSocket;
 /// [`close_where`](super::Connections::close_where), [`recv`](WebSocket::recv) runs the closing handshake and returns
 /// `Ok(None)`. What was sent before leaves first. One that only sends has its close frame behind the message that it
 /// sends next; the send after that fails with [`SendErrorKind::Closed`](crate::SendErrorKind::Closed). A message that is
-/// being sent in pieces is cut off by it.
+/// being sent in pieces is cut off by it. What has come is received first; what comes behind the close frame, since the
+/// peer had not read that by then, is discarded, as by [`close`](WebSocket::close).
 ///
 /// Dropping it gives the place back. So it is when its socket has become a
 /// [`WebSocketChannel`](crate::WebSocketChannel) or was split: the place goes along with the socket.

@@ -94,6 +94,9 @@ mod tests {
         assert_eq!(spread.due(from + LONG), 1_000);
         assert_eq!(spread.next(1, from), from + STEP);
         assert_eq!(spread.next(500, from), from + Duration::from_secs(5));
+        // One that is late has its turn no sooner than a step from now.
+        let late = from + Duration::from_secs(6);
+        assert_eq!(spread.next(500, late), late + STEP);
     }
 
     #[test]

@@ -19,6 +19,7 @@ use talkback::server::{Connections, ServerConnection};
 use talkback::{CloseInfo, Role, WebSocket};
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, duplex};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 /// An opening handshake, as a client sends it.
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: a.example\r\nUpgrade: websocket\r\n\
@@ -48,12 +49,15 @@ async fn echo<T: AsyncRead + AsyncWrite + Unpin>(mut connection: ServerConnectio
     }
 }
 
-/// So many that echo, each in a task of [`Connections::run`]; how each ends for its peer.
-fn many(connections: &Connections, count: usize) -> Vec<JoinHandle<CloseInfo>> {
+/// So many that echo, each in a task of [`Connections::run`]; when and how each ends for its peer.
+fn many(connections: &Connections, count: usize) -> Vec<JoinHandle<(Instant, CloseInfo)>> {
     let peers = (0..count).map(|_| {
         let (connection, peer) = open(connections);
         connections.run(connection, echo);
-        tokio::spawn(end(peer))
+        tokio::spawn(async move {
+            let info = end(peer).await;
+            (Instant::now(), info)
+        })
     });
     peers.collect()
 }

@@ -473,6 +473,8 @@ async fn dr8_a_handshake_in_flight_completes_and_is_closed_behind_the_others() {
     asked.notified().await;
     let begin = Instant::now();
     let draining = site.drain(Drain::default()).await;
+    // Long before the last is closed it listens no more.
+    site.arrivals.closed().await;
     answered.notify_one();
     let mut slow = slow.await.unwrap().unwrap();
     assert_eq!(begin.elapsed(), Duration::ZERO);

@@ -144,6 +144,21 @@ async fn co6_whoever_visits_may_do_anything() {
     assert!(connections.is_empty());
 }
 
+#[tokio::test]
+async fn co3_what_outlives_a_connection_keeps_no_place_and_waits_no_longer() {
+    let connections = Connections::new().max_per_address(1);
+    let address = Some(SocketAddr::from(([8, 8, 8, 8], 1)));
+    let (connection, _peer) = open_from(&connections, address);
+    let (notice, _kept) = (connection.draining(), connection.draining());
+    let notice = tokio::spawn(notice);
+    settle().await;
+    assert!(!notice.is_finished());
+    assert!(connections.admit(address).is_err());
+    drop(connection);
+    notice.await.unwrap();
+    drop(connections.admit(address).unwrap());
+}
+
 /// What a connection costs beside its socket.
 #[tokio::test]
 async fn co8_a_place_costs_little() {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 use http::header::RETRY_AFTER;
-use talkback::server::{Connections, Drain};
+use talkback::server::{Connections, Drain, Refused};
 use talkback::{
     CloseCause, CloseFrameError, Message, Role, WebSocket, WebSocketChannel, accept, connect,
 };
@@ -36,7 +36,7 @@ async fn dr1_few_are_closed_at_once() {
     assert_eq!((report.refused, report.took), (0, Duration::ZERO));
     assert!(connections.is_draining() && connections.is_empty());
     for peer in peers {
-        let info = peer.await.unwrap();
+        let (_, info) = peer.await.unwrap();
         let told = (info.code.number(), &*info.reason, info.clean);
         assert_eq!(told, (1012, "the server restarts", true));
     }
@@ -204,6 +204,7 @@ async fn dr9_a_peer_that_closes_meanwhile_is_not_closed_again() {
     let draining = tokio::spawn(async move { draining.drain(drain).await });
     // The first one's turn has come, and that of no other.
     sleep(Duration::from_millis(500)).await;
+    assert_eq!(connections.admit(None).unwrap_err(), Refused::Draining);
     let mut by_themselves = 0;
     for mut peer in peers {
         let info = peer.close_with(4000, "I go").await.unwrap();
@@ -215,7 +216,8 @@ async fn dr9_a_peer_that_closes_meanwhile_is_not_closed_again() {
     }
     let report = draining.await.unwrap();
     assert_eq!((by_themselves, report.by_peer, report.closed), (19, 19, 1));
-    assert_eq!((report.cut, report.took), (0, Duration::from_millis(500)));
+    assert_eq!((report.cut, report.refused), (0, 1));
+    assert_eq!(report.took, Duration::from_millis(500));
 }
 
 /// Answers until the notice comes, and then says good-bye.
@@ -298,6 +300,22 @@ async fn dr10_after_the_notice_the_next_wait_for_a_message_closes() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn dr10_whoever_has_had_notice_closes_with_the_code_of_that() {
+    let connections = Connections::new();
+    let (connection, peer) = open(&connections);
+    let notice = connection.draining();
+    assert_eq!(connections.rebalance(1, Duration::ZERO).await, 1);
+    let draining = connections.clone();
+    let drain = Drain::default().close_with(1001, "too late").unwrap();
+    let draining = tokio::spawn(async move { draining.drain(drain).await });
+    settle().await;
+    drop(notice);
+    connections.run(connection, echo);
+    assert_eq!(end(peer).await.code, 1012);
+    assert_eq!(draining.await.unwrap().closed, 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn dr10_a_notice_that_nobody_heeds_ends_with_the_deadline() {
     let connections = Connections::new();
     let (connection, _peer) = open(&connections);
@@ -357,7 +375,7 @@ async fn dr11_a_second_drain_cuts_at_once_and_both_tell_the_same() {
     assert_eq!(second.took, Duration::from_secs(2));
     let mut codes = Vec::new();
     for peer in peers {
-        codes.push(peer.await.unwrap().code.number());
+        codes.push(peer.await.unwrap().1.code.number());
     }
     let told = codes.iter().filter(|code| **code == 1012).count();
     assert_eq!(told, second.closed);

@@ -3,32 +3,19 @@
 use std::time::Duration;
 
 use talkback::server::{Connections, Drain, Refused};
-use talkback::{Role, WebSocket};
+use talkback::{CloseInfo, Role, WebSocket};
 use tokio::io::duplex;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
-use super::{echo, end, open, settle};
-
-/// So many connections; when each is closed for its peer, and with which code.
-fn many(connections: &Connections, count: usize) -> Vec<JoinHandle<(Instant, u16)>> {
-    let peers = (0..count).map(|_| {
-        let (connection, peer) = open(connections);
-        connections.run(connection, echo);
-        tokio::spawn(async move {
-            let info = end(peer).await;
-            (Instant::now(), info.code.number())
-        })
-    });
-    peers.collect()
-}
+use super::{echo, end, many, open, settle};
 
 /// When each was closed, from `start` on in milliseconds, in the order in which they were opened.
-async fn times(peers: Vec<JoinHandle<(Instant, u16)>>, start: Instant) -> Vec<u128> {
+async fn times(peers: Vec<JoinHandle<(Instant, CloseInfo)>>, start: Instant) -> Vec<u128> {
     let mut times = Vec::new();
     for peer in peers {
-        let (time, code) = peer.await.unwrap();
-        assert_eq!(code, 1012);
+        let (time, info) = peer.await.unwrap();
+        assert_eq!(info.code, 1012);
         times.push((time - start).as_millis());
     }
     times
@@ -95,7 +82,7 @@ async fn dr2_what_the_deadline_finds_open_is_cut() {
     assert!((49..=51).contains(&report.closed), "{report:?}");
     let mut cut = 0;
     for peer in peers {
-        cut += usize::from(peer.await.unwrap().1 == 1006);
+        cut += usize::from(peer.await.unwrap().1.code == 1006);
     }
     assert_eq!(cut, report.cut);
 }

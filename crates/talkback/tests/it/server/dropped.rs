@@ -68,7 +68,7 @@ async fn dr11_a_drain_goes_on_however_often_its_future_is_dropped() {
         assert!(start.elapsed() >= report.took);
         assert_eq!(report.took.as_millis(), 9_500);
         for peer in peers {
-            assert_eq!(peer.await.unwrap().code, 1012);
+            assert_eq!(peer.await.unwrap().1.code, 1012);
         }
         if let Some(ended) = ended {
             assert_eq!(ended, report);

@@ -22,7 +22,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, duplex};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
-use super::{REQUEST, echo};
+use super::{REQUEST, echo, settle};
 use crate::support::dropping::{Cut, Runner};
 use crate::support::{Read, Script};
 
@@ -154,9 +154,8 @@ async fn co3_an_upgrade_dropped_at_any_poll_gives_its_place_back() {
         let serving = http1::Builder::new().serve_connection(TokioIo::new(script), service);
         let mut runner = Runner::new(Cut::At(poll));
         let served = runner.try_run(serving.with_upgrades());
-        while !connections.is_empty() {
-            tokio::task::yield_now().await;
-        }
+        settle().await;
+        assert!(connections.is_empty(), "dropped at {poll}");
         let opened = opened.load(Ordering::SeqCst);
         assert_eq!(opened, usize::from(served.is_some()), "dropped at {poll}");
         if let Some(served) = served {

@@ -273,6 +273,11 @@ mod tests {
             &["Forwarded: host=\"a,for=8.8.8.8;\\\",for=7.7.7.7\";for=1.2.3.4"],
             "1.2.3.4",
         ),
+        // Outside of quotes nothing is escaped.
+        (
+            &["Forwarded: host=\\\"a, for=8.8.8.8\";for=1.2.3.4"],
+            "1.2.3.4",
+        ),
         // Whoever passes on `Forwarded` as a client wrote it is not believed in it.
         (
             &["Forwarded: for=9.9.9.9", "X-Forwarded-For: 1.2.3.4"],

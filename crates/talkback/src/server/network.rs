@@ -172,7 +172,8 @@ fn canonical(first: IpAddr, prefix_bits: u8) -> Network {
     /// How many bits stand before an IPv4 address that is mapped.
     const MAPPED_BITS: u8 = 96;
     match (first.to_canonical(), prefix_bits.checked_sub(MAPPED_BITS)) {
-        (mapped @ IpAddr::V4(_), Some(prefix_bits)) if first.is_ipv6() => Network {
+        // An address of IPv4 has not so many.
+        (mapped @ IpAddr::V4(_), Some(prefix_bits)) => Network {
             first: mapped,
             prefix_bits,
         },

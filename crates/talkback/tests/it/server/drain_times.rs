@@ -151,6 +151,16 @@ async fn dr8_who_was_let_in_before_opens_and_is_closed_at_the_end_of_the_queue()
 }
 
 #[tokio::test(start_paused = true)]
+async fn dr16_those_that_end_already_are_none_of_those_that_are_closed() {
+    let connections = Connections::new();
+    // Nobody polls them.
+    let mut open: Vec<_> = (0..200).map(|_| open(&connections)).collect();
+    assert_eq!(connections.close_where(|_| true, 4001, ""), Ok(200));
+    open.push(super::open(&connections));
+    assert_eq!(connections.rebalance(1, Duration::ZERO).await, 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn dr16_some_are_closed_to_connect_elsewhere_and_the_rest_is_left_alone() {
     let connections = Connections::new();
     let mut peers = many(&connections, 1_000);

@@ -11,14 +11,15 @@
 //! | `talkback_server_connections` | how many are open |
 //! | `talkback_server_connections_total{outcome}` | what clients came to: `open`, `failed`, `timeout`, `refused` |
 //! | `talkback_server_refused_total{reason}` | `full`, `address`, `no_peer`, `draining` |
+//! | `talkback_server_client_unknown_total{header}` | clients whose address a trusted proxy did not tell, as its header is `missing` or `invalid` |
 //! | `talkback_server_handshake_seconds` | from a client's place to its open connection |
 //! | `talkback_server_connection_seconds` | from a connection's opening to its end |
 //! | `talkback_server_closes_total{code, by}` | connections that ended, by close code, and by `us`, the `peer`, or `cut` off |
 //! | `talkback_server_draining` | how many drains are under way |
 //!
-//! With the feature `tracing` each connection has a span `connection` with its number and its peer's address, in which
-//! the traces of a handler that [`Connections::run`] runs stand. Its events are `open` at debug and `closed` at info, with
-//! code, by whom, and how many seconds; `draining` is at info, `refused` at debug.
+//! With the feature `tracing` each connection has a span `connection` with its number and its peer's address, and behind a
+//! trusted proxy its client's, in which the traces of a handler that [`Connections::run`] runs stand. Its events are `open`
+//! at debug and `closed` at info, with code, by whom, and how many seconds; `draining` is at info, `refused` at debug.
 
 mod address;
 mod admission;
@@ -35,6 +36,7 @@ mod listener;
 pub(crate) mod metrics;
 mod network;
 pub(crate) mod orders;
+mod peer;
 mod per_address;
 pub(crate) mod place;
 mod refused;

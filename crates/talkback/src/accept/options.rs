@@ -19,8 +19,6 @@ use crate::server::connections::Connections;
 #[cfg(feature = "server")]
 use crate::server::health::Health;
 #[cfg(feature = "server")]
-use crate::server::metrics;
-#[cfg(feature = "server")]
 use crate::server::place::Place;
 
 pub(super) type Approving = Pin<Box<dyn Future<Output = Result<Approval, Refusal>> + Send>>;
@@ -66,8 +64,12 @@ impl Options {
     pub(super) fn time_out(&mut self) {
         match &mut self.place {
             Some(place) => place.time_out(),
-            None if self.connections.is_some() => metrics::timed_out(),
-            None => {}
+            None if self.health.as_ref().is_some_and(Health::is_kept) => {}
+            None => {
+                if let Some(connections) = &self.connections {
+                    connections.timed_out();
+                }
+            }
         }
     }
 }

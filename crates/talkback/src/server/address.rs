@@ -19,8 +19,17 @@ pub(crate) struct ClientAddress {
     pub(crate) ip: IpAddr,
     /// What its connections count against; `None` if it says nothing about whose they are.
     pub(crate) key: Option<AddressKey>,
-    /// Whether it is a proxy's, which was trusted to tell the client's, and did not.
-    pub(crate) is_untold: bool,
+    /// Why it is a proxy's, which was trusted to tell the client's, and did not.
+    pub(crate) unknown: Option<Unknown>,
+}
+
+/// Why a trusted proxy's header does not tell a client's address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unknown {
+    /// There is none, or it names trusted proxies alone.
+    Missing,
+    /// What stands where the address is to be is none.
+    Invalid,
 }
 
 /// What the connections of one client have in common.
@@ -43,25 +52,29 @@ pub(crate) fn client_address(
 ) -> ClientAddress {
     let is_trusted = |ip: IpAddr| trusted.iter().any(|network| network.contains(ip));
     let mut ip = peer.to_canonical();
-    let mut is_untold = false;
+    let mut unknown = None;
     if is_trusted(ip) {
+        unknown = Some(Unknown::Missing);
         for hop in hops(headers) {
             match hop {
                 Some(hop) => ip = hop,
                 // Who is farther away, this one did not say.
-                None => break,
+                None => {
+                    unknown = Some(Unknown::Invalid);
+                    break;
+                }
             }
             if !is_trusted(ip) {
+                unknown = None;
                 break;
             }
         }
-        is_untold = is_trusted(ip);
     }
-    let is_exempt = is_local(ip) && (trusted.is_empty() || is_untold);
+    let is_exempt = is_local(ip) && (trusted.is_empty() || unknown.is_some());
     ClientAddress {
         ip,
         key: (!is_exempt).then(|| AddressKey::of(ip)),
-        is_untold,
+        unknown,
     }
 }
 
@@ -212,7 +225,7 @@ mod tests {
             for trusted in [&[][..], &["10.0.0.0/8"]] {
                 let address = found("1.2.3.4", &[line], trusted);
                 assert_eq!(address, found("1.2.3.4", &[], &[]));
-                assert!(!address.is_untold);
+                assert_eq!(address.unknown, None);
             }
         }
     }
@@ -290,7 +303,8 @@ mod tests {
         for (lines, client) in TOLD {
             let address = found("10.0.0.1", lines, &["10.0.0.0/8"]);
             assert_eq!(address.ip, ip(client), "{lines:?}");
-            assert_eq!(address.is_untold, *client == "10.0.0.7", "{lines:?}");
+            let unknown = (*client == "10.0.0.7").then_some(Unknown::Invalid);
+            assert_eq!(address.unknown, unknown, "{lines:?}");
         }
     }
 
@@ -301,23 +315,25 @@ mod tests {
             &["X-Forwarded-For: 192.168.1.1"],
             &["10.0.0.0/8"],
         );
-        assert!(address.key.is_some() && !address.is_untold);
+        assert!(address.key.is_some() && address.unknown.is_none());
     }
 
     #[test]
     fn li9_where_the_header_says_nothing_it_is_the_proxys_own() {
-        for lines in [
+        let missing = [
             &[][..],
-            &["X-Forwarded-For: evil"],
+            &["X-Forwarded-For: , ,"],
+            &["X-Forwarded-For: ", "Forwarded: for=9.9.9.9"],
+        ];
+        let invalid = [
+            &["X-Forwarded-For: evil"][..],
             &["X-Forwarded-For: 1.2.3.4, unknown"],
             &["X-Forwarded-For: 1.2.3.4, 10.0.0.300"],
             &["X-Forwarded-For: 1.2.3.4 5.6.7.8"],
             &["X-Forwarded-For: [1.2.3.4]"],
             &["X-Forwarded-For: for=1.2.3.4"],
             &["X-Forwarded-For: 1.2.3.4, \u{e9}"],
-            &["X-Forwarded-For: , ,"],
             &["X-Forwarded-For: 1.2.3.4", "X-Forwarded-For: \u{e9}"],
-            &["X-Forwarded-For: ", "Forwarded: for=9.9.9.9"],
             &["Forwarded: 1.2.3.4"],
             &["Forwarded: for=unknown"],
             &["Forwarded: for=_hidden, for=\"_SEVKISEK\""],
@@ -327,17 +343,21 @@ mod tests {
             &["Forwarded: for=\"1.2.3.4, for=\"5.6.7.8\""],
             &["Forwarded: for=\"[2001:db8::1\""],
             &["Forwarded: for=\"\", for="],
-        ] {
+        ];
+        let missing = missing.map(|lines| (lines, Unknown::Missing));
+        for (lines, unknown) in missing
+            .into_iter()
+            .chain(invalid.map(|lines| (lines, Unknown::Invalid)))
+        {
             let private = found("10.0.0.1", lines, &["10.0.0.0/8"]);
             assert_eq!(
-                (private.ip, private.key),
-                (ip("10.0.0.1"), None),
+                (private.ip, private.key, private.unknown),
+                (ip("10.0.0.1"), None, Some(unknown)),
                 "{lines:?}"
             );
-            assert!(private.is_untold);
             let public = found("5.5.5.5", lines, &["5.5.5.0/24"]);
             assert_eq!(public.key, found("5.5.5.5", &[], &[]).key, "{lines:?}");
-            assert!(public.is_untold && public.key.is_some());
+            assert_eq!(public.unknown, Some(unknown), "{lines:?}");
         }
     }
 
@@ -346,9 +366,11 @@ mod tests {
         let lines = ["X-Forwarded-For: 1.2.3.4, evil, 10.0.0.8, 10.0.0.7"];
         let address = found("10.0.0.1", &lines, &["10.0.0.0/8"]);
         assert_eq!((address.ip, address.key), (ip("10.0.0.8"), None));
+        assert_eq!(address.unknown, Some(Unknown::Invalid));
         // All of them are proxies.
         let lines = ["X-Forwarded-For: 10.0.0.9, 10.0.0.8"];
         let address = found("10.0.0.1", &lines, &["10.0.0.0/8"]);
         assert_eq!((address.ip, address.key), (ip("10.0.0.9"), None));
+        assert_eq!(address.unknown, Some(Unknown::Missing));
     }
 }

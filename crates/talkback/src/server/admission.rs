@@ -7,7 +7,7 @@ use std::sync::Once;
 use http::HeaderMap;
 
 use crate::channel::sync::{Arc, Mutex};
-use crate::server::address::client_address;
+use crate::server::address::{ClientAddress, client_address};
 use crate::server::network::Network;
 use crate::server::per_address::{AddressPlace, PerAddress};
 use crate::server::refused::Refused;
@@ -63,21 +63,29 @@ impl Admission {
         Arc::clone(&self.settings.lock().expect(WHOLE))
     }
 
+    /// Where a client is; `None` if the program has not told its peer's address.
+    pub(crate) fn client(
+        &self,
+        peer: Option<SocketAddr>,
+        headers: &HeaderMap,
+    ) -> Option<ClientAddress> {
+        let settings = self.settings();
+        Some(client_address(peer?.ip(), headers, &settings.trusted))
+    }
+
     /// Takes one of the places of a client's address, if those are limited; `None` if they are not.
     ///
     /// # Errors
     /// It has as many as it may, or the address is not known.
     pub(crate) fn take(
         &self,
-        peer: Option<SocketAddr>,
-        headers: &HeaderMap,
+        client: Option<&ClientAddress>,
     ) -> Result<Option<AddressPlace>, Refused> {
         let settings = self.settings();
         let Some(max) = settings.max else {
             return Ok(None);
         };
-        let peer = peer.ok_or(Refused::NoPeer)?;
-        let client = client_address(peer.ip(), headers, &settings.trusted);
+        let client = client.ok_or(Refused::NoPeer)?;
         let Some(key) = client.key else {
             #[cfg(feature = "tracing")]
             if settings.trusted.is_empty() {

@@ -1,7 +1,7 @@
 //! A connection that has a place.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::ops::{Deref, DerefMut};
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -52,9 +52,30 @@ impl<T> ServerConnection<T> {
         self.node.id()
     }
 
-    /// The client's address, as far as the server was told: behind a proxy that of the proxy.
+    /// The peer's address, as far as the server was told: behind a proxy that of the proxy, and then
+    /// [`client_ip`](Self::client_ip) is the client's own.
     pub fn peer(&self) -> Option<SocketAddr> {
         self.node.peer()
+    }
+
+    /// The client's own address, behind a proxy too: the one that its connections count by.
+    ///
+    /// Where the peer is one of the [`trusted_proxies`](super::Connections::trusted_proxies), it is the last address in
+    /// `X-Forwarded-For`, else in `Forwarded` (RFC 7239), that is not a trusted proxy's; what the client wrote there itself
+    /// counts for nothing. Else it is the peer's, and so it is where the proxy tells none: then it is that of the last proxy
+    /// that was told. An IPv4-mapped address is that of IPv4. `None` where the server was told no address of the peer.
+    ///
+    /// ```
+    /// # use talkback::server::Connections;
+    /// # use std::net::IpAddr;
+    /// // All connections of a client that is not to come any more.
+    /// # fn example(connections: &Connections, client: IpAddr) -> Result<(), talkback::CloseFrameError> {
+    /// connections.close_where(|it| it.client_ip() == Some(client), 1008, "not any more")?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn client_ip(&self) -> Option<IpAddr> {
+        self.node.client_ip()
     }
 
     /// Waits until a drain, or [`rebalance`](super::Connections::rebalance), has come to this connection: for a handler

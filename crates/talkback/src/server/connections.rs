@@ -8,12 +8,13 @@ use http::HeaderMap;
 use talkback_proto::{CloseCode, CloseFrame, CloseFrameError};
 
 use crate::channel::sync::Arc;
+use crate::server::address::ClientAddress;
 use crate::server::admission::Admission;
 use crate::server::connection::ServerConnection;
 use crate::server::drain::{Drain, DrainReport};
 use crate::server::draining;
 use crate::server::handle::ConnectionHandle;
-use crate::server::metrics;
+use crate::server::metrics::Attempt;
 use crate::server::network::Network;
 use crate::server::place::Place;
 use crate::server::refused::Refused;
@@ -62,7 +63,6 @@ impl Connections {
     /// Connections of which there are none yet, without limits.
     #[must_use]
     pub fn new() -> Self {
-        metrics::describe();
         Self {
             registry: Registry::new(),
             admission: Arc::default(),
@@ -113,7 +113,8 @@ impl Connections {
     /// # Errors
     /// There is no place for it, or the server stops. [`Refused::response`] is what to answer.
     pub fn admit(&self, peer: impl Into<Option<SocketAddr>>) -> Result<Place, Refused> {
-        self.admit_request(peer.into(), &HeaderMap::new())
+        let peer = peer.into();
+        self.take(peer, self.admission.client(peer, &HeaderMap::new()))
     }
 
     /// As [`admit`](Self::admit), for a client whose request was read.
@@ -122,10 +123,31 @@ impl Connections {
         peer: Option<SocketAddr>,
         headers: &HeaderMap,
     ) -> Result<Place, Refused> {
-        let taken = self.registry.take().inspect_err(metrics::refused)?;
-        let address = self.admission.take(peer, headers);
-        let address = address.inspect_err(metrics::refused)?;
-        Ok(Place::new(taken, peer, address))
+        let client = self.admission.client(peer, headers);
+        if let Some(why) = client.as_ref().and_then(|client| client.unknown) {
+            self.registry.meters().client_unknown(why);
+        }
+        self.take(peer, client)
+    }
+
+    fn take(
+        &self,
+        peer: Option<SocketAddr>,
+        client: Option<ClientAddress>,
+    ) -> Result<Place, Refused> {
+        let meters = self.registry.meters();
+        let taken = self.registry.take();
+        let taken = taken.inspect_err(|why| meters.refused(why))?;
+        let address = self.admission.take(client.as_ref());
+        let address = address.inspect_err(|why| meters.refused(why))?;
+        let ip = client.map(|client| client.ip);
+        let attempt = Attempt::begin(meters);
+        Ok(Place::new(taken, peer, ip, address, attempt))
+    }
+
+    /// Counts a client whose opening handshake took too long, before it had a place.
+    pub(crate) fn timed_out(&self) {
+        self.registry.meters().timed_out();
     }
 
     /// How many there may be in all, and of each address, where that is limited.

@@ -8,7 +8,6 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use crate::channel::sync::Arc;
 use crate::reconnect::draw::Draw;
 use crate::server::drain::{Drain, DrainReport};
-use crate::server::metrics;
 use crate::server::registry::{Node, Outcome, Phase, Registry, Underway};
 use crate::server::schedule::{Schedule, Spread};
 use crate::timer::check_runtime;
@@ -41,7 +40,7 @@ fn begin(registry: &Registry, drain: Drain) -> bool {
         underway.schedule.tighten(&schedule);
         return false;
     }
-    metrics::draining(true);
+    registry.meters().draining(true);
     *underway = Some(Underway {
         schedule,
         frame: Arc::new(drain.frame),
@@ -148,7 +147,7 @@ impl Draining {
         if let Some(underway) = &mut *self.registry.underway() {
             underway.report = Some(report);
         }
-        metrics::draining(false);
+        self.registry.meters().draining(false);
         self.registry.advance(Phase::Over);
         None
     }

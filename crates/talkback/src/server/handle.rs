@@ -1,7 +1,7 @@
 //! A served connection, as others than its handler see it.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use talkback_proto::{CloseCode, CloseFrame, CloseFrameError};
 
@@ -24,9 +24,15 @@ impl ConnectionHandle {
         self.0.id()
     }
 
-    /// The client's address, as far as the server was told: behind a proxy that of the proxy.
+    /// The peer's address, as far as the server was told: behind a proxy that of the proxy, and then
+    /// [`client_ip`](Self::client_ip) is the client's own.
     pub fn peer(&self) -> Option<SocketAddr> {
         self.0.peer()
+    }
+
+    /// The client's own address, behind a proxy too: as [`ServerConnection::client_ip`](super::ServerConnection::client_ip).
+    pub fn client_ip(&self) -> Option<IpAddr> {
+        self.0.client_ip()
     }
 
     /// Has the connection closed with this code and a reason of at most 123 bytes of UTF-8: where its handler waits

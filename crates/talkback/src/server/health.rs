@@ -39,6 +39,11 @@ impl Health {
         }
     }
 
+    /// Whether this connection is one of those that stay open, whose silence is no failure.
+    pub(crate) fn is_kept(&self) -> bool {
+        self.permit.is_some()
+    }
+
     /// The answer to a request for `/health` or `/ready`; `None` to any other.
     pub(crate) fn answer(&mut self, request: &Request<()>) -> Option<(Response<Bytes>, Next)> {
         let response = answer(request, self.connections.is_draining())?;

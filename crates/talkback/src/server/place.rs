@@ -1,6 +1,6 @@
 //! A place among the connections, before there is a connection.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use crate::server::connection::ServerConnection;
 use crate::server::metrics::Attempt;
@@ -16,6 +16,7 @@ use crate::websocket::WebSocket;
 pub struct Place {
     taken: Taken,
     peer: Option<SocketAddr>,
+    client: Option<IpAddr>,
     address: Option<AddressPlace>,
     attempt: Attempt,
 }
@@ -24,13 +25,16 @@ impl Place {
     pub(crate) fn new(
         taken: Taken,
         peer: Option<SocketAddr>,
+        client: Option<IpAddr>,
         address: Option<AddressPlace>,
+        attempt: Attempt,
     ) -> Self {
         Self {
             taken,
             peer,
+            client,
             address,
-            attempt: Attempt::begin(),
+            attempt,
         }
     }
 
@@ -45,6 +49,6 @@ impl Place {
     pub fn open<T>(self, socket: WebSocket<T>) -> ServerConnection<T> {
         self.attempt.open();
         let peer = self.peer.or(socket.peer());
-        ServerConnection::of(socket.with_place(self.taken.hold(peer, self.address)))
+        ServerConnection::of(socket.with_place(self.taken.hold(peer, self.client, self.address)))
     }
 }

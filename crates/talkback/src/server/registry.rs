@@ -1,7 +1,7 @@
 //! Who is connected: the places that are taken, and the served connections that are open.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::PoisonError;
 
 use talkback_proto::{CloseCode, CloseFrame};
@@ -9,8 +9,9 @@ use tokio::sync::Notify;
 
 use crate::channel::sync::{Arc, AtomicUsize, Mutex, MutexGuard, Ordering};
 use crate::server::drain::DrainReport;
-use crate::server::metrics::{EndedBy, Life};
+use crate::server::metrics::{EndedBy, Life, Meters};
 use crate::server::orders::Orders;
+use crate::server::peer::Peer;
 use crate::server::per_address::AddressPlace;
 use crate::server::refused::Refused;
 use crate::server::schedule::Schedule;
@@ -86,6 +87,7 @@ pub(crate) struct Registry {
     ids: AtomicUsize,
     shards: [Mutex<Vec<Arc<Node>>>; SHARDS],
     phase: AtomicUsize,
+    meters: Arc<Meters>,
     tally: Tally,
     underway: Mutex<Option<Underway>>,
     /// Tells whoever drains that the schedule has changed, or that the last place was given back.
@@ -97,7 +99,7 @@ pub(crate) struct Registry {
 /// A served connection, as others see it.
 pub(crate) struct Node {
     id: u64,
-    peer: Option<SocketAddr>,
+    peer: Peer,
     registry: Arc<Registry>,
     orders: Orders,
     life: Life,
@@ -118,6 +120,7 @@ impl Registry {
             ids: AtomicUsize::new(0),
             shards: std::array::from_fn(|_| Mutex::default()),
             phase: AtomicUsize::new(Phase::Serving as usize),
+            meters: Meters::new(),
             tally: Tally::default(),
             underway: Mutex::new(None),
             changed: Notify::new(),
@@ -127,6 +130,10 @@ impl Registry {
 
     pub(crate) fn set_max(&self, max: usize) {
         self.max.store(max, Ordering::SeqCst);
+    }
+
+    pub(crate) fn meters(&self) -> &Arc<Meters> {
+        &self.meters
     }
 
     /// How many there may be, if that is limited.
@@ -261,7 +268,11 @@ impl Node {
     }
 
     pub(crate) fn peer(&self) -> Option<SocketAddr> {
-        self.peer
+        self.peer.addr()
+    }
+
+    pub(crate) fn client_ip(&self) -> Option<IpAddr> {
+        self.peer.client_ip()
     }
 
     pub(crate) fn life(&self) -> &Life {
@@ -274,8 +285,8 @@ impl Node {
 
     /// Counts how it ended, the first time that it is told.
     pub(crate) fn count(&self, outcome: Outcome, code: CloseCode) {
-        self.life.end(outcome.into(), code);
         let registry = &self.registry;
+        self.life.end(&registry.meters, outcome.into(), code);
         if registry.phase() == Phase::Serving || !self.orders.is_to_be_counted() {
             return;
         }
@@ -289,16 +300,23 @@ impl Node {
 }
 
 impl Taken {
-    /// Notes an open connection that has this place, and one among those of its address.
-    pub(crate) fn hold(mut self, peer: Option<SocketAddr>, address: Option<AddressPlace>) -> Held {
+    /// Notes an open connection that has this place, and one among those of its client's address.
+    pub(crate) fn hold(
+        mut self,
+        peer: Option<SocketAddr>,
+        client: Option<IpAddr>,
+        address: Option<AddressPlace>,
+    ) -> Held {
         let registry = self.0.take().expect("a place is given back once");
         let id = registry.ids.fetch_add(1, Ordering::SeqCst) as u64;
+        let peer = Peer::new(peer, client);
+        let life = Life::begin(&registry.meters, id, &peer);
         let node = Arc::new(Node {
             id,
             peer,
             registry,
             orders: Orders::default(),
-            life: Life::begin(id, peer),
+            life,
         });
         if let Some(address) = address {
             node.orders.keep(address);
@@ -337,7 +355,7 @@ impl Drop for Held {
         let node = &*self.0;
         node.registry.remove(node);
         node.orders.end();
-        node.life.leave();
+        node.life.leave(&node.registry.meters);
         node.registry.give_back();
     }
 }
@@ -346,7 +364,7 @@ impl fmt::Debug for Node {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Node")
             .field("id", &self.id)
-            .field("peer", &self.peer)
+            .field("peer", &self.peer())
             .finish_non_exhaustive()
     }
 }
@@ -373,7 +391,7 @@ mod tests {
                 scope.spawn(move || {
                     let mut open = Vec::new();
                     for number in 0..1_250 {
-                        open.push(registry.take().unwrap().hold(None, None));
+                        open.push(registry.take().unwrap().hold(None, None, None));
                         if number % 7 == thread {
                             open.swap_remove(number / 2 % open.len());
                         }
@@ -391,7 +409,7 @@ mod tests {
         // Each connection holds it, and each order its frame.
         assert_eq!(Arc::strong_count(&registry), 1);
         assert_eq!(Arc::strong_count(&frame), 1);
-        let next = registry.take().unwrap().hold(None, None);
+        let next = registry.take().unwrap().hold(None, None, None);
         assert_eq!(next.node().id(), 10_000);
     }
 
@@ -411,7 +429,7 @@ mod tests {
     #[test]
     fn a_handle_that_is_kept_keeps_neither_place_nor_listing() {
         let registry = Registry::new();
-        let held = registry.take().unwrap().hold(None, None);
+        let held = registry.take().unwrap().hold(None, None, None);
         let kept = Arc::clone(held.node());
         drop(held);
         assert_eq!((registry.len(), registry.nodes().len()), (0, 0));

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use http::StatusCode;
 use http::header::RETRY_AFTER;
-use talkback::server::{Connections, Refused};
+use talkback::server::{ConnectionHandle, Connections, Refused};
 use talkback::{AcceptError, ConnectError, accept, connect};
 use tokio::io::duplex;
 
@@ -159,4 +159,49 @@ fn a_refusal_says_what_to_do() {
         assert!(response.body().contains(words), "{}", response.body());
         assert!(refused.to_string().contains(words), "{refused}");
     }
+}
+
+/// The connection of a client that says so where its address is.
+async fn told(connections: &Connections, peer: Option<&str>, header: &str) -> super::Connection {
+    let (near, far) = duplex(4096);
+    let mut accepting = accept(far);
+    if let Some(peer) = peer {
+        accepting = accepting.peer(peer.parse::<SocketAddr>().unwrap());
+    }
+    let connecting = connect("ws://a.example/").header("X-Forwarded-For", header);
+    let (client, server) = tokio::join!(connecting.over(near), accepting.admit(connections));
+    drop(client.unwrap());
+    server.unwrap()
+}
+
+#[tokio::test]
+async fn li7_li8_li9_a_connection_knows_its_clients_own_address() {
+    for connections in [Connections::new(), Connections::new().max_per_address(9)] {
+        let connections = connections.trusted_proxies(["10.0.0.0/8".parse().unwrap()]);
+        let (mut open, mut expected) = (Vec::new(), Vec::new());
+        for (peer, header, client) in [
+            ("10.0.0.1:5", "9.9.9.9, 1.2.3.4, 10.0.0.2", "1.2.3.4"),
+            ("10.0.0.1:5", "2001:db8:1:2:3::4", "2001:db8:1:2:3::4"),
+            ("10.0.0.1:5", "evil, 10.0.0.2", "10.0.0.2"),
+            ("10.0.0.1:5", "evil", "10.0.0.1"),
+            ("5.6.7.8:5", "9.9.9.9", "5.6.7.8"),
+            ("[::ffff:5.6.7.8]:5", "9.9.9.9", "5.6.7.8"),
+            ("[2001:db8::1]:5", "9.9.9.9", "2001:db8::1"),
+        ] {
+            let connection = told(&connections, Some(peer), header).await;
+            let (peer, client) = (peer.parse().ok(), client.parse().ok());
+            assert_eq!((connection.peer(), connection.client_ip()), (peer, client));
+            expected.push((connection.id(), peer, client));
+            open.push(connection);
+        }
+        let mut found = Vec::new();
+        connections.each(|it| found.push((it.id(), it.peer(), it.client_ip())));
+        found.sort_unstable();
+        assert_eq!(found, expected);
+        let is_it = |it: &ConnectionHandle| it.client_ip() == expected[0].2;
+        assert_eq!(connections.close_where(is_it, 1008, ""), Ok(1));
+    }
+    let connections = Connections::new().trusted_proxies(["10.0.0.0/8".parse().unwrap()]);
+    let connection = told(&connections, None, "9.9.9.9").await;
+    assert_eq!((connection.peer(), connection.client_ip()), (None, None));
 }

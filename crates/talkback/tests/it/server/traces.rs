@@ -64,3 +64,24 @@ async fn mt5_a_connection_has_a_span_with_its_close_and_its_handlers_traces() {
     assert_eq!(events, expected, "{text}");
     assert!(text.contains("talkback: refused reason=\"full\""), "{text}");
 }
+
+#[tokio::test]
+async fn mt5_behind_a_proxy_the_span_has_the_clients_own_address() {
+    let told = Told::default();
+    let writer = told.clone();
+    let _guard = tracing_subscriber::fmt()
+        .with_max_level(tracing_subscriber::filter::LevelFilter::TRACE)
+        .with_writer(move || writer.clone())
+        .with_ansi(false)
+        .set_default();
+    let connections = Connections::new().trusted_proxies(["10.0.0.1".parse().unwrap()]);
+    let (near, far) = duplex(4096);
+    let peer: SocketAddr = "10.0.0.1:7".parse().unwrap();
+    let accepting = talkback::accept(far).peer(peer).admit(&connections);
+    let connecting = talkback::connect("ws://a.example/").header("X-Forwarded-For", "192.0.2.1");
+    let (client, connection) = tokio::join!(connecting.over(near), accepting);
+    drop((client.unwrap(), connection.unwrap()));
+    let text = String::from_utf8(told.0.lock().unwrap().clone()).unwrap();
+    let span = "connection{id=0 peer=10.0.0.1:7 client=192.0.2.1}: ";
+    assert!(text.contains(span), "{text}");
+}

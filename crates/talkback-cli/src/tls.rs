@@ -4,8 +4,9 @@ mod key;
 
 use std::net::SocketAddr;
 
+use talkback::server::IdentityError;
 use talkback::{Connect, ConnectError};
-use talkback_echo::{Identity, IdentityError};
+use talkback_echo::Identity;
 
 use crate::args::{ClientTlsArgs, ServerTlsArgs};
 use crate::exit::{self, Failure};

@@ -43,14 +43,14 @@ mod behaving;
 mod behaviour;
 mod connection;
 mod http;
-#[cfg(feature = "tls")]
-mod identity_error;
 mod idle;
 mod large;
 mod log;
 mod options;
 mod page;
 mod peer;
+#[cfg(feature = "tls")]
+mod self_signed_error;
 mod server;
 #[cfg(feature = "tls")]
 mod tls;
@@ -59,9 +59,9 @@ mod web;
 
 pub use self::background::{Echo, start};
 pub use self::behaviour::PATHS;
-#[cfg(feature = "tls")]
-pub use self::identity_error::IdentityError;
 pub use self::options::EchoOptions;
+#[cfg(feature = "tls")]
+pub use self::self_signed_error::SelfSignedError;
 pub use self::server::EchoServer;
 #[cfg(feature = "tls")]
 pub use self::tls::Identity;

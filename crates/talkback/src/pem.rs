@@ -39,6 +39,7 @@ impl From<pem::Error> for Fault {
             pem::Error::MissingSectionEnd { .. } => {
                 "a section has no line that begins with -----END".to_owned()
             }
+            pem::Error::NoItemsFound => "there is none in it".to_owned(),
             error => error.to_string(),
         })
     }

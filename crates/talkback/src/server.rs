@@ -56,3 +56,5 @@ pub use self::network::{Network, NetworkError};
 pub use self::place::Place;
 pub use self::refused::Refused;
 pub use self::serve::Server;
+#[cfg(feature = "tls")]
+pub use self::tls::{Identity, IdentityError};

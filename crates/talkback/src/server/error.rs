@@ -7,14 +7,6 @@ use std::fmt;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ServeError {
-    /// The certificate or the key of [`tls`](super::Server::tls) cannot be used.
-    #[cfg(feature = "tls")]
-    Tls {
-        /// Which of them.
-        what: &'static str,
-        /// What is wrong, and what to do.
-        error: String,
-    },
     /// A limit of [`Connections`](super::Connections) that cannot be.
     Limit {
         /// The option.
@@ -27,8 +19,6 @@ pub enum ServeError {
 impl fmt::Display for ServeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            #[cfg(feature = "tls")]
-            Self::Tls { what, error } => write!(f, "{what} cannot be used: {error}"),
             Self::Limit { option, error } => write!(f, "`{option}` cannot be: {error}"),
         }
     }

@@ -157,15 +157,21 @@ impl Server {
         self
     }
 
-    /// Speaks TLS, as the one whose certificate this is: a chain, the server's own first, and its private key, both
-    /// in PEM. What is wrong with them [`serve`](Self::serve) says.
+    /// Speaks TLS, as the one who this is.
+    ///
+    /// ```
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// use talkback::server::{Identity, Server};
+    ///
+    /// let identity = Identity::from_pem(std::fs::read("chain.pem")?, std::fs::read("key.pem")?)?;
+    /// let server = Server::bind("0.0.0.0:8443").await?.tls(identity);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[cfg(feature = "tls")]
     #[must_use]
-    pub fn tls(mut self, chain_pem: impl Into<Vec<u8>>, key_pem: impl Into<Vec<u8>>) -> Self {
-        self.identity = Some(Identity::Pem {
-            chain: chain_pem.into(),
-            key: key_pem.into(),
-        });
+    pub fn tls(mut self, identity: Identity) -> Self {
+        self.identity = Some(identity);
         self
     }
 
@@ -177,12 +183,16 @@ impl Server {
     #[cfg(feature = "rustls-0-23")]
     #[must_use]
     pub fn rustls_0_23(mut self, config: Arc<tokio_rustls::rustls::ServerConfig>) -> Self {
-        self.identity = Some(Identity::Config(config));
+        self.identity = Some(Identity::of(config));
         self
     }
 
     /// Sets how many clients may be at TLS and the opening handshake at a time; 1,024 by default. The next one waits to
     /// be accepted until one has done, and is not refused.
+    ///
+    /// It bounds what handshakes cost, and lets who dawdles hold up others: each so many that do not go on hold up those
+    /// behind them for the time of an opening handshake, 10 s. A server that anybody can reach, behind no proxy that reads
+    /// requests first, has it as large as its descriptors and its memory are for: then those that dawdle hold up nobody.
     #[must_use]
     pub fn handshakes_max(mut self, max: usize) -> Self {
         self.handshakes_max = max;
@@ -200,7 +210,7 @@ impl Server {
     ///
     /// # Errors
     /// At once, if it cannot be served so: a limit that nobody is let in by, or for which this process has not the
-    /// descriptors, where the operating system tells that (Linux); a certificate or a key that cannot be used.
+    /// descriptors, where the operating system tells that (Linux).
     ///
     /// # Cancel safety
     /// Dropping the future stops to listen; who has been accepted goes on.
@@ -214,7 +224,7 @@ impl Server {
     {
         check_limits(&self, connections, connections_max())?;
         #[cfg(feature = "tls")]
-        let tls = self.identity.map(Identity::acceptor).transpose()?;
+        let tls = self.identity.map(Identity::acceptor);
         let service = Service {
             accepting: self.accepting,
             unopened: self.unopened,
@@ -349,7 +359,12 @@ where
         let accept = accept(Transport::plain(stream))
             .peer(peer)
             .keepalive(Keepalive::default());
-        let accept = self.secured((self.accepting)(accept)).await?;
+        let secured = self.secured((self.accepting)(accept)).await;
+        let accept = secured.inspect_err(|error| {
+            if let AcceptError::Timeout(_) = error {
+                self.connections.timed_out();
+            }
+        })?;
         let health = Health::new(self.connections.clone(), Arc::clone(&self.kept));
         let mut serving = accept.serving(&self.connections, health);
         let mut permit = Some(permit);

@@ -1,57 +1,75 @@
 //! A server's own TLS.
 
+use std::error::Error;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
 
 use crate::connect::transport::Transport;
 use crate::pem::{self, CERTIFICATE_ADVICE, KEY_ADVICE};
-use crate::server::error::ServeError;
 
-/// Who a server says it is.
-pub(super) enum Identity {
-    /// A certificate chain and its private key.
-    Pem { chain: Vec<u8>, key: Vec<u8> },
-    /// The program's own configuration.
-    #[cfg(feature = "rustls-0-23")]
-    Config(Arc<ServerConfig>),
+/// Who a server says it is by TLS: a certificate chain and its private key. [`Server::tls`](super::Server::tls) takes it;
+/// clones cost little.
+#[derive(Clone)]
+pub struct Identity(Arc<ServerConfig>);
+
+/// Why a server cannot say who it is: the PEM that [`Identity::from_pem`] was given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum IdentityError {
+    /// The certificate chain cannot be read.
+    Certificate(String),
+    /// The private key cannot be read, or is another certificate's.
+    Key(String),
 }
 
 impl Identity {
-    pub(super) fn acceptor(self) -> Result<TlsAcceptor, ServeError> {
-        let config = match self {
-            Self::Pem { chain, key } => Arc::new(config(&chain, &key)?),
-            #[cfg(feature = "rustls-0-23")]
-            Self::Config(config) => config,
-        };
-        Ok(config.into())
+    /// Reads a certificate chain, the server's own first, and its private key, both in PEM, and holds the one against the
+    /// other.
+    ///
+    /// # Errors
+    /// One of them cannot be read, or they do not belong together.
+    pub fn from_pem(
+        chain_pem: impl AsRef<[u8]>,
+        key_pem: impl AsRef<[u8]>,
+    ) -> Result<Self, IdentityError> {
+        let chain = pem::certificates(chain_pem.as_ref());
+        let chain = chain.map_err(|fault| IdentityError::Certificate(fault.to_string()))?;
+        let key = pem::private_key(key_pem.as_ref());
+        let key = key.map_err(|fault| IdentityError::Key(fault.to_string()))?;
+        let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .expect("the provider has both versions of TLS")
+            .with_no_client_auth()
+            .with_single_cert(chain, key)
+            .map_err(|error| match error {
+                rustls::Error::InconsistentKeys(_) => {
+                    IdentityError::Key("it is not the certificate's".to_owned())
+                }
+                rustls::Error::InvalidCertificate(_) => {
+                    IdentityError::Certificate(error.to_string())
+                }
+                error => IdentityError::Key(error.to_string()),
+            })?;
+        // A browser must not ask for HTTP/2, which has another opening handshake.
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok(Self(Arc::new(config)))
     }
-}
 
-fn config(chain: &[u8], key: &[u8]) -> Result<ServerConfig, ServeError> {
-    let failed = |what, error: &dyn fmt::Display, advice: &str| ServeError::Tls {
-        what,
-        error: format!("{error}. {advice}"),
-    };
-    let what = "the server's certificate";
-    let chain = pem::certificates(chain);
-    let chain = chain.map_err(|error| failed(what, &error, CERTIFICATE_ADVICE))?;
-    let key = pem::private_key(key);
-    let key = key.map_err(|error| failed("the server's key", &error, KEY_ADVICE))?;
-    let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .expect("the provider has both versions of TLS")
-        .with_no_client_auth()
-        .with_single_cert(chain, key)
-        .map_err(|error| failed(what, &error, KEY_ADVICE))?;
-    // A browser must not ask for HTTP/2, which has another opening handshake.
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(config)
+    #[cfg(feature = "rustls-0-23")]
+    pub(super) fn of(config: Arc<ServerConfig>) -> Self {
+        Self(config)
+    }
+
+    pub(super) fn acceptor(self) -> TlsAcceptor {
+        self.0.into()
+    }
 }
 
 /// The TLS handshake.
@@ -68,3 +86,15 @@ impl fmt::Debug for Identity {
         f.debug_struct("Identity").finish_non_exhaustive()
     }
 }
+
+impl fmt::Display for IdentityError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (what, why, advice) = match self {
+            Self::Certificate(why) => ("certificate", why, CERTIFICATE_ADVICE),
+            Self::Key(why) => ("private key", why, KEY_ADVICE),
+        };
+        write!(f, "the server's {what} cannot be used: {why}. {advice}")
+    }
+}
+
+impl Error for IdentityError {}

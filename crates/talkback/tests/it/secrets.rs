@@ -83,6 +83,7 @@ async fn v12_l3_no_public_type_shows_a_secret() {
         ("ConnectError", &ELSEWHERE),
         ("Error", &[]),
         ("RecvError", &[]),
+        ("IdentityError", &[]),
         ("ServeError", &[]),
     ];
     shown.finish(&std::fs::read_to_string(API).unwrap(), &PLAIN, &enums);

@@ -2,13 +2,19 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use http::StatusCode;
-use talkback::server::{Connections, Drain, Server, ServerConnection};
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject as _;
+use talkback::server::{self, Connections, Drain, Server, ServerConnection};
 use talkback::{Connect, Transport, connect};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 use crate::support::certificates::{Identity, connect_to, say_hello};
 
@@ -122,9 +128,24 @@ async fn ordinary_requests_are_for_health_and_then_for_the_programs_pages() {
 #[tokio::test]
 async fn it_speaks_tls_by_pem_and_no_http_2() {
     let identity = Identity::self_signed("localhost");
-    let (chain, key) = (identity.chain_pem.clone(), identity.key_pem.clone());
-    let site = Site::start(&Connections::new(), |server| server.tls(chain, key)).await;
+    let own = server::Identity::from_pem(&identity.chain_pem, &identity.key_pem).unwrap();
+    let site = Site::start(&Connections::new(), |server| server.tls(own)).await;
     say_hello(connect_to("localhost", site.address).tls_roots(identity.chain_pem.as_str())).await;
+    for (protocols, agreed) in [
+        (&["h2", "http/1.1"][..], Some(&b"http/1.1"[..])),
+        (&["h2"], None),
+    ] {
+        let connector = connector(&identity, protocols);
+        let stream = TcpStream::connect(site.address).await.unwrap();
+        let secured = connector.connect("localhost".try_into().unwrap(), stream);
+        let secured = secured.await.ok();
+        let protocol = secured
+            .as_ref()
+            .and_then(|it| it.get_ref().1.alpn_protocol());
+        assert_eq!(protocol, agreed);
+        // Who speaks nothing else is told so.
+        assert_eq!(secured.is_some(), agreed.is_some());
+    }
     // In plain text it speaks with nobody.
     let error = site.connect().await.map(drop).unwrap_err();
     assert_eq!(
@@ -134,11 +155,24 @@ async fn it_speaks_tls_by_pem_and_no_http_2() {
     );
 }
 
+/// Of a client that trusts this server, and speaks these protocols within TLS.
+fn connector(identity: &Identity, protocols: &[&str]) -> TlsConnector {
+    let mut roots = RootCertStore::empty();
+    let root = CertificateDer::from_pem_slice(identity.chain_pem.as_bytes());
+    roots.add(root.unwrap()).unwrap();
+    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
+    let mut config = config
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.alpn_protocols = protocols.iter().map(|it| it.as_bytes().to_vec()).collect();
+    Arc::new(config).into()
+}
+
 #[cfg(feature = "rustls-0-23")]
 #[tokio::test]
 async fn it_speaks_tls_as_a_configuration_of_the_programs_own_says() {
-    use std::sync::Arc;
-
     use tokio_rustls::rustls::version;
 
     use crate::support::certificates::Authority;
@@ -180,6 +214,10 @@ async fn a_server_that_cannot_serve_says_what_to_change() {
     assert_eq!(error, format!("`max_per_address` cannot be: {with_0}"));
     let error = told(Connections::new(), |server| server.handshakes_max(0)).await;
     assert_eq!(error, format!("`handshakes_max` cannot be: {with_0}"));
+}
+
+#[test]
+fn a_server_that_cannot_say_who_it_is_says_what_to_give() {
     let (one, other) = (
         Identity::self_signed("a.example"),
         Identity::self_signed("a.example"),
@@ -191,25 +229,23 @@ async fn a_server_that_cannot_serve_says_what_to_change() {
         (
             "",
             key,
-            format!("the server's certificate cannot be used: no items found. {certificate}"),
+            format!("the server's certificate cannot be used: there is none in it. {certificate}"),
         ),
         (
             chain,
             "",
-            format!("the server's key cannot be used: no items found. {private_key}"),
+            format!("the server's private key cannot be used: there is none in it. {private_key}"),
         ),
         (
             chain,
             key,
             format!(
-                "the server's certificate cannot be used: keys may not be consistent: KeyMismatch. {private_key}"
+                "the server's private key cannot be used: it is not the certificate's. {private_key}"
             ),
         ),
     ] {
-        assert_eq!(
-            told(Connections::new(), |server| server.tls(chain, key)).await,
-            text
-        );
+        let error = server::Identity::from_pem(chain, key).unwrap_err();
+        assert_eq!(error.to_string(), text);
     }
 }
 

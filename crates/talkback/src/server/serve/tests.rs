@@ -1,6 +1,7 @@
 //! Servers over streams in memory, in virtual time.
 
 mod dropped;
+mod handshakes;
 
 use std::future::IntoFuture as _;
 use std::net::IpAddr;
@@ -253,68 +254,11 @@ async fn li9_a_proxy_that_tells_no_client_counts_as_itself_unless_it_is_local() 
     assert_eq!(refused(site.open_by("5.5.5.5", "evil").await).0, 429);
 }
 
-#[tokio::test(start_paused = true)]
-async fn li10_one_handshake_too_many_waits_until_another_ends() {
-    let site = Site::start(Connections::new());
-    let silent: Vec<_> = (0..=HANDSHAKES_MAX)
-        .map(|_| site.arrive("1.2.3.4"))
-        .collect();
-    settle().await;
-    assert_eq!(site.accepted(), HANDSHAKES_MAX);
-    let mut silent = silent.into_iter();
-    drop(silent.next());
-    settle().await;
-    assert_eq!(site.accepted(), HANDSHAKES_MAX + 1);
-    // An open connection is no handshake: it leaves room for another.
-    drop(silent.next());
-    let _open = site.open("1.2.3.4").await.unwrap();
-    let _next = site.open("1.2.3.4").await.unwrap();
-    // Nobody was refused, and nobody stays for ever.
-    let begin = Instant::now();
-    for mut stream in silent {
-        assert_eq!(stream.read(&mut [0]).await.unwrap(), 0);
-    }
-    assert_eq!(begin.elapsed().as_secs(), 10);
-}
-
 /// Lets all tasks run that can.
 async fn settle() {
     for _ in 0..1_000 {
         tokio::task::yield_now().await;
     }
-}
-
-#[tokio::test(start_paused = true)]
-async fn li11_v15_thousands_that_dawdle_take_no_place_and_go() {
-    const SLOW: usize = 10_000;
-    let honest = 100;
-    let site = Site::with(Connections::new().max(honest), 2 * SLOW, |_| {});
-    let begin = Instant::now();
-    let slow = (0..SLOW).map(|number| {
-        let mut stream = site.arrive("1.2.3.4");
-        tokio::spawn(async move {
-            // A third says nothing, the others a byte a second.
-            while number % 3 > 0 && stream.write_all(b"G").await.is_ok() {
-                sleep(Duration::from_secs(1)).await;
-            }
-            let mut answer = Vec::new();
-            let _ = stream.read_to_end(&mut answer).await;
-            begin.elapsed().as_secs()
-        })
-    });
-    let slow: Vec<_> = slow.collect();
-    let mut open = Vec::new();
-    for _ in 0..honest {
-        let mut socket = site.open("1.2.3.4").await.unwrap();
-        socket.send("served").await.unwrap();
-        assert_eq!(socket.recv().await.unwrap(), Some("served".into()));
-        open.push(socket);
-    }
-    assert_eq!(begin.elapsed(), Duration::ZERO);
-    for slow in slow {
-        assert!((10..=11).contains(&slow.await.unwrap()));
-    }
-    assert_eq!(site.connections.len(), honest);
 }
 
 #[tokio::test(start_paused = true)]
@@ -507,11 +451,8 @@ fn end(mut socket: Socket, begin: Instant) -> JoinHandle<Duration> {
 async fn co9_a_client_that_says_nothing_of_tls_is_gone_and_its_place_is_given_on() {
     let identity = rcgen::generate_simple_self_signed(vec!["a.example".to_owned()]).unwrap();
     let certificate = identity.cert.pem();
-    let tls = Identity::Pem {
-        chain: certificate.clone().into(),
-        key: identity.signing_key.serialize_pem().into(),
-    };
-    let acceptor = tls.acceptor().unwrap();
+    let tls = Identity::from_pem(&certificate, identity.signing_key.serialize_pem());
+    let acceptor = tls.unwrap().acceptor();
     let site = Site::with(Connections::new(), 1, |service| {
         service.tls = Some(acceptor);
     });

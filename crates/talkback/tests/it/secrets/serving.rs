@@ -12,7 +12,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use talkback::server::{Connections, Drain, Network, ServeError, Server};
+use talkback::server::{Connections, Drain, Identity, IdentityError, Network, ServeError, Server};
 use talkback::{AcceptError, Approval, Refusal, accept};
 use talkback_testing::secrets::{SECRET, Shown};
 use talkback_testing::shown_variant;
@@ -20,6 +20,7 @@ use tokio::io::{AsyncWriteExt as _, duplex};
 use tokio::sync::mpsc;
 
 use super::{chain, pem, shown_connect_error, value, with_secrets};
+use crate::support::certificates;
 
 pub(super) async fn accepting(shown: &mut Shown) {
     let (mut near, far) = duplex(64 * 1024);
@@ -134,8 +135,13 @@ pub(super) async fn upgrades(shown: &mut Shown) {
 }
 
 fn shown_serve_error(shown: &mut Shown, error: ServeError) {
-    shown_variant!(shown, error => ServeError: Tls, Limit);
+    shown_variant!(shown, error => ServeError: Limit);
     shown.unwrap(Err::<(), ServeError>(error));
+}
+
+fn shown_identity_error(shown: &mut Shown, error: IdentityError) {
+    shown_variant!(shown, error => IdentityError: Certificate, Key);
+    shown.unwrap(Err::<(), IdentityError>(error));
 }
 
 /// Servers with a listener of their own, with a secret in what they are to show who they are by.
@@ -150,11 +156,13 @@ pub(super) async fn servers(shown: &mut Shown) {
         (chain(), pem("PRIVATE KEY", "aHVudGVyMg==")),
         (chain(), SECRET.to_owned()),
     ] {
-        let server = Server::bind("127.0.0.1:0").await.unwrap().tls(chain, key);
-        shown.debug(&server);
-        let failed = server.serve(&Connections::new(), |_| async {}).await;
-        shown_serve_error(shown, failed.unwrap_err());
+        shown_identity_error(shown, Identity::from_pem(chain, key).unwrap_err());
     }
+    let own = certificates::Identity::self_signed("localhost");
+    let identity = Identity::from_pem(own.chain_pem, own.key_pem).unwrap();
+    shown.debug(&identity);
+    let server = Server::bind("127.0.0.1:0").await.unwrap().tls(identity);
+    shown.debug(&server);
     // What is no network is shown: it is no secret.
     shown.unwrap("10.0.0.0/33".parse::<Network>());
     let server = Server::bind("127.0.0.1:0").await.unwrap();

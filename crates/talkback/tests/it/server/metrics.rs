@@ -9,12 +9,17 @@ use ::metrics::{
     Counter, CounterFn, Gauge, GaugeFn, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder,
     SharedString, Unit, set_default_local_recorder,
 };
-use talkback::server::Drain;
-use talkback::{Approval, Refusal, accept};
-use tokio::io::AsyncWriteExt as _;
-use tokio::time::sleep;
+#[cfg(feature = "tls")]
+use talkback::server::Identity;
+use talkback::server::{Drain, Server};
+use talkback::{Approval, Refusal, accept, connect};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep};
 
 use super::*;
+#[cfg(feature = "tls")]
+use crate::support::certificates;
 
 /// The values of all series, by `name{label="value"}`: of a histogram the count and the sum.
 #[derive(Clone, Default)]
@@ -261,6 +266,7 @@ async fn mt4_what_is_told_has_a_description_and_a_closed_set_of_names() {
     let connections = Connections::new();
     let described: Vec<_> = told.0.lock().unwrap().keys().cloned().collect();
     let names = [
+        "# talkback_server_client_unknown_total",
         "# talkback_server_closes_total",
         "# talkback_server_connection_seconds",
         "# talkback_server_connections",
@@ -285,4 +291,96 @@ async fn mt4_what_is_told_has_a_description_and_a_closed_set_of_names() {
     assert_eq!(closes.len(), 13, "{closes:?}");
     assert_eq!(closes["_total{code=other,by=peer}"], 20.0);
     assert_eq!(closes["_total{code=1011,by=peer}"], 1.0);
+}
+
+#[tokio::test]
+async fn li9_clients_that_a_trusted_proxy_does_not_tell_are_counted() {
+    let told = Told::default();
+    let _guard = set_default_local_recorder(&told);
+    let proxies = || ["10.0.0.0/8".parse().unwrap()];
+    let limited = Connections::new().max_per_address(1);
+    for connections in [Connections::new(), limited] {
+        let connections = connections.trusted_proxies(proxies());
+        for (peer, header) in [
+            ("10.0.0.1:5", None),
+            ("10.0.0.1:5", Some("10.0.0.2")),
+            ("10.0.0.1:5", Some("evil")),
+            // It is told, or nobody is trusted to.
+            ("10.0.0.1:5", Some("1.2.3.4")),
+            ("5.6.7.8:5", Some("evil")),
+        ] {
+            let peer: SocketAddr = peer.parse().unwrap();
+            let (near, far) = duplex(4096);
+            let mut connecting = connect("ws://a.example/");
+            if let Some(header) = header {
+                connecting = connecting.header("X-Forwarded-For", header);
+            }
+            let accepting = accept(far).peer(peer).admit(&connections);
+            let (client, server) = tokio::join!(connecting.over(near), accepting);
+            drop((client.unwrap(), server.unwrap()));
+        }
+        // No request was read.
+        let proxy: SocketAddr = "10.0.0.1:5".parse().unwrap();
+        drop(connections.admit(proxy).unwrap());
+    }
+    // Also where all of them are one too many, as they count as the proxy.
+    let public = Connections::new().max_per_address(1);
+    let public = public.trusted_proxies(["5.6.7.0/24".parse().unwrap()]);
+    let mut outcomes = Vec::new();
+    for _ in 0..2 {
+        let (near, far) = duplex(4096);
+        let peer: SocketAddr = "5.6.7.8:5".parse().unwrap();
+        let accepting = accept(far).peer(peer).admit(&public);
+        let connecting = connect("ws://a.example/").over(near);
+        outcomes.push(tokio::join!(connecting, accepting));
+    }
+    let let_in: Vec<_> = outcomes.iter().map(|(_, server)| server.is_ok()).collect();
+    assert_eq!(let_in, [true, false]);
+    let unknown = [("{header=invalid}", 2.0), ("{header=missing}", 6.0)];
+    assert_eq!(told.of("client_unknown_total"), map(unknown));
+}
+
+/// A server at a port, which serves until it is dropped.
+async fn serve(connections: &Connections, options: impl FnOnce(Server) -> Server) -> TcpStream {
+    let server = options(Server::bind("127.0.0.1:0").await.unwrap());
+    let address = server.local_addr();
+    let connections = connections.clone();
+    tokio::spawn(async move { server.serve(&connections, echo).await });
+    TcpStream::connect(address).await.unwrap()
+}
+
+#[cfg(feature = "tls")]
+#[tokio::test(start_paused = true)]
+async fn co9_a_client_that_says_nothing_of_tls_is_counted_as_late_and_its_place_is_free() {
+    let told = Told::default();
+    let _guard = set_default_local_recorder(&told);
+    let connections = Connections::new();
+    let own = certificates::Identity::self_signed("localhost");
+    let identity = Identity::from_pem(own.chain_pem, own.key_pem).unwrap();
+    let begin = Instant::now();
+    let mut client = serve(&connections, |server| server.tls(identity)).await;
+    assert_eq!(client.read(&mut [0]).await.unwrap(), 0);
+    assert_eq!(begin.elapsed().as_secs(), 10);
+    settle().await;
+    assert_eq!(
+        told.of("connections"),
+        map([("_total{outcome=timeout}", 1.0)])
+    );
+    assert!(connections.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn co10_one_that_asks_for_the_servers_health_and_then_nothing_is_not_counted() {
+    let told = Told::default();
+    let _guard = set_default_local_recorder(&told);
+    let begin = Instant::now();
+    let mut client = serve(&Connections::new(), |server| server).await;
+    let request = b"GET /health HTTP/1.1\r\nHost: a.example\r\n\r\n";
+    client.write_all(request).await.unwrap();
+    let mut answer = Vec::new();
+    client.read_to_end(&mut answer).await.unwrap();
+    assert!(answer.ends_with(b"\r\n\r\nok\n"));
+    assert_eq!(begin.elapsed().as_secs(), 60);
+    settle().await;
+    assert_eq!(told.of("connections"), map([]));
 }

@@ -18,7 +18,7 @@ use crate::args::{self, EchoArgs};
 use crate::exit::{self, Failure, tell};
 use crate::listening::{self, Place, addresses, announce, fingerprint, places, schemes};
 use crate::values::Listen;
-use crate::{demo, files, qr, tls};
+use crate::{demo, files, metrics, qr, tls};
 
 /// The pages that a person is sent to.
 #[derive(Clone, Copy, Debug)]
@@ -54,8 +54,11 @@ async fn serve(args: EchoArgs, verbose: u8) -> Result<ExitCode, Failure> {
     let listen = args.listen;
     let identity = tls::identity(&args.tls, &addresses(listen.address()))?;
     let (web, pages) = web(args.web.as_deref())?;
+    // Before there are connections, which are counted by it.
+    let metrics = metrics::record();
     let connections = args.clients.connections();
     let mut options = EchoOptions::default()
+        .metrics(metrics)
         .connections(connections.clone())
         .drain(args.clients.drain())
         .subprotocols(args.subprotocols)

@@ -15,6 +15,7 @@ mod link;
 mod listen;
 mod listening;
 mod log;
+mod metrics;
 mod output;
 mod pretty;
 mod qr;

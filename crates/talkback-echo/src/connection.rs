@@ -15,6 +15,7 @@ use talkback::{
     Accept, AcceptError, Approval, CloseCause, CloseCode, CloseInfo, Keepalive, Message, Refusal,
     WebSocket,
 };
+use tracing::field::display;
 use tracing::{debug, info};
 
 use crate::behaving::{self, Left, behave};
@@ -35,7 +36,8 @@ const IDLE_REASON: &str = "no message came in time";
 /// How a client is accepted.
 pub(crate) fn accept<T>(accept: Accept<T>, options: &Arc<EchoOptions>) -> Accept<T> {
     let peer = accept.peer_addr();
-    let (web, options) = (options.web.clone(), Arc::clone(options));
+    let options = Arc::clone(options);
+    let served = Arc::clone(&options);
     accept
         .keepalive(Keepalive::OFF)
         .origin_policy(options.origin_policy.clone())
@@ -47,7 +49,7 @@ pub(crate) fn accept<T>(accept: Accept<T>, options: &Arc<EchoOptions>) -> Accept
         })
         .otherwise(move |request| {
             log::request(known(peer).0, request);
-            pages::answer(request, web.as_ref())
+            pages::answer(request, served.web.as_ref(), served.metrics.as_ref())
         })
 }
 
@@ -56,8 +58,13 @@ pub(crate) fn serve<T: Transport>(
     mut connection: ServerConnection<T>,
     options: Arc<EchoOptions>,
 ) -> impl Future<Output = ()> + Send {
-    let (peer, has_subprotocol) = (connection.peer(), connection.subprotocol().is_some());
-    info!(peer = %known(peer), subprotocol = has_subprotocol, "open");
+    let (peer, has_subprotocol) = (known(connection.peer()), connection.subprotocol().is_some());
+    // Behind a proxy, whose the peer's address is.
+    let client = connection
+        .client_ip()
+        .filter(|ip| *ip != peer.0.ip().to_canonical());
+    let client = client.map(display);
+    info!(%peer, client, subprotocol = has_subprotocol, "open");
     let asked = match behaviour::read(connection.request()) {
         Ok(Opening::Behaviour(behaviour)) => Some(behaviour),
         _ => None,

@@ -7,6 +7,7 @@ use ::http::header::{
 use ::http::{HeaderValue, Method, Request, Response, StatusCode};
 use bytes::Bytes;
 
+use crate::metrics::Metrics;
 use crate::page;
 use crate::web::{WebFile, WebFiles};
 
@@ -26,14 +27,26 @@ const DEMO_PATH: &str = "/demo/";
 
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 
-/// Answers a request that does not ask for a WebSocket; `web` is what lies at `/demo/`.
-pub(crate) fn answer(request: &Request<()>, web: Option<&WebFiles>) -> Response<Bytes> {
+/// The text format of Prometheus.
+const METRICS: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+const METRICS_PATH: &str = "/metrics";
+
+/// Answers a request that does not ask for a WebSocket; `web` is what lies at `/demo/`, `metrics` what does at `/metrics`.
+pub(crate) fn answer(
+    request: &Request<()>,
+    web: Option<&WebFiles>,
+    metrics: Option<&Metrics>,
+) -> Response<Bytes> {
     let path = request.uri().path();
     let of_demo = || web?.find(path.strip_prefix(DEMO_PATH)?).cloned();
     let mut response = if let Some(file) = page::find(path) {
         with_policy(file, PAGE_POLICY)
     } else if let Some(file) = of_demo() {
         with_policy(file, DEMO_POLICY)
+    } else if path == METRICS_PATH
+        && let Some(Metrics(render)) = metrics
+    {
+        with_body(StatusCode::OK, METRICS, render().into())
     } else {
         match path {
             // The names in the page are relative to the folder.
@@ -93,11 +106,14 @@ fn with_body(status: StatusCode, kind: HeaderValue, body: Bytes) -> Response<Byt
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
 
     fn answer_to(method: Method, path: &str) -> Response<Bytes> {
         let request = Request::builder().method(method).uri(path);
-        answer(&request.body(()).unwrap(), None)
+        let metrics = Metrics(Arc::new(|| "up 1\n".to_owned()));
+        answer(&request.body(()).unwrap(), None, Some(&metrics))
     }
 
     #[test]
@@ -110,11 +126,23 @@ mod tests {
             (Method::POST, "/nothing", 404),
             (Method::POST, "/", 405),
             (Method::DELETE, "/", 405),
+            (Method::HEAD, "/metrics", 200),
+            (Method::POST, "/metrics", 405),
+            (Method::GET, "/metrics/", 404),
         ];
         for (method, path, status) in statuses {
             let response = answer_to(method.clone(), path);
             assert_eq!(response.status(), status, "{method} {path}");
         }
+    }
+
+    #[test]
+    fn metrics_are_there_only_if_they_are_given() {
+        let given = answer_to(Method::GET, "/metrics?from=prometheus");
+        assert_eq!(given.headers()[CONTENT_TYPE], METRICS);
+        assert_eq!(given.into_body(), "up 1\n");
+        let request = Request::get("/metrics").body(()).unwrap();
+        assert_eq!(answer(&request, None, None).status(), 404);
     }
 
     #[test]

@@ -34,7 +34,8 @@
 //! The path of the URL asks for more than the echo, to see how a client copes with it: [`PATHS`].
 //!
 //! It is a [`Server`](talkback::server::Server) of the library, and does what that does: a client has 10 s until its
-//! WebSocket is open, TLS included; `/health` and `/ready` are answered.
+//! WebSocket is open, TLS included; `/health` and `/ready` are answered, and `/metrics` by what it is given
+//! ([`EchoOptions::metrics`]).
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -46,6 +47,7 @@ mod http;
 mod idle;
 mod large;
 mod log;
+mod metrics;
 mod options;
 mod page;
 mod peer;

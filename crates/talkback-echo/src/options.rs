@@ -1,11 +1,13 @@
 //! How an echo server listens and what it accepts.
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use talkback::server::{Connections, Drain};
 use talkback::{DeflatePolicy, Limits, OriginPolicy};
 
+use crate::metrics::Metrics;
 #[cfg(feature = "tls")]
 use crate::tls::Identity;
 use crate::web::WebFiles;
@@ -34,6 +36,7 @@ pub struct EchoOptions {
     pub(crate) idle_timeout: Option<Duration>,
     pub(crate) logs_messages: bool,
     pub(crate) web: Option<WebFiles>,
+    pub(crate) metrics: Option<Metrics>,
     #[cfg(feature = "tls")]
     pub(crate) tls: Option<Identity>,
 }
@@ -53,6 +56,7 @@ impl Default for EchoOptions {
             idle_timeout: None,
             logs_messages: false,
             web: None,
+            metrics: None,
             #[cfg(feature = "tls")]
             tls: None,
         }
@@ -151,6 +155,17 @@ impl EchoOptions {
     #[must_use]
     pub fn web(mut self, files: WebFiles) -> Self {
         self.web = Some(files);
+        self
+    }
+
+    /// What lies at `/metrics`, in the text format of Prometheus: this is called for each request. Nothing by default.
+    ///
+    /// With the feature `metrics` of `talkback`, a recorder that the program installs before it makes the
+    /// [`connections`](Self::connections) is told what the server counts: of `metrics-exporter-prometheus` it is
+    /// `PrometheusHandle::render` that goes here.
+    #[must_use]
+    pub fn metrics(mut self, render: impl Fn() -> String + Send + Sync + 'static) -> Self {
+        self.metrics = Some(Metrics(Arc::new(render)));
         self
     }
 

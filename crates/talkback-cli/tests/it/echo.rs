@@ -21,7 +21,7 @@ pub(crate) fn http(url: &str, request: &str) -> String {
     answer
 }
 
-fn body(answer: &str) -> &str {
+pub(crate) fn body(answer: &str) -> &str {
     answer.split_once("\r\n\r\n").unwrap().1
 }
 

@@ -17,6 +17,7 @@ mod connect_sight;
 mod connect_ways;
 mod echo;
 mod echo_clients;
+mod echo_metrics;
 mod echo_web;
 mod handshake;
 mod install;

@@ -6,6 +6,7 @@
 use std::env::args;
 use std::error::Error;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use talkback::{
     AcceptError, DeflatePolicy, Message, Prepared, Sender, WebSocket, WebSocketChannel, accept,
@@ -63,7 +64,10 @@ impl Room {
 }
 
 async fn channel(stream: TcpStream, room: Room) -> Outcome {
-    let mut channel = WebSocketChannel::from(accepted(stream).await?);
+    let mut socket = accepted(stream).await?;
+    // Those who only listen answer no ping; in a debugger a run takes longer than they may by default.
+    socket.set_keepalive(Duration::from_secs(3600));
+    let mut channel = WebSocketChannel::from(socket);
     room.enter(channel.sender());
     while let Some(message) = channel.recv().await? {
         room.tell_all(message);

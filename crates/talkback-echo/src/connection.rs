@@ -196,8 +196,12 @@ fn poll_echo<T: Transport>(
             .map(|message| socket.as_mut().start_send(message));
     }
     loop {
-        let Some(Ok(message)) = ready!(socket.as_mut().poll_next(cx)) else {
-            return Poll::Ready(Echoed::All);
+        let message = match socket.next_message() {
+            Some(message) => message,
+            None => match ready!(socket.as_mut().poll_next(cx)) {
+                Some(Ok(message)) => message,
+                _ => return Poll::Ready(Echoed::All),
+            },
         };
         if socket.has_deflate() && message.len() >= LARGE_SIZE {
             *unsent = Some(message);
@@ -207,7 +211,7 @@ fn poll_echo<T: Transport>(
             *unsent = Some(message);
             return Poll::Pending;
         }
-        let _ = socket.as_mut().start_send(message);
+        socket.as_mut().start_send(message).ok();
     }
 }
 

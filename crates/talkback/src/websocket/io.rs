@@ -145,9 +145,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
         }
     }
 
-    /// The next message out of what was read, if it lies there in one frame.
+    /// The next message out of what was read, if it lies there in one frame. A loop that asks for it before it polls the
+    /// stream has all registers for messages: what that returns has space for an error, too.
+    #[doc(hidden)]
     #[inline(always)]
-    fn next_message(&mut self) -> Option<Message> {
+    pub fn next_message(&mut self) -> Option<Message> {
         let Core {
             connection, input, ..
         } = &mut *self.core;

@@ -52,16 +52,12 @@ pub(crate) fn poll_read<T: AsyncRead + Unpin>(
     io: &mut T,
     cx: &mut Context<'_>,
 ) -> Poll<io::Result<BytesMut>> {
-    let mut buffer = take();
-    let size = (buffer.capacity() - SMALL_BUFFER_SIZE).min(READ_SIZE);
-    let outcome = pin!(io.read_buf(&mut (&mut buffer).limit(size))).poll(cx);
-    let read = match outcome {
-        Poll::Ready(Ok(SMALL_BUFFER_SIZE..)) => return Poll::Ready(Ok(buffer)),
-        Poll::Ready(Ok(1..)) => Poll::Ready(Ok(move_to_small(&buffer))),
-        other => other.map_ok(|_| BytesMut::new()),
-    };
-    give_back(buffer);
-    read
+    // Looked up once: who only sends polls for naught, each time.
+    match POOL.try_with(|pool| pool.poll_read(io, cx)) {
+        Ok(read) => read,
+        // A thread that is ending has no pool any more.
+        Err(_) => Pool::default().poll_read(io, cx),
+    }
 }
 
 /// Gives a buffer back whose bytes are all used.
@@ -82,47 +78,63 @@ pub(crate) fn park(buffer: &mut BytesMut) {
     }
 }
 
-fn keep(mut buffer: BytesMut) {
-    buffer.clear();
+fn keep(buffer: BytesMut) {
     // A thread that is ending has no pool any more.
-    let _ = POOL.try_with(|pool| {
-        let other = pool.large.replace(buffer);
-        if other.capacity() > 0 {
-            pool.wait(other);
-        }
-    });
-}
-
-/// A buffer with space for a read. While messages hold the last one, what is left of it is read into: where
-/// many connections have their messages at once, each has no more than it needs.
-fn take() -> BytesMut {
-    let kept = POOL.try_with(|pool| {
-        let mut buffer = pool.large.take();
-        if buffer.try_reclaim(CAPACITY) || buffer.capacity() >= REST {
-            return Some(buffer);
-        }
-        pool.take_waiting(buffer)
-    });
-    let kept = kept.ok().flatten();
-    kept.unwrap_or_else(|| BytesMut::with_capacity(CAPACITY))
-}
-
-fn move_to_small(bytes: &[u8]) -> BytesMut {
-    let moved = POOL.try_with(|pool| {
-        let mut small = pool.small.take();
-        if small.capacity() < bytes.len() && !small.try_reclaim(SMALL_BUFFER_SIZE) {
-            small = pool.exchange_small(small);
-        }
-        small.extend_from_slice(bytes);
-        let moved = small.split();
-        pool.small.set(small);
-        moved
-    });
-    moved.unwrap_or_else(|_| bytes.into())
+    let _ = POOL.try_with(|pool| pool.keep(buffer));
 }
 
 impl Pool {
+    fn poll_read<T: AsyncRead + Unpin>(
+        &self,
+        io: &mut T,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<BytesMut>> {
+        let mut buffer = self.take();
+        let size = (buffer.capacity() - SMALL_BUFFER_SIZE).min(READ_SIZE);
+        let outcome = pin!(io.read_buf(&mut (&mut buffer).limit(size))).poll(cx);
+        let read = match outcome {
+            Poll::Ready(Ok(SMALL_BUFFER_SIZE..)) => return Poll::Ready(Ok(buffer)),
+            Poll::Ready(Ok(1..)) => Poll::Ready(Ok(self.move_to_small(&buffer))),
+            other => other.map_ok(|_| BytesMut::new()),
+        };
+        self.keep(buffer);
+        read
+    }
+
+    #[inline]
+    fn keep(&self, mut buffer: BytesMut) {
+        buffer.clear();
+        let other = self.large.replace(buffer);
+        if other.capacity() > 0 {
+            self.wait(other);
+        }
+    }
+
+    /// A buffer with space for a read. While messages hold the last one, what is left of it is read into: where
+    /// many connections have their messages at once, each has no more than it needs.
+    #[inline]
+    fn take(&self) -> BytesMut {
+        let mut buffer = self.large.take();
+        if buffer.try_reclaim(CAPACITY) || buffer.capacity() >= REST {
+            return buffer;
+        }
+        let free = self.take_waiting(buffer);
+        free.unwrap_or_else(|| BytesMut::with_capacity(CAPACITY))
+    }
+
+    fn move_to_small(&self, bytes: &[u8]) -> BytesMut {
+        let mut small = self.small.take();
+        if small.capacity() < bytes.len() && !small.try_reclaim(SMALL_BUFFER_SIZE) {
+            small = self.exchange_small(small);
+        }
+        small.extend_from_slice(bytes);
+        let moved = small.split();
+        self.small.set(small);
+        moved
+    }
+
     /// Keeps a buffer that messages may hold; of too many, that which waits longest goes.
+    #[cold]
     fn wait(&self, buffer: BytesMut) {
         let mut waiting = self.waiting.borrow_mut();
         if waiting.len() == WAITING_MAX {
@@ -220,7 +232,8 @@ mod tests {
     fn small_buffers_are_used_again_in_the_order_of_their_use() {
         const COUNT: usize = 10;
         let bytes = [7; SMALL_BUFFER_SIZE / 2 + 1];
-        let round = || [(); COUNT].map(|()| move_to_small(&bytes));
+        let pool = Pool::default();
+        let round = || [(); COUNT].map(|()| pool.move_to_small(&bytes));
         let starts = round().map(|message| message.as_ptr());
         // The last one was in use when the first was to be used again.
         for _ in 0..3 {

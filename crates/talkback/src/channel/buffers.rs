@@ -8,8 +8,11 @@ use talkback_proto::{Compression, Message, Prepared};
 
 use crate::channel::to_send::ToSend;
 
-/// For how many messages the buffers of a thread's pool have space together: for a burst on one channel,
-/// and for a message on each of a few hundred.
+/// How many buffers a thread's pool has at most: for a message to each of ten thousand channels.
+const POOL_BUFFERS: usize = 16 * 1024;
+
+/// For how many messages behind their first one those have space together: for a burst on one channel, and for
+/// a few messages on each of some hundreds.
 const POOL_MESSAGES: usize = 2048;
 
 /// A message, and what the caller said about compressing it; of one that was prepared, `None`.
@@ -25,7 +28,8 @@ struct Buffer {
     first: Option<Entry>,
     /// Those behind it.
     rest: VecDeque<Entry>,
-    /// What was prepared of them, apart: so the others pay nothing for it.
+    /// What was prepared of them, apart: so the others pay nothing for it. The first needs no space of its own.
+    first_prepared: Option<Prepared>,
     prepared: VecDeque<Prepared>,
 }
 
@@ -34,19 +38,19 @@ impl Buffer {
         self.first.iter().chain(&self.rest)
     }
 
-    /// For how many messages it has space.
-    fn capacity(&self) -> usize {
-        1 + self.rest.capacity()
-    }
-
     #[inline]
     fn is_empty(&self) -> bool {
         self.first.is_none() && self.rest.is_empty()
     }
 
+    fn has_prepared(&self) -> bool {
+        self.first_prepared.is_some() || !self.prepared.is_empty()
+    }
+
     fn clear(&mut self) {
         self.first = None;
         self.rest.clear();
+        self.first_prepared = None;
         self.prepared.clear();
     }
 }
@@ -59,7 +63,7 @@ struct Pool {
         reason = "they move to where a pointer has space, and back"
     )]
     buffers: Vec<Box<Buffer>>,
-    /// For how many messages they have space together.
+    /// For how many messages behind their first one they have space together.
     messages: usize,
 }
 
@@ -102,7 +106,11 @@ impl Messages {
     #[inline(never)]
     pub(crate) fn push_prepared(&mut self, prepared: Prepared) {
         let buffer = self.push_entry((prepared.message().clone(), None));
-        buffer.prepared.push_back(prepared);
+        if buffer.has_prepared() {
+            buffer.prepared.push_back(prepared);
+        } else {
+            buffer.first_prepared = Some(prepared);
+        }
     }
 
     #[inline(always)]
@@ -122,6 +130,7 @@ impl Messages {
             (Some(buffer), Some(others)) => {
                 buffer.rest.extend(others.first.take());
                 buffer.rest.append(&mut others.rest);
+                buffer.prepared.extend(others.first_prepared.take());
                 buffer.prepared.append(&mut others.prepared);
                 other.clear();
             }
@@ -133,7 +142,7 @@ impl Messages {
     #[inline]
     pub(crate) fn has_prepared(&self) -> bool {
         let buffer = self.0.as_ref();
-        buffer.is_some_and(|buffer| !buffer.prepared.is_empty())
+        buffer.is_some_and(|buffer| buffer.has_prepared())
     }
 
     /// Takes the first one out, where none [was prepared](Self::has_prepared).
@@ -149,7 +158,10 @@ impl Messages {
         let buffer = self.0.as_mut()?;
         let first = buffer.first.as_ref().or(buffer.rest.front());
         let prepared = match first {
-            Some((_, None)) => buffer.prepared.pop_front(),
+            Some((_, None)) => {
+                let first = buffer.first_prepared.take();
+                first.or_else(|| buffer.prepared.pop_front())
+            }
             _ => None,
         };
         let (message, compression) = self.pop_entry()?;
@@ -192,7 +204,7 @@ fn take() -> Box<Buffer> {
     let pooled = POOL.try_with(|pool| {
         let mut pool = pool.borrow_mut();
         let buffer = pool.buffers.pop()?;
-        pool.messages -= buffer.capacity();
+        pool.messages -= buffer.rest.capacity();
         Some(buffer)
     });
     pooled.ok().flatten().unwrap_or_default()
@@ -202,8 +214,8 @@ fn give_back(buffer: Box<Buffer>) {
     // A thread that is ending has no pool any more.
     let _ = POOL.try_with(|pool| {
         let mut pool = pool.borrow_mut();
-        let messages = pool.messages + buffer.capacity();
-        if messages <= POOL_MESSAGES {
+        let messages = pool.messages + buffer.rest.capacity();
+        if messages <= POOL_MESSAGES && pool.buffers.len() < POOL_BUFFERS {
             pool.messages = messages;
             pool.buffers.push(buffer);
         }
@@ -232,7 +244,7 @@ mod tests {
             while messages.pop().is_some() {}
             assert!(messages.is_empty() && messages.0.is_none());
             assert_eq!(POOL.with(|pool| pool.borrow().buffers.len()), 1);
-            assert!((5..16).contains(&pooled()));
+            assert!((4..16).contains(&pooled()));
         }
         push(&mut messages, 1);
         assert_eq!(pooled(), 0, "it is taken from the pool");
@@ -241,9 +253,31 @@ mod tests {
     #[test]
     fn a_thread_keeps_no_more_than_its_pool_has_space_for() {
         let mut large = Messages::default();
-        push(&mut large, POOL_MESSAGES + 1);
+        push(&mut large, POOL_MESSAGES + 2);
         large.clear();
         assert_eq!(pooled(), 0);
+        let mut many: Vec<_> = (0..=POOL_BUFFERS).map(|_| Messages::default()).collect();
+        many.iter_mut().for_each(|messages| push(messages, 1));
+        many.iter_mut().for_each(Messages::clear);
+        assert_eq!(POOL.with(|pool| pool.borrow().buffers.len()), POOL_BUFFERS);
+    }
+
+    #[test]
+    fn what_is_prepared_for_ten_thousand_channels_needs_a_buffer_of_the_pool_on_each_and_no_more() {
+        let prepared = Prepared::new("to all");
+        for _ in 0..2 {
+            let mut channels: Vec<_> = (0..10_000).map(|_| Messages::default()).collect();
+            for messages in &mut channels {
+                messages.push_prepared(prepared.clone());
+                let buffer = messages.0.as_ref().unwrap();
+                assert_eq!(buffer.prepared.capacity() + buffer.rest.capacity(), 0);
+            }
+            for messages in &mut channels {
+                assert!(matches!(messages.pop_any(), Some(ToSend::Prepared(_))));
+            }
+            let kept = POOL.with(|pool| pool.borrow().buffers.len());
+            assert_eq!((kept, pooled()), (10_000, 0));
+        }
     }
 
     #[test]

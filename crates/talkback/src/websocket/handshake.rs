@@ -110,6 +110,10 @@ impl<T> WebSocket<T> {
     /// the server or of a proxy before it, after `upgrade` that of a TCP connection, after
     /// [`accept`](crate::accept()) what [`Accept::peer`](crate::Accept::peer) was told.
     pub fn peer(&self) -> Option<SocketAddr> {
+        #[cfg(feature = "server")]
+        if let Some(node) = self.node() {
+            return node.peer();
+        }
         self.core.opening.as_ref()?.peer
     }
 
@@ -127,10 +131,26 @@ impl<T> WebSocket<T> {
 
     /// Forgets the peer's half, with its memory.
     pub(super) fn forget_head(&mut self) {
+        self.forget(|opening| opening.head = None);
+    }
+
+    /// Forgets the address, which its place has.
+    #[cfg(feature = "server")]
+    pub(super) fn forget_peer(&mut self) {
+        self.forget(|opening| opening.peer = None);
+    }
+
+    /// Forgets something of it, and gives back the memory if there is nothing else.
+    fn forget(&mut self, forget: impl FnOnce(&mut Opening)) {
         let opening = self.core.opening.take();
         self.core.opening = opening.and_then(|mut opening| {
-            opening.head = None;
-            let is_empty = opening.subprotocol.is_none() && opening.peer.is_none();
+            forget(&mut opening);
+            let Opening {
+                subprotocol,
+                head,
+                peer,
+            } = &*opening;
+            let is_empty = subprotocol.is_none() && head.is_none() && peer.is_none();
             (!is_empty).then_some(opening)
         });
     }

@@ -74,6 +74,7 @@ mod orders {
         /// Gives it a place among the served connections, which is given back when it is dropped.
         pub(crate) fn with_place(mut self, held: Held) -> Self {
             self.core.place = Some(held);
+            self.forget_peer();
             self.register();
             self
         }

@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep};
 
 use super::{REQUEST, echo, end, open, open_from, settle};
+use crate::memory::socket_bytes;
 
 #[tokio::test]
 async fn co1_of_three_that_are_open_and_one_that_goes_two_are_left() {
@@ -190,4 +191,30 @@ async fn co8_a_place_costs_little() {
     let ((), heap) = heap::measure(|| open.clear());
     assert!(heap.left < 0);
     assert!(connections.is_empty());
+}
+
+#[tokio::test]
+async fn a_place_takes_little_memory() {
+    let connections = Connections::new();
+    let peer = SocketAddr::from(([192, 0, 2, 1], 1));
+    let (without, size) = socket_bytes(async |stream| {
+        let mut socket = accept(stream).await.unwrap();
+        socket.forget_request();
+        socket
+    })
+    .await;
+    let (with, with_size) = socket_bytes(async |stream| {
+        let accept = accept(stream).peer(peer).admit(&connections);
+        let mut connection = accept.await.unwrap();
+        connection.forget_request();
+        connection
+    })
+    .await;
+    let (heap, larger) = (with - without, with_size - size);
+    println!(
+        "a place among `Connections` takes {heap} bytes of heap, and {larger} of its connection"
+    );
+    // What is told of each is kept where somebody may be told.
+    let told = if cfg!(feature = "metrics") { 40 } else { 0 };
+    assert!(heap <= 128 + told && larger <= 8);
 }

@@ -3,7 +3,7 @@ that send each message to all, and what each of these costs.
 
 In each round each runs once, in an order that moves on by one a round; compared are the figures of the same round. The
 server has one core, the generator of load, which verifies what comes, another. A run of enough rounds that has all
-rows of README.md's table is kept in bench/runs, and README.md shows it.
+rows of README.md's table, or of bench/README.md's, is kept in bench/runs, and shown there.
 """
 
 import argparse
@@ -88,8 +88,10 @@ SECTIONS = {
     "The server's CPU for each of 10,000 connections that get a message": list(ROWS)[18:21],
     "The same with compression, and the bytes that are sent to each": list(ROWS)[21:],
 }
-# What else the rows of a section are compared with.
-BESIDE = {"The server's CPU for each of 10,000 connections that get a message": BUN}
+FAN_OUT = list(SECTIONS)[-2:]
+FANNED_OUT = [key for title in FAN_OUT for key in SECTIONS[title]]
+# What else the rows of a section are compared with: another server, and what the same one takes as it is.
+BESIDE, AS_IT_IS = {FAN_OUT[0]: BUN}, {FAN_OUT[1]: "broadcast-1k"}
 
 
 def bun():
@@ -183,14 +185,31 @@ def table(results, keys, first=None):
     return "".join("".join(f"| {cell} " if cell else "| " for cell in cells) + "|\n" for cells in lines) + "\n"
 
 
+def machine():
+    cpu = re.search(r"model name\s*: (.*)", pathlib.Path("/proc/cpuinfo").read_text())
+    return f"{cpu[1] if cpu else platform.machine()}, {os.cpu_count()} cores, Linux {platform.release()}"
+
+
+def as_it_is(results, keys, plain):
+    """What each spends on compressed messages, to what it spends on those of another row, which are as long."""
+    told = ""
+    for key in keys:
+        shown = []
+        for name in results[key].keys() & results[plain].keys():
+            rounds = {name: results[key][name], plain: results[plain][name]}
+            ratio = ratios(ROWS[key]._replace(who=[plain]), rounds, name)
+            if ratio:
+                shown.append("{} {:.2f} ({:.2f}–{:.2f})".format(name, *middle(ratio)))
+        told += f"{ROWS[key].about}, against {ROWS[plain].about} as it is: {', '.join(sorted(shown))}.\n\n"
+    return told
+
+
 def about():
     """What it ran on, and what was run."""
     lock = dict(re.findall(r'name = "(.*)"\nversion = "(.*)"', (HERE / "Cargo.lock").read_text()))
-    cpu = re.search(r"model name\s*: (.*)", pathlib.Path("/proc/cpuinfo").read_text())
     versions = [*(f"{name} {lock[name]}" for name in (*PEERS, "tokio")), f"Bun {tools.BUN}", tools.WEBSOCKETS.replace("==", " ")]
     return (
-        f"Measured on {datetime.date.today()} at {answer('git', '-C', ROOT, 'rev-parse', '--short', 'HEAD')}: "
-        f"{cpu[1] if cpu else platform.machine()}, {os.cpu_count()} cores, Linux {platform.release()}, "
+        f"Measured on {datetime.date.today()} at {answer('git', '-C', ROOT, 'rev-parse', '--short', 'HEAD')}: {machine()}, "
         f"{must('rustc', '--version').partition(' (')[0]}, Python {platform.python_version()}, {', '.join(versions)}.\n\n"
     )
 
@@ -199,12 +218,20 @@ def report(results, rounds):
     told = f"Medians of {rounds} rounds; a ratio's median lies with 95 % certainty within what stands behind it.\n\n"
     if rounds < CLAIM:
         told += f"**{rounds} rounds are a look and no claim**, which takes {CLAIM}.\n\n"
-    sections = [(title, keys) for title, keys in SECTIONS.items() if set(keys) & set(results)]
-    for title, keys in sections:
-        told += f"## {title}\n\n{table(results, keys)}"
+    return told + sections(results, SECTIONS, "##")
+
+
+def sections(results, titles, level):
+    told = ""
+    for title in titles:
+        keys = [key for key in SECTIONS[title] if key in results]
+        if keys:
+            told += f"{level} {title}\n\n{table(results, keys)}"
         beside = BESIDE.get(title)
-        if beside and all(beside in results.get(key, [beside]) for key in keys):
+        if keys and beside and all(beside in results[key] for key in keys):
             told += f"Against {beside}:\n\n{table(results, keys, beside)}"
+        if AS_IT_IS.get(title) in results:
+            told += as_it_is(results, keys, AS_IT_IS[title])
     return told
 
 
@@ -236,17 +263,27 @@ of the protocol's rules, with 95 % intervals ([how](bench/README.md#beside-other
 }
 
 
+def write(page, command, told):
+    """Puts what a command tells in the place of what it told before."""
+    begin, end = f"<!-- What follows is written by `cargo xtask bench {command}`. -->\n", "<!-- The end of what is written. -->\n"
+    before, _, rest = page.read_text().partition(begin)
+    page.write_text(f"{before}{begin}{told}{end}{rest.partition(end)[2]}")
+
+
 def keep(results, rounds):
-    """Keeps a run, and shows the newest in README.md."""
+    """Keeps a run, and shows the newest in README.md, and of what goes to all in bench/README.md."""
     path = HERE / f"runs/{datetime.date.today()}.md"
     path.parent.mkdir(exist_ok=True)
-    picture(results, path.with_suffix(".svg"))
-    path.write_text(f"# {path.stem}\n\n{about()}{report(results, rounds)}![The first table as bars]({path.stem}.svg)\n")
-    begin, end = "<!-- What follows is written by `cargo xtask bench compare`. -->\n", "<!-- The end of what is written. -->\n"
-    told = f"\n\n{table(results, SHOWN)}{about()}[bench/runs](bench/runs/{path.name})\n\n"
-    for name, above in PAGES.items():
-        before, _, rest = (ROOT / name).read_text().partition(begin)
-        (ROOT / name).write_text(f"{before}{begin}{above}{told}{end}{rest.partition(end)[2]}")
+    told = f"# {path.stem}\n\n{about()}{report(results, rounds)}"
+    if set(SHOWN) <= set(results):
+        picture(results, path.with_suffix(".svg"))
+        told += f"![The first table as bars]({path.stem}.svg)\n"
+        for name, above in PAGES.items():
+            shown = f"{above}\n\n{table(results, SHOWN)}{about()}[bench/runs](bench/runs/{path.name})\n\n"
+            write(ROOT / name, "compare", shown)
+    if set(FANNED_OUT) <= set(results):
+        write(HERE / "README.md", "compare", f"\n{about()}{sections(results, FAN_OUT, '###')}[runs](runs/{path.name})\n\n")
+    path.write_text(told)
 
 
 def build():
@@ -283,7 +320,7 @@ def main():
         results[key] = run(row, meant[key], counts[key], seconds + half * (key == "latency"))
         print(f"  {key}: {counts[key]} rounds", flush=True)
     print(about() + report(results, options.rounds))
-    if options.rounds >= CLAIM and set(SHOWN) <= set(results):
+    if options.rounds >= CLAIM and any(set(keys) <= set(results) for keys in (SHOWN, FANNED_OUT)):
         keep(results, options.rounds)
 
 

@@ -35,6 +35,7 @@ Builds, tests and starts everything in this repository:
   cargo xtask bench codec        count what a message costs, beside other libraries (valgrind)
   cargo xtask bench deflate      count what compression costs and saves by level (valgrind)
   cargo xtask bench counts       count what an echoed message costs our servers: the step `cost`
+  cargo xtask bench crowd        measure what 10,000 clients at a time are to our server (--help)
   cargo xtask bench compare      measure echo servers and clients beside others (--help; all of it takes 40 minutes)
 """
 
@@ -124,10 +125,10 @@ def bench(what="nothing", *arguments):
     if what in ("codec", "deflate") and not arguments:
         tools.need("valgrind")
         program, arguments = sys.executable, [scratch("bench")]
-    elif what == "compare":
+    elif what in ("compare", "crowd"):
         program = tools.python(tools.MATPLOTLIB)
     else:
-        usage(f"no bench is {' '.join([what, *arguments])}; there is codec, deflate, counts and compare")
+        usage(f"no bench is {' '.join([what, *arguments])}; there is codec, deflate, counts, crowd and compare")
     os.execv(program, [str(part) for part in (program, ROOT / f"bench/{what}.py", *arguments)])
 
 

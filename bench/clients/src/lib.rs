@@ -1,5 +1,7 @@
 //! What the clients have in common: the command line, one thread on one core, and what a run prints.
 
+pub mod tls;
+
 use std::fs;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};

@@ -1,0 +1,69 @@
+//! What a place among `Connections` costs: `registry without` is the least echo server, `registry with` has its
+//! connections there. Stopped by a signal, it prints the most heap that it has had, in bytes.
+//!
+//! A crate of its own, as what else is measured here is to lack the feature `server`.
+
+use std::env::args;
+use std::error::Error;
+
+use talkback::accept;
+use talkback::server::Connections;
+use talkback_testing::heap;
+use tokio::net::TcpListener;
+use tokio::runtime::Builder;
+use tokio::select;
+use tokio::signal::unix::{SignalKind, signal};
+
+type Outcome = Result<(), Box<dyn Error + Send + Sync>>;
+
+async fn serve(has_registry: bool) -> Outcome {
+    let connections = Connections::new();
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    println!("ws://{}/", listener.local_addr()?);
+    // What cannot be sent shows at the next `recv`.
+    loop {
+        let (stream, peer) = listener.accept().await?;
+        stream.set_nodelay(true)?;
+        // In a task of its own, as a handshake's is larger than that of an open connection.
+        if has_registry {
+            let connections = connections.clone();
+            tokio::spawn(async move {
+                let accept = accept(stream).peer(peer).admit(&connections);
+                if let Ok(mut connection) = accept.await {
+                    connection.forget_request();
+                    connections.run(connection, |mut connection| async move {
+                        while let Ok(Some(message)) = connection.recv().await {
+                            let _ = connection.feed(message).await;
+                        }
+                    });
+                }
+            });
+        } else {
+            tokio::spawn(async move {
+                if let Ok(mut socket) = accept(stream).await {
+                    socket.forget_request();
+                    tokio::spawn(async move {
+                        while let Ok(Some(message)) = socket.recv().await {
+                            let _ = socket.feed(message).await;
+                        }
+                    });
+                }
+            });
+        }
+    }
+}
+
+fn main() -> Outcome {
+    let has_registry = args().nth(1).as_deref() == Some("with");
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let serving = async {
+        let mut stop = signal(SignalKind::terminate())?;
+        select! {
+            outcome = serve(has_registry) => outcome,
+            _ = stop.recv() => Ok(()),
+        }
+    };
+    let (outcome, heap) = heap::measure(|| runtime.block_on(serving));
+    println!("{}", heap.peak);
+    outcome
+}

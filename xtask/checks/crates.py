@@ -64,7 +64,7 @@ def lowest():
     manifest = re.sub(r"^(members|default-members) = .*$", members, (ROOT / "Cargo.toml").read_text(), flags=re.MULTILINE)
     (copy / "Cargo.toml").write_text(manifest)
     must(*"rustup run nightly cargo -Z direct-minimal-versions generate-lockfile".split(), cwd=copy, env=NIGHTLY)
-    tests = cargo("test --lib --package talkback-proto --package talkback --all-features")
+    tests = cargo("test --lib --package talkback-proto --package talkback --package talkback-topics --all-features")
     counted(*tests, cwd=copy, env={"CARGO_TARGET_DIR": str(scratch("lowest/target"))})
 
 

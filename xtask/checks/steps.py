@@ -149,13 +149,17 @@ def window():
 
 
 def schedules(count="10000"):
-    """channels, their reconnecting, a server's connections and prepared messages under 10,000 random schedules a test (shuttle)"""
+    """channels, their reconnecting, a server's connections, prepared messages and topics under 10,000 random schedules a test (shuttle)"""
     # Compiling takes most of the time.
     profile = {"CARGO_PROFILE_RELEASE_OPT_LEVEL": "1", "CARGO_PROFILE_RELEASE_DEBUG": "false",
                "CARGO_PROFILE_RELEASE_LTO": "off", "CARGO_PROFILE_RELEASE_CODEGEN_UNITS": "16"}
     env = {"TALKBACK_SCHEDULES": count, "RUSTFLAGS": "--cfg shuttle", "CARGO_TARGET_DIR": str(scratch("schedules"))}
-    counted(*cargo("test --package talkback --no-default-features --features test-util,server --release --test it"), env=env | profile)
-    counted(*cargo("test --package talkback-proto --release --lib schedules::"), env=env | profile)
+    for tests in (
+        "talkback --no-default-features --features test-util,server --test it",
+        "talkback-proto --lib schedules::",
+        "talkback-topics --test it",
+    ):
+        counted(*cargo(f"test --release --package {tests}"), env=env | profile)
 
 
 FAST_STEPS = [format, lint, unit, doc, interop, demo]

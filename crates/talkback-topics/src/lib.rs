@@ -1,0 +1,100 @@
+//! Topics for servers: what is published to one goes to all who are subscribed to it, and the last of it is kept for those who
+//! are slow and those who come back.
+//!
+//! [`Topics`] has them by name, a [`Topic`] is published to, and a [`Subscriber`] reads any number of them for a connection of
+//! [`talkback`]: its [`pump`](Subscriber::pump) serves a [`WebSocket`](talkback::WebSocket), and so a `ServerConnection`; its
+//! [`next`](Subscriber::next) gives the same by hand, for a [`WebSocketChannel`](talkback::WebSocketChannel), events over HTTP or
+//! anything else.
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use talkback_topics::{Next, Start, Subscriber, Topics};
+//!
+//! let topics = Topics::new();
+//! let prices = topics.topic("prices")?;
+//! let first = prices.publish("100.1").await?;
+//! prices.publish("100.2").await?;
+//!
+//! let mut subscriber = Subscriber::new();
+//! let begun = subscriber.subscribe(&prices, Start::After(first.position())).await?;
+//! assert!(begun.is_recovered());
+//! prices.publish("100.3").await?;
+//! for price in ["100.2", "100.3"] {
+//!     let Next::Delivery(delivery) = subscriber.next().await? else {
+//!         panic!("it is not slow");
+//!     };
+//!     assert_eq!(delivery.message().message().as_text(), Some(price));
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What is promised
+//! Each subscriber gets each topic's publications in one order, the same for all, without a hole that it is not told of. Nobody waits for
+//! a slow one: it gets what it lacks out of the topic while that is kept, and then what [`Slow`] says. A publication goes to a
+//! connection at most once; a client that holds a [`Position`] and comes back with it gets exactly what follows, or is told that it
+//! cannot ([`Begun::is_recovered`]). There is no order between topics.
+//!
+//! What a topic keeps is bounded ([`Keep`]), and lies in this process alone.
+//!
+//! # Features
+//! With the feature `metrics` it tells the program's recorder. No label has a topic or a message in it.
+//!
+//! | name | |
+//! | --- | --- |
+//! | `talkback_topics` | how many topics are known |
+//! | `talkback_topics_subscribers` | how many subscriptions there are |
+//! | `talkback_topics_published_total` | publications, without duplicates |
+//! | `talkback_topics_delivered_total` | publications that a subscriber got |
+//! | `talkback_topics_skipped_total{policy}` | those that it missed, by `skip` or `latest` |
+//! | `talkback_topics_slow_closed_total` | subscribers that ended as they were too slow |
+//! | `talkback_topics_lag_seconds` | from a publication to its delivery |
+//! | `talkback_topics_log_bytes` | what all topics keep |
+//! | `talkback_topics_trimmed_total` | publications that were dropped as all topics together kept too much |
+//! | `talkback_topics_recoveries_total{outcome}` | positions that were asked for: `ring`, `too_old`, or of another `epoch` |
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod entry;
+mod error;
+mod event;
+mod fan_out;
+mod form;
+mod ids;
+mod keep;
+mod log;
+mod mailbox;
+mod metrics;
+mod position;
+mod publish;
+mod pump;
+mod roster;
+mod shared;
+mod slow;
+mod start;
+mod state;
+mod subscriber;
+mod subscription;
+mod sync;
+mod topic;
+mod topics;
+
+pub use self::error::{
+    PublishError, PublishErrorKind, SubscribeError, SubscribeErrorKind, TooSlow, TopicNameError,
+};
+pub use self::event::{Delivery, Gap, Next, TopicEvent};
+pub use self::form::{Form, Publication};
+pub use self::keep::Keep;
+pub use self::position::{Position, PositionError};
+pub use self::publish::{Publish, Published, Publishing};
+pub use self::slow::Slow;
+pub use self::start::{Begun, Start};
+pub use self::subscriber::Subscriber;
+pub use self::topic::Topic;
+pub use self::topics::Topics;
+
+/// The example of README.md is compiled as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,0 +1,140 @@
+//! Publishing to a topic.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use talkback::{Compression, Outgoing, Prepared};
+
+use crate::error::{ID_SIZE_MAX, PublishError, PublishErrorKind};
+use crate::fan_out;
+use crate::position::Position;
+use crate::state::{New, TopicState};
+
+/// A message that is to be published, by [`Topic::publish`](crate::Topic::publish): when it is awaited.
+#[must_use = "it is published when it is awaited"]
+pub struct Publish {
+    topic: Arc<TopicState>,
+    new: New,
+}
+
+impl Publish {
+    pub(crate) fn new(topic: &Arc<TopicState>, message: Outgoing<'_>) -> Self {
+        let prepared = match message.prepared() {
+            Some(prepared) => prepared.clone(),
+            None => Prepared::new(message.into_message()),
+        };
+        Self {
+            topic: Arc::clone(topic),
+            new: New {
+                prepared,
+                compression: Compression::Auto,
+                except: None,
+                id: None,
+            },
+        }
+    }
+
+    /// Gives it an id of 1 to 255 bytes, so that it may be published again by whoever does not know whether it was.
+    ///
+    /// Where the topic knows the id, of the last 2 minutes and the last 1,024 publications with one, nothing is published, and
+    /// [`Published`] has the first one's position.
+    pub fn id(mut self, id: impl Into<Arc<str>>) -> Self {
+        self.new.id = Some(id.into());
+        self
+    }
+
+    /// Leaves out one connection, mostly the one that it came from: the subscribers for which that number was given to
+    /// [`for_connection`](crate::Subscriber::for_connection).
+    pub fn except(mut self, connection: u64) -> Self {
+        self.new.except = Some(connection);
+        self
+    }
+
+    /// Says whether it may be compressed, as [`WebSocket::send_with`](talkback::WebSocket::send_with) does.
+    pub fn compression(mut self, compression: Compression) -> Self {
+        self.new.compression = compression;
+        self
+    }
+}
+
+/// Awaiting it publishes.
+///
+/// # Errors
+/// An id that is none. Nothing is published then.
+///
+/// # Cancel safety
+/// It is published at the first poll, or not at all.
+impl IntoFuture for Publish {
+    type Output = Result<Published, PublishError>;
+    type IntoFuture = Publishing;
+
+    fn into_future(self) -> Publishing {
+        Publishing(Some(self))
+    }
+}
+
+/// Shows the size of the message, and nothing of it.
+impl fmt::Debug for Publish {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Publish")
+            .field("topic", &self.topic.name)
+            .field("message", &self.new.prepared)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A message that is being published: the future of [`Publish`].
+#[derive(Debug)]
+#[must_use = "futures do nothing unless polled"]
+pub struct Publishing(Option<Publish>);
+
+impl Future for Publishing {
+    type Output = Result<Published, PublishError>;
+
+    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Self::Output> {
+        let publish = self.0.take();
+        let Publish { topic, new } = publish.expect("a future is not polled after its end");
+        if let Some(id) = &new.id
+            && !(1..=ID_SIZE_MAX).contains(&id.len())
+        {
+            return Poll::Ready(Err(PublishError::new(PublishErrorKind::Id)));
+        }
+        let appended = topic.append(new);
+        if appended.is_to_be_told {
+            fan_out::tell(&topic);
+        }
+        Poll::Ready(Ok(Published {
+            position: appended.position,
+            subscribers: appended.subscribers,
+            is_duplicate: appended.is_duplicate,
+        }))
+    }
+}
+
+/// What was published.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Published {
+    position: Position,
+    subscribers: usize,
+    is_duplicate: bool,
+}
+
+impl Published {
+    /// Where it stands in its topic.
+    pub fn position(&self) -> Position {
+        self.position
+    }
+
+    /// How many were subscribed at that moment, in this process. What becomes of each is its own matter: whoever publishes does not
+    /// wait for it.
+    pub fn subscribers(&self) -> usize {
+        self.subscribers
+    }
+
+    /// Whether it was published before, by its id.
+    pub fn is_duplicate(&self) -> bool {
+        self.is_duplicate
+    }
+}

@@ -1,0 +1,252 @@
+//! A topic, as all its handles share it.
+
+use std::sync::Arc;
+
+use talkback::{Compression, Prepared};
+use tokio::time::Instant;
+
+use crate::entry::Entry;
+use crate::form::Made;
+use crate::log::{Left, Log, Recovery, Rounds};
+use crate::mailbox::Mailbox;
+use crate::metrics;
+use crate::position::Position;
+use crate::roster::Roster;
+use crate::shared::Shared;
+use crate::start::{Begun, Start};
+use crate::sync::{AtomicUsize, Mutex, MutexGuard, Ordering, lock};
+
+/// A topic: its log, and who is to be told of it.
+///
+/// Its two locks are never held at a time, and no foreign code runs under one: wakers are called, and payloads dropped, once
+/// it is released.
+pub(crate) struct TopicState {
+    pub(crate) name: Arc<str>,
+    pub(crate) shared: Arc<Shared>,
+    log: Mutex<Log>,
+    pub(crate) roster: Mutex<Roster>,
+    /// The number of the last publication, and of the oldest that is kept: they are written under the log's lock, for a look
+    /// without it. On 32 bits they wrap around.
+    head: AtomicUsize,
+    first: AtomicUsize,
+}
+
+/// What is to be published.
+pub(crate) struct New {
+    pub(crate) prepared: Prepared,
+    pub(crate) compression: Compression,
+    pub(crate) except: Option<u64>,
+    pub(crate) id: Option<Arc<str>>,
+}
+
+/// What came of a publication.
+pub(crate) struct Appended {
+    pub(crate) position: Position,
+    pub(crate) subscribers: usize,
+    pub(crate) is_duplicate: bool,
+    /// Whether somebody has to go round the subscribers.
+    pub(crate) is_to_be_told: bool,
+}
+
+impl TopicState {
+    pub(crate) fn new(name: Arc<str>, shared: Arc<Shared>) -> Arc<Self> {
+        Arc::new(Self {
+            name,
+            shared,
+            log: Mutex::new(Log::new(Instant::now())),
+            roster: Mutex::default(),
+            head: AtomicUsize::new(0),
+            first: AtomicUsize::new(1),
+        })
+    }
+
+    pub(crate) fn log(&self) -> MutexGuard<'_, Log> {
+        lock(&self.log)
+    }
+
+    /// Whether something was published from this number on.
+    pub(crate) fn has(&self, next: u64) -> bool {
+        self.head.load(Ordering::Acquire) != (next as usize).wrapping_sub(1)
+    }
+
+    /// Whether this number is not kept any more.
+    pub(crate) fn has_lost(&self, next: u64) -> bool {
+        let first = self.first.load(Ordering::Acquire);
+        (first.wrapping_sub(next as usize) as isize) > 0
+    }
+
+    fn note(&self, log: &Log) {
+        self.head.store(log.head() as usize, Ordering::Release);
+        self.first.store(log.first() as usize, Ordering::Release);
+    }
+
+    /// The one door by which something comes into the log.
+    pub(crate) fn append(&self, new: New) -> Appended {
+        let (keep, now) = (&self.shared.keep, Instant::now());
+        let New { id, except, .. } = new;
+        let entry = Arc::new(Entry {
+            topic: Arc::clone(&self.name),
+            position: Position {
+                epoch: 0,
+                offset: 0,
+            },
+            at: now,
+            prepared: new.prepared,
+            compression: new.compression,
+            except,
+            made: Made::default(),
+        });
+        let mut log = self.log();
+        let forgotten = log.wake(keep, now);
+        let subscribers = log.subscribers;
+        if let Some(position) = id.as_deref().and_then(|id| log.find(id, now)) {
+            return Appended {
+                position,
+                subscribers,
+                is_duplicate: true,
+                is_to_be_told: false,
+            };
+        }
+        let cost = entry.cost();
+        let in_all = self.shared.take(cost);
+        let left = log.push(entry, id, keep);
+        let trimmed = match in_all - left.cost > keep.bytes_in_all {
+            true => log.leave_newest(),
+            false => Left::default(),
+        };
+        let unread = match keep.is_history || log.readers > 0 {
+            true => Left::default(),
+            false => log.clear(),
+        };
+        self.note(&log);
+        let is_to_be_told = subscribers > 0 && log.rounds == Rounds::None;
+        log.rounds = match (subscribers, is_to_be_told) {
+            (0, _) => log.rounds,
+            (_, true) => Rounds::One,
+            (_, false) => Rounds::Another,
+        };
+        let position = log.position(log.head());
+        drop(log);
+        self.let_go([&forgotten, &left, &trimmed, &unread]);
+        metrics::log_bytes(cost as isize);
+        metrics::trimmed(trimmed.len());
+        metrics::published();
+        Appended {
+            position,
+            subscribers,
+            is_duplicate: false,
+            is_to_be_told,
+        }
+    }
+
+    fn let_go<const N: usize>(&self, left: [&Left; N]) {
+        let cost = left.iter().map(|left| left.cost).sum();
+        if cost > 0 {
+            self.shared.give_back(cost);
+            metrics::log_bytes(-(cost as isize));
+        }
+    }
+
+    /// Takes in a subscriber: its place, what it reads first, and how it has begun. From then on it is woken.
+    pub(crate) fn join(&self, mailbox: &Arc<Mailbox>, start: Start) -> (usize, u64, Begun) {
+        let keep = &self.shared.keep;
+        // First of all, so that what is published once the log has said where it begins is told to it.
+        let key = lock(&self.roster).insert(Arc::clone(mailbox));
+        let mut log = self.log();
+        let forgotten = log.wake(keep, Instant::now());
+        self.note(&log);
+        log.subscribers += 1;
+        log.readers += 1;
+        let (next, recovery) = log.begin(start, keep);
+        let begun = Begun {
+            position: log.position(next - 1),
+            is_recovered: recovery == Recovery::Done,
+            waiting: log.head() + 1 - next,
+        };
+        drop(log);
+        self.let_go([&forgotten]);
+        metrics::subscribers(1);
+        metrics::recovered(recovery);
+        (key, next, begun)
+    }
+
+    /// Lets a subscriber go: the number of the last publication that it still gets.
+    pub(crate) fn leave(&self, key: usize) -> u64 {
+        let now = Instant::now();
+        let mut log = self.log();
+        log.subscribers -= 1;
+        let head = log.head();
+        log.touch(now);
+        let end = log.end(&self.shared.keep);
+        let is_idle = log.subscribers == 0 && !log.is_idle;
+        log.is_idle |= is_idle;
+        drop(log);
+        let left = lock(&self.roster).remove(key);
+        drop(left);
+        if is_idle {
+            self.shared.idle.push(end, Arc::clone(&self.name));
+        }
+        metrics::subscribers(-1);
+        head
+    }
+
+    /// A subscriber reads no more.
+    pub(crate) fn stop_reading(&self) {
+        let mut log = self.log();
+        log.readers -= 1;
+        let left = match log.readers == 0 && !self.shared.keep.is_history {
+            true => log.clear(),
+            false => Left::default(),
+        };
+        self.note(&log);
+        drop(log);
+        self.let_go([&left]);
+    }
+
+    /// Counts it among the idle: until when.
+    pub(crate) fn begin_idle(&self) -> Instant {
+        let mut log = self.log();
+        log.is_idle = true;
+        log.end(&self.shared.keep)
+    }
+
+    /// Forgets it if it is time. If it is not, it is told when it is; not if it has subscribers: then it is no more among the idle.
+    pub(crate) fn forget_if_over(&self, now: Instant) -> Result<(), Option<Instant>> {
+        let mut log = self.log();
+        if log.subscribers > 0 {
+            log.is_idle = false;
+            return Err(None);
+        }
+        if !log.is_over(&self.shared.keep, now) {
+            return Err(Some(log.end(&self.shared.keep)));
+        }
+        let left = log.forget();
+        self.note(&log);
+        drop(log);
+        self.let_go([&left]);
+        Ok(())
+    }
+
+    pub(crate) fn is_forgotten(&self) -> bool {
+        self.log().epoch() == 0
+    }
+
+    /// After a round: whether there is to be another.
+    pub(crate) fn goes_round_again(&self) -> bool {
+        let mut log = self.log();
+        let is_again = log.rounds == Rounds::Another;
+        log.rounds = match is_again {
+            true => Rounds::One,
+            false => Rounds::None,
+        };
+        is_again
+    }
+}
+
+impl Drop for TopicState {
+    fn drop(&mut self) {
+        let left = self.log().clear();
+        self.let_go([&left]);
+        metrics::topics(-1);
+    }
+}

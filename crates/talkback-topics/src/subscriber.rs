@@ -1,0 +1,331 @@
+//! A subscriber: how far it has read its topics.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures_core::Stream;
+use tokio::time::{Instant, Sleep};
+
+use crate::error::{SubscribeError, SubscribeErrorKind, TooSlow};
+use crate::event::{Delivery, Next};
+use crate::form::Form;
+use crate::keep::EVER;
+use crate::mailbox::Mailbox;
+use crate::metrics;
+use crate::slow::Slow;
+use crate::start::{Begun, Start};
+use crate::subscription::{Batch, Read, Reading, Subscription};
+use crate::topic::Topic;
+
+/// How long what is next may have waited.
+const LAG_MAX: Duration = Duration::from_secs(30);
+
+/// One who reads topics, mostly for a connection: by [`pump`](Self::pump), which serves a [`WebSocket`](talkback::WebSocket), or by
+/// hand, by [`next`](Self::next), for whatever it is sent over. It is a [`Stream`] of the same, which ends once it was too slow.
+///
+/// Each topic's publications come in their order, without a hole that it is not told of; topics take turns. It holds none of
+/// them while it waits, but only how far it has read. Dropping it ends its subscriptions.
+pub struct Subscriber {
+    pub(crate) mailbox: Arc<Mailbox>,
+    pub(crate) subscriptions: Vec<Subscription>,
+    /// Whose turn it is.
+    pub(crate) turn: usize,
+    pub(crate) slow: Slow,
+    pub(crate) lag_max: Duration,
+    pub(crate) connection: Option<u64>,
+    pub(crate) form: Option<Form>,
+    pub(crate) too_slow: Option<TooSlow>,
+    /// Whether its connection takes nothing at the moment.
+    pub(crate) is_blocked: bool,
+    /// Set where it is, for when it has been so for too long.
+    pub(crate) timer: Option<Pin<Box<Sleep>>>,
+    delivered: u64,
+    skipped: u64,
+    /// How many waited for it when it was too slow.
+    unread: u64,
+    is_stream_over: bool,
+}
+
+impl Subscriber {
+    /// A subscriber of no topic yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            mailbox: Mailbox::new(),
+            subscriptions: Vec::new(),
+            turn: 0,
+            slow: Slow::default(),
+            lag_max: LAG_MAX,
+            connection: None,
+            form: None,
+            too_slow: None,
+            is_blocked: false,
+            timer: None,
+            delivered: 0,
+            skipped: 0,
+            unread: 0,
+            is_stream_over: false,
+        }
+    }
+
+    /// Sets what becomes of it if it is too far behind: [`Slow::Close`] by default.
+    #[must_use]
+    pub fn slow(mut self, slow: Slow) -> Self {
+        self.slow = slow;
+        self
+    }
+
+    /// Sets how long what it has to get next may have waited, since it was published or, if that is later, since the
+    /// subscription began: 30 s by default.
+    #[must_use]
+    pub fn lag_max(mut self, lag_max: Duration) -> Self {
+        self.lag_max = lag_max.min(EVER);
+        self
+    }
+
+    /// Says which connection it is for, by the number that [`Publish::except`](crate::Publish::except) leaves out, such as
+    /// `ServerConnection::id`.
+    #[must_use]
+    pub fn for_connection(mut self, id: u64) -> Self {
+        self.connection = Some(id);
+        self
+    }
+
+    /// Sets what publications are sent as: as they were published, by default.
+    #[must_use]
+    pub fn form(mut self, form: &Form) -> Self {
+        self.form = Some(form.clone());
+        self
+    }
+
+    /// Subscribes to a topic, from now on or from an earlier publication: the first one that comes is the one behind
+    /// [`Begun::position`], and none is left out between what was kept and what is published from now on.
+    ///
+    /// # Errors
+    /// It is subscribed to the topic, or was too slow.
+    ///
+    /// # Cancel safety
+    /// It subscribes at the first poll, or not at all.
+    pub async fn subscribe(
+        &mut self,
+        topic: &Topic,
+        start: impl Into<Start>,
+    ) -> Result<Begun, SubscribeError> {
+        let start = start.into();
+        if self.too_slow.is_some() {
+            return Err(SubscribeError::new(SubscribeErrorKind::TooSlow));
+        }
+        let topic = &topic.state;
+        if self.subscriptions.iter().any(|it| it.is_of(topic)) {
+            return Err(SubscribeError::new(SubscribeErrorKind::Subscribed));
+        }
+        let (mut subscription, begun) = Subscription::begin(topic, &self.mailbox, start);
+        let mut others = self.subscriptions.iter();
+        subscription.is_behind = others.any(|other| other.is_in_topic_of(&subscription));
+        if self.subscriptions.is_empty() {
+            // Most have one.
+            self.subscriptions.reserve_exact(1);
+        }
+        self.subscriptions.push(subscription);
+        Ok(begun)
+    }
+
+    /// Ends the subscription to a topic: what was published before still comes, and nothing after it. `false` if there is none.
+    pub fn unsubscribe(&mut self, topic: &Topic) -> bool {
+        let mut subscriptions = self.subscriptions.iter_mut();
+        let Some(subscription) = subscriptions.find(|it| it.is_of(&topic.state)) else {
+            return false;
+        };
+        subscription.leave();
+        self.drop_those_over();
+        true
+    }
+
+    /// Waits for the next publication, or a gap before it.
+    ///
+    /// It gives what there is, however long the caller was away: whether it is too far behind is found when this is called.
+    ///
+    /// # Errors
+    /// It was too slow, with [`Slow::Close`]; then and ever after.
+    ///
+    /// # Cancel safety
+    /// A dropped call loses nothing.
+    pub async fn next(&mut self) -> Result<Next, TooSlow> {
+        poll_fn(|cx| self.poll_next_one(cx)).await
+    }
+
+    /// How many publications it was given.
+    pub fn delivered(&self) -> u64 {
+        self.delivered
+    }
+
+    /// How many it has missed as it was too slow, or has [`Slow::Latest`].
+    pub fn skipped(&self) -> u64 {
+        self.skipped
+    }
+
+    /// How many wait for it. Of what was published since it subscribed, this, what was [`delivered`](Self::delivered), what was
+    /// [`skipped`](Self::skipped), and what leaves out its connection, is all.
+    pub fn waiting(&self) -> u64 {
+        let subscriptions = self.subscriptions.iter();
+        self.unread + subscriptions.map(Subscription::waiting).sum::<u64>()
+    }
+
+    fn poll_next_one(&mut self, cx: &Context<'_>) -> Poll<Result<Next, TooSlow>> {
+        loop {
+            if let Some(too_slow) = &self.too_slow {
+                return Poll::Ready(Err(too_slow.clone()));
+            }
+            if let Some(next) = self.read_one() {
+                return Poll::Ready(Ok(next));
+            }
+            self.mailbox.rest(cx.waker());
+            if self.too_slow.is_none() && !self.has_news() {
+                return Poll::Pending;
+            }
+        }
+    }
+
+    /// What is next of the topics, one after another.
+    fn read_one(&mut self) -> Option<Next> {
+        let now = Instant::now();
+        let mut left = self.subscriptions.len();
+        while left > 0 {
+            let index = self.take_turn();
+            if !self.subscriptions[index].has_news() {
+                left -= 1;
+                continue;
+            }
+            let mut batch = Batch::new();
+            if self.read(index, now, 1, usize::MAX, &mut batch) == Read::TooFar {
+                return None;
+            }
+            if let Some(gap) = self.subscriptions[index].take_gap() {
+                self.drop_those_over();
+                return Some(Next::Gap(gap));
+            }
+            let Some(entry) = batch.take().next() else {
+                self.drop_those_over();
+                left = self.subscriptions.len();
+                continue;
+            };
+            let is_own = self.is_own(entry.except);
+            let prepared = (!is_own).then(|| entry.with(self.form.as_ref(), Clone::clone));
+            self.subscriptions[index].advance();
+            self.drop_those_over();
+            match prepared {
+                Some(prepared) => {
+                    self.count(now.saturating_duration_since(entry.at));
+                    return Some(Next::Delivery(Delivery { entry, prepared }));
+                }
+                None => left = self.subscriptions.len(),
+            }
+        }
+        None
+    }
+
+    /// Whose turn it is; then it is the next one's.
+    pub(crate) fn take_turn(&mut self) -> usize {
+        let index = self.turn % self.subscriptions.len();
+        self.turn = index + 1;
+        index
+    }
+
+    pub(crate) fn has_news(&self) -> bool {
+        self.subscriptions.iter().any(Subscription::has_news)
+    }
+
+    pub(crate) fn is_own(&self, except: Option<u64>) -> bool {
+        except.is_some() && except == self.connection
+    }
+
+    pub(crate) fn count(&mut self, lag: Duration) {
+        self.delivered += 1;
+        metrics::delivered(lag);
+    }
+
+    /// Reads what is next of one topic. If it was too far behind, it has ended.
+    pub(crate) fn read(
+        &mut self,
+        index: usize,
+        now: Instant,
+        count: usize,
+        room: usize,
+        batch: &mut Batch,
+    ) -> Read {
+        let how = Reading {
+            slow: self.slow,
+            lag_max: self.lag_max,
+            now,
+            count,
+            room,
+        };
+        let subscription = &mut self.subscriptions[index];
+        let read = subscription.read(&how, batch);
+        match read {
+            Read::Skipped(0) | Read::NoRoom => {}
+            Read::Skipped(skipped) => {
+                self.skipped += skipped;
+                metrics::skipped(self.slow, skipped);
+            }
+            Read::TooFar => {
+                self.too_slow = Some(TooSlow::new(Arc::clone(subscription.topic())));
+                self.unread = self.waiting();
+                self.subscriptions.clear();
+                self.timer = None;
+                metrics::slow_closed();
+            }
+        }
+        read
+    }
+
+    /// Drops subscriptions that have ended, and lets those begin that waited for them.
+    pub(crate) fn drop_those_over(&mut self) {
+        while let Some(index) = self.subscriptions.iter().position(Subscription::is_over) {
+            let over = self.subscriptions.remove(index);
+            let mut later = self.subscriptions[index..].iter_mut();
+            if let Some(next) = later.find(|it| it.is_in_topic_of(&over)) {
+                next.is_behind = false;
+            }
+            if index < self.turn {
+                self.turn -= 1;
+            }
+        }
+    }
+}
+
+/// A [`Subscriber`] of no topic yet.
+impl Default for Subscriber {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Stream for Subscriber {
+    type Item = Result<Next, TooSlow>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let subscriber = self.get_mut();
+        if subscriber.is_stream_over {
+            return Poll::Ready(None);
+        }
+        let next = subscriber.poll_next_one(cx);
+        subscriber.is_stream_over = matches!(next, Poll::Ready(Err(_)));
+        next.map(Some)
+    }
+}
+
+impl fmt::Debug for Subscriber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Subscriber")
+            .field("topics", &self.subscriptions.len())
+            .field("slow", &self.slow)
+            .field("delivered", &self.delivered)
+            .field("skipped", &self.skipped)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,30 @@
+//! Topics in virtual time, over transports that a test scripts.
+//!
+//! Under `--cfg shuttle` it is topics under random schedules, and nothing else.
+
+#[cfg(not(shuttle))]
+mod by_hand;
+#[cfg(not(shuttle))]
+mod cancel;
+#[cfg(not(shuttle))]
+mod delivery;
+#[cfg(not(shuttle))]
+mod forgetting;
+#[cfg(not(shuttle))]
+mod forms;
+#[cfg(not(shuttle))]
+mod ids;
+#[cfg(not(shuttle))]
+mod memory;
+#[cfg(all(feature = "metrics", not(shuttle)))]
+mod metrics;
+#[cfg(not(shuttle))]
+mod recovery;
+#[cfg(shuttle)]
+mod schedules;
+#[cfg(not(shuttle))]
+mod slow;
+#[cfg(not(shuttle))]
+mod support;
+#[cfg(not(shuttle))]
+mod threads;

@@ -1,0 +1,180 @@
+//! What a recorder of `metrics` is told.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use ::metrics::{
+    Counter, CounterFn, Gauge, GaugeFn, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder,
+    SharedString, Unit, set_default_local_recorder,
+};
+use talkback_topics::{Keep, Slow, Start, Subscriber, Topics};
+use tokio::time::advance;
+
+use crate::support::{now, publish, read};
+
+/// The values of all series, by `name{label=value}`: of a histogram the count and the sum.
+#[derive(Clone, Default)]
+struct Told(Arc<Mutex<BTreeMap<String, f64>>>);
+
+struct Series(Told, String);
+
+impl Told {
+    fn series(&self, key: &Key) -> Arc<Series> {
+        let labels = key
+            .labels()
+            .map(|it| format!("{{{}={}}}", it.key(), it.value()));
+        let labels: String = labels.collect();
+        Arc::new(Series(self.clone(), format!("{}{labels}", key.name())))
+    }
+
+    /// Each series that is not at 0, without what all names begin with.
+    fn all(&self) -> BTreeMap<String, f64> {
+        let all = self.0.lock().unwrap();
+        let all = all.iter().filter(|(_, value)| **value != 0.0);
+        all.map(|(name, value)| {
+            (
+                name.strip_prefix("talkback_topics").unwrap().to_owned(),
+                *value,
+            )
+        })
+        .collect()
+    }
+}
+
+impl Series {
+    fn add(&self, suffix: &str, value: f64) {
+        let mut all = self.0.0.lock().unwrap();
+        *all.entry(format!("{}{suffix}", self.1)).or_default() += value;
+    }
+}
+
+impl CounterFn for Series {
+    fn increment(&self, value: u64) {
+        self.add("", value as f64);
+    }
+
+    fn absolute(&self, _: u64) {
+        panic!("the library only counts up");
+    }
+}
+
+impl GaugeFn for Series {
+    fn increment(&self, value: f64) {
+        self.add("", value);
+    }
+
+    fn decrement(&self, value: f64) {
+        self.add("", -value);
+    }
+
+    fn set(&self, _: f64) {
+        panic!("there may be several `Topics`");
+    }
+}
+
+impl HistogramFn for Series {
+    fn record(&self, value: f64) {
+        self.add(" count", 1.0);
+        self.add(" sum", value);
+    }
+}
+
+impl Recorder for Told {
+    fn describe_counter(&self, key: KeyName, _: Option<Unit>, _: SharedString) {
+        self.0.lock().unwrap().insert(key.as_str().to_owned(), 0.0);
+    }
+
+    fn describe_gauge(&self, key: KeyName, unit: Option<Unit>, text: SharedString) {
+        self.describe_counter(key, unit, text);
+    }
+
+    fn describe_histogram(&self, key: KeyName, unit: Option<Unit>, text: SharedString) {
+        self.describe_counter(key, unit, text);
+    }
+
+    fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
+        Counter::from_arc(self.series(key))
+    }
+
+    fn register_gauge(&self, key: &Key, _: &Metadata<'_>) -> Gauge {
+        Gauge::from_arc(self.series(key))
+    }
+
+    fn register_histogram(&self, key: &Key, _: &Metadata<'_>) -> Histogram {
+        Histogram::from_arc(self.series(key))
+    }
+}
+
+#[track_caller]
+fn assert_told<const N: usize>(told: &Told, expected: [(&str, f64); N]) {
+    let mut all = told.all();
+    // What an entry takes beside its payload is its own matter.
+    if let Some(bytes) = all.get_mut("_log_bytes") {
+        *bytes = (*bytes / 100_000.0).floor();
+    }
+    let expected = expected
+        .map(|(name, value)| (name.to_owned(), value))
+        .into();
+    assert_eq!(all, expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_counted_adds_up() {
+    let told = Told::default();
+    let _guard = set_default_local_recorder(&told);
+    let keep = Keep::default().messages(10).bytes_in_all(250_000);
+    let topics = Topics::keeping(keep);
+    assert_told(&told, []);
+    let topic = topics.topic("a secret name").unwrap();
+    let first = topic.publish("1").await.unwrap().position();
+    let mut closed = Subscriber::new();
+    let mut skipping = Subscriber::new().slow(Slow::Skip);
+    let mut latest = Subscriber::new().slow(Slow::Latest);
+    let starts = [Start::After(first), Start::Now, Start::Now];
+    for (subscriber, start) in [&mut closed, &mut skipping, &mut latest]
+        .into_iter()
+        .zip(starts)
+    {
+        subscriber.subscribe(&topic, start).await.unwrap();
+    }
+    publish(&topic, 2..=13);
+    topic.publish("13").id("x").await.unwrap();
+    topic.publish("13").id("x").await.unwrap();
+    advance(Duration::from_secs(2)).await;
+    assert!(closed.next().await.is_err());
+    skipping.next().await.unwrap();
+    assert_eq!(read(&mut skipping).len(), 10);
+    assert_eq!(read(&mut latest).len(), 1);
+    let head = topic.publish("x".repeat(120_000)).await.unwrap().position();
+    let other = topics.topic("another").unwrap();
+    other.publish("x".repeat(120_000)).await.unwrap();
+    // Above the bound, either keeps its newest.
+    topic.publish("x".repeat(120_000)).await.unwrap();
+    for (topic, start) in [(&topic, first), (&other, head)] {
+        let mut late = Subscriber::new();
+        now(late.subscribe(topic, Start::After(start))).unwrap();
+    }
+    let published = 1.0 + 13.0 + 3.0;
+    let expected = [
+        ("", 2.0),
+        ("_subscribers", 2.0),
+        ("_published_total", published),
+        ("_delivered_total", 11.0),
+        ("_skipped_total{policy=latest}", 12.0),
+        ("_skipped_total{policy=skip}", 3.0),
+        ("_slow_closed_total", 1.0),
+        ("_lag_seconds count", 11.0),
+        ("_lag_seconds sum", 22.0),
+        ("_log_bytes", 2.0),
+        ("_recoveries_total{outcome=epoch}", 1.0),
+        ("_recoveries_total{outcome=ring}", 1.0),
+        ("_recoveries_total{outcome=too_old}", 1.0),
+        ("_trimmed_total", 9.0),
+    ];
+    assert_told(&told, expected);
+    drop((closed, skipping, latest, topic, other, topics));
+    let left = told.all();
+    let gauges = ["", "_subscribers", "_log_bytes"].map(|name| left.get(name));
+    assert_eq!(gauges, [None; 3]);
+}

@@ -51,6 +51,7 @@ use crate::channel::snapshot::Snapshots;
 use crate::channel::state::Shared;
 use crate::channel::sync::Arc;
 use crate::error::Error;
+use crate::panicking;
 
 /// A channel to a WebSocket server: messages come as a stream, and go into a sink.
 ///
@@ -237,7 +238,7 @@ impl Drop for WebSocketChannel {
         if self.halves.is_some()
             && let Some(mut state) = self.handle().lock_to_leave()
         {
-            state.close(None);
+            state.close(panicking::close_frame());
         }
     }
 }

@@ -109,6 +109,7 @@ mod error;
 mod http_io;
 #[cfg(not(browser))]
 mod pair;
+mod panicking;
 #[cfg(all(feature = "tls", not(browser)))]
 mod pem;
 mod reconnect;

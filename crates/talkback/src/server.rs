@@ -19,7 +19,8 @@
 //!
 //! With the feature `tracing` each connection has a span `connection` with its number and its peer's address, and behind a
 //! trusted proxy its client's, in which the traces of a handler that [`Connections::run`] runs stand. Its events are `open`
-//! at debug and `closed` at info, with code, by whom, and how many seconds; `draining` is at info, `refused` at debug.
+//! at debug and `closed` at info, at error where this end closed with 1011, as after a handler's panic, with code, by whom, and
+//! how many seconds; `draining` is at info, `refused` at debug.
 
 mod address;
 mod admission;

@@ -51,6 +51,13 @@ pub(crate) fn check_runtime() {
     );
 }
 
+/// Polls once, for what is done at once or not at all, whatever else the task has done in this go.
+#[cfg(all(feature = "server", not(browser)))]
+pub(crate) fn poll_once<O>(poll: impl FnMut(&mut Context<'_>) -> Poll<O>) -> Poll<O> {
+    let once = pin!(tokio::task::unconstrained(std::future::poll_fn(poll)));
+    once.poll(&mut Context::from_waker(std::task::Waker::noop()))
+}
+
 /// Polls a timer behind something else that is not ready.
 ///
 /// What was polled before it may have used up what tokio lets a task do in one go; for the timer too

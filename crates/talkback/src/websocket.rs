@@ -19,6 +19,8 @@ pub(crate) mod writer;
 
 use std::fmt;
 use std::future::poll_fn;
+#[cfg(not(feature = "server"))]
+use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -61,7 +63,7 @@ pub struct WebSocket<T> {
     io: Option<T>,
     /// In a block of its own: a future keeps space for a socket wherever one passes through it, and a task's
     /// size is rounded up to 128 bytes, and by malloc to more.
-    core: Box<Core>,
+    core: Box<Core<T>>,
     /// Whether the transport has taken bytes that it may still hold.
     needs_flush: bool,
     is_end_reported: bool,
@@ -73,7 +75,7 @@ pub struct WebSocket<T> {
     wakers: Wakers,
 }
 
-struct Core {
+struct Core<T> {
     connection: Connection,
     /// What was read and not used yet.
     input: Input,
@@ -84,6 +86,11 @@ struct Core {
     /// Among the connections of a server, if it is one of those.
     #[cfg(feature = "server")]
     place: Option<Held>,
+    /// What one that has a place does when it is dropped, which knows no bounds of its transport.
+    #[cfg(feature = "server")]
+    leave: fn(&mut WebSocket<T>),
+    #[cfg(not(feature = "server"))]
+    transport: PhantomData<T>,
 }
 
 /// What few connections have.
@@ -95,7 +102,7 @@ struct Rare {
     unread: Option<Unread>,
 }
 
-impl Core {
+impl<T> Core<T> {
     #[inline]
     fn write_error(&self) -> Option<&Arc<std::io::Error>> {
         self.rare.as_ref()?.write_error.as_ref()
@@ -151,6 +158,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
                 opening: None,
                 #[cfg(feature = "server")]
                 place: None,
+                #[cfg(feature = "server")]
+                leave: Self::leave,
+                #[cfg(not(feature = "server"))]
+                transport: PhantomData,
             }),
             needs_flush: false,
             is_end_reported: false,
@@ -354,7 +365,10 @@ impl<T> fmt::Debug for WebSocket<T> {
 impl<T> Drop for WebSocket<T> {
     fn drop(&mut self) {
         #[cfg(feature = "server")]
-        self.count_end();
+        if self.core.place.is_some() {
+            (self.core.leave)(self);
+            self.count_end();
+        }
         buffers::give_back(self.core.input.take());
     }
 }

@@ -10,6 +10,7 @@ use crate::channel::link::Wish;
 use crate::channel::state::Shared;
 use crate::channel::sync::{Arc, AtomicUsize, Ordering};
 use crate::channel::waiting::{Closing, Ready};
+use crate::panicking;
 use crate::reconnect::link::Link;
 
 /// One of the handles that keep a channel open together; when the last is dropped, it closes.
@@ -125,7 +126,7 @@ impl Drop for Handle {
         if self.shared.remove_handle()
             && let Some(mut state) = self.shared.lock_to_leave()
         {
-            state.close(None);
+            state.close(panicking::close_frame());
         }
     }
 }

@@ -25,6 +25,7 @@ use crate::channel::sync::Arc;
 #[cfg(not(browser))]
 use crate::channel::sync::Ordering;
 use crate::error::Error;
+use crate::panicking::is_panicking;
 use crate::reconnect::lost::LostCause;
 #[cfg(not(browser))]
 use crate::runtime::Runtime;
@@ -432,12 +433,6 @@ pub(crate) enum Takes {
     Messages,
     /// The peer has closed, as told if it is known how, or the connection fails.
     Nothing(Option<PeerClose>),
-}
-
-/// Whether this is dropped since something panics. In a page a panic drops nothing, and stays for good: what is
-/// dropped there later has nothing to do with it.
-fn is_panicking() -> bool {
-    cfg!(not(browser)) && std::thread::panicking()
 }
 
 impl Drop for Port {

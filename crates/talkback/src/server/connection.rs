@@ -26,6 +26,11 @@ use crate::websocket::WebSocket;
 /// being sent in pieces is cut off by it. What has come is received first; what comes behind the close frame, since the
 /// peer had not read that by then, is discarded, as by [`close`](WebSocket::close).
 ///
+/// A handler that ends the conversation itself does so by [`close().await`](Self::close). Dropping the connection, as by a
+/// `return` or `?`, cuts the client off: what was fed is written as far as the transport takes it at once, and the client
+/// finds 1006. If a panic drops it, a close frame with 1011 is written like that, and one with the code that it was ordered to
+/// close with, if it was.
+///
 /// Dropping it gives the place back. So it is when its socket has become a
 /// [`WebSocketChannel`](crate::WebSocketChannel) or was split: the place goes along with the socket.
 pub struct ServerConnection<T> {

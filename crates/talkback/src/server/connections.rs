@@ -202,7 +202,8 @@ impl Connections {
     }
 
     /// Runs a connection's handler in a task of its own, which a [`drain`](Self::drain) drops at its deadline. A panic
-    /// ends that connection alone.
+    /// ends that connection alone, with 1011. One that just returns cuts its client off (1006): it ends with
+    /// [`close().await`](ServerConnection::close), unless `recv` has told it of the end.
     ///
     /// A handler that is run otherwise, by `tokio::spawn` or in place, is not dropped: its connection is cut when it
     /// next waits for the socket.
@@ -228,8 +229,11 @@ impl Connections {
     /// [`is_draining`](Self::is_draining) is true at once. After [`Drain::lame_duck`] nobody is let in any more, and the
     /// connections are closed over [`Drain::spread`] in random order; those whose opening handshake was under way
     /// follow. Each runs its closing handshake as ever, with its close timeout. It returns once all places are given
-    /// back, or at [`Drain::deadline`], when the rest is cut: their transports are dropped, and the handlers of
-    /// [`run`](Self::run).
+    /// back, or at [`Drain::deadline`], when the rest is cut: they have their close frame as far as their transport takes it
+    /// at once, and their transports are dropped, and the handlers of [`run`](Self::run).
+    ///
+    /// A handler that awaits it waits for the end of itself, until the deadline: it has it awaited in another task, by
+    /// `tokio::spawn`.
     ///
     /// A second call waits for the same end, and takes the earlier of each of both times:
     /// [`Drain::now`] cuts at once. Code and reason are the first one's. Of connections that were let go of, a call

@@ -384,7 +384,9 @@ mod spans {
 
     use talkback_proto::CloseCode;
     use tracing::field::display;
-    use tracing::{Span, debug, info, info_span};
+    use tracing::{Span, debug, error, info, info_span};
+
+    use super::EndedBy;
 
     use crate::server::peer::Peer;
 
@@ -400,6 +402,10 @@ mod spans {
     pub(super) fn closed(span: Option<&Span>, by: &'static str, code: CloseCode, time: Duration) {
         let (code, seconds) = (code.number(), time.as_secs());
         let span = span.and_then(Span::id);
-        info!(target: TARGET, parent: span, code, by, seconds, "closed");
+        if by == EndedBy::Us.name() && code == CloseCode::INTERNAL_ERROR.number() {
+            error!(target: TARGET, parent: span, code, by, seconds, "closed");
+        } else {
+            info!(target: TARGET, parent: span, code, by, seconds, "closed");
+        }
     }
 }

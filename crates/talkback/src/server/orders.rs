@@ -131,6 +131,14 @@ impl Orders {
         order
     }
 
+    /// The close frame of the order that it has, taken or not.
+    pub(crate) fn frame(&self) -> Option<Arc<CloseFrame>> {
+        match self.lock().order()? {
+            Order::Close(frame) => Some(frame),
+            Order::Cut(frame) => frame,
+        }
+    }
+
     /// Whether its end is to be counted: the first time that this is asked.
     pub(crate) fn is_to_be_counted(&self) -> bool {
         !self.is_counted.swap(true, Ordering::SeqCst)

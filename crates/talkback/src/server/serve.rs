@@ -200,8 +200,8 @@ impl Server {
     }
 
     /// Serves until the connections are [drained](Connections::drain): hands each that opens to the handler, in a task
-    /// of its own, as [`Connections::run`] does. While it drains it stops to listen, once [`Drain::lame_duck`] is over, and it
-    /// returns when the drain is over.
+    /// of its own, as [`Connections::run`] does; one that just returns cuts its client off. While it drains it stops to
+    /// listen, once [`Drain::lame_duck`] is over, and it returns when the drain is over.
     ///
     /// While descriptors or memory are short it pauses, for 50 ms to 1 s; a client that was gone before it was accepted
     /// holds up nobody.

@@ -464,6 +464,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin + 'static> Socket for WebSocket<T> {
     }
 
     fn start_close(&mut self, frame: Option<CloseFrame>) {
+        // A handler that was dropped, since its connection is cut, has nothing to say of the end.
+        #[cfg(feature = "server")]
+        let frame = frame.or_else(|| self.ordered_frame());
         self.core.connection.close(frame, now());
     }
 

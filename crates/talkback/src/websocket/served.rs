@@ -55,16 +55,18 @@ impl<T> WebSocket<T> {
 
 #[cfg(feature = "server")]
 mod orders {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
     use std::pin::Pin;
-    use std::task::Context;
+    use std::task::{Context, Poll};
 
     use talkback_proto::{CloseCause, CloseCode, CloseFrame, Initiator};
     use tokio::io::{AsyncRead, AsyncWrite};
 
     use crate::channel::sync::Arc;
+    use crate::panicking;
     use crate::server::orders::Order;
     use crate::server::registry::{Held, Node, Outcome};
-    use crate::timer::now;
+    use crate::timer::{now, poll_once};
     use crate::websocket::WebSocket;
     use crate::websocket::wakers::Half;
 
@@ -138,6 +140,51 @@ mod orders {
             match orders.take_if(self.wakers.waker(), is_close)? {
                 Order::Close(frame) => Some(Box::new((*frame).clone())),
                 Order::Cut(_) => None,
+            }
+        }
+
+        /// The close frame that it has been ordered to send, for where it closes without a word of its own.
+        pub(in crate::websocket) fn ordered_frame(&self) -> Option<CloseFrame> {
+            let orders = self.core.place.as_ref()?.node().orders();
+            orders.frame().map(|frame| (*frame).clone())
+        }
+
+        /// It is dropped: what is queued is written, as far as the transport takes it at once, and a close frame behind it
+        /// where something panics, or where it was ordered to end. Without that nobody knows whether its handler has
+        /// returned or was given up.
+        pub(in crate::websocket) fn leave(&mut self) {
+            let is_open = self.io.is_some() && self.core.connection.is_open();
+            let frame = || panicking::close_frame().or_else(|| self.ordered_frame());
+            let frame = is_open.then(frame).flatten();
+            if frame.is_some() || self.has_output() {
+                // It may be the transport that has panicked; a second panic would end the program.
+                let _ = catch_unwind(AssertUnwindSafe(|| self.write_last(frame)));
+            }
+        }
+
+        fn write_last(&mut self, frame: Option<CloseFrame>) {
+            let code = frame.as_ref().map(CloseFrame::code);
+            if frame.is_some() {
+                self.core.connection.close(frame, now());
+            }
+            let written = poll_once(|cx| {
+                let written = self.poll_write(cx);
+                if code.is_some()
+                    && let Some(io) = &mut self.io
+                {
+                    let _ = Pin::new(io).poll_shutdown(cx);
+                }
+                written
+            });
+            if let (Some(code), Some(place)) = (code, &self.core.place) {
+                // Who was ordered to close, and did not, is cut, whatever its peer was told.
+                let is_written = matches!(written, Poll::Ready(Ok(())));
+                let is_closed = panicking::is_panicking() && is_written;
+                let (outcome, code) = match is_closed {
+                    true => (Outcome::Closed, code),
+                    false => (Outcome::Cut, CloseCode::ABNORMAL),
+                };
+                place.node().count(outcome, code);
             }
         }
 

@@ -1,6 +1,7 @@
 //! The connections of a server: who is there, how they are closed from outside, and how a server lets go of them.
 
 mod connections;
+mod cut;
 mod drain;
 mod drain_times;
 mod dropped;

@@ -112,7 +112,7 @@ async fn dr5_a_handler_that_ignores_everything_is_dropped_at_the_deadline() {
     settle().await;
     assert!(is_dropped.load(Ordering::SeqCst));
     assert_eq!(connections.len(), 1);
-    assert_eq!(end(peer).await.code, 1006);
+    assert_eq!(end(peer).await.code, 1012);
     let (_, later, end_is_error) = handler.await.unwrap();
     assert!(later && end_is_error);
     assert_eq!(start.elapsed(), Duration::from_secs(3600));
@@ -373,12 +373,10 @@ async fn dr11_a_second_drain_cuts_at_once_and_both_tell_the_same() {
     assert_eq!(second.closed + second.cut, 100);
     assert!((20..=22).contains(&second.closed), "{second:?}");
     assert_eq!(second.took, Duration::from_secs(2));
-    let mut codes = Vec::new();
+    // Those that are cut are told as much as the others.
     for peer in peers {
-        codes.push(peer.await.unwrap().1.code.number());
+        assert_eq!(peer.await.unwrap().1.code, 1012);
     }
-    let told = codes.iter().filter(|code| **code == 1012).count();
-    assert_eq!(told, second.closed);
 }
 
 #[tokio::test(start_paused = true)]

@@ -85,3 +85,26 @@ async fn mt5_behind_a_proxy_the_span_has_the_clients_own_address() {
     let span = "connection{id=0 peer=10.0.0.1:7 client=192.0.2.1}: ";
     assert!(text.contains(span), "{text}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn mt5_a_handler_that_panics_is_told_at_error() {
+    let told = Told::default();
+    let writer = told.clone();
+    let _guard = tracing_subscriber::fmt()
+        .with_ansi(false)
+        .without_time()
+        .with_writer(move || writer.clone())
+        .set_default();
+    let connections = Connections::new();
+    let (connection, mut peer) = open(&connections);
+    connections.run(connection, |mut connection| async move {
+        let _ = connection.recv().await;
+        panic!("the handler's own");
+    });
+    peer.send("now").await.unwrap();
+    assert!(peer.recv().await.is_err());
+    settle().await;
+    let text = String::from_utf8(told.0.lock().unwrap().clone()).unwrap();
+    let line = "ERROR connection{id=0}: talkback: closed code=1011 by=\"us\" seconds=0\n";
+    assert!(text.ends_with(line), "{text}");
+}

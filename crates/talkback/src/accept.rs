@@ -64,6 +64,8 @@ pub fn accept<T>(stream: T) -> Accept<T> {
         #[cfg(feature = "server")]
         connections: None,
         #[cfg(feature = "server")]
+        arrived: None,
+        #[cfg(feature = "server")]
         place: None,
         #[cfg(feature = "server")]
         health: None,

@@ -38,7 +38,7 @@ pub(crate) mod metrics;
 mod network;
 pub(crate) mod orders;
 mod peer;
-mod per_address;
+pub(crate) mod per_address;
 pub(crate) mod place;
 mod refused;
 pub(crate) mod registry;

@@ -19,6 +19,8 @@ use crate::server::connections::Connections;
 #[cfg(feature = "server")]
 use crate::server::health::Health;
 #[cfg(feature = "server")]
+use crate::server::per_address::AddressPlace;
+#[cfg(feature = "server")]
 use crate::server::place::Place;
 
 pub(super) type Approving = Pin<Box<dyn Future<Output = Result<Approval, Refusal>> + Send>>;
@@ -41,6 +43,9 @@ pub(super) struct Options {
     /// For a place among these.
     #[cfg(feature = "server")]
     pub(super) connections: Option<Connections>,
+    /// Its place among those of its address, if it has that before it is known what it wants.
+    #[cfg(feature = "server")]
+    pub(super) arrived: Option<AddressPlace>,
     /// Once it has one.
     #[cfg(feature = "server")]
     pub(super) place: Option<Place>,
@@ -54,7 +59,8 @@ impl Options {
     #[cfg(feature = "server")]
     pub(super) fn admit(&mut self, headers: &HeaderMap) -> Result<(), Refusal> {
         if let Some(connections) = self.connections.take() {
-            self.place = Some(connections.admit_request(self.peer, headers)?);
+            let arrived = self.arrived.take();
+            self.place = Some(connections.admit_request(self.peer, headers, arrived)?);
         }
         Ok(())
     }

@@ -10,6 +10,7 @@ use crate::accept::accepting::{Done, Opening};
 use crate::error::AcceptError;
 use crate::server::connections::Connections;
 use crate::server::health::Health;
+use crate::server::per_address::AddressPlace;
 use crate::timer::timer;
 use crate::websocket::WebSocket;
 
@@ -24,6 +25,12 @@ pub(crate) enum Outcome<T> {
 }
 
 impl<T> Accept<T> {
+    /// Has it keep the place among those of its address that it has already.
+    pub(crate) fn arrived(mut self, place: Option<AddressPlace>) -> Self {
+        self.0.options.arrived = place;
+        self
+    }
+
     /// Has it take a place among these, and answer for the server's health.
     pub(crate) fn serving(mut self, connections: &Connections, health: Health) -> Serving<T> {
         self.0.options.connections = Some(connections.clone());

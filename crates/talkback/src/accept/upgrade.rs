@@ -244,7 +244,8 @@ impl Upgrade {
         #[cfg(feature = "server")]
         let place = match &self.connections {
             Some(connections) => {
-                Some(connections.admit_request(self.peer, self.request.headers())?)
+                let headers = self.request.headers();
+                Some(connections.admit_request(self.peer, headers, None)?)
             }
             None => None,
         };

@@ -73,13 +73,32 @@ impl Admission {
         Some(client_address(peer?.ip(), headers, &settings.trusted))
     }
 
-    /// Takes one of the places of a client's address, if those are limited; `None` if they are not.
+    /// Takes one of the places of a client's address before it has said anything, if those are limited and the address is
+    /// known by then: that of a peer which is no proxy.
+    ///
+    /// # Errors
+    /// It has as many as it may.
+    pub(crate) fn arrive(&self, peer: SocketAddr) -> Result<Option<AddressPlace>, Refused> {
+        let settings = self.settings();
+        let Some(max) = settings.max else {
+            return Ok(None);
+        };
+        let client = client_address(peer.ip(), &HeaderMap::new(), &settings.trusted);
+        match client.key.filter(|_| client.unknown.is_none()) {
+            Some(key) => Ok(Some(self.counts.take(key, max).ok_or(Refused::Address)?)),
+            None => Ok(None),
+        }
+    }
+
+    /// Takes one of the places of a client's address, if those are limited, unless it did when it arrived; `None` if they
+    /// are not.
     ///
     /// # Errors
     /// It has as many as it may, or the address is not known.
     pub(crate) fn take(
         &self,
         client: Option<&ClientAddress>,
+        arrived: Option<AddressPlace>,
     ) -> Result<Option<AddressPlace>, Refused> {
         let settings = self.settings();
         let Some(max) = settings.max else {
@@ -99,8 +118,9 @@ impl Admission {
             }
             return Ok(None);
         };
-        let place = self.counts.take(key, max).ok_or(Refused::Address)?;
-        Ok(Some(place))
+        let place = arrived.filter(|place| place.is_of(key));
+        let place = place.or_else(|| self.counts.take(key, max));
+        Ok(Some(place.ok_or(Refused::Address)?))
     }
 }
 

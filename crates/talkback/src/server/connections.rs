@@ -16,6 +16,7 @@ use crate::server::draining;
 use crate::server::handle::ConnectionHandle;
 use crate::server::metrics::Attempt;
 use crate::server::network::Network;
+use crate::server::per_address::AddressPlace;
 use crate::server::place::Place;
 use crate::server::refused::Refused;
 use crate::server::registry::{Phase, Registry};
@@ -82,6 +83,10 @@ impl Connections {
     /// An address of IPv6 is its /64, which is what a customer has. Behind a proxy all clients have the proxy's:
     /// list it as one of the [`trusted_proxies`](Self::trusted_proxies). As long as none are listed, peers of this
     /// machine and of private networks count against nothing, as they are most likely proxies.
+    ///
+    /// A [`Server`](super::Server) counts a client from when it has accepted it, unless its peer counts against nothing or is
+    /// a trusted proxy, so that those that say nothing keep nobody else out. One too many is answered with 429 at once, before
+    /// its request, whatever that is, or with TLS finds the end of the connection.
     #[must_use]
     pub fn max_per_address(self, max: usize) -> Self {
         self.admission.set_max(max);
@@ -114,31 +119,40 @@ impl Connections {
     /// There is no place for it, or the server stops. [`Refused::response`] is what to answer.
     pub fn admit(&self, peer: impl Into<Option<SocketAddr>>) -> Result<Place, Refused> {
         let peer = peer.into();
-        self.take(peer, self.admission.client(peer, &HeaderMap::new()))
+        self.take(peer, self.admission.client(peer, &HeaderMap::new()), None)
     }
 
-    /// As [`admit`](Self::admit), for a client whose request was read.
+    /// Counts a client against its address from now on, before its request is read, where its peer is no proxy.
+    pub(crate) fn arrive(&self, peer: SocketAddr) -> Result<Option<AddressPlace>, Refused> {
+        let arrived = self.admission.arrive(peer);
+        arrived.inspect_err(|why| self.registry.meters().refused(why))
+    }
+
+    /// As [`admit`](Self::admit), for a client whose request was read; with its place among those of its address, if it
+    /// has that from when it arrived.
     pub(crate) fn admit_request(
         &self,
         peer: Option<SocketAddr>,
         headers: &HeaderMap,
+        arrived: Option<AddressPlace>,
     ) -> Result<Place, Refused> {
         let client = self.admission.client(peer, headers);
         if let Some(why) = client.as_ref().and_then(|client| client.unknown) {
             self.registry.meters().client_unknown(why);
         }
-        self.take(peer, client)
+        self.take(peer, client, arrived)
     }
 
     fn take(
         &self,
         peer: Option<SocketAddr>,
         client: Option<ClientAddress>,
+        arrived: Option<AddressPlace>,
     ) -> Result<Place, Refused> {
         let meters = self.registry.meters();
         let taken = self.registry.take();
         let taken = taken.inspect_err(|why| meters.refused(why))?;
-        let address = self.admission.take(client.as_ref());
+        let address = self.admission.take(client.as_ref(), arrived);
         let address = address.inspect_err(|why| meters.refused(why))?;
         let ip = client.map(|client| client.ip);
         let attempt = Attempt::begin(meters);

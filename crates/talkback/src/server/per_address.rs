@@ -47,6 +47,12 @@ pub(crate) struct AddressPlace {
     key: AddressKey,
 }
 
+impl AddressPlace {
+    pub(crate) fn is_of(&self, key: AddressKey) -> bool {
+        self.key == key
+    }
+}
+
 impl Drop for AddressPlace {
     fn drop(&mut self) {
         let mut counts = self.counts.lock(self.key);

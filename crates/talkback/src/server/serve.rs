@@ -9,8 +9,10 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::StatusCode;
 use talkback_proto::Keepalive;
+use talkback_proto::handshake::{Refusal, encode_refusal};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::ToSocketAddrs;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -20,6 +22,7 @@ use crate::accept::serving::Outcome;
 use crate::accept::{Accept, accept};
 use crate::connect::transport::Transport;
 use crate::error::AcceptError;
+use crate::http_io::LastWrite;
 use crate::server::backoff::Backoff;
 use crate::server::connection::ServerConnection;
 use crate::server::connections::Connections;
@@ -27,15 +30,24 @@ use crate::server::descriptors::connections_max;
 use crate::server::error::ServeError;
 use crate::server::health::{Health, KEPT_MAX};
 use crate::server::listener::{Listen, Listener};
+use crate::server::per_address::AddressPlace;
+use crate::server::refused::Refused;
 #[cfg(feature = "tls")]
 use crate::server::tls::{self, Identity};
 use crate::server::trace;
+use crate::timer::poll_once;
 
 /// How many handshakes may be in flight by default.
 const HANDSHAKES_MAX: usize = 1024;
 
 /// How long a connection that asks for the server's health stays open until its next request has come.
 const KEPT_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// So many clients that were turned away may take their time to read why.
+const TURNED_AWAY_MAX: usize = 64;
+
+/// How long such a client may take to read why, and to go behind that.
+const TURNED_AWAY_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How each client is accepted.
 type Accepting<S> = dyn Fn(Accept<Transport<S>>) -> Accept<Transport<S>> + Send + Sync;
@@ -191,8 +203,10 @@ impl Server {
     /// be accepted until one has done, and is not refused.
     ///
     /// It bounds what handshakes cost, and lets who dawdles hold up others: each so many that do not go on hold up those
-    /// behind them for the time of an opening handshake, 10 s. A server that anybody can reach, behind no proxy that reads
-    /// requests first, has it as large as its descriptors and its memory are for: then those that dawdle hold up nobody.
+    /// behind them for the time of an opening handshake, 10 s. Of one address, where
+    /// [`max_per_address`](Connections::max_per_address) counts it, no more than that many do. A server that anybody can
+    /// reach, behind no proxy that reads requests first, has it as large as its descriptors and its memory are for: then those
+    /// that dawdle hold up nobody.
     #[must_use]
     pub fn handshakes_max(mut self, max: usize) -> Self {
         self.handshakes_max = max;
@@ -232,6 +246,7 @@ impl Server {
             tls,
             connections: connections.clone(),
             kept: Arc::new(Semaphore::new(KEPT_MAX)),
+            turned_away: Arc::new(Semaphore::new(TURNED_AWAY_MAX)),
             handler,
         };
         serve(self.listener, self.handshakes_max, Arc::new(service)).await;
@@ -277,7 +292,17 @@ struct Service<S, H> {
     connections: Connections,
     /// For connections that stay open between requests for the server's health.
     kept: Arc<Semaphore>,
+    /// For those who are given the time to read why they are turned away.
+    turned_away: Arc<Semaphore>,
     handler: H,
+}
+
+/// A client that was accepted, and has said nothing yet.
+struct Client<S> {
+    stream: S,
+    peer: SocketAddr,
+    /// Among those of its address, if they are limited, and that is known by now.
+    place: Option<AddressPlace>,
 }
 
 /// Serves until the connections are drained.
@@ -318,7 +343,17 @@ async fn accept_all<L, H, F>(
         match poll_fn(|cx| listener.poll_accept(cx)).await {
             Ok((stream, peer)) => {
                 backoff.reset();
-                tokio::spawn(Arc::clone(&service).serve(stream, peer, permit));
+                match service.connections.arrive(peer) {
+                    Ok(place) => {
+                        let client = Client {
+                            stream,
+                            peer,
+                            place,
+                        };
+                        tokio::spawn(Arc::clone(&service).serve(client, permit));
+                    }
+                    Err(refused) => service.turn_away(stream, peer, refused),
+                }
             }
             Err(error) => {
                 let pause = backoff.after(&error);
@@ -338,8 +373,9 @@ where
     F: Future<Output = ()> + Send + 'static,
 {
     /// Serves a client until its WebSocket is open, which then has a task of its own, or will never be.
-    async fn serve(self: Arc<Self>, stream: S, peer: SocketAddr, permit: OwnedSemaphorePermit) {
-        match self.open(stream, peer, permit).await {
+    async fn serve(self: Arc<Self>, client: Client<S>, permit: OwnedSemaphorePermit) {
+        let peer = client.peer;
+        match self.open(client, permit).await {
             Ok(connection) => {
                 let service = Arc::clone(&self);
                 self.connections
@@ -349,15 +385,35 @@ where
         }
     }
 
+    /// Refuses a client at once, without its request, which it may never send: it is no handshake. Few are given the time
+    /// to read why; the others have what their transport takes at once.
+    fn turn_away(&self, mut stream: S, peer: SocketAddr, refused: Refused) {
+        let refusal = Refusal::from(refused);
+        let head = encode_refusal(&refusal);
+        (self.unopened)(peer, &refusal.into());
+        #[cfg(feature = "tls")]
+        if self.tls.is_some() {
+            return;
+        }
+        let mut write = LastWrite::new(head, Bytes::new(), TURNED_AWAY_TIMEOUT);
+        match Arc::clone(&self.turned_away).try_acquire_owned() {
+            Ok(permit) => drop(tokio::spawn(async move {
+                let _ = poll_fn(|cx| write.poll(&mut stream, cx)).await;
+                drop(permit);
+            })),
+            Err(_) => _ = poll_once(|cx| write.poll(&mut stream, cx)),
+        }
+    }
+
     /// A client's WebSocket, if it becomes one.
     async fn open(
         &self,
-        stream: S,
-        peer: SocketAddr,
+        client: Client<S>,
         permit: OwnedSemaphorePermit,
     ) -> Result<ServerConnection<Transport<S>>, AcceptError> {
-        let accept = accept(Transport::plain(stream))
-            .peer(peer)
+        let accept = accept(Transport::plain(client.stream))
+            .peer(client.peer)
+            .arrived(client.place)
             .keepalive(Keepalive::default());
         let secured = self.secured((self.accepting)(accept)).await;
         let accept = secured.inspect_err(|error| {

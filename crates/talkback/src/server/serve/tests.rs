@@ -65,6 +65,7 @@ fn server(
         tls: None,
         connections: connections.clone(),
         kept: Arc::new(Semaphore::new(KEPT_MAX)),
+        turned_away: Arc::new(Semaphore::new(TURNED_AWAY_MAX)),
         handler: echo as Handler,
     };
     change(&mut service);

@@ -9,7 +9,7 @@
 //! | name | |
 //! | --- | --- |
 //! | `talkback_server_connections` | how many are open |
-//! | `talkback_server_connections_total{outcome}` | what clients came to: `open`, `failed`, `timeout`, `refused` |
+//! | `talkback_server_connections_total{outcome}` | what clients came to: `open`; `refused`, as there was no place; `timeout`; `failed`: they asked for nothing that opens (400, 426), came from a foreign origin (403), were refused by a check, or were gone |
 //! | `talkback_server_refused_total{reason}` | `full`, `address`, `no_peer`, `draining` |
 //! | `talkback_server_client_unknown_total{header}` | clients whose address a trusted proxy did not tell, as its header is `missing` or `invalid` |
 //! | `talkback_server_handshake_seconds` | from a client's place to its open connection |

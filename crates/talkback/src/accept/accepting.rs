@@ -248,7 +248,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Opening<T> {
             self.step = match &mut self.step {
                 Step::Reading(reader, unread) => {
                     let head = ready!(poll_read_head(stream, cx, reader, unread));
-                    options.handle_head(head, reader)?
+                    let step = options.handle_head(head, reader)?;
+                    if step.is_refusal() {
+                        options.fail();
+                    }
+                    step
                 }
                 Step::Checking(approving, asked) => {
                     let approval = ready!(approving.as_mut().poll(cx));
@@ -362,6 +366,10 @@ impl Step {
     /// Reads a request's head, which begins with what was read already.
     fn read(limits: HeadLimits, unread: BytesMut) -> Self {
         Self::Reading(HeadReader::new(limits), unread)
+    }
+
+    fn is_refusal(&self) -> bool {
+        matches!(self, Self::Ending(ending) if matches!(ending.error, AcceptError::Refused(_)))
     }
 
     fn refuse(refusal: &Refusal) -> Self {

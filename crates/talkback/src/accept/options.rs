@@ -65,6 +65,14 @@ impl Options {
         Ok(())
     }
 
+    /// Notes that the client is refused for what it asks, if it was to have a place.
+    pub(super) fn fail(&mut self) {
+        #[cfg(feature = "server")]
+        if let Some(connections) = self.connections.take() {
+            connections.failed();
+        }
+    }
+
     /// Notes that a client which was to have a place took too long.
     #[cfg(feature = "server")]
     pub(super) fn time_out(&mut self) {

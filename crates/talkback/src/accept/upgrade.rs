@@ -238,9 +238,15 @@ impl Upgrade {
     }
 
     fn decide(self) -> Result<(Response<UpgradeBody>, Opening), Refusal> {
-        let handshake = self.handshake?;
-        self.origin_policy.check(&handshake)?;
-        let on_upgrade = self.on_upgrade.ok_or_else(not_upgradable)?;
+        let asked = self.handshake.and_then(|handshake| {
+            self.origin_policy.check(&handshake)?;
+            Ok((handshake, self.on_upgrade.ok_or_else(not_upgradable)?))
+        });
+        #[cfg(feature = "server")]
+        if let (Err(_), Some(connections)) = (&asked, &self.connections) {
+            connections.failed();
+        }
+        let (handshake, on_upgrade) = asked?;
         #[cfg(feature = "server")]
         let place = match &self.connections {
             Some(connections) => {

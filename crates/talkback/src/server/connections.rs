@@ -72,6 +72,7 @@ impl Connections {
 
     /// Sets how many connections there may be at a time, those included whose opening handshake is under way; any
     /// number by default, and nobody with 0. It holds for all clones, from now on: nobody who is there is sent away.
+    /// So it is changed while a server runs: `_ = connections.clone().max(5_000)`.
     #[must_use]
     pub fn max(self, max: usize) -> Self {
         self.registry.set_max(max);
@@ -94,7 +95,7 @@ impl Connections {
     }
 
     /// Sets which proxies are believed what `X-Forwarded-For`, else `Forwarded` (RFC 7239), says of a client's address:
-    /// the last one that is not a trusted proxy's is the client's. None by default.
+    /// the last one that is not a trusted proxy's is the client's. None by default. Each is parsed from its text.
     ///
     /// ```
     /// # fn main() -> Result<(), talkback::server::NetworkError> {
@@ -164,6 +165,11 @@ impl Connections {
         self.registry.meters().timed_out();
     }
 
+    /// Counts a client whose request is refused for what it is, before it has a place.
+    pub(crate) fn failed(&self) {
+        self.registry.meters().failed();
+    }
+
     /// How many there may be in all, and of each address, where that is limited.
     pub(crate) fn limits(&self) -> (Option<usize>, Option<usize>) {
         (self.registry.max(), self.admission.max())
@@ -194,6 +200,13 @@ impl Connections {
 
     /// Has all connections closed that the closure chooses, as [`ConnectionHandle::close`] does; how many were told,
     /// which those are not that were told before.
+    ///
+    /// ```
+    /// # fn example(connections: &talkback::server::Connections, guest: u64) -> Result<(), talkback::CloseFrameError> {
+    /// connections.close_where(|it| it.id() == guest, 4001, "you were asked to leave")?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// A code that may not be sent, or a reason that is longer than 123 bytes of UTF-8 or has a CR, LF or NUL; the

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 
 /// Why a [`Server`](super::Server) does not serve.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ServeError {
     /// A limit of [`Connections`](super::Connections) that cannot be.
@@ -21,6 +21,13 @@ impl fmt::Display for ServeError {
         match self {
             Self::Limit { option, error } => write!(f, "`{option}` cannot be: {error}"),
         }
+    }
+}
+
+/// As [`Display`](fmt::Display): it is what a `main` prints that returns it.
+impl fmt::Debug for ServeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -1,5 +1,7 @@
 //! Where a server listens.
 
+use std::error::Error;
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::task::{Context, Poll};
@@ -35,7 +37,9 @@ pub(super) struct Listener {
 impl Listener {
     /// Listens on each of the addresses that this machine has; on the same port, where that is 0.
     pub(super) async fn bind(addresses: impl ToSocketAddrs) -> io::Result<Self> {
-        let addresses: Vec<SocketAddr> = lookup_host(addresses).await?.collect();
+        let found = lookup_host(addresses).await;
+        let found = found.map_err(|error| BindError::of(None, error))?;
+        let addresses: Vec<SocketAddr> = found.collect();
         let mut tries = 0;
         loop {
             tries += 1;
@@ -58,7 +62,7 @@ impl Listener {
             if address.port() == 0 {
                 address.set_port(taken.unwrap_or(0));
             }
-            match listen(address) {
+            match listen(address).map_err(|error| BindError::of(Some(address), error)) {
                 Ok(listener) => {
                     taken = taken.or(Some(listener.local_addr()?.port()));
                     listeners.push(listener);
@@ -103,6 +107,41 @@ impl Listen for Listener {
             return Poll::Ready(outcome);
         }
         Poll::Pending
+    }
+}
+
+/// What the operating system says of an address to listen on.
+#[derive(Debug)]
+struct BindError {
+    /// `None` if there is none.
+    address: Option<SocketAddr>,
+    error: io::Error,
+}
+
+impl BindError {
+    fn of(address: Option<SocketAddr>, error: io::Error) -> io::Error {
+        io::Error::new(error.kind(), Self { address, error })
+    }
+}
+
+impl fmt::Display for BindError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.address {
+            Some(address) => write!(f, "could not listen on {address}: {}", self.error),
+            None => {
+                let error = &self.error;
+                write!(
+                    f,
+                    "no address to listen on, such as 127.0.0.1:8080: {error}"
+                )
+            }
+        }
+    }
+}
+
+impl Error for BindError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&self.error)
     }
 }
 

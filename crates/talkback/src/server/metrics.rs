@@ -92,6 +92,12 @@ impl Meters {
         self.series.came_to("timeout");
     }
 
+    /// A client's request was refused for what it is, and it has no place yet.
+    pub(crate) fn failed(&self) {
+        #[cfg(feature = "metrics")]
+        self.series.came_to("failed");
+    }
+
     /// A trusted proxy did not tell a client's address.
     pub(crate) fn client_unknown(&self, why: Unknown) {
         let header = match why {

@@ -129,7 +129,8 @@ impl Registry {
     }
 
     pub(crate) fn set_max(&self, max: usize) {
-        self.max.store(max, Ordering::SeqCst);
+        // The greatest number stands for no limit.
+        self.max.store(max.min(usize::MAX - 1), Ordering::SeqCst);
     }
 
     pub(crate) fn meters(&self) -> &Arc<Meters> {

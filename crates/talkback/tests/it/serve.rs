@@ -86,6 +86,20 @@ async fn localhost_is_listened_on_where_it_leads_and_a_port_that_is_taken_is_tol
     assert!(address.ip().is_loopback());
     let error = Server::bind(address).await.unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+    let text = error.to_string();
+    assert!(
+        text.starts_with(&format!("could not listen on {address}: ")),
+        "{text}"
+    );
+    // What the operating system says stands alone, too.
+    let source = error.get_ref().and_then(|error| error.source()).unwrap();
+    assert!(text.ends_with(&format!(": {source}")), "{text}");
+    for none in ["127.0.0.1", ""] {
+        let error = Server::bind(none).await.unwrap_err();
+        let text = error.to_string();
+        let word = "no address to listen on, such as 127.0.0.1:8080: ";
+        assert!(text.starts_with(word), "{text}");
+    }
     tokio::spawn(async move { server.serve(&Connections::new(), echo).await });
     say_hello(connect(format!("ws://localhost:{}/", address.port()))).await;
 }
@@ -255,6 +269,9 @@ async fn more_connections_than_there_are_descriptors_for_are_refused_with_the_nu
  {
     let most = usize::MAX - 1;
     let error = told(Connections::new().max(most), |server| server).await;
+    // No number stands for none.
+    let greatest = told(Connections::new().max(usize::MAX), |server| server).await;
+    assert_eq!(greatest, error);
     let room = error.strip_prefix("`max` cannot be: this process has descriptors for ");
     let (room, rest) = room
         .unwrap_or_else(|| panic!("{error}"))

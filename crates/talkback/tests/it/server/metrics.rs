@@ -12,7 +12,7 @@ use ::metrics::{
 #[cfg(feature = "tls")]
 use talkback::server::Identity;
 use talkback::server::{Drain, Server};
-use talkback::{Approval, Refusal, accept, connect};
+use talkback::{AcceptError, Approval, Refusal, accept, connect};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep};
@@ -224,6 +224,71 @@ async fn mt2_who_is_not_let_in_fails_or_is_late_is_counted_once() {
         ("_total{reason=no_peer}", 1.0),
     ];
     assert_eq!(told.of("refused"), map(reasons));
+}
+
+#[tokio::test(start_paused = true)]
+async fn mt2_what_is_refused_for_what_it_asks_has_failed_and_is_counted_once() {
+    let told = Told::default();
+    let _guard = set_default_local_recorder(&told);
+    let connections = Connections::new();
+    let head = String::from_utf8(REQUEST.to_vec()).unwrap();
+    let foreign = head.replace("\r\n\r\n", "\r\nOrigin: http://evil.example\r\n\r\n");
+    let requests = [
+        "garbage\r\n\r\n",
+        "GET /x HTTP/1.1\r\nHost: a.example\r\n\r\n",
+        &head.replace("Host: a.example\r\n", ""),
+        &foreign,
+        // That of a check, which comes behind a place.
+        &head,
+    ];
+    for (number, request) in requests.iter().enumerate() {
+        let (near, mut far) = duplex(4096);
+        far.write_all(request.as_bytes()).await.unwrap();
+        let accepting = accept(near).check(async |_| Err::<(), _>(Refusal::not_found()));
+        let error = accepting.admit(&connections).await.unwrap_err();
+        assert!(matches!(error, AcceptError::Refused(_)), "{error}");
+        let failed = [("_total{outcome=failed}", number as f64 + 1.0)];
+        assert_eq!(told.of("connections"), map(failed), "{request}");
+    }
+    // One that is answered with a page of the program's has failed at nothing.
+    let (near, mut far) = duplex(4096);
+    far.write_all(requests[1].as_bytes()).await.unwrap();
+    let accepting = accept(near).otherwise(|_| http::Response::default());
+    assert!(accepting.admit(&connections).await.is_err());
+    assert_eq!(told.of("connections")["_total{outcome=failed}"], 5.0);
+    assert_eq!(told.of("refused"), map([]));
+    #[cfg(feature = "upgrade")]
+    {
+        let response = talkback::upgrade(&mut http::Request::new(())).serve(&connections, echo);
+        assert_eq!(response.status(), 400);
+        assert_eq!(told.of("connections")["_total{outcome=failed}"], 6.0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn co2_a_handler_that_panics_is_counted_as_closed_by_us_with_1011() {
+    let told = Told::default();
+    let _guard = set_default_local_recorder(&told);
+    let connections = Connections::new();
+    let (polled, mut polled_peer) = open(&connections);
+    let (channel, mut channel_peer) = open(&connections);
+    connections.run(polled, |mut connection| async move {
+        let _ = connection.recv().await;
+        panic!("the handler's own");
+    });
+    connections.run(channel, |connection| async move {
+        let mut channel = talkback::WebSocketChannel::from(connection);
+        let _ = channel.recv().await;
+        panic!("the handler's own");
+    });
+    for peer in [&mut polled_peer, &mut channel_peer] {
+        peer.send("now").await.unwrap();
+        assert!(peer.recv().await.is_err());
+    }
+    settle().await;
+    assert!(connections.is_empty());
+    let closes = [("_total{code=1011,by=us}", 2.0)];
+    assert_eq!(told.of("closes"), map(closes));
 }
 
 #[tokio::test(start_paused = true)]

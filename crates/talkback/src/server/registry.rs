@@ -419,7 +419,7 @@ mod tests {
         let registry = Registry::new();
         let (mut open, mut rooms) = (Vec::new(), BTreeSet::new());
         for _ in 0..SHARDS * 500 {
-            open.push(registry.take().unwrap().hold(None, None));
+            open.push(registry.take().unwrap().hold(None, None, None));
             let shard = registry.shard(open.len() as u64 - 1);
             assert!(shard.capacity() <= shard.len() + shard.len() / 4 + 4);
             rooms.insert(shard.capacity());

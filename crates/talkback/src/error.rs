@@ -11,6 +11,7 @@ pub(crate) mod proxy;
 #[cfg(feature = "json")]
 pub(crate) mod recv;
 pub(crate) mod send;
+mod size;
 pub(crate) mod span;
 mod texts;
 pub(crate) mod try_send;

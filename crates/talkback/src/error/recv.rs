@@ -7,6 +7,7 @@ use talkback_proto::Message;
 
 use crate::error::Error;
 use crate::error::codec::CodecError;
+use crate::error::size::Size;
 
 /// A typed channel or socket has received no value: its connection has ended, or a message is not what was
 /// expected.
@@ -39,8 +40,8 @@ impl fmt::Display for RecvError {
             Self::Ended(error) => error.fmt(f),
             Self::Message { error, message } => write!(
                 f,
-                "a message of {} bytes is not what was expected: {error}",
-                message.len()
+                "a message of {} is not what was expected: {error}",
+                Size(message.len())
             ),
         }
     }

@@ -6,6 +6,7 @@ use std::io;
 
 use talkback_proto::{CloseInfo, Message};
 
+use crate::error::size::Size;
 use crate::error::why::Why;
 
 /// Something was not sent: a message, a piece of one, a ping, or what had been queued.
@@ -116,7 +117,7 @@ impl fmt::Display for Unsent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Message(message) => {
-                write!(f, "a message of {} bytes was not sent", message.len())
+                write!(f, "a message of {} was not sent", Size(message.len()))
             }
             #[cfg(feature = "json")]
             Self::Value => f.write_str("a value was not sent"),
@@ -125,15 +126,23 @@ impl fmt::Display for Unsent {
             Self::Queued(count) => write!(f, "{count} messages that were queued were not written"),
             Self::InFlight(1) => f.write_str("a message may not have arrived"),
             Self::InFlight(count) => write!(f, "{count} messages may not have arrived"),
-            Self::Ping(size) => write!(f, "a ping of {size} bytes was not sent, or not answered"),
+            Self::Ping(size) => {
+                write!(f, "a ping of {} was not sent, or not answered", Size(*size))
+            }
             #[cfg(not(browser))]
             Self::Output => f.write_str("what was queued was not written"),
             #[cfg(not(browser))]
             Self::Unwritten(size) => {
-                write!(f, "a message of {size} bytes was queued, but not written")
+                write!(
+                    f,
+                    "a message of {} was queued, but not written",
+                    Size(*size)
+                )
             }
             #[cfg(not(browser))]
             Self::Piece(0) => f.write_str("the end of a message was not sent"),
+            #[cfg(not(browser))]
+            Self::Piece(1) => f.write_str("a byte of a message was not sent"),
             #[cfg(not(browser))]
             Self::Piece(size) => write!(f, "{size} bytes of a message were not sent"),
         }

@@ -7,6 +7,7 @@ use talkback_proto::{CloseInfo, Message};
 
 #[cfg(feature = "json")]
 use crate::error::send::SendError;
+use crate::error::size::Size;
 use crate::error::why::Why;
 
 /// A channel did not take a message at once, and hands it back.
@@ -85,8 +86,8 @@ impl fmt::Display for TrySendError {
         }
         write!(
             f,
-            "a message of {} bytes was not sent: ",
-            self.message.len()
+            "a message of {} was not sent: ",
+            Size(self.message.len())
         )?;
         match &self.why {
             None => f.write_str("the queue is full. Wait with `send`, or drop it"),

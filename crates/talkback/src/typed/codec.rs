@@ -11,6 +11,7 @@ use crate::error::codec::CodecError;
 /// ```
 /// use talkback::{Codec, CodecError, Message, Typed};
 ///
+/// #[derive(Clone, Copy)]
 /// struct BigEndian;
 ///
 /// impl Codec<u32, u32> for BigEndian {
@@ -41,7 +42,8 @@ pub trait Codec<Out: ?Sized, In> {
     /// Why it has no form as a message. Nothing is sent.
     fn encode(&self, value: &Out) -> Result<Message, CodecError>;
 
-    /// Makes a value of a message. What it wants to keep of the message it clones, which copies at most 23 bytes.
+    /// Makes a value of a message, which a stranger may have sent: one that calls itself for what is nested needs a
+    /// bound, or the stack overflows. What it wants to keep of the message it clones, which copies at most 23 bytes.
     ///
     /// # Errors
     /// What is wrong with the message, in words that repeat nothing of it.

@@ -24,8 +24,34 @@ use crate::typed::json::traced::Trace;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Json;
 
-impl<Out: Serialize + ?Sized, In: DeserializeOwned> Codec<Out, In> for Json {
-    fn encode(&self, value: &Out) -> Result<Message, CodecError> {
+impl Json {
+    /// A value as a text message: for one that goes to many, as a [`Prepared`](crate::Prepared).
+    ///
+    /// ```
+    /// use serde::Serialize;
+    /// use talkback::{Json, Prepared};
+    ///
+    /// #[derive(Serialize)]
+    /// struct Quote {
+    ///     price: u32,
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let (channel, mut client) = talkback::pair();
+    /// # let clients = [channel.json::<Quote, ()>()];
+    /// let quote = Prepared::new(Json.encode(&Quote { price: 42 })?);
+    /// for client in &clients {
+    ///     (**client).try_send(&quote)?; // past the view, by the channel's own `try_send`
+    /// }
+    /// # assert_eq!(client.recv().await?, Some(r#"{"price":42}"#.into()));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// Its type refuses to become JSON.
+    pub fn encode<Out: Serialize + ?Sized>(&self, value: &Out) -> Result<Message, CodecError> {
         serde_json::to_string(value)
             .map(Message::from)
             .map_err(|error| match error.classify() {
@@ -35,19 +61,49 @@ impl<Out: Serialize + ?Sized, In: DeserializeOwned> Codec<Out, In> for Json {
             })
     }
 
-    fn decode(&self, message: &Message) -> Result<In, CodecError> {
+    /// The value of a message, as a snapshot has one.
+    ///
+    /// ```
+    /// use talkback::{Json, Message};
+    ///
+    /// # fn main() -> Result<(), talkback::CodecError> {
+    /// let prices: Vec<u32> = Json.decode(&Message::text("[42, 43]"))?;
+    /// # assert_eq!(prices, [42, 43]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// What is wrong with the message, in words that repeat nothing of it.
+    pub fn decode<In: DeserializeOwned>(&self, message: &Message) -> Result<In, CodecError> {
         let decoded = match message {
-            Message::Text(text) => decode(StrRead::new(text.as_str())),
-            Message::Binary(bytes) => decode(SliceRead::new(bytes)),
+            Message::Text(text) => decode(StrRead::new(text.as_str()), text.as_bytes()),
+            Message::Binary(bytes) => decode(SliceRead::new(bytes), bytes),
         };
         decoded.map_err(Fault::into_error)
     }
 }
 
-fn decode<'de, T: DeserializeOwned>(read: impl serde_json::de::Read<'de>) -> Result<T, Fault> {
+impl<Out: Serialize + ?Sized, In: DeserializeOwned> Codec<Out, In> for Json {
+    fn encode(&self, value: &Out) -> Result<Message, CodecError> {
+        self.encode(value)
+    }
+
+    fn decode(&self, message: &Message) -> Result<In, CodecError> {
+        self.decode(message)
+    }
+}
+
+/// Reads a value from all of this.
+fn decode<'de, T: DeserializeOwned>(
+    read: impl serde_json::de::Read<'de>,
+    bytes: &'de [u8],
+) -> Result<T, Fault> {
     let mut json = Deserializer::new(read);
-    let trace = Trace::default();
-    let value = trace.read(&mut json)?;
-    json.end().map_err(|error| trace.fault(error))?;
-    Ok(value)
+    let trace = Trace::new(bytes);
+    let value = trace.read(&mut json).and_then(|value| {
+        let ended = json.end();
+        ended.map(|()| value).map_err(|error| trace.fault(error))
+    });
+    value.map_err(|fault| trace.explained(fault))
 }

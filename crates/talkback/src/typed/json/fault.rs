@@ -25,6 +25,11 @@ impl Fault {
         }
     }
 
+    /// It is none of an enum's variants.
+    pub(super) fn unlike(variants: &[&str], found: &str) -> Self {
+        Self::new(format!("expected {}, found {found}", one_of(variants)))
+    }
+
     /// What is wrong with the JSON itself.
     pub(super) fn syntax(what: String) -> Self {
         Self {
@@ -38,6 +43,22 @@ impl Fault {
         if !self.is_syntax {
             self.way.push(segment);
         }
+        self
+    }
+
+    /// Whether it is no JSON, or JSON in a form that its reader is not told.
+    pub(super) fn is_syntax(&self) -> bool {
+        self.is_syntax
+    }
+
+    /// Whether a value of another kind stands there than an enum is, which serde_json takes for no value.
+    pub(super) fn is_no_variant(&self) -> bool {
+        self.is_syntax && self.what == "expected value"
+    }
+
+    /// Says it in other words.
+    pub(super) fn told(mut self, told: impl FnOnce(&str) -> String) -> Self {
+        self.what = told(&self.what);
         self
     }
 
@@ -67,10 +88,11 @@ impl de::Error for Fault {
     }
 
     fn invalid_value(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        let found = kind(&found.to_string());
-        Self::new(format!(
-            "expected {expected}, found {found} that is none of it"
-        ))
+        let found = match found {
+            Unexpected::Signed(_) | Unexpected::Unsigned(_) => "an integer out of range".to_owned(),
+            _ => format!("{} that is none of it", kind(&found.to_string())),
+        };
+        Self::new(format!("expected {expected}, found {found}"))
     }
 
     fn invalid_length(length: usize, expected: &dyn Expected) -> Self {
@@ -78,7 +100,7 @@ impl de::Error for Fault {
     }
 
     fn unknown_variant(_: &str, expected: &'static [&'static str]) -> Self {
-        Self::new(format!("expected {}", one_of(expected)))
+        Self::unlike(expected, "another name")
     }
 
     fn unknown_field(_: &str, expected: &'static [&'static str]) -> Self {
@@ -107,16 +129,23 @@ fn one_of(names: &[&str]) -> String {
 
 /// What was found, of which serde's words are followed by the value.
 pub(super) fn kind(told: &str) -> &'static str {
+    /// From here on a number has no fraction any more: it was too large for an integer.
+    const WHOLE_MIN: f64 = 9_007_199_254_740_992.0;
     const KINDS: [(&str, &str); 8] = [
         ("boolean", "a boolean"),
         ("integer", "an integer"),
-        ("floating point", "a number with a fraction"),
+        ("floating point", "a number with a fraction or an exponent"),
         ("string", "a string"),
         ("null", "null"),
         ("unit", "null"),
         ("sequence", "an array"),
         ("map", "an object"),
     ];
+    let number = told.strip_prefix("floating point `");
+    let number = number.and_then(|rest| rest.split('`').next()?.parse::<f64>().ok());
+    if number.is_some_and(|number| number.abs() >= WHOLE_MIN) {
+        return "a number out of range";
+    }
     let mut kinds = KINDS.iter();
     let found = kinds.find(|(word, _)| told.starts_with(word));
     found.map_or("something else", |(_, kind)| kind)

@@ -4,12 +4,12 @@
 //! through [`Traced`], which passes all on as it is: to the type it hands out errors of its own kind, and on the
 //! way up each object and array notes where the error came from.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::fmt::{self, Display};
 
 use serde_core::de::{
-    Deserialize, DeserializeSeed, Deserializer, EnumAccess, Error, MapAccess, SeqAccess,
-    VariantAccess, Visitor,
+    Deserialize, DeserializeSeed, Deserializer, EnumAccess, Error, IgnoredAny, MapAccess,
+    SeqAccess, VariantAccess, Visitor,
 };
 
 use crate::error::codec::Segment;
@@ -18,6 +18,12 @@ use crate::typed::json::fault::{Fault, kind};
 /// What goes from the inside of a value outwards, past the errors of what reads the JSON.
 #[derive(Debug, Default)]
 pub(super) struct Trace<'de> {
+    /// All that is read.
+    json: &'de [u8],
+    /// Whether it is JSON, which is asked once, for an error.
+    is_json: OnceCell<bool>,
+    /// Whether the enum that was begun last has been read up to what stands behind its content.
+    is_content_read: Cell<bool>,
     /// What a type has said, while an error of another kind stands for it.
     fault: RefCell<Option<Fault>>,
     /// What a type has told that it expects, which is asked only for an error.
@@ -27,6 +33,13 @@ pub(super) struct Trace<'de> {
 }
 
 impl<'de> Trace<'de> {
+    pub(super) fn new(json: &'de [u8]) -> Self {
+        Self {
+            json,
+            ..Self::default()
+        }
+    }
+
     /// Reads a value.
     pub(super) fn read<T: Deserialize<'de>>(
         &self,
@@ -58,6 +71,52 @@ impl<'de> Trace<'de> {
         }
         let found = kind(what.strip_prefix("invalid type: ").unwrap_or_default());
         Fault::new(format!("expected {expected}, found {found}"))
+    }
+
+    /// A fault of the whole, in words for who wrote the message: is it no JSON at all?
+    pub(super) fn explained(&self, fault: Fault) -> Fault {
+        if !fault.is_syntax() {
+            return fault;
+        }
+        if self.json.trim_ascii().is_empty() {
+            return fault.told(|_| "it is empty".to_owned());
+        }
+        match self.is_json() {
+            true => fault,
+            false => fault.told(|what| format!("it is not JSON: {what}")),
+        }
+    }
+
+    fn is_json(&self) -> bool {
+        let is_json = || serde_json::from_slice::<IgnoredAny>(self.json).is_ok();
+        *self.is_json.get_or_init(is_json)
+    }
+
+    /// Something else than an enum was found, of which serde_json says "expected value" alone.
+    fn fault_of_enum(&self, error: impl Display, variants: &[&str]) -> Fault {
+        let fault = self.fault(error);
+        if !fault.is_no_variant() || !self.is_json() {
+            return fault;
+        }
+        let first = fault.position.and_then(|position| self.byte(position));
+        let found = match first {
+            _ if self.is_content_read.get() => "an object with several members",
+            Some(b'}') => "an empty object",
+            Some(b'[') => "an array",
+            Some(b'n') => "null",
+            Some(b't' | b'f') => "a boolean",
+            _ => "a number",
+        };
+        let mut told = Fault::unlike(variants, found);
+        told.position = fault.position;
+        told
+    }
+
+    /// The byte at a line and a column.
+    fn byte(&self, (line, column): (usize, usize)) -> Option<u8> {
+        let mut lines = self.json.split(|byte| *byte == b'\n');
+        let line = lines.nth(line.checked_sub(1)?)?;
+        line.get(column.checked_sub(1)?).copied()
     }
 
     /// Has an error of the JSON's kind stand for one of a type's.
@@ -108,8 +167,19 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Traced<'_, 'de, D> {
         deserialize_tuple_struct(name: &'static str, length: usize)
         deserialize_map()
         deserialize_struct(name: &'static str, fields: &'static [&'static str])
-        deserialize_enum(name: &'static str, variants: &'static [&'static str])
         deserialize_ignored_any()
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        variants: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Fault> {
+        let Self { inner, trace } = self;
+        trace.is_content_read.set(false);
+        let read = inner.deserialize_enum(name, variants, trace.traced(visitor));
+        read.map_err(|error| trace.fault_of_enum(error, variants))
     }
 
     /// The name of a field or of a variant. If nothing is wrong with the name, what is wrong behind it is so with
@@ -212,6 +282,7 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Traced<'_, 'de, V> {
 
     fn visit_enum<A: EnumAccess<'de>>(self, json: A) -> Result<V::Value, A::Error> {
         let read = self.inner.visit_enum(self.trace.traced(json));
+        self.trace.is_content_read.set(read.is_ok());
         read.map_err(|fault| self.trace.keep(fault))
     }
 }

@@ -185,7 +185,7 @@ async fn ts11_a_typed_channel_loses_nothing() {
     let (expected, polls) = channel(Cut::Never).await;
     assert_eq!(expected[0], "a 400000");
     assert_eq!(expected[10], "f 400000");
-    let bad = "a message of 1 bytes is not what was expected: expected a string, found an integer (line 1, column 1)";
+    let bad = "a message of 1 byte is not what was expected: expected a string, found an integer (line 1, column 1)";
     assert_eq!(expected[11], bad);
     assert!(polls > 5, "it is meant to wait: {polls} polls");
     for cut in (1..=polls).map(Cut::At).chain([Cut::Always]) {

@@ -77,7 +77,7 @@ const TOLD: &[(&str, &str)] = &[
     ),
     (
         r#""lines": [{"count": 256}]"#,
-        "lines[0].count: expected u8, found an integer that is none of it (line 1, column 64)",
+        "lines[0].count: expected u8, found an integer out of range (line 1, column 64)",
     ),
     (
         r#""lines": [{}]"#,
@@ -101,7 +101,7 @@ const TOLD: &[(&str, &str)] = &[
     ),
     (
         r#""how": "Fly""#,
-        "how: expected one of `Post`, `Ship`, `Fetch` (line 1, column 51)",
+        "how: expected one of `Post`, `Ship`, `Fetch`, found another name (line 1, column 51)",
     ),
     (
         r#""how": {"Ship": [1]}"#,
@@ -113,7 +113,7 @@ const TOLD: &[(&str, &str)] = &[
     ),
     (
         r#""how": {"Fetch": {"at": 0.5}}"#,
-        "how.Fetch.at: expected u64, found a number with a fraction (line 1, column 66)",
+        "how.Fetch.at: expected u64, found a number with a fraction or an exponent (line 1, column 66)",
     ),
     (
         r#""gift": {}"#,
@@ -124,15 +124,19 @@ const TOLD: &[(&str, &str)] = &[
         "[\n7]",
         "[0]: expected a string, found an integer (line 2, column 1)",
     ),
-    ("{\n", "EOF while parsing an object (line 2, column 0)"),
-    ("", "EOF while parsing a value (line 1, column 0)"),
+    (
+        "{\n",
+        "it is not JSON: EOF while parsing an object (line 2, column 0)",
+    ),
+    ("", "it is empty (line 1, column 0)"),
+    (" \n", "it is empty (line 2, column 0)"),
     (
         r#"{"name": "", "lines": [], "notes": {}, "how": "Post"} 7"#,
-        "trailing characters (line 1, column 55)",
+        "it is not JSON: trailing characters (line 1, column 55)",
     ),
     (
         r#""notes": {"a": tru}"#,
-        "expected ident (line 1, column 60)",
+        "it is not JSON: expected ident (line 1, column 60)",
     ),
 ];
 
@@ -147,6 +151,62 @@ fn ts3_an_error_names_the_field_what_was_expected_and_where() {
     }
     let error = error::<Vec<Vec<u8>>>("[[], [1, 2, -1]]");
     assert_eq!((error.path(), error.position()), ("[1][2]", Some((1, 14))));
+}
+
+/// What is none of `Post`, `Ship` and `Fetch`, and what was found; or what is told in place of that.
+const NO_VARIANTS: &[(&str, &str)] = &[
+    ("null", "null (line 1, column 1)"),
+    ("\n true", "a boolean (line 2, column 2)"),
+    ("-1.5", "a number (line 1, column 1)"),
+    (r#"[["Post"]]"#, "an array (line 1, column 1)"),
+    ("{ }", "an empty object (line 1, column 3)"),
+    (
+        r#"{"Ship": [1, 2], "Post": null}"#,
+        "an object with several members (line 1, column 15)",
+    ),
+    (r#""Fly""#, "another name (line 1, column 5)"),
+    (r#"{"Fly": 1}"#, "another name (line 1, column 6)"),
+];
+
+#[test]
+fn ts3_what_is_no_enum_is_told_beside_its_variants() {
+    for (text, found) in NO_VARIANTS {
+        let told = format!("expected one of `Post`, `Ship`, `Fetch`, found {found}");
+        assert_eq!(error::<How>(text).to_string(), told, "{text}");
+    }
+    let within = error::<Vec<How>>(r#"["Post", {"Fetch": {"at": 7}}, 7]"#);
+    let told = "[2]: expected one of `Post`, `Ship`, `Fetch`, found a number (line 1, column 32)";
+    assert_eq!(within.to_string(), told);
+    for (text, what) in [
+        ("", "it is empty"),
+        ("Post", "it is not JSON: expected value"),
+        ("[[[", "it is not JSON: expected value"),
+        (r#"{"Fetch": {"at": }}"#, "it is not JSON: expected value"),
+        (r#"{"Post""#, "it is not JSON: EOF while parsing an object"),
+    ] {
+        let told = error::<How>(text).to_string();
+        assert_eq!(told.split(" (line").next(), Some(what), "{text}");
+    }
+}
+
+#[test]
+fn ts3_a_number_that_does_not_fit_is_out_of_range() {
+    for (text, found) in [
+        ("-1", "an integer out of range"),
+        ("4294967296", "an integer out of range"),
+        ("18446744073709551616", "a number out of range"),
+        ("1e99", "a number out of range"),
+        ("1.0", "a number with a fraction or an exponent"),
+        ("1e3", "a number with a fraction or an exponent"),
+    ] {
+        let told = error::<u32>(text).to_string();
+        assert!(
+            told.starts_with(&format!("expected u32, found {found} (")),
+            "{told}"
+        );
+    }
+    let told = error::<f64>("1e999").to_string();
+    assert!(told.starts_with("number out of range ("), "{told}");
 }
 
 #[test]

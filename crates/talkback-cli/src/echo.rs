@@ -16,7 +16,7 @@ use tokio::time::timeout;
 
 use crate::args::{self, EchoArgs};
 use crate::exit::{self, Failure, tell};
-use crate::listening::{self, Place, addresses, announce, fingerprint, places, schemes};
+use crate::listening::{self, Place, addresses, announce, fingerprint, goodbye, places, schemes};
 use crate::values::Listen;
 use crate::{demo, files, metrics, qr, tls};
 
@@ -60,7 +60,7 @@ async fn serve(args: EchoArgs, verbose: u8) -> Result<ExitCode, Failure> {
     let mut options = EchoOptions::default()
         .metrics(metrics)
         .connections(connections.clone())
-        .drain(args.clients.drain())
+        .drain(args.clients.drain()?)
         .subprotocols(args.subprotocols)
         .origins(args.origins)
         .message_size_max(args.max_message)
@@ -111,7 +111,7 @@ async fn serve(args: EchoArgs, verbose: u8) -> Result<ExitCode, Failure> {
             Err(error) => Err(args::failed(&error)),
         };
     }
-    say_goodbye(connections.len()).await;
+    say_goodbye(connections.len(), args.clients.drain_deadline).await;
     let _ = stop.send(());
     let code = tokio::select! {
         _ = &mut running => exit::NORMAL,
@@ -135,8 +135,8 @@ fn web(folder: Option<&Path>) -> Result<(Option<WebFiles>, Pages), Failure> {
 }
 
 /// Tells that the server stops, but does not wait for long for somebody to read it.
-async fn say_goodbye(connections: usize) {
-    let telling = tokio::task::spawn_blocking(move || tell(goodbye(connections)));
+async fn say_goodbye(connections: usize, deadline: Duration) {
+    let telling = tokio::task::spawn_blocking(move || tell(goodbye(connections, deadline)));
     let _ = timeout(TELL_TIMEOUT, telling).await;
 }
 
@@ -177,15 +177,6 @@ fn code(places: &[Place], identity: Option<&Identity>, pages: Pages) -> Option<S
         Pages::Demo => "/demo/",
     };
     qr::code(&format!("{http}://{}{path}", place.authority))
-}
-
-/// What a server says that was told to stop.
-fn goodbye(connections: usize) -> String {
-    match connections {
-        0 => "stopping".to_owned(),
-        1 => "stopping: closing 1 connection".to_owned(),
-        count => format!("stopping: closing {count} connections"),
-    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! `--json`: what happens, in a JSON object a line.
 
 use std::io::{self, Write};
+use std::net::IpAddr;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -38,6 +39,9 @@ pub(crate) enum Event {
     #[serde(rename = "open")]
     Accepted {
         peer: String,
+        /// Where it is, if the peer is a proxy that says so.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        client: Option<IpAddr>,
         path: String,
         subprotocol: Option<String>,
     },

@@ -15,7 +15,7 @@ use talkback_terminal::input::Lines;
 use talkback_terminal::output::{Output, Print};
 use talkback_terminal::screen::{PromptOptions, Screen};
 use talkback_terminal::show::escaped;
-use talkback_terminal::signals::{Signals, Stop};
+use talkback_terminal::signals::Signals;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
@@ -25,7 +25,7 @@ use crate::args::{Form, ListenArgs};
 use crate::end::End;
 use crate::events::{Direction, Event, Line};
 use crate::exit::{self, Failure};
-use crate::listening::{addresses, fingerprint, places, schemes};
+use crate::listening::{addresses, fingerprint, goodbye, places, schemes};
 use crate::output::{Raw, Shown, Style};
 use crate::{input, listening, show, tls};
 
@@ -36,7 +36,7 @@ enum Ending {
     /// There is nothing more to send, nor to wait for.
     Done,
     /// Ctrl-C or a signal.
-    Stopped(Stop),
+    Stopped,
     /// Nobody reads standard output any more.
     OutputClosed,
     /// Standard input or output failed.
@@ -60,6 +60,7 @@ async fn serve(args: &ListenArgs, is_verbose: bool) -> Result<ExitCode, Failure>
     let mut signals = Signals::new()
         .map_err(|error| Failure::new(exit::OTHER, format!("could not handle signals: {error}")))?;
     let first = input::first(&args.input, args.max_message)?;
+    let drain = args.clients.drain()?;
     let identity = tls::identity(&args.tls, &addresses(args.listen.address()))?;
     let server = listening::bind(args.listen).await?;
     if let Some(identity) = &identity {
@@ -104,7 +105,7 @@ async fn serve(args: &ListenArgs, is_verbose: bool) -> Result<ExitCode, Failure>
         clients: Clients::new(events, !screen.is_prompt(), args.clients.idle_timeout),
         broadcasts: args.broadcast,
         connections,
-        drain: args.clients.drain(),
+        drain,
         drain_deadline: args.clients.drain_deadline,
         end: End::new(&end),
         style: Style::of(&args.output, &args.input),
@@ -152,7 +153,7 @@ impl Session {
     ) -> Ending {
         let announced = tokio::select! {
             announced = self.announce(urls, fingerprint) => announced,
-            stop = signals.next() => return Ending::Stopped(stop),
+            _ = signals.next() => return Ending::Stopped,
         };
         if let Err(ending) = announced {
             return ending;
@@ -164,12 +165,12 @@ impl Session {
         loop {
             let step = tokio::select! {
                 step = exchange::next(&mut self.clients, self.lines.as_mut()) => step,
-                stop = signals.next() => return Ending::Stopped(stop),
+                _ = signals.next() => return Ending::Stopped,
                 () = self.end.quiet() => return Ending::Done,
             };
             let handled = tokio::select! {
                 handled = self.handle(step) => handled,
-                stop = signals.next() => return Ending::Stopped(stop),
+                _ = signals.next() => return Ending::Stopped,
             };
             if let Err(ending) = handled {
                 return ending;
@@ -202,7 +203,7 @@ impl Session {
                 Ok(())
             }
             Step::InputFailed(error) if error.kind() == io::ErrorKind::Interrupted => {
-                Err(Ending::Stopped(Stop::Interrupt))
+                Err(Ending::Stopped)
             }
             Step::InputFailed(error) => {
                 let message = format!("could not read standard input: {error}");
@@ -267,8 +268,12 @@ impl Session {
             .map(|name| format!(", subprotocol {}", escaped(name)))
             .unwrap_or_default();
         let (peer, path) = (opened.peer, escaped(&opened.path));
+        let from = match opened.client {
+            Some(client) => format!("{client} by the proxy {peer}"),
+            None => peer.to_string(),
+        };
         self.remark(format!(
-            "#{number} connected from {peer}, path {path}{subprotocol}"
+            "#{number} connected from {from}, path {path}{subprotocol}"
         ))
         .await;
         if self.is_verbose {
@@ -278,6 +283,7 @@ impl Session {
         }
         let event = Event::Accepted {
             peer: peer.to_string(),
+            client: opened.client,
             path: opened.path,
             subprotocol: opened.subprotocol,
         };
@@ -341,19 +347,23 @@ impl Session {
 
     /// Closes every connection, and tells how each ended.
     async fn finish(mut self, ending: Ending, signals: &mut Signals) -> Result<ExitCode, Failure> {
-        let time = match &ending {
-            Ending::Stopped(_) => {
+        let (time, told) = match &ending {
+            Ending::Stopped => {
                 let (connections, drain) = (self.connections.clone(), self.drain.clone());
+                let told = goodbye(connections.len(), self.drain_deadline);
                 tokio::spawn(async move { connections.drain(drain).await });
-                self.drain_deadline + CLOSE_TIMEOUT
+                (self.drain_deadline + CLOSE_TIMEOUT, Some(told))
             }
             _ => {
                 self.clients.close(CloseCode::NORMAL);
                 // Each ends within the one, and what is told of it has the other.
-                2 * CLOSE_TIMEOUT
+                (2 * CLOSE_TIMEOUT, None)
             }
         };
         let closing = async {
+            if let Some(told) = told {
+                self.remark(told).await;
+            }
             while let Some(incoming) = self.clients.next().await {
                 // What they say meanwhile has come too late.
                 if let Incoming::Closed(number, info) = incoming {
@@ -370,13 +380,12 @@ impl Session {
         let _ = timeout(CLOSE_TIMEOUT, self.screen.close()).await;
         match (ending, closed) {
             (Ending::Failed(failure), _) => Err(failure),
-            (Ending::Stopped(stop), _) => Ok(ExitCode::from(stop.exit_code())),
             (Ending::Done, Ok(Err(error))) => match output_failed(&error) {
                 Ending::Failed(failure) => Err(failure),
                 _ => Ok(ExitCode::from(exit::NORMAL)),
             },
             (Ending::OutputClosed, _) => Ok(ExitCode::from(exit::NORMAL)),
-            (Ending::Done, _) => self.end.outcome(),
+            (Ending::Done | Ending::Stopped, _) => self.end.outcome(),
         }
     }
 }

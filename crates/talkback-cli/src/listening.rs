@@ -5,6 +5,7 @@ use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::Poll;
+use std::time::Duration;
 
 use talkback::server::{ServeError, Server};
 use talkback_echo::Identity;
@@ -101,6 +102,17 @@ pub(crate) fn announce(lines: impl IntoIterator<Item = String>) {
         let _ = writeln!(stdout, "{line}");
     }
     let _ = stdout.flush();
+}
+
+/// What a server says that was told to stop, and cuts at the deadline what is left.
+pub(crate) fn goodbye(connections: usize, deadline: Duration) -> String {
+    let what = match connections {
+        0 => return "stopping".to_owned(),
+        1 => "1 connection".to_owned(),
+        count => format!("{count} connections"),
+    };
+    let seconds = deadline.as_secs_f64();
+    format!("stopping: closing {what}, within {seconds} s")
 }
 
 /// Why a server cannot listen there; an address is given `how`, as in "with --listen".

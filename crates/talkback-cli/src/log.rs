@@ -26,11 +26,10 @@ struct Gathered(BufWriter<Stderr>);
 impl Write for Gathered {
     /// Takes a whole line, as the log hands it on.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        match std::str::from_utf8(line) {
-            Ok(text) if text.contains(" (os error ") => {
-                self.0.write_all(without_numbers(text).as_bytes())?;
-            }
-            _ => self.0.write_all(line)?,
+        let text = std::str::from_utf8(line).ok();
+        match text.and_then(in_own_words) {
+            Some(text) => self.0.write_all(text.as_bytes())?,
+            None => self.0.write_all(line)?,
         }
         Ok(line.len())
     }
@@ -44,6 +43,17 @@ impl Write for Gathered {
         thread::sleep(GATHERING);
         Ok(())
     }
+}
+
+/// A line as these commands say it, if that is otherwise: without the numbers of the system's errors, and with their own
+/// option where the library names its own.
+fn in_own_words(text: &str) -> Option<String> {
+    if text.contains(" (os error ") {
+        return Some(without_numbers(text));
+    }
+    let option = "`trusted_proxies`";
+    text.contains(option)
+        .then(|| text.replace(option, "--trusted-proxy"))
 }
 
 /// Starts the log at `level`; `RUST_LOG` has the last word. What the library tells below a warning is told by the

@@ -1,5 +1,7 @@
 //! The URL of a server, which may be written short.
 
+use std::net::SocketAddr;
+
 use talkback::{ConnectError, WsUrl};
 use talkback_terminal::explain;
 
@@ -35,12 +37,24 @@ impl Target {
     }
 }
 
-/// The URL that a short text means: a port of this machine.
+/// The URL that a short text means: a port of this machine, perhaps behind a name or an address of its own.
 fn whole(text: &str) -> String {
-    match short_port(text).is_some() {
-        true => format!("ws://localhost:{}", text.strip_prefix(':').unwrap_or(text)),
+    if short_port(text).is_some() {
+        return format!("ws://localhost:{}", text.strip_prefix(':').unwrap_or(text));
+    }
+    match is_own(leading(text)) {
+        true => format!("ws://{text}"),
         false => text.to_owned(),
     }
+}
+
+/// Whether it is a port of this machine behind a name or an address of its own.
+fn is_own(authority: &str) -> bool {
+    let port = authority.strip_prefix("localhost:");
+    port.is_some_and(is_number)
+        || authority
+            .parse::<SocketAddr>()
+            .is_ok_and(|address| address.ip().is_loopback())
 }
 
 /// The port, which may be too large, of what is short for a URL: perhaps with a colon before it, and a path
@@ -112,8 +126,18 @@ mod tests {
             ("9001", "ws://localhost:9001"),
             (":9001", "ws://localhost:9001"),
             (":9001/a?b", "ws://localhost:9001/a?b"),
+            ("localhost:9001/a?b", "ws://localhost:9001/a?b"),
+            ("127.0.0.1:9001", "ws://127.0.0.1:9001"),
+            ("[::1]:9001/", "ws://[::1]:9001/"),
         ] {
             assert_eq!(read(short), url);
+        }
+        for text in ["192.0.2.1:9001", "localhost:http", "a.localhost:9001"] {
+            assert_eq!(
+                Target::parse(text).unwrap_err().code,
+                exit::BAD_URL,
+                "{text}"
+            );
         }
         for text in [
             "echo",

@@ -9,6 +9,8 @@ use talkback::server::{Network, NetworkError};
 
 use crate::target::ascii_host;
 
+/// Timers have no finer steps.
+const MILLISECOND: Duration = Duration::from_millis(1);
 const YEAR: Duration = Duration::from_secs(366 * 24 * 3600);
 
 /// Where a server listens.
@@ -158,23 +160,14 @@ pub(crate) fn size(text: &str) -> Result<u64, String> {
     })
 }
 
-/// A number of seconds, perhaps with a fraction.
-pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
-    let seconds = text.parse().map_err(|_| ());
-    let duration = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).map_err(|_| ()));
-    duration
-        .ok()
-        .filter(|duration| !duration.is_zero())
-        .ok_or_else(|| "it is not a number of seconds above 0, such as 10 or 0.5".to_owned())
-}
-
 /// A number of seconds, perhaps with a fraction, that a program can run for.
-pub(crate) fn run_time(text: &str) -> Result<Duration, String> {
-    seconds(text)
-        .ok()
-        .filter(|time| *time <= YEAR)
+pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse().ok();
+    let duration = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    duration
+        .filter(|time| (MILLISECOND..=YEAR).contains(time))
         .ok_or_else(|| {
-            "it is not a number of seconds above 0 and up to a year, such as 10 or 0.5".to_owned()
+            "it is not a number of seconds from 0.001 up to a year, such as 10 or 0.5".to_owned()
         })
 }
 
@@ -182,15 +175,30 @@ pub(crate) fn run_time(text: &str) -> Result<Duration, String> {
 pub(crate) fn span(text: &str) -> Result<Duration, String> {
     match text {
         "0" => Ok(Duration::ZERO),
-        text => run_time(text).map_err(|_| {
+        text => seconds(text).map_err(|_| {
             "it is not a number of seconds from 0 up to a year, such as 10 or 0.5".to_owned()
         }),
     }
 }
 
+/// A number of what there has to be one of, at least.
+pub(crate) fn count(text: &str) -> Result<u32, String> {
+    let count = text.parse().ok().filter(|count| *count > 0);
+    count.ok_or_else(|| {
+        format!(
+            "it is not a whole number from 1 to {}, such as 1000",
+            u32::MAX
+        )
+    })
+}
+
 /// A network in CIDR, or an address.
-pub(crate) fn network(text: &str) -> Result<Network, NetworkError> {
+pub(crate) fn network(text: &str) -> Result<Network, String> {
+    if text.contains(',') {
+        return Err("it is more than one: repeat the option for each".to_owned());
+    }
     text.parse()
+        .map_err(|error: NetworkError| error.to_string())
 }
 
 /// A number of messages a second, perhaps with a fraction.
@@ -213,7 +221,7 @@ pub(crate) fn wait(text: &str) -> Result<Wait, String> {
         "forever" => Ok(Wait::Forever),
         "0" => Ok(Wait::For(Duration::ZERO)),
         text => seconds(text).map(Wait::For).map_err(|_| {
-            "it is not a number of seconds, such as 10 or 0.5, nor `forever`".to_owned()
+            "it is not a number of seconds from 0 up to a year, such as 10 or 0.5, nor `forever`".to_owned()
         }),
     }
 }
@@ -354,8 +362,18 @@ mod tests {
     #[test]
     fn seconds_may_have_fractions() {
         assert_eq!(seconds("0.5"), Ok(Duration::from_millis(500)));
-        for text in ["", "0", "-1", "inf", "NaN", "1e300", "ten"] {
-            assert!(seconds(text).is_err(), "{text}");
+        for text in ["", "0", "-1", "1e-9", "inf", "NaN", "1e9", "1e300", "ten"] {
+            let told = "it is not a number of seconds from 0.001 up to a year, such as 10 or 0.5";
+            assert_eq!(seconds(text), Err(told.to_owned()), "{text}");
+        }
+    }
+
+    #[test]
+    fn counts_are_whole_and_above_0() {
+        assert_eq!(count("1"), Ok(1));
+        for text in ["", "0", "-1", "1.5", "abc", "안녕", "4294967296"] {
+            let told = "it is not a whole number from 1 to 4294967295, such as 1000";
+            assert_eq!(count(text), Err(told.to_owned()), "{text}");
         }
     }
 

@@ -14,7 +14,7 @@ use crate::options::EchoOptions;
 /// An echo server that listens and does not accept yet: [run](Self::run) it.
 ///
 /// A WebSocket on any path is echoed. An ordinary `GET /` is answered with a page to try it with,
-/// `GET /health` with `ok`, `GET /ready` with `ready`, `GET /demo/` with the page that it was given, `GET /metrics` with
+/// `GET /health` with `ok` and `GET /ready` with `ready` as long as it listens, `GET /demo/` with the page that it was given, `GET /metrics` with
 /// the metrics.
 #[derive(Debug)]
 pub struct EchoServer {

@@ -25,7 +25,7 @@ pub(crate) struct LoadArgs {
     #[arg(short, long, value_name = "N", default_value = "10", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     pub(crate) connections: u32,
     /// How long messages are sent
-    #[arg(short, long, value_name = "SECONDS", default_value = "10", value_parser = values::run_time)]
+    #[arg(short, long, value_name = "SECONDS", default_value = "10", value_parser = values::seconds)]
     pub(crate) duration: Duration,
     /// So many messages a second, over all connections together. Without it each connection sends the next
     /// message once the last one is answered
@@ -35,7 +35,7 @@ pub(crate) struct LoadArgs {
     #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) pipeline: u16,
     /// Open the connections evenly over so long, each of which sends at once; what is measured begins after it
-    #[arg(long, value_name = "SECONDS", value_parser = values::run_time)]
+    #[arg(long, value_name = "SECONDS", value_parser = values::seconds)]
     pub(crate) ramp: Option<Duration>,
     /// The size of a message: bytes, or a number with KB, MB, KiB or MiB
     #[arg(long, value_name = "SIZE", default_value = "64", value_parser = values::size)]
@@ -53,7 +53,7 @@ pub(crate) struct LoadArgs {
     #[arg(long, conflicts_with = "expect")]
     pub(crate) expect_any: bool,
     /// Once nothing more is sent, wait so long for answers that are missing
-    #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = values::run_time)]
+    #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = values::seconds)]
     pub(crate) wait: Duration,
     /// How many threads send: half of the processor's cores, unless this says otherwise
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]

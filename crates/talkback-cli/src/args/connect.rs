@@ -180,7 +180,8 @@ begins with / is typed as //. Ctrl-D closes, Ctrl-R searches earlier lines, whic
 $XDG_STATE_HOME/talkback/history (~/.local/state) unless they begin with a blank, or with --no-history.
 What is pasted is one message, also if it has several lines, where the terminal marks what is pasted.
 
-URL may be short: 9001 and :9001/path are of ws://localhost:9001. `talkback URL` is `talkback connect URL`.
+URL may be short: 9001, :9001/path and localhost:9001 are of ws://localhost:9001, and so is
+127.0.0.1:9001 of ws://127.0.0.1:9001. `talkback URL` is `talkback connect URL`.
 
 Exit codes:
     0  normal close (1000, 1001, or without a code)

@@ -64,10 +64,10 @@ pub(crate) fn help() -> String {
         "A WebSocket on any path is echoed; on these it gets more, or something else:
 {}
 
-In a browser, / is a page to try it with; /health answers \"ok\", /ready with 503 once the server stops, /metrics
-with what it counts, for Prometheus. With --web the folder's files are read once, at the start; /demo/ is its
-index.html. -v logs requests as well, -vv messages, too. Ctrl-C or SIGTERM closes every connection with 1012, on which clients come back; a second one cuts
-what is left, and the exit code is its: 130 or 143.",
+In a browser, / is a page to try it with; /health answers \"ok\", /ready \"ready\", /metrics with what it counts, for
+Prometheus. With --web the folder's files are read once, at the start; /demo/ is its index.html. -v logs requests
+as well, -vv messages, too. Ctrl-C or SIGTERM closes every connection with 1012, on which clients come back, and the
+exit code is 0; a second one cuts what is left, and the exit code is its: 130 or 143.",
         paths.join("\n")
     )
 }

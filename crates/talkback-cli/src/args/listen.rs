@@ -84,7 +84,8 @@ to each client as it comes. A line that a person types may begin with a command:
 In a terminal each message stands behind the number of its client. In a pipe it is printed as it came, whoever
 sent it; --json tells which client. The slowest client holds up the input for all. With --broadcast each message goes
 to all others as well, as text or binary as it came; a client that does not read them is closed with 1013.
-Ctrl-D closes every connection normally, Ctrl-C or SIGTERM with 1012; a second one ends at once.
+Ctrl-D closes every connection normally, Ctrl-C or SIGTERM with 1012, and the exit code is 0; a second one ends
+at once, with 130 or 143.
 /health answers \"ok\", /ready \"ready\".
 
 A web page may connect from an --origin only. A client that names another host than localhost, an IP address or

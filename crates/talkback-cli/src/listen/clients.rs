@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::future::poll_fn;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::ops::Bound::{Excluded, Included, Unbounded};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -34,6 +34,8 @@ pub(super) enum Incoming {
 pub(super) struct Opened {
     pub(super) number: u64,
     pub(super) peer: SocketAddr,
+    /// Its own address, if the peer is a proxy that tells it.
+    pub(super) client: Option<IpAddr>,
     /// Without the query.
     pub(super) path: String,
     pub(super) subprotocol: Option<String>,

@@ -76,9 +76,13 @@ pub(super) fn serve(
 
 /// A client that has come. Its channel keeps its place.
 fn opened(number: u64, connection: ServerConnection<Transport>) -> Incoming {
+    let peer = connection.peer().expect("it was told");
     let opened = Opened {
         number,
-        peer: connection.peer().expect("it was told"),
+        peer,
+        client: connection
+            .client_ip()
+            .filter(|client| *client != peer.ip().to_canonical()),
         path: path(connection.request()),
         subprotocol: connection.subprotocol().map(str::to_owned),
         request: watch::received_request(connection.request()),

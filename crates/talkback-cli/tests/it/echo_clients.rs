@@ -69,13 +69,35 @@ async fn li3_li8_an_address_behind_a_trusted_proxy_has_so_many() {
 #[test]
 fn limits_that_cannot_be_take_one_line_that_says_what_can() {
     for (option, value, word) in [
-        ("--max-connections", "0", "1.."),
-        ("--max-per-address", "0", "1.."),
+        (
+            "--max-connections",
+            "0",
+            "a whole number from 1 to 4294967295",
+        ),
+        ("--max-connections", "안녕", "a whole number from 1 to"),
+        ("--max-connections", "1.5", "a whole number from 1 to"),
+        ("--max-connections", "", "a whole number from 1 to"),
+        ("--max-per-address", "0", "a whole number from 1 to"),
         ("--trusted-proxy", "10.0.0.0/33", "32"),
+        (
+            "--trusted-proxy",
+            "10.0.0.0/8,fd00::/8",
+            "it is more than one: repeat the option for each",
+        ),
         ("--trusted-proxy", "proxy.example", "address"),
         ("--drain-spread", "-1", "from 0"),
         ("--drain-deadline", "soon", "from 0"),
-        ("--idle-timeout", "0", "above 0"),
+        (
+            "--drain-spread",
+            "25.5",
+            "--drain-spread, 25.5 s, is longer than --drain-deadline, 25 s, at which",
+        ),
+        ("--idle-timeout", "0", "from 0.001 up to a year"),
+        (
+            "--idle-timeout",
+            "18446744073709551616",
+            "from 0.001 up to a year",
+        ),
         #[cfg(target_os = "linux")]
         ("--max-connections", "4000000000", "ulimit -n"),
     ] {
@@ -85,6 +107,29 @@ fn limits_that_cannot_be_take_one_line_that_says_what_can() {
         assert_eq!(finished.stderr.lines().count(), 1, "{finished:?}");
         assert!(finished.stderr.contains(word), "{finished:?}");
         assert_eq!(finished.stdout, "");
+    }
+}
+
+/// Of `listen`, `-1` is an option of its own.
+#[test]
+fn a_number_below_0_is_told_to_be_wrong_and_not_missing() {
+    for command in [
+        &["echo", "--listen", "127.0.0.1:0"][..],
+        &["listen", "127.0.0.1:0"],
+    ] {
+        for option in [
+            "--max-connections",
+            "--max-per-address",
+            "--idle-timeout",
+            "--drain-spread",
+            "--drain-deadline",
+        ] {
+            let finished = run(&[command, &[option, "-1"]].concat(), "");
+            assert_eq!(finished.code, Some(2), "{finished:?}");
+            let begin = format!("error: invalid value '-1' for '{option} <");
+            assert!(finished.stderr.starts_with(&begin), "{finished:?}");
+            assert!(finished.stderr.contains("number"), "{finished:?}");
+        }
     }
 }
 
@@ -110,7 +155,9 @@ async fn dr14_a_second_signal_cuts_and_the_exit_code_is_its() {
         let socket = talkback::connect(url).await.unwrap();
         server.signal("TERM");
         server.until("it says goodbye", |server| {
-            server.stderr().contains("stopping: closing 1 connection\n")
+            server
+                .stderr()
+                .contains("stopping: closing 1 connection, within 25 s\n")
         });
         // A termination that comes twice at once is one.
         server.until("it cuts", |server| {
@@ -137,19 +184,27 @@ async fn dr4_a_client_that_ignores_the_close_is_cut_at_the_deadline() {
 #[cfg(unix)]
 #[tokio::test]
 async fn dr2_many_are_closed_over_the_spread() {
-    // More than are closed at once. Before the deadline the turn is that of a few.
-    for (spread, deadline, are_closed) in [("0", "25", true), ("3600", "0.5", false)] {
-        let options = ["--drain-spread", spread, "--drain-deadline", deadline];
-        let (server, url) = echo(&options);
+    // More than are closed at once. Before the second signal the turn is that of a few.
+    for (time, is_cut) in [("0", false), ("3600", true)] {
+        let (server, url) = echo(&["--drain-spread", time, "--drain-deadline", "3600"]);
         let mut sockets = open(&url, 20).await;
         server.signal("TERM");
+        if is_cut {
+            server.until("it says goodbye", |server| {
+                server
+                    .stderr()
+                    .contains("stopping: closing 20 connections,")
+            });
+            server.signal("INT");
+        }
         let mut codes = Vec::new();
         for socket in &mut sockets {
             codes.push(code(socket).await);
         }
         let closed = codes.iter().filter(|code| **code == 1012).count();
-        assert_eq!(closed == 20, are_closed, "{codes:?}");
-        assert_eq!(server.finish().code, Some(0));
+        assert_eq!(closed < 20, is_cut, "{codes:?}");
+        let exit_code = if is_cut { 130 } else { 0 };
+        assert_eq!(server.finish().code, Some(exit_code));
     }
 }
 

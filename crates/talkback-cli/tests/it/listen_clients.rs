@@ -81,9 +81,9 @@ async fn who_says_nothing_for_the_idle_timeout_is_closed_with_3008() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn dr2_many_are_closed_over_the_spread_which_the_deadline_ends() {
+async fn dr2_many_are_closed_over_the_spread_and_the_deadline_cuts_who_does_not_answer() {
     // More than are closed at once.
-    for (spread, deadline) in [("0", "25"), ("3600", "0.5")] {
+    for (spread, deadline) in [("0", "25"), ("0.5", "0.5")] {
         let options = ["--drain-spread", spread, "--drain-deadline", deadline];
         let (server, url) = listen(&options);
         let mut sockets = Vec::new();
@@ -91,11 +91,75 @@ async fn dr2_many_are_closed_over_the_spread_which_the_deadline_ends() {
             sockets.push(client(&server, &url, number).await);
         }
         server.signal("TERM");
-        for socket in &mut sockets {
-            let _ = socket.recv().await;
-            let code = socket.close_info().unwrap().code;
-            assert!(spread != "0" || code == 1012, "{code}");
+        let told = format!("stopping: closing 20 connections, within {deadline} s\n");
+        server.until("it says goodbye", |server| server.stderr().contains(&told));
+        if spread == "0" {
+            for socket in &mut sockets {
+                assert!(socket.recv().await.is_err());
+                assert_eq!(socket.close_info().unwrap().code, 1012);
+            }
         }
-        assert_eq!(server.finish().code, Some(143));
+        // Nobody reads the others: they are cut.
+        assert_eq!(server.finish().code, Some(0));
     }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn dr14_a_second_signal_ends_it_at_once_and_the_exit_code_is_its() {
+    for (signal, code) in [("INT", 130), ("TERM", 143)] {
+        let (server, url) = listen(&["--drain-deadline", "3600"]);
+        // It never answers the close frame.
+        let _silent = client(&server, &url, 1).await;
+        server.signal("INT");
+        server.until("it says goodbye", |server| {
+            server.stderr().contains("stopping: closing 1 connection,")
+        });
+        server.signal(signal);
+        assert_eq!(server.finish().code, Some(code), "{signal}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_signal_before_the_messages_that_were_asked_for_is_no_success() {
+    let (server, _) = listen(&["-1"]);
+    server.signal("TERM");
+    let finished = server.finish();
+    assert_eq!(finished.code, Some(10), "{finished:?}");
+}
+
+#[tokio::test]
+async fn a_client_behind_a_trusted_proxy_is_told_by_its_own_address() {
+    let (server, url) = listen(&["--trusted-proxy", "127.0.0.1", "--json"]);
+    let from = |client: &str| talkback::connect(&*url).header("X-Forwarded-For", client);
+    let _first = from("192.0.2.1").await.unwrap();
+    let _second = client(&server, &url, 2).await;
+    let told = "#1 connected from 192.0.2.1 by the proxy 127.0.0.1:";
+    server.until("both are printed", |server| {
+        server.stderr().contains(told) && server.stdout().lines().count() == 3
+    });
+    assert!(server.stderr().contains("#2 connected from 127.0.0.1:"));
+    let stdout = server.stdout();
+    let clients = stdout.lines().skip(1).map(|line| {
+        let event: serde_json::Value = serde_json::from_str(line).unwrap();
+        event["client"].as_str().map(str::to_owned)
+    });
+    let clients: Vec<_> = clients.collect();
+    assert_eq!(clients, [Some("192.0.2.1".to_owned()), None]);
+}
+
+#[tokio::test]
+async fn what_is_told_of_proxies_names_the_option() {
+    let (server, url) = listen(&["--max-per-address", "1", "--trusted-proxy", "::/0"]);
+    let told = "warning: --trusted-proxy ::/0 is every address: any client is believed";
+    assert!(server.stderr().contains(told), "{}", server.stderr());
+    drop((server, url));
+    let (server, url) = listen(&["--max-per-address", "1"]);
+    let _first = client(&server, &url, 1).await;
+    server.until("it is told", |server| {
+        server
+            .stderr()
+            .contains("if it is, list it by --trusted-proxy\n")
+    });
 }

@@ -121,6 +121,7 @@ async fn listen(url: &str) -> Result<(), Box<dyn Error>> {
 }
 
 /// Numbers as four bytes.
+#[derive(Clone, Copy)]
 struct BigEndian;
 
 impl Codec<u32, u32> for BigEndian {

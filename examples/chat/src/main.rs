@@ -1,10 +1,10 @@
-//! A chat room with its page: `cargo run -p talkback-chat`, then open http://127.0.0.1:9002/ in two tabs. Another address
-//! to listen at is the first argument. Ctrl-C tells the pages, which come back once it is started again.
+//! A chat room with its page: README.md says how to use it.
 
 mod room;
 
 use std::env;
 use std::error::Error;
+use std::process::ExitCode;
 
 use axum::Router;
 use axum::extract::{Request, State};
@@ -14,7 +14,7 @@ use talkback::http::Response;
 use talkback::server::{Connections, Drain};
 use talkback::{Limits, UpgradeBody};
 use tokio::net::TcpListener;
-use tokio::signal::ctrl_c;
+use tokio::signal;
 
 use self::room::Room;
 
@@ -24,9 +24,22 @@ const GUESTS_MAX: usize = 500;
 const LINE_SIZE_MAX: u64 = 4_000;
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> ExitCode {
     let address = env::args().nth(1);
-    let listener = TcpListener::bind(address.as_deref().unwrap_or("127.0.0.1:9002")).await?;
+    match serve(address.as_deref().unwrap_or("127.0.0.1:9002")).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn serve(address: &str) -> Result<(), Box<dyn Error>> {
+    let bound = TcpListener::bind(address).await;
+    let listener = bound.map_err(|error| {
+        format!("could not listen at {address}: {error}. Give an address with a port, such as 127.0.0.1:9002, or none")
+    })?;
     let connections = Connections::new().max(GUESTS_MAX);
     let router = Router::new()
         .route("/", get(Html(include_str!("page.html"))))
@@ -48,12 +61,25 @@ async fn open(
         .serve(&connections, |connection| room::talk(room, connection))
 }
 
-/// Waits for Ctrl-C, then until all connections are closed; another Ctrl-C cuts what is left.
+/// Waits until it is told to stop, then until all connections are closed; told once more, it cuts what is left.
 async fn drain(connections: Connections) {
-    let _ = ctrl_c().await;
+    told_to_stop().await;
     let report = tokio::select! {
         report = connections.drain(Drain::default()) => report,
-        _ = ctrl_c() => connections.drain(Drain::now()).await,
+        () = told_to_stop() => connections.drain(Drain::now()).await,
     };
     println!("{report}");
+}
+
+/// Ctrl-C; SIGTERM, by which Kubernetes, systemd and Docker stop a program; and what Windows has for that.
+async fn told_to_stop() {
+    #[cfg(unix)]
+    let terminate = signal::unix::signal(signal::unix::SignalKind::terminate());
+    #[cfg(windows)]
+    let terminate = signal::windows::ctrl_shutdown();
+    let mut terminate = terminate.expect("it can be waited for");
+    tokio::select! {
+        _ = signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+    }
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
 use talkback::server::ServerConnection;
-use talkback::{CloseCode, Error, Prepared, Sender, Upgraded, WebSocketChannel};
+use talkback::{CloseCode, Error, Json, Prepared, Sender, Upgraded, WebSocketChannel};
 
 /// In letters.
 const NAME_LENGTH_MAX: usize = 24;
@@ -97,8 +97,7 @@ fn tell_who_is_there(guests: &Guests) {
 
 /// Tells all of them, and waits for none.
 fn tell_all(guests: &Guests, told: &Told<'_>) {
-    let json = serde_json::to_string(told).expect("it is strings");
-    let prepared = Prepared::new(json);
+    let prepared = Prepared::new(Json.encode(told).expect("it is strings"));
     for guest in guests.values() {
         if guest.sender.try_send(&prepared).is_err() {
             guest.sender.close(); // it is too slow, or has gone

@@ -8,7 +8,7 @@ use talkback_proto::{CloseCode, CloseFrame, CloseFrameError};
 /// How [`Connections::drain`](super::Connections::drain) lets go of all connections.
 ///
 /// By default they are closed evenly over 10 s, in random order, with 1012 and "the server restarts", on which
-/// clients come back; what is left after 25 s is cut, as Kubernetes kills at 30.
+/// clients that reconnect come back within 5 to 30 s; what is left after 25 s is cut, as Kubernetes kills at 30.
 ///
 /// ```
 /// use std::time::Duration;

@@ -59,14 +59,18 @@ type Unopened = dyn Fn(SocketAddr, &AcceptError) + Send + Sync;
 /// WebSockets, hands each to a handler in a task of its own, and says how it is.
 ///
 /// ```
-/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 /// use talkback::server::{Connections, Drain, Server};
+/// use tokio::signal;
 ///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 /// let connections = Connections::new().max(10_000);
 /// let stopping = connections.clone();
 /// tokio::spawn(async move {
-///     let _ = tokio::signal::ctrl_c().await;
-///     stopping.drain(Drain::default()).await;
+///     told_to_stop().await;
+///     tokio::select! {
+///         _ = stopping.drain(Drain::default()) => {}
+///         () = told_to_stop() => { stopping.drain(Drain::now()).await; }
+///     }
 /// });
 /// let server = Server::bind("0.0.0.0:8080")
 ///     .await?
@@ -81,15 +85,31 @@ type Unopened = dyn Fn(SocketAddr, &AcceptError) + Send + Sync;
 ///     .await?;
 /// # Ok(())
 /// # }
+///
+/// /// Ctrl-C; SIGTERM, by which Kubernetes, systemd and Docker stop a program; and what Windows has for that.
+/// async fn told_to_stop() {
+///     #[cfg(unix)]
+///     let terminate = signal::unix::signal(signal::unix::SignalKind::terminate());
+///     #[cfg(windows)]
+///     let terminate = signal::windows::ctrl_shutdown();
+///     let mut terminate = terminate.expect("it can be waited for");
+///     tokio::select! {
+///         _ = signal::ctrl_c() => {}
+///         _ = terminate.recv() => {}
+///     }
+/// }
 /// ```
 ///
 /// A client has 10 s for TLS and its opening handshake ([`Accept::timeout`]), and then a keepalive of 20 s
 /// ([`Accept::keepalive`]). 1,024 may be at it at a time ([`handshakes_max`](Self::handshakes_max)); who comes then waits
 /// to be accepted. For whom the [`Connections`] have no place is answered with 503 or 429.
 ///
-/// `GET /health` is answered with 200 as long as the server runs, `GET /ready` with 200, and with 503 from the beginning
-/// of a [`drain`](Connections::drain) on; also where there is no place. All other requests that ask for no WebSocket are
+/// `GET /health` is answered with 200 as long as it listens, `GET /ready` with 200, and with 503 from the beginning
+/// of a [`drain`](Connections::drain) on; also where there is no place. It listens until [`Drain::lame_duck`] is over, by
+/// default until the drain begins: whoever asks then finds nobody, which a load balancer takes for 503. All other requests that ask for no WebSocket are
 /// [`Accept::otherwise`]'s.
+///
+/// [`Drain::lame_duck`]: super::Drain::lame_duck
 pub struct Server {
     listener: Listener,
     #[cfg(feature = "tls")]

@@ -4,9 +4,10 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 
+use http::Response;
 use http::header::{HeaderValue, SET_COOKIE};
-use http::{Request, Response};
 use talkback::bytes::Bytes;
+use talkback::server::Connections;
 use talkback::{Approval, CloseInfo, Keepalive, Refusal};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
@@ -30,6 +31,7 @@ enum Told {
 struct Serving {
     keepalive: Keepalive,
     told: Told,
+    connections: Connections,
     seen: Arc<Mutex<Vec<usize>>>,
     end: mpsc::UnboundedSender<CloseInfo>,
 }
@@ -66,9 +68,11 @@ impl Backend {
     async fn with(keepalive: Keepalive, told: Told) -> Self {
         let (end, ends) = mpsc::unbounded_channel();
         let (port, seen) = (free_port(), Arc::default());
+        let proxy = IpAddr::from(Ipv4Addr::LOCALHOST);
         let serving = Serving {
             keepalive,
             told,
+            connections: Connections::new().trusted_proxies([proxy.into()]),
             seen,
             end,
         };
@@ -119,10 +123,10 @@ impl Serving {
         tokio::spawn(async move {
             // Dropped with this task.
             let mut connections = JoinSet::new();
-            while let Ok((stream, _)) = listener.accept().await {
+            while let Ok((stream, peer)) = listener.accept().await {
                 let serving = serving.clone();
                 connections.spawn(async move {
-                    if let Some(info) = serve(stream, &serving).await {
+                    if let Some(info) = serve(stream, peer, &serving).await {
                         // The test may have ended.
                         let _ = serving.end.send(info);
                     }
@@ -133,16 +137,16 @@ impl Serving {
 }
 
 /// Serves a connection to its end; `None` if it was no WebSocket.
-async fn serve(stream: TcpStream, serving: &Serving) -> Option<CloseInfo> {
+async fn serve(stream: TcpStream, peer: SocketAddr, serving: &Serving) -> Option<CloseInfo> {
     let (stream, peer) = match serving.told {
-        Told::ByHeader => (BufReader::new(stream), None),
-        Told::ByLine => proxied(stream).await.ok()?,
+        Told::ByHeader => (BufReader::new(stream), peer),
+        Told::ByLine => {
+            let (stream, client) = proxied(stream).await.ok()?;
+            (stream, client.unwrap_or(peer))
+        }
     };
-    let mut accepting = talkback::accept(stream);
-    if let Some(peer) = peer {
-        accepting = accepting.peer(peer);
-    }
-    let accepting = accepting
+    let accepting = talkback::accept(stream)
+        .peer(peer)
         .subprotocols(["chat"])
         .keepalive(serving.keepalive)
         .check(|request| async move {
@@ -154,7 +158,7 @@ async fn serve(stream: TcpStream, serving: &Serving) -> Option<CloseInfo> {
             }
         })
         .otherwise(|_| Response::new(Bytes::from_static(PAGE.as_bytes())));
-    let mut socket = accepting.await.ok()?;
+    let mut socket = accepting.admit(&serving.connections).await.ok()?;
     let request = socket.take_request();
     if request.uri().path() == "/ws/greeting" {
         socket.send("welcome").await.ok()?;
@@ -165,11 +169,7 @@ async fn serve(stream: TcpStream, serving: &Serving) -> Option<CloseInfo> {
         }
         // What cannot be sent shows at the next `recv`.
         let _ = match message.as_text() {
-            Some("address") => {
-                let peer = socket.peer().map(|peer| peer.ip());
-                let address = peer.or_else(|| client_address(&request));
-                socket.feed(format!("{address:?}")).await
-            }
+            Some("address") => socket.feed(format!("{:?}", socket.client_ip())).await,
             Some("path") => socket.feed(request.uri().path()).await,
             Some("flood") => socket.send(vec![0; 64 << 20]).await,
             Some("bye") => return socket.close_with(4001, "bye").await.ok(),
@@ -195,13 +195,4 @@ async fn proxied(stream: TcpStream) -> io::Result<(BufReader<TcpStream>, Option<
         _ => None,
     };
     Ok((stream, client.map(SocketAddr::from)))
-}
-
-/// The client's address, as the proxy in front of this server tells it.
-///
-/// It is the last of the list: those before it are what the client itself wrote.
-fn client_address(request: &Request<()>) -> Option<IpAddr> {
-    let lines = request.headers().get_all("x-forwarded-for");
-    let line = lines.iter().next_back()?.to_str().ok()?;
-    line.rsplit(',').next()?.trim().parse().ok()
 }

@@ -129,13 +129,6 @@ impl<T> WebSocket<T> {
         self.core.opening.as_mut()?.head.as_mut()
     }
 
-    #[cfg(feature = "server")]
-    pub(super) fn forget_peer(&mut self) {
-        if let Some(opening) = &mut self.core.opening {
-            opening.peer = None;
-        }
-    }
-
     /// Forgets the peer's half, with its memory.
     pub(super) fn forget_head(&mut self) {
         self.forget(|opening| opening.head = None);

@@ -19,8 +19,6 @@ pub(crate) mod writer;
 
 use std::fmt;
 use std::future::poll_fn;
-#[cfg(not(feature = "server"))]
-use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -63,7 +61,7 @@ pub struct WebSocket<T> {
     io: Option<T>,
     /// In a block of its own: a future keeps space for a socket wherever one passes through it, and a task's
     /// size is rounded up to 128 bytes, and by malloc to more.
-    core: Box<Core<T>>,
+    core: Box<Core>,
     /// Whether the transport has taken bytes that it may still hold.
     needs_flush: bool,
     is_end_reported: bool,
@@ -75,7 +73,7 @@ pub struct WebSocket<T> {
     wakers: Wakers,
 }
 
-struct Core<T> {
+struct Core {
     connection: Connection,
     /// What was read and not used yet.
     input: Input,
@@ -86,11 +84,6 @@ struct Core<T> {
     /// Among the connections of a server, if it is one of those.
     #[cfg(feature = "server")]
     place: Option<Held>,
-    /// What one that has a place does when it is dropped, which knows no bounds of its transport.
-    #[cfg(feature = "server")]
-    leave: fn(&mut WebSocket<T>),
-    #[cfg(not(feature = "server"))]
-    transport: PhantomData<T>,
 }
 
 /// What few connections have.
@@ -102,7 +95,7 @@ struct Rare {
     unread: Option<Unread>,
 }
 
-impl<T> Core<T> {
+impl Core {
     #[inline]
     fn write_error(&self) -> Option<&Arc<std::io::Error>> {
         self.rare.as_ref()?.write_error.as_ref()
@@ -143,13 +136,25 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
     #[doc(alias = "from_raw_socket")]
     #[doc(alias = "after_handshake")]
     pub fn from_upgraded(io: T, role: Role) -> Self {
+        Self::of(Some(io), role)
+    }
+}
+
+impl<T> WebSocket<T> {
+    /// One that stands where another was taken out: it has no transport.
+    #[cfg(feature = "server")]
+    pub(crate) fn taken() -> Self {
+        Self::of(None, Role::Server)
+    }
+
+    fn of(io: Option<T>, role: Role) -> Self {
         let limits = Limits::default();
         let connection = match role {
             Role::Client => Connection::client(limits, ConnectionKeys::new()),
             Role::Server => Connection::server(limits),
         };
         Self {
-            io: Some(io),
+            io,
             core: Box::new(Core {
                 connection,
                 input: Input::default(),
@@ -158,10 +163,6 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
                 opening: None,
                 #[cfg(feature = "server")]
                 place: None,
-                #[cfg(feature = "server")]
-                leave: Self::leave,
-                #[cfg(not(feature = "server"))]
-                transport: PhantomData,
             }),
             needs_flush: false,
             is_end_reported: false,
@@ -171,7 +172,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
             wakers: Wakers::default(),
         }
     }
+}
 
+impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
     /// Takes what was read behind the opening handshake: bytes of frames, perhaps of a part of one.
     #[must_use]
     pub fn with_leftover(mut self, bytes: impl Into<BytesMut>) -> Self {
@@ -365,10 +368,7 @@ impl<T> fmt::Debug for WebSocket<T> {
 impl<T> Drop for WebSocket<T> {
     fn drop(&mut self) {
         #[cfg(feature = "server")]
-        if self.core.place.is_some() {
-            (self.core.leave)(self);
-            self.count_end();
-        }
+        self.count_end();
         buffers::give_back(self.core.input.take());
     }
 }

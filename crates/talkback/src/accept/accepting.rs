@@ -207,7 +207,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Opening<T> {
         }
         #[cfg(feature = "server")]
         if let Some(place) = options.place {
-            return place.open(socket).into_socket();
+            return place.give(socket);
         }
         socket
     }

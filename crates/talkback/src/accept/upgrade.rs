@@ -359,7 +359,7 @@ impl Future for Upgrading {
         }
         #[cfg(feature = "server")]
         if let Some(place) = opening.place.take() {
-            return Poll::Ready(Ok(place.open(socket).into_socket()));
+            return Poll::Ready(Ok(place.give(socket)));
         }
         Poll::Ready(Ok(socket))
     }

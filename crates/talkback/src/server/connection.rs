@@ -1,6 +1,7 @@
 //! A connection that has a place.
 
 use std::fmt;
+use std::mem;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::{Deref, DerefMut};
 use std::pin::Pin;
@@ -34,33 +35,35 @@ use crate::websocket::WebSocket;
 /// Dropping it gives the place back. So it is when its socket has become a
 /// [`WebSocketChannel`](crate::WebSocketChannel) or was split: the place goes along with the socket.
 pub struct ServerConnection<T> {
+    /// It has a place.
     socket: WebSocket<T>,
-    node: Arc<Node>,
+    /// What it does when this is dropped, which knows no bounds of its transport.
+    leave: fn(&mut WebSocket<T>),
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin> ServerConnection<T> {
+    /// That of a socket which has a place.
+    pub(crate) fn of(socket: WebSocket<T>) -> Self {
+        let leave = WebSocket::leave;
+        Self { socket, leave }
+    }
 }
 
 impl<T> ServerConnection<T> {
-    /// That of a socket which has a place.
-    pub(crate) fn of(socket: WebSocket<T>) -> Self {
-        let node = socket.node().expect("it was let in");
-        Self {
-            node: Arc::clone(node),
-            socket,
-        }
-    }
-
     pub(crate) fn node(&self) -> &Arc<Node> {
-        &self.node
+        let node = self.socket.node();
+        node.expect("another socket, which has no place, was put where this one was")
     }
 
     /// Its number, which no other connection of the same [`Connections`](super::Connections) has had.
     pub fn id(&self) -> u64 {
-        self.node.id()
+        self.node().id()
     }
 
     /// The peer's address, as far as the server was told: behind a proxy that of the proxy, and then
     /// [`client_ip`](Self::client_ip) is the client's own.
     pub fn peer(&self) -> Option<SocketAddr> {
-        self.node.peer()
+        self.node().peer()
     }
 
     /// The client's own address, behind a proxy too: the one that its connections count by.
@@ -80,7 +83,7 @@ impl<T> ServerConnection<T> {
     /// # }
     /// ```
     pub fn client_ip(&self) -> Option<IpAddr> {
-        self.node.client_ip()
+        self.node().client_ip()
     }
 
     /// Waits until a drain, or [`rebalance`](super::Connections::rebalance), has come to this connection: for a handler
@@ -117,16 +120,20 @@ impl<T> ServerConnection<T> {
     /// # Cancel safety
     /// Dropping it before it was ready leaves the connection to be closed without a notice. It may be made again.
     pub fn draining(&self) -> impl Future<Output = ()> + Send + Unpin + use<T> {
-        let key = self.node.orders().listen();
-        Draining {
-            node: Arc::clone(&self.node),
-            key,
-        }
+        let node = Arc::clone(self.node());
+        let key = node.orders().listen();
+        Draining { node, key }
     }
 
     /// The socket, with its place: for those who take a [`WebSocket`].
-    pub fn into_socket(self) -> WebSocket<T> {
-        self.socket
+    pub fn into_socket(mut self) -> WebSocket<T> {
+        mem::replace(&mut self.socket, WebSocket::taken())
+    }
+}
+
+impl<T> Drop for ServerConnection<T> {
+    fn drop(&mut self) {
+        (self.leave)(&mut self.socket);
     }
 }
 

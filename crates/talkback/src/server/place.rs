@@ -2,6 +2,8 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use tokio::io::{AsyncRead, AsyncWrite};
+
 use crate::server::connection::ServerConnection;
 use crate::server::metrics::Attempt;
 use crate::server::per_address::AddressPlace;
@@ -46,9 +48,17 @@ impl Place {
     /// Gives the place to a connection that was accepted, which keeps it until it is dropped.
     ///
     /// During a drain, such a connection is closed at the end of the queue.
-    pub fn open<T>(self, socket: WebSocket<T>) -> ServerConnection<T> {
+    pub fn open<T>(self, socket: WebSocket<T>) -> ServerConnection<T>
+    where
+        T: AsyncRead + AsyncWrite + Unpin,
+    {
+        ServerConnection::of(self.give(socket))
+    }
+
+    /// As [`open`](Self::open), for a socket that is handed on before it is a connection.
+    pub(crate) fn give<T>(self, socket: WebSocket<T>) -> WebSocket<T> {
         self.attempt.open();
         let peer = self.peer.or(socket.peer());
-        ServerConnection::of(socket.with_place(self.taken.hold(peer, self.client, self.address)))
+        socket.with_place(self.taken.hold(peer, self.client, self.address))
     }
 }

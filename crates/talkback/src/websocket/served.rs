@@ -149,10 +149,10 @@ mod orders {
             orders.frame().map(|frame| (*frame).clone())
         }
 
-        /// It is dropped: what is queued is written, as far as the transport takes it at once, and a close frame behind it
-        /// where something panics, or where it was ordered to end. Without that nobody knows whether its handler has
-        /// returned or was given up.
-        pub(in crate::websocket) fn leave(&mut self) {
+        /// It is dropped with its connection: what is queued is written, as far as the transport takes it at once, and
+        /// behind it a close frame where something panics, or where it was ordered to end. Without that nobody knows whether
+        /// its handler has returned or was given up.
+        pub(crate) fn leave(&mut self) {
             let is_open = self.io.is_some() && self.core.connection.is_open();
             let frame = || panicking::close_frame().or_else(|| self.ordered_frame());
             let frame = is_open.then(frame).flatten();

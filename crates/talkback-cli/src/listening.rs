@@ -1,5 +1,6 @@
 //! Where a server listens, and what leads there.
 
+use std::error::Error as _;
 use std::future::{Future, poll_fn};
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
@@ -129,7 +130,10 @@ pub(crate) fn failed(listen: Listen, how: &str, error: &io::Error) -> Failure {
         }
         _ => format!("Choose another address {how}."),
     };
-    let message = format!("could not listen on {listen}: {error}. {advice}");
+    // The library's error names the address, too, and behind it has the system's own.
+    let why = error.get_ref().and_then(|it| it.source());
+    let why = why.map_or_else(|| error.to_string(), ToString::to_string);
+    let message = format!("could not listen on {listen}: {why}. {advice}");
     Failure::new(exit::OTHER, message)
 }
 

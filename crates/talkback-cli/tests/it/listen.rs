@@ -392,6 +392,7 @@ fn localhost_is_both_loopbacks() {
     assert_eq!(finished.stderr.lines().count(), 1, "{finished:?}");
     let word = format!("could not listen on localhost{taken}: ");
     assert!(finished.stderr.contains(&word), "{finished:?}");
+    assert_eq!(finished.stderr.matches("could not listen").count(), 1);
     // Each is told as it is given there.
     let other = "choose another port after `listen`;";
     assert!(finished.stderr.contains(other), "{finished:?}");

@@ -91,7 +91,7 @@ fn what_looks_like_a_url_fails_alike_without_the_subcommand() {
     for (url, word) in [
         ("http://127.0.0.1/", "ws://"),
         ("ftp://127.0.0.1/", "ws://"),
-        ("localhost:7924", "ws://"),
+        ("server.example:7924", "ws://"),
         (":99999", "at most 65535"),
         ("99999", "at most 65535"),
     ] {

@@ -392,7 +392,7 @@ mod spans {
     use tracing::field::display;
     use tracing::{Span, debug, error, info, info_span};
 
-    use super::EndedBy;
+    use crate::server::metrics::EndedBy;
 
     use crate::server::peer::Peer;
 

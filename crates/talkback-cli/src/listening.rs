@@ -1,6 +1,5 @@
 //! Where a server listens, and what leads there.
 
-use std::error::Error as _;
 use std::future::{Future, poll_fn};
 use std::io::{self, Write as _};
 use std::net::SocketAddr;

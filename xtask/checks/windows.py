@@ -131,7 +131,7 @@ def prompt(env):
 
 
 def windows_all():
-    """30 min  libraries, command and demo for Windows, and their tests and a prompt in wine"""
+    """20 min  libraries, command and demo for Windows, and their tests and a prompt in wine"""
     with running() as env:
         tests(env, f"{CRATES} {FEATURES} --lib --bins --tests", limit=7200)
         check("a prompt", prompt, env)

@@ -195,6 +195,9 @@ async fn co8_a_place_costs_little() {
 
 #[tokio::test]
 async fn a_place_takes_little_memory() {
+    // As above.
+    #[cfg(feature = "tracing")]
+    let _unheard = tracing::subscriber::set_default(tracing::subscriber::NoSubscriber::new());
     let connections = Connections::new();
     let peer = SocketAddr::from(([192, 0, 2, 1], 1));
     let (without, size) = socket_bytes(async |stream| {

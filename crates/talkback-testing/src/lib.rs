@@ -5,6 +5,8 @@
 //! without this one.
 
 pub mod heap;
+#[cfg(feature = "metrics")]
+pub mod metrics;
 pub mod old_certificates;
 pub mod reference;
 pub mod secrets;

@@ -1,114 +1,24 @@
 //! What a recorder of `metrics` is told.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use ::metrics::{
-    Counter, CounterFn, Gauge, GaugeFn, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder,
-    SharedString, Unit, set_default_local_recorder,
-};
+use ::metrics::set_default_local_recorder;
+use talkback_testing::metrics::Told;
 use talkback_topics::{Keep, Slow, Start, Subscriber, Topics};
 use tokio::time::advance;
 
 use crate::support::{now, publish, read};
 
-/// The values of all series, by `name{label=value}`: of a histogram the count and the sum.
-#[derive(Clone, Default)]
-struct Told(Arc<Mutex<BTreeMap<String, f64>>>);
-
-struct Series(Told, String);
-
-impl Told {
-    fn series(&self, key: &Key) -> Arc<Series> {
-        let labels = key
-            .labels()
-            .map(|it| format!("{{{}={}}}", it.key(), it.value()));
-        let labels: String = labels.collect();
-        Arc::new(Series(self.clone(), format!("{}{labels}", key.name())))
-    }
-
-    /// Each series that is not at 0, without what all names begin with.
-    fn all(&self) -> BTreeMap<String, f64> {
-        let all = self.0.lock().unwrap();
-        let all = all.iter().filter(|(_, value)| **value != 0.0);
-        all.map(|(name, value)| {
-            (
-                name.strip_prefix("talkback_topics").unwrap().to_owned(),
-                *value,
-            )
-        })
-        .collect()
-    }
-}
-
-impl Series {
-    fn add(&self, suffix: &str, value: f64) {
-        let mut all = self.0.0.lock().unwrap();
-        *all.entry(format!("{}{suffix}", self.1)).or_default() += value;
-    }
-}
-
-impl CounterFn for Series {
-    fn increment(&self, value: u64) {
-        self.add("", value as f64);
-    }
-
-    fn absolute(&self, _: u64) {
-        panic!("the library only counts up");
-    }
-}
-
-impl GaugeFn for Series {
-    fn increment(&self, value: f64) {
-        self.add("", value);
-    }
-
-    fn decrement(&self, value: f64) {
-        self.add("", -value);
-    }
-
-    fn set(&self, _: f64) {
-        panic!("there may be several `Topics`");
-    }
-}
-
-impl HistogramFn for Series {
-    fn record(&self, value: f64) {
-        self.add(" count", 1.0);
-        self.add(" sum", value);
-    }
-}
-
-impl Recorder for Told {
-    fn describe_counter(&self, key: KeyName, _: Option<Unit>, _: SharedString) {
-        self.0.lock().unwrap().insert(key.as_str().to_owned(), 0.0);
-    }
-
-    fn describe_gauge(&self, key: KeyName, unit: Option<Unit>, text: SharedString) {
-        self.describe_counter(key, unit, text);
-    }
-
-    fn describe_histogram(&self, key: KeyName, unit: Option<Unit>, text: SharedString) {
-        self.describe_counter(key, unit, text);
-    }
-
-    fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
-        Counter::from_arc(self.series(key))
-    }
-
-    fn register_gauge(&self, key: &Key, _: &Metadata<'_>) -> Gauge {
-        Gauge::from_arc(self.series(key))
-    }
-
-    fn register_histogram(&self, key: &Key, _: &Metadata<'_>) -> Histogram {
-        Histogram::from_arc(self.series(key))
-    }
+/// Each series that is not at 0, without what all names begin with.
+fn all(told: &Told) -> BTreeMap<String, f64> {
+    let all = told.of("talkback_topics").into_iter();
+    all.filter(|(_, value)| *value != 0.0).collect()
 }
 
 #[track_caller]
 fn assert_told<const N: usize>(told: &Told, expected: [(&str, f64); N]) {
-    let mut all = told.all();
+    let mut all = all(told);
     // What an entry takes beside its payload is its own matter.
     if let Some(bytes) = all.get_mut("_log_bytes") {
         *bytes = (*bytes / 100_000.0).floor();
@@ -174,7 +84,7 @@ async fn what_is_counted_adds_up() {
     ];
     assert_told(&told, expected);
     drop((closed, skipping, latest, topic, other, topics));
-    let left = told.all();
+    let left = all(&told);
     let gauges = ["", "_subscribers", "_log_bytes"].map(|name| left.get(name));
     assert_eq!(gauges, [None; 3]);
 }

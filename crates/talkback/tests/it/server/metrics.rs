@@ -2,17 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::future::pending;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use ::metrics::{
-    Counter, CounterFn, Gauge, GaugeFn, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder,
-    SharedString, Unit, set_default_local_recorder,
-};
+use ::metrics::set_default_local_recorder;
 #[cfg(feature = "tls")]
 use talkback::server::Identity;
 use talkback::server::{Drain, Server};
 use talkback::{AcceptError, Approval, Refusal, accept, connect};
+use talkback_testing::metrics::Told;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep};
@@ -20,104 +17,6 @@ use tokio::time::{Instant, sleep};
 use super::*;
 #[cfg(feature = "tls")]
 use crate::support::certificates;
-
-/// The values of all series, by `name{label="value"}`: of a histogram the count and the sum.
-#[derive(Clone, Default)]
-struct Told(Arc<Mutex<BTreeMap<String, f64>>>);
-
-/// One of them.
-struct Series(Told, String);
-
-impl Told {
-    fn series(&self, key: &Key) -> Arc<Series> {
-        let labels = key
-            .labels()
-            .map(|label| format!("{}={}", label.key(), label.value()));
-        let labels: Vec<_> = labels.collect();
-        let name = match labels.is_empty() {
-            true => key.name().to_owned(),
-            false => format!("{}{{{}}}", key.name(), labels.join(",")),
-        };
-        Arc::new(Series(self.clone(), name))
-    }
-
-    /// What is told of a name, behind the common beginning of all.
-    fn of(&self, name: &str) -> BTreeMap<String, f64> {
-        let all = self.0.lock().unwrap();
-        let of_name = all.iter().filter_map(|(key, value)| {
-            let rest = key.strip_prefix("talkback_server_")?.strip_prefix(name)?;
-            Some((rest.to_owned(), *value))
-        });
-        of_name.collect()
-    }
-}
-
-impl Series {
-    fn add(&self, suffix: &str, value: f64) {
-        let mut all = self.0.0.lock().unwrap();
-        *all.entry(format!("{}{suffix}", self.1)).or_default() += value;
-    }
-}
-
-impl CounterFn for Series {
-    fn increment(&self, value: u64) {
-        self.add("", value as f64);
-    }
-
-    fn absolute(&self, _: u64) {
-        panic!("the library only counts up");
-    }
-}
-
-impl GaugeFn for Series {
-    fn increment(&self, value: f64) {
-        self.add("", value);
-    }
-
-    fn decrement(&self, value: f64) {
-        self.add("", -value);
-    }
-
-    fn set(&self, _: f64) {
-        panic!("there may be several `Connections`");
-    }
-}
-
-impl HistogramFn for Series {
-    fn record(&self, value: f64) {
-        self.add(" count", 1.0);
-        self.add(" sum", value);
-    }
-}
-
-impl Recorder for Told {
-    fn describe_counter(&self, key: KeyName, _: Option<Unit>, _: SharedString) {
-        self.0
-            .lock()
-            .unwrap()
-            .insert(format!("# {}", key.as_str()), 0.0);
-    }
-
-    fn describe_gauge(&self, key: KeyName, unit: Option<Unit>, text: SharedString) {
-        self.describe_counter(key, unit, text);
-    }
-
-    fn describe_histogram(&self, key: KeyName, unit: Option<Unit>, text: SharedString) {
-        self.describe_counter(key, unit, text);
-    }
-
-    fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
-        Counter::from_arc(self.series(key))
-    }
-
-    fn register_gauge(&self, key: &Key, _: &Metadata<'_>) -> Gauge {
-        Gauge::from_arc(self.series(key))
-    }
-
-    fn register_histogram(&self, key: &Key, _: &Metadata<'_>) -> Histogram {
-        Histogram::from_arc(self.series(key))
-    }
-}
 
 fn map<const N: usize>(series: [(&str, f64); N]) -> BTreeMap<String, f64> {
     series.map(|(name, value)| (name.to_owned(), value)).into()
@@ -133,7 +32,7 @@ async fn mt1_a_connection_is_counted_when_it_opens_and_when_it_ends() {
     let (mut third, third_peer) = open(&connections);
     let (fourth, _fourth_peer) = open(&connections);
     assert_eq!(
-        told.of("connections"),
+        told.of("talkback_server_connections"),
         map([("", 4.0), ("_total{outcome=open}", 4.0)])
     );
     let second_id = second.id();
@@ -144,7 +43,7 @@ async fn mt1_a_connection_is_counted_when_it_opens_and_when_it_ends() {
     first_peer.close_with(4000, "hunter2").await.unwrap();
     settle().await;
     assert_eq!(
-        told.of("connections"),
+        told.of("talkback_server_connections"),
         map([("", 3.0), ("_total{outcome=open}", 4.0)])
     );
     let second_peer = tokio::spawn(end(second_peer));
@@ -162,27 +61,20 @@ async fn mt1_a_connection_is_counted_when_it_opens_and_when_it_ends() {
         ("_total{code=1008,by=us}", 1.0),
         ("_total{code=other,by=peer}", 1.0),
     ];
-    assert_eq!(told.of("closes"), map(closes));
+    assert_eq!(told.of("talkback_server_closes"), map(closes));
     assert_eq!(
-        told.of("connection_seconds"),
+        told.of("talkback_server_connection_seconds"),
         map([(" count", 4.0), (" sum", 40.0)])
     );
-    assert_eq!(told.of("connections")[""], 1.0);
+    assert_eq!(told.of("talkback_server_connections")[""], 1.0);
     drop(third);
-    assert_eq!(told.of("connections")[""], 0.0);
-    assert_eq!(told.of("closes"), map(closes));
+    assert_eq!(told.of("talkback_server_connections")[""], 0.0);
+    assert_eq!(told.of("talkback_server_closes"), map(closes));
     assert_eq!(
-        told.of("handshake_seconds"),
+        told.of("talkback_server_handshake_seconds"),
         map([(" count", 4.0), (" sum", 0.0)])
     );
-    assert!(
-        !told
-            .0
-            .lock()
-            .unwrap()
-            .keys()
-            .any(|key| key.contains("hunter2"))
-    );
+    assert!(!told.of("").keys().any(|key| key.contains("hunter2")));
 }
 
 #[tokio::test(start_paused = true)]
@@ -216,14 +108,14 @@ async fn mt2_who_is_not_let_in_fails_or_is_late_is_counted_once() {
         ("_total{outcome=refused}", 4.0),
         ("_total{outcome=timeout}", 2.0),
     ];
-    assert_eq!(told.of("connections"), map(came_to));
+    assert_eq!(told.of("talkback_server_connections"), map(came_to));
     let reasons = [
         ("_total{reason=address}", 1.0),
         ("_total{reason=draining}", 1.0),
         ("_total{reason=full}", 1.0),
         ("_total{reason=no_peer}", 1.0),
     ];
-    assert_eq!(told.of("refused"), map(reasons));
+    assert_eq!(told.of("talkback_server_refused"), map(reasons));
 }
 
 #[tokio::test(start_paused = true)]
@@ -248,20 +140,30 @@ async fn mt2_what_is_refused_for_what_it_asks_has_failed_and_is_counted_once() {
         let error = accepting.admit(&connections).await.unwrap_err();
         assert!(matches!(error, AcceptError::Refused(_)), "{error}");
         let failed = [("_total{outcome=failed}", number as f64 + 1.0)];
-        assert_eq!(told.of("connections"), map(failed), "{request}");
+        assert_eq!(
+            told.of("talkback_server_connections"),
+            map(failed),
+            "{request}"
+        );
     }
     // One that is answered with a page of the program's has failed at nothing.
     let (near, mut far) = duplex(4096);
     far.write_all(requests[1].as_bytes()).await.unwrap();
     let accepting = accept(near).otherwise(|_| http::Response::default());
     assert!(accepting.admit(&connections).await.is_err());
-    assert_eq!(told.of("connections")["_total{outcome=failed}"], 5.0);
-    assert_eq!(told.of("refused"), map([]));
+    assert_eq!(
+        told.of("talkback_server_connections")["_total{outcome=failed}"],
+        5.0
+    );
+    assert_eq!(told.of("talkback_server_refused"), map([]));
     #[cfg(feature = "upgrade")]
     {
         let response = talkback::upgrade(&mut http::Request::new(())).serve(&connections, echo);
         assert_eq!(response.status(), 400);
-        assert_eq!(told.of("connections")["_total{outcome=failed}"], 6.0);
+        assert_eq!(
+            told.of("talkback_server_connections")["_total{outcome=failed}"],
+            6.0
+        );
     }
 }
 
@@ -288,7 +190,7 @@ async fn co2_a_handler_that_panics_is_counted_as_closed_by_us_with_1011() {
     settle().await;
     assert!(connections.is_empty());
     let closes = [("_total{code=1011,by=us}", 2.0)];
-    assert_eq!(told.of("closes"), map(closes));
+    assert_eq!(told.of("talkback_server_closes"), map(closes));
 }
 
 #[tokio::test(start_paused = true)]
@@ -310,18 +212,18 @@ async fn mt3_a_drain_is_seen_while_it_is_under_way() {
         async move { connections.drain(Drain::default()).await }
     });
     settle().await;
-    assert_eq!(told.of("draining"), map([("", 1.0)]));
+    assert_eq!(told.of("talkback_server_draining"), map([("", 1.0)]));
     let report = draining.await.unwrap();
     assert_eq!((report.closed, report.cut), (1, 1));
     first_peer.await.unwrap();
     settle().await;
-    assert_eq!(told.of("draining"), map([("", 0.0)]));
+    assert_eq!(told.of("talkback_server_draining"), map([("", 0.0)]));
     let closes = [
         ("_total{code=1006,by=cut}", 1.0),
         ("_total{code=1012,by=us}", 1.0),
     ];
-    assert_eq!(told.of("closes"), map(closes));
-    assert_eq!(told.of("connections")[""], 0.0);
+    assert_eq!(told.of("talkback_server_closes"), map(closes));
+    assert_eq!(told.of("talkback_server_connections")[""], 0.0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -329,7 +231,7 @@ async fn mt4_what_is_told_has_a_description_and_a_closed_set_of_names() {
     let told = Told::default();
     let _guard = set_default_local_recorder(&told);
     let connections = Connections::new();
-    let described: Vec<_> = told.0.lock().unwrap().keys().cloned().collect();
+    let described: Vec<_> = told.of("").into_keys().collect();
     let names = [
         "# talkback_server_client_unknown_total",
         "# talkback_server_closes_total",
@@ -352,7 +254,7 @@ async fn mt4_what_is_told_has_a_description_and_a_closed_set_of_names() {
         peer.close_with(code, "").await.unwrap();
         settle().await;
     }
-    let closes = told.of("closes");
+    let closes = told.of("talkback_server_closes");
     assert_eq!(closes.len(), 13, "{closes:?}");
     assert_eq!(closes["_total{code=other,by=peer}"], 20.0);
     assert_eq!(closes["_total{code=1011,by=peer}"], 1.0);
@@ -402,7 +304,10 @@ async fn li9_clients_that_a_trusted_proxy_does_not_tell_are_counted() {
     let let_in: Vec<_> = outcomes.iter().map(|(_, server)| server.is_ok()).collect();
     assert_eq!(let_in, [true, false]);
     let unknown = [("{header=invalid}", 2.0), ("{header=missing}", 6.0)];
-    assert_eq!(told.of("client_unknown_total"), map(unknown));
+    assert_eq!(
+        told.of("talkback_server_client_unknown_total"),
+        map(unknown)
+    );
 }
 
 /// A server at a port, which serves until it is dropped.
@@ -428,7 +333,7 @@ async fn co9_a_client_that_says_nothing_of_tls_is_counted_as_late_and_its_place_
     assert_eq!(begin.elapsed().as_secs(), 10);
     settle().await;
     assert_eq!(
-        told.of("connections"),
+        told.of("talkback_server_connections"),
         map([("_total{outcome=timeout}", 1.0)])
     );
     assert!(connections.is_empty());
@@ -447,5 +352,5 @@ async fn co10_one_that_asks_for_the_servers_health_and_then_nothing_is_not_count
     assert!(answer.ends_with(b"\r\n\r\nok\n"));
     assert_eq!(begin.elapsed().as_secs(), 60);
     settle().await;
-    assert_eq!(told.of("connections"), map([]));
+    assert_eq!(told.of("talkback_server_connections"), map([]));
 }

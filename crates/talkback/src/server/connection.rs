@@ -34,6 +34,10 @@ use crate::websocket::WebSocket;
 ///
 /// Dropping it gives the place back. So it is when its socket has become a
 /// [`WebSocketChannel`](crate::WebSocketChannel) or was split: the place goes along with the socket.
+///
+/// # Panics
+/// What it has beside its socket's methods panics if a program has put a socket without a place where its own was, as by
+/// [`mem::replace`] of `*connection`.
 pub struct ServerConnection<T> {
     /// It has a place.
     socket: WebSocket<T>,

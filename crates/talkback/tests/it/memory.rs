@@ -15,8 +15,8 @@ const OPEN_MAX: isize = 6912;
 /// The most that it may hold while it waits.
 const WAITING_MAX: isize = 4352;
 
-/// Opens a WebSocket by hand, without heap of ours.
-fn open_by_hand(port: u16) -> TcpStream {
+/// Asks for a WebSocket by hand, without heap of ours. The kernel takes connection and request before anybody accepts it.
+fn ask_by_hand(port: u16) -> TcpStream {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
     stream
         .write_all(
@@ -24,10 +24,14 @@ fn open_by_hand(port: u16) -> TcpStream {
             Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n",
         )
         .unwrap();
+    stream
+}
+
+/// The answer, which has been written.
+fn read_answer(stream: &mut TcpStream) {
     let mut head = [0; 512];
     let size = stream.read(&mut head).unwrap();
     assert!(head[..size].starts_with(b"HTTP/1.1 101"));
-    stream
 }
 
 /// All on one thread, whose heap is counted.
@@ -73,10 +77,12 @@ pub(crate) async fn socket_bytes<S>(
     let mut peers = Vec::with_capacity(CONNECTIONS + 1);
     let mut before = 0;
     for number in 0..=CONNECTIONS {
-        let opening = tokio::task::spawn_blocking(move || open_by_hand(port));
+        // On this thread, whose heap is counted: what another one frees would not be.
+        let mut peer = ask_by_hand(port);
         let (stream, _) = listener.accept().await.unwrap();
         let socket = accept(stream).await;
-        peers.push(opening.await.unwrap());
+        read_answer(&mut peer);
+        peers.push(peer);
         sockets.push(socket);
         if number == 0 {
             before = heap::in_use();

@@ -56,6 +56,7 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod backplane;
 mod entry;
 mod error;
 mod event;
@@ -80,6 +81,9 @@ mod sync;
 mod topic;
 mod topics;
 
+pub use self::backplane::{
+    Backplane, Carried, Inbox, Page, Placed, PublishFailure, Reply, Stored, Unavailable,
+};
 pub use self::error::{
     PublishError, PublishErrorKind, SubscribeError, SubscribeErrorKind, TooSlow, TopicNameError,
 };

@@ -99,8 +99,7 @@ impl Log {
     }
 
     pub(crate) fn position(&self, offset: u64) -> Position {
-        let epoch = self.epoch;
-        Position { epoch, offset }
+        Position::new(self.epoch, offset, None)
     }
 
     /// Uses the topic: begins it anew if it was forgotten, or had to be.

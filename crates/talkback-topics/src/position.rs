@@ -8,11 +8,14 @@ use std::str::FromStr;
 const DIGITS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 /// Of an epoch of 64 bits.
 const EPOCH_DIGITS: usize = 13;
+/// Of a mark of 16 bits.
+const MARK_DIGITS: usize = 4;
 
 /// Where in a topic a publication stands: what a client holds to go on from there.
 ///
 /// It is printed, and parsed, as a text that means something to its server alone, such as `1q8zk7c2m4v0p-121`: an epoch, which is
-/// drawn anew when a topic is begun anew, and the number of the publication in it. Its length is at most 48 bytes.
+/// drawn anew when a topic is begun anew, and the number of the publication in it. Over a [`Backplane`](crate::Backplane) that gives marks
+/// a mark follows, as in `1q8zk7c2m4v0p-121-0k3f`. Its length is at most 48 bytes.
 ///
 /// ```
 /// use talkback_topics::Position;
@@ -25,16 +28,57 @@ const EPOCH_DIGITS: usize = 13;
 pub struct Position {
     pub(crate) epoch: u64,
     pub(crate) offset: u64,
+    /// What tells it from another publication that was given the same number, by a store that had fallen back.
+    pub(crate) mark: Option<u16>,
+}
+
+impl Position {
+    /// The place of a publication in an epoch of its topic: by the engine of a [`Backplane`](crate::Backplane).
+    #[must_use]
+    pub fn new(epoch: u64, offset: u64, mark: Option<u16>) -> Self {
+        Self {
+            epoch,
+            offset,
+            mark,
+        }
+    }
+
+    /// The topic's life that it is of: 64 bits drawn at random.
+    pub fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    /// Its number in that life, from 1; 0 stands before the first.
+    pub fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// What tells it from another that was given the same number, by a store that had fallen back to an earlier state.
+    pub fn mark(&self) -> Option<u16> {
+        self.mark
+    }
 }
 
 impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut epoch = [0; EPOCH_DIGITS];
-        for (index, digit) in epoch.iter_mut().rev().enumerate() {
-            *digit = DIGITS[(self.epoch >> (5 * index)) as usize % DIGITS.len()];
+        write!(f, "{}-{}", Digits::<EPOCH_DIGITS>(self.epoch), self.offset)?;
+        match self.mark {
+            Some(mark) => write!(f, "-{}", Digits::<MARK_DIGITS>(mark.into())),
+            None => Ok(()),
         }
-        let epoch = str::from_utf8(&epoch).expect("the digits are ASCII");
-        write!(f, "{epoch}-{}", self.offset)
+    }
+}
+
+/// A number in so many digits.
+struct Digits<const N: usize>(u64);
+
+impl<const N: usize> fmt::Display for Digits<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut digits = [0; N];
+        for (index, digit) in digits.iter_mut().rev().enumerate() {
+            *digit = DIGITS[(self.0 >> (5 * index)) as usize % DIGITS.len()];
+        }
+        f.write_str(str::from_utf8(&digits).expect("the digits are ASCII"))
     }
 }
 
@@ -49,21 +93,30 @@ impl FromStr for Position {
     type Err = PositionError;
 
     fn from_str(text: &str) -> Result<Self, PositionError> {
-        let (epoch, offset) = text.split_once('-').ok_or(PositionError(()))?;
-        Ok(Self {
-            epoch: parse_epoch(epoch).ok_or(PositionError(()))?,
-            offset: parse_offset(offset).ok_or(PositionError(()))?,
-        })
+        parse(text).ok_or(PositionError(()))
     }
 }
 
-fn parse_epoch(text: &str) -> Option<u64> {
-    if text.len() != EPOCH_DIGITS {
+fn parse(text: &str) -> Option<Position> {
+    let (epoch, rest) = text.split_once('-')?;
+    let (offset, mark) = match rest.split_once('-') {
+        Some((offset, mark)) => (offset, Some(parse_digits::<MARK_DIGITS>(mark)?)),
+        None => (rest, None),
+    };
+    Some(Position {
+        epoch: parse_digits::<EPOCH_DIGITS>(epoch)?,
+        offset: parse_offset(offset)?,
+        mark: mark.map(u16::try_from).transpose().ok()?,
+    })
+}
+
+fn parse_digits<const N: usize>(text: &str) -> Option<u64> {
+    if text.len() != N {
         return None;
     }
-    text.bytes().try_fold(0_u64, |epoch, digit| {
+    text.bytes().try_fold(0_u64, |number, digit| {
         let digit = DIGITS.iter().position(|it| *it == digit)?;
-        Some(epoch.checked_mul(32)? | digit as u64)
+        Some(number.checked_mul(32)? | digit as u64)
     })
 }
 
@@ -98,15 +151,16 @@ mod tests {
             (u64::MAX, u64::MAX),
             (0x0123_4567_89ab_cdef, 121),
         ] {
-            let position = Position { epoch, offset };
-            assert_eq!(position.to_string().parse(), Ok(position));
-            assert!(position.to_string().len() <= 48);
+            for mark in [None, Some(0), Some(0x1234), Some(u16::MAX)] {
+                let position = Position::new(epoch, offset, mark);
+                assert_eq!(position.to_string().parse(), Ok(position));
+                assert!(position.to_string().len() <= 48);
+            }
         }
-        let last = Position {
-            epoch: u64::MAX,
-            offset: 7,
-        };
+        let last = Position::new(u64::MAX, 7, None);
         assert_eq!(last.to_string(), "fzzzzzzzzzzzz-7");
+        let marked = Position::new(u64::MAX, 7, Some(u16::MAX));
+        assert_eq!(marked.to_string(), "fzzzzzzzzzzzz-7-1zzz");
     }
 
     #[test]
@@ -128,6 +182,10 @@ mod tests {
             "1q8zk7c2m4v0p-+1",
             "1q8zk7c2m4v0p--1",
             "1q8zk7c2m4v0p-1-2",
+            "1q8zk7c2m4v0p-1-",
+            "1q8zk7c2m4v0p-1-2000",
+            "1q8zk7c2m4v0p-1-00000",
+            "1q8zk7c2m4v0p-1-0000-",
             "1q8zk7c2m4v0p-18446744073709551616",
             " 1q8zk7c2m4v0p-1",
             "1q8zk7c2m4v0p-1 ",

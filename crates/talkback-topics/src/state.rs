@@ -86,10 +86,7 @@ impl TopicState {
         let New { id, except, .. } = new;
         let entry = Arc::new(Entry {
             topic: Arc::clone(&self.name),
-            position: Position {
-                epoch: 0,
-                offset: 0,
-            },
+            position: Position::new(0, 0, None),
             at: now,
             prepared: new.prepared,
             compression: new.compression,

@@ -214,10 +214,7 @@ impl Subscription {
         if self.told == self.next {
             return None;
         }
-        let position = |offset| Position {
-            epoch: self.epoch,
-            offset,
-        };
+        let position = |offset| Position::new(self.epoch, offset, None);
         let gap = Gap {
             topic: Arc::clone(&self.topic.name),
             from: position(self.told),

@@ -7,9 +7,10 @@ use std::sync::Arc;
 
 use talkback::{Compression, Message};
 
+use crate::incoming::{Incoming, Reach};
 use crate::position::Position;
 
-/// What `Topics::over` stands on: it carries what is published in one process of a service (a hub) to all
+/// What [`Topics::over`](crate::Topics::over) stands on: it carries what is published in one process of a service (a hub) to all
 /// of them, and gives it its place in its topic.
 ///
 /// A hub delivers what comes back from the backplane, its own publications included. So there is one order for all.
@@ -18,7 +19,10 @@ use crate::position::Position;
 /// keeps no history answers that it is gone, and the hub tells its subscribers of the gap. An engine whose store could fall back
 /// to an earlier state gives [marks](Position::mark), by which hubs notice.
 ///
-/// No call blocks, and each future may be dropped.
+/// No call blocks, and each future may be dropped. Calls take effect in the order in which they are made: a topic that is detached and
+/// attached again is listened to. What takes longer than 2 s is taken for [`Unavailable`], or [`Uncertain`](PublishFailure::Uncertain).
+///
+/// The hub drops the engine once it is not used any more: then its tasks are to end.
 pub trait Backplane: Send + Sync + 'static {
     /// Begins, on a runtime of tokio. It is called once, before anything else: from now on the engine tells `inbox` what comes, and
     /// whether it has its connections.
@@ -91,25 +95,41 @@ pub struct Page {
     pub publications: Vec<Stored>,
 }
 
-/// Where a [`Backplane`] tells what comes.
-#[derive(Clone, Debug)]
-pub struct Inbox {}
+/// Where a [`Backplane`] tells what comes. It waits for nobody, and may be called from any thread.
+#[derive(Clone)]
+pub struct Inbox {
+    incoming: Arc<Incoming<(Arc<str>, Stored)>>,
+}
 
 impl Inbox {
-    /// A publication came. It waits for nobody: if too many wait, this one is dropped, and fetched later.
+    pub(crate) fn new(incoming: Arc<Incoming<(Arc<str>, Stored)>>) -> Self {
+        Self { incoming }
+    }
+
+    /// A publication came. If 65,536 wait, it is dropped, and the hub compares all topics later.
     pub fn publication(&self, topic: Arc<str>, stored: Stored) {
-        let _ = (topic, stored);
+        self.incoming.push((topic, stored));
     }
 
     /// What comes may have been lost: the engine had to drop something, and the hub compares all topics.
-    pub fn lost(&self) {}
+    pub fn lost(&self) {
+        self.incoming.lost();
+    }
 
     /// The engine has its connections, and listens to all that is attached. Also said first of all.
-    pub fn up(&self) {}
+    pub fn up(&self) {
+        self.incoming.set_reach(Reach::Up);
+    }
 
-    /// The engine has lost a connection, or does not get one, for this reason; it goes on trying.
+    /// The engine has lost a connection, or does not get one, for this reason, which has no secret in it; it goes on trying.
     pub fn down(&self, why: &str) {
-        let _ = why;
+        self.incoming.set_reach(Reach::Down(why.into()));
+    }
+}
+
+impl fmt::Debug for Inbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Inbox").finish_non_exhaustive()
     }
 }
 
@@ -123,6 +143,11 @@ impl Unavailable {
     /// With the reason, which has no secret in it.
     pub fn new(why: impl Into<Arc<str>>) -> Self {
         Self { why: why.into() }
+    }
+
+    /// The reason.
+    pub fn why(&self) -> &str {
+        &self.why
     }
 }
 

@@ -12,6 +12,8 @@ use crate::position::Position;
 pub(crate) struct Entry {
     pub(crate) topic: Arc<str>,
     pub(crate) position: Position,
+    /// The mark of the one before it.
+    pub(crate) previous: Option<u16>,
     /// When it was published.
     pub(crate) at: Instant,
     pub(crate) prepared: Prepared,

@@ -52,23 +52,40 @@ impl fmt::Display for TopicNameError {
 
 impl Error for TopicNameError {}
 
-/// Nothing was published.
+/// Nothing was published, or it is not known whether it was.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PublishError {
     kind: PublishErrorKind,
+    /// What the backplane said.
+    why: Option<Arc<str>>,
 }
 
-/// Why nothing was published.
+/// Why nothing was published, or it is not known whether it was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PublishErrorKind {
-    /// The id is empty, or longer than 255 bytes.
+    /// The id is empty, or longer than 255 bytes. Nothing was published.
     Id,
+    /// The [backplane](crate::Backplane) cannot be reached. Nothing was published.
+    Unavailable,
+    /// The [backplane](crate::Backplane) has not answered, within 2 s or until it was lost: it may have been published. Publishing it again
+    /// with the same [id](crate::Publish::id) does so at most once.
+    Uncertain,
+    /// The message is larger than the [backplane](crate::Backplane) takes. Nothing was published.
+    TooLarge {
+        /// The bytes that it takes.
+        size_max: usize,
+    },
 }
 
 impl PublishError {
     pub(crate) fn new(kind: PublishErrorKind) -> Self {
-        Self { kind }
+        Self { kind, why: None }
+    }
+
+    pub(crate) fn because(kind: PublishErrorKind, why: &str) -> Self {
+        let why = Some(why.into());
+        Self { kind, why }
     }
 
     /// Why.
@@ -84,6 +101,20 @@ impl fmt::Display for PublishError {
                 f,
                 "the id of a publication has to have 1 to {ID_SIZE_MAX} bytes"
             ),
+            PublishErrorKind::Unavailable => {
+                f.write_str("nothing was published, as the backplane cannot be reached")
+            }
+            PublishErrorKind::Uncertain => f.write_str(
+                "it may have been published, or not: to publish it again with the same id is safe",
+            ),
+            PublishErrorKind::TooLarge { size_max } => write!(
+                f,
+                "nothing was published, as the message is too large for the backplane: it takes {size_max} bytes"
+            ),
+        }?;
+        match &self.why {
+            Some(why) => write!(f, " ({why})"),
+            None => Ok(()),
         }
     }
 }
@@ -94,6 +125,8 @@ impl Error for PublishError {}
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SubscribeError {
     kind: SubscribeErrorKind,
+    /// What the backplane said.
+    why: Option<Arc<str>>,
 }
 
 /// Why a subscription has not begun.
@@ -104,11 +137,20 @@ pub enum SubscribeErrorKind {
     Subscribed,
     /// This subscriber was too slow, and has ended.
     TooSlow,
+    /// The [backplane](crate::Backplane) cannot be reached, and what is here is not enough: a client is to try again later.
+    Unavailable,
 }
 
 impl SubscribeError {
     pub(crate) fn new(kind: SubscribeErrorKind) -> Self {
-        Self { kind }
+        Self { kind, why: None }
+    }
+
+    pub(crate) fn unavailable(why: &str) -> Self {
+        Self {
+            kind: SubscribeErrorKind::Unavailable,
+            why: Some(why.into()),
+        }
     }
 
     /// Why.
@@ -124,7 +166,12 @@ impl fmt::Display for SubscribeError {
                 "this subscriber is subscribed to the topic: unsubscribe first to begin elsewhere in it"
             }
             SubscribeErrorKind::TooSlow => "this subscriber was too slow, and has ended: make another",
-        })
+            SubscribeErrorKind::Unavailable => "the backplane cannot be reached: try again later",
+        })?;
+        match &self.why {
+            Some(why) => write!(f, " ({why})"),
+            None => Ok(()),
+        }
     }
 }
 

@@ -14,9 +14,18 @@ use crate::position::Position;
 pub enum TopicEvent {
     /// The peer has sent a message.
     Message(Message),
-    /// The subscriber has missed some of a topic's publications, by [`Slow::Skip`](crate::Slow::Skip): what was sent so far stands
-    /// before them, and what is sent now comes before those behind them.
+    /// The subscriber has missed some of a topic's publications, by [`Slow::Skip`](crate::Slow::Skip), or as the
+    /// [backplane](crate::Backplane) has lost them: what was sent so far stands before them, and what is sent now comes before those
+    /// behind them.
     Gap(Gap),
+    /// A topic begins anew, as its [backplane](crate::Backplane) has lost it, or has fallen back to an earlier state: the client's
+    /// state is to be fetched anew, and what comes follows.
+    Reset(Reset),
+    /// The [backplane](crate::Backplane) has not been reached for 5 s: nothing comes meanwhile. It is told first to a subscriber that
+    /// begins then.
+    Stale,
+    /// It is reached again, and all that did not come meanwhile has come, or was told to be missing.
+    Live,
     /// The connection has ended in order, be it closed by the peer, by a drain, or as it was too slow.
     Closed(CloseInfo),
 }
@@ -27,8 +36,16 @@ pub enum TopicEvent {
 pub enum Next {
     /// A publication.
     Delivery(Delivery),
-    /// The subscriber has missed some of a topic's publications, by [`Slow::Skip`](crate::Slow::Skip).
+    /// The subscriber has missed some of a topic's publications, by [`Slow::Skip`](crate::Slow::Skip), or as the
+    /// [backplane](crate::Backplane) has lost them.
     Gap(Gap),
+    /// A topic begins anew, as its [backplane](crate::Backplane) has lost it, or has fallen back to an earlier state: the client's
+    /// state is to be fetched anew, and what comes follows.
+    Reset(Reset),
+    /// The [backplane](crate::Backplane) has not been reached for 5 s: nothing comes meanwhile.
+    Stale,
+    /// It is reached again, and all that did not come meanwhile has come, or was told to be missing.
+    Live,
 }
 
 /// A publication that a subscriber gets.
@@ -71,7 +88,7 @@ impl fmt::Debug for Delivery {
     }
 }
 
-/// Publications of a topic that a subscriber has missed, as it was too slow.
+/// Publications of a topic that a subscriber has missed, as it was too slow, or as the backplane has lost them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Gap {
     pub(crate) topic: Arc<str>,
@@ -98,5 +115,24 @@ impl Gap {
     /// How many they are.
     pub fn missed(&self) -> u64 {
         self.to.offset - self.from.offset + 1
+    }
+}
+
+/// A topic that begins anew.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reset {
+    pub(crate) topic: Arc<str>,
+    pub(crate) position: Position,
+}
+
+impl Reset {
+    /// The topic's name.
+    pub fn topic(&self) -> &str {
+        &self.topic
+    }
+
+    /// What the subscription goes on behind.
+    pub fn position(&self) -> Position {
+        self.position
     }
 }

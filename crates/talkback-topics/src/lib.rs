@@ -56,17 +56,23 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod arriving;
 mod backplane;
 mod entry;
 mod error;
 mod event;
 mod fan_out;
 mod form;
+mod hub;
 mod ids;
+mod incoming;
+mod joining;
 mod keep;
+mod link;
 mod log;
 mod mailbox;
 mod metrics;
+mod plane;
 mod position;
 mod publish;
 mod pump;
@@ -78,6 +84,7 @@ mod state;
 mod subscriber;
 mod subscription;
 mod sync;
+mod tending;
 mod topic;
 mod topics;
 
@@ -87,7 +94,7 @@ pub use self::backplane::{
 pub use self::error::{
     PublishError, PublishErrorKind, SubscribeError, SubscribeErrorKind, TooSlow, TopicNameError,
 };
-pub use self::event::{Delivery, Gap, Next, TopicEvent};
+pub use self::event::{Delivery, Gap, Next, Reset, TopicEvent};
 pub use self::form::{Form, Publication};
 pub use self::keep::Keep;
 pub use self::position::{Position, PositionError};

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::error::PublishErrorKind;
+use crate::link::Found;
 use crate::log::Recovery;
 use crate::slow::Slow;
 
@@ -50,10 +52,23 @@ mod told {
             "talkback_topics_recoveries_total",
             "positions that were asked for, by what came of them"
         );
+        describe_gauge!("talkback_backplane_up", "whether the backplane is reached");
+        describe_counter!(
+            "talkback_backplane_publish_total",
+            "publications over the backplane, by what came of them"
+        );
+        describe_counter!(
+            "talkback_backplane_gaps_total",
+            "times that publications did not come, by what came of it"
+        );
     }
 
     pub(super) fn add(name: &'static str, by: f64) {
         gauge!(name).increment(by);
+    }
+
+    pub(super) fn set(name: &'static str, value: f64) {
+        gauge!(name).set(value);
     }
 
     pub(super) fn count(name: &'static str, by: u64) {
@@ -76,6 +91,7 @@ mod told {
 
     pub(super) fn describe() {}
     pub(super) fn add(_: &'static str, _: f64) {}
+    pub(super) fn set(_: &'static str, _: f64) {}
     pub(super) fn count(_: &'static str, _: u64) {}
     pub(super) fn count_by(_: &'static str, _: &'static str, _: &'static str, _: u64) {}
     pub(super) fn took(_: &'static str, _: Duration) {}
@@ -138,8 +154,35 @@ pub(crate) fn recovered(recovery: Recovery) {
     let outcome = match recovery {
         Recovery::NotAsked => return,
         Recovery::Done => "ring",
+        Recovery::FromStore => "store",
         Recovery::TooOld => "too_old",
         Recovery::OtherEpoch => "epoch",
     };
     told::count_by("talkback_topics_recoveries_total", "outcome", outcome, 1);
+}
+
+/// Whether the backplane is reached.
+pub(crate) fn backplane_up(is_up: bool) {
+    told::set("talkback_backplane_up", f64::from(u8::from(is_up)));
+}
+
+/// What came of a publication over the backplane.
+pub(crate) fn carried(failure: Option<PublishErrorKind>) {
+    let outcome = match failure {
+        None => "ok",
+        Some(PublishErrorKind::Unavailable) => "unavailable",
+        Some(PublishErrorKind::Uncertain) => "uncertain",
+        Some(_) => "refused",
+    };
+    told::count_by("talkback_backplane_publish_total", "outcome", outcome, 1);
+}
+
+/// What came of looking for what a topic lacked.
+pub(crate) fn looked(found: Found) {
+    let outcome = match found {
+        Found::Nothing => return,
+        Found::Healed => "healed",
+        Found::Gone => "told",
+    };
+    told::count_by("talkback_backplane_gaps_total", "outcome", outcome, 1);
 }

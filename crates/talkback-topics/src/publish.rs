@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 
 use talkback::{Compression, Outgoing, Prepared};
 
+use crate::backplane::Carried;
 use crate::error::{ID_SIZE_MAX, PublishError, PublishErrorKind};
 use crate::fan_out;
 use crate::position::Position;
@@ -61,17 +62,25 @@ impl Publish {
 
 /// Awaiting it publishes.
 ///
+/// In memory it does not wait. Over a [backplane](crate::Backplane) it waits until that has it: 2 s at most once it is on its way, of
+/// which there are 1,024 at a time.
+///
 /// # Errors
-/// An id that is none. Nothing is published then.
+/// An id that is none; and over a backplane, that it cannot be reached, has not answered, or does not take so large a message:
+/// [`PublishErrorKind`] says of each whether it was published. To try again with the same [id](Publish::id) is always safe.
 ///
 /// # Cancel safety
-/// It is published at the first poll, or not at all.
+/// In memory it is published at the first poll, or not at all. Over a backplane a dropped call may have published, or may yet: to call
+/// again with the same id is safe.
 impl IntoFuture for Publish {
     type Output = Result<Published, PublishError>;
     type IntoFuture = Publishing;
 
     fn into_future(self) -> Publishing {
-        Publishing(Some(self))
+        Publishing(match self.topic.uplink {
+            None => How::Here(Some(self)),
+            Some(_) => How::Over(Box::pin(self.over())),
+        })
     }
 }
 
@@ -86,30 +95,79 @@ impl fmt::Debug for Publish {
 }
 
 /// A message that is being published: the future of [`Publish`].
-#[derive(Debug)]
 #[must_use = "futures do nothing unless polled"]
-pub struct Publishing(Option<Publish>);
+pub struct Publishing(How);
 
-impl Future for Publishing {
-    type Output = Result<Published, PublishError>;
+enum How {
+    Here(Option<Publish>),
+    Over(Pin<Box<dyn Future<Output = Result<Published, PublishError>> + Send>>),
+}
 
-    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Self::Output> {
-        let publish = self.0.take();
-        let Publish { topic, new } = publish.expect("a future is not polled after its end");
-        if let Some(id) = &new.id
-            && !(1..=ID_SIZE_MAX).contains(&id.len())
-        {
-            return Poll::Ready(Err(PublishError::new(PublishErrorKind::Id)));
+impl fmt::Debug for Publishing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Publishing").finish_non_exhaustive()
+    }
+}
+
+impl Publish {
+    fn check(&self) -> Result<(), PublishError> {
+        match &self.new.id {
+            Some(id) if !(1..=ID_SIZE_MAX).contains(&id.len()) => {
+                Err(PublishError::new(PublishErrorKind::Id))
+            }
+            _ => Ok(()),
         }
+    }
+
+    fn here(self) -> Result<Published, PublishError> {
+        self.check()?;
+        let Self { topic, new } = self;
         let appended = topic.append(new);
         if appended.is_to_be_told {
             fan_out::tell(&topic);
         }
-        Poll::Ready(Ok(Published {
+        Ok(Published {
             position: appended.position,
             subscribers: appended.subscribers,
             is_duplicate: appended.is_duplicate,
-        }))
+        })
+    }
+
+    /// It comes into the log once it has come back.
+    async fn over(self) -> Result<Published, PublishError> {
+        self.check()?;
+        let Self { topic, new } = self;
+        let plane = &topic.uplink().plane;
+        let carried = Carried {
+            message: new.prepared.message().clone(),
+            compression: new.compression,
+            id: new.id,
+            except: new.except.map(|connection| (plane.number, connection)),
+        };
+        let placed = plane.publish(Arc::clone(&topic.name), carried).await?;
+        Ok(Published {
+            position: placed.position,
+            subscribers: topic.log().subscribers,
+            is_duplicate: placed.is_duplicate,
+        })
+    }
+}
+
+impl Future for Publishing {
+    type Output = Result<Published, PublishError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match &mut self.0 {
+            How::Here(publish) => {
+                let publish = publish.take();
+                Poll::Ready(
+                    publish
+                        .expect("a future is not polled after its end")
+                        .here(),
+                )
+            }
+            How::Over(publishing) => publishing.as_mut().poll(cx),
+        }
     }
 }
 

@@ -8,10 +8,10 @@ use talkback::{CloseCode, Error, SendError, WebSocket};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, sleep_until};
 
-use crate::event::{Gap, TopicEvent};
+use crate::event::TopicEvent;
 use crate::slow::Slow;
-use crate::subscriber::Subscriber;
-use crate::subscription::{BATCH_MAX, Batch, Read, Subscription};
+use crate::subscriber::{Staleness, Subscriber};
+use crate::subscription::{BATCH_MAX, Batch, Read, Subscription, Told};
 
 /// A socket is fed what fits in so many bytes, or one publication that is larger.
 const BUFFERED_MAX: usize = 16 * 1024;
@@ -28,7 +28,7 @@ enum Fed {
     All,
     /// It closes.
     Closing,
-    Gap(Gap),
+    Told(TopicEvent),
     TooSlow,
 }
 
@@ -72,7 +72,7 @@ impl Subscriber {
             let fed = self.feed(socket, cx);
             match fed {
                 Fed::All | Fed::Closing => {}
-                Fed::Gap(gap) => return Poll::Ready(Ok(TopicEvent::Gap(gap))),
+                Fed::Told(event) => return Poll::Ready(Ok(event)),
                 Fed::TooSlow => continue,
             }
             // It writes all that was fed, at once, and then reads.
@@ -118,17 +118,20 @@ impl Subscriber {
             };
             let mut batch = Batch::new();
             match self.read(index, now, BATCH_MAX, room, &mut batch) {
-                Read::Skipped(_) if room > 0 => {}
-                Read::Skipped(_) | Read::NoRoom => {
+                Read::Skipped(_) | Read::Missed(_) if room > 0 => {}
+                Read::Skipped(_) | Read::Missed(_) | Read::NoRoom => {
                     // Others that are smaller do not come before it for ever.
                     self.turn = index;
-                    break;
+                    return Fed::All;
                 }
                 Read::TooFar => return Fed::TooSlow,
             }
-            if let Some(gap) = self.subscriptions[index].take_gap() {
+            if let Some(told) = self.subscriptions[index].take_told() {
                 self.drop_those_over();
-                return Fed::Gap(gap);
+                return Fed::Told(match told {
+                    Told::Gap(gap) => TopicEvent::Gap(gap),
+                    Told::Reset(reset) => TopicEvent::Reset(reset),
+                });
             }
             let before = self.delivered();
             match self.feed_batch(index, &mut batch, now, socket, cx) {
@@ -138,11 +141,15 @@ impl Subscriber {
                     if self.delivered() == before {
                         self.turn = index;
                     }
-                    break;
+                    return Fed::All;
                 }
             }
         }
-        Fed::All
+        match self.take_staleness() {
+            Some(Staleness::Stale) => Fed::Told(TopicEvent::Stale),
+            Some(Staleness::Live) => Fed::Told(TopicEvent::Live),
+            None => Fed::All,
+        }
     }
 
     /// It waits if the socket has enough.

@@ -31,6 +31,11 @@ impl Shared {
         self.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes
     }
 
+    /// What all logs take.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
     /// Counts what is kept no more.
     pub(crate) fn give_back(&self, bytes: usize) {
         self.bytes.fetch_sub(bytes, Ordering::Relaxed);

@@ -1,15 +1,19 @@
 //! A topic, as all its handles share it.
 
+use std::mem;
 use std::sync::Arc;
 
 use talkback::{Compression, Prepared};
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::entry::Entry;
 use crate::form::Made;
+use crate::link::{Link, Stage};
 use crate::log::{Left, Log, Recovery, Rounds};
 use crate::mailbox::Mailbox;
 use crate::metrics;
+use crate::plane::Plane;
 use crate::position::Position;
 use crate::roster::Roster;
 use crate::shared::Shared;
@@ -29,6 +33,25 @@ pub(crate) struct TopicState {
     /// without it. On 32 bits they wrap around.
     head: AtomicUsize,
     first: AtomicUsize,
+    pub(crate) uplink: Option<Box<Uplink>>,
+}
+
+/// What a topic has that is over a backplane.
+pub(crate) struct Uplink {
+    pub(crate) plane: Arc<Plane<TopicState>>,
+    /// Tells those who wait for what its task asks the engine.
+    pub(crate) changed: Notify,
+}
+
+/// A place among the subscribers of a topic.
+pub(crate) struct Joined {
+    /// Its place among those that are woken.
+    pub(crate) key: usize,
+    /// What it reads first.
+    pub(crate) next: u64,
+    /// What is added to a number, for a look without the lock.
+    pub(crate) base: u64,
+    pub(crate) begun: Begun,
 }
 
 /// What is to be published.
@@ -49,14 +72,26 @@ pub(crate) struct Appended {
 }
 
 impl TopicState {
-    pub(crate) fn new(name: Arc<str>, shared: Arc<Shared>) -> Arc<Self> {
+    pub(crate) fn new(
+        name: Arc<str>,
+        shared: Arc<Shared>,
+        plane: Option<&Arc<Plane<TopicState>>>,
+    ) -> Arc<Self> {
+        let now = Instant::now();
+        let mut log = Log::new(now);
+        log.link = plane.map(|_| Box::new(Link::new(now)));
+        let uplink = |plane: &Arc<_>| Uplink {
+            plane: Arc::clone(plane),
+            changed: Notify::new(),
+        };
         Arc::new(Self {
             name,
             shared,
-            log: Mutex::new(Log::new(Instant::now())),
+            log: Mutex::new(log),
             roster: Mutex::default(),
             head: AtomicUsize::new(0),
             first: AtomicUsize::new(1),
+            uplink: plane.map(uplink).map(Box::new),
         })
     }
 
@@ -64,29 +99,43 @@ impl TopicState {
         lock(&self.log)
     }
 
-    /// Whether something was published from this number on.
+    /// For a topic over a backplane.
+    pub(crate) fn uplink(&self) -> &Uplink {
+        self.uplink.as_ref().expect("it is over a backplane")
+    }
+
+    /// Whether something was published from this number on, with what is added to it.
     pub(crate) fn has(&self, next: u64) -> bool {
         self.head.load(Ordering::Acquire) != (next as usize).wrapping_sub(1)
     }
 
-    /// Whether this number is not kept any more.
+    /// Whether this number, with what is added to it, is not kept any more.
     pub(crate) fn has_lost(&self, next: u64) -> bool {
         let first = self.first.load(Ordering::Acquire);
         (first.wrapping_sub(next as usize) as isize) > 0
     }
 
-    fn note(&self, log: &Log) {
-        self.head.store(log.head() as usize, Ordering::Release);
-        self.first.store(log.first() as usize, Ordering::Release);
+    /// Whether nothing comes from its backplane for a time.
+    pub(crate) fn is_stale(&self) -> bool {
+        let uplink = self.uplink.as_ref();
+        uplink.is_some_and(|uplink| uplink.plane.is_stale())
     }
 
-    /// The one door by which something comes into the log.
+    pub(crate) fn note(&self, log: &Log) {
+        let (head, first) = (log.head(), log.first());
+        let with_base = |number: u64| log.base().wrapping_add(number) as usize;
+        self.head.store(with_base(head), Ordering::Release);
+        self.first.store(with_base(first), Ordering::Release);
+    }
+
+    /// Appends what is published here.
     pub(crate) fn append(&self, new: New) -> Appended {
         let (keep, now) = (&self.shared.keep, Instant::now());
         let New { id, except, .. } = new;
         let entry = Arc::new(Entry {
             topic: Arc::clone(&self.name),
             position: Position::new(0, 0, None),
+            previous: None,
             at: now,
             prepared: new.prepared,
             compression: new.compression,
@@ -95,15 +144,27 @@ impl TopicState {
         });
         let mut log = self.log();
         let forgotten = log.wake(keep, now);
-        let subscribers = log.subscribers;
         if let Some(position) = id.as_deref().and_then(|id| log.find(id, now)) {
             return Appended {
                 position,
-                subscribers,
+                subscribers: log.subscribers,
                 is_duplicate: true,
                 is_to_be_told: false,
             };
         }
+        let appended = self.put(log, entry, id);
+        self.let_go([&forgotten]);
+        appended
+    }
+
+    /// The one door by which something comes into the log, be it published here or come from a backplane.
+    pub(crate) fn put(
+        &self,
+        mut log: MutexGuard<'_, Log>,
+        entry: Arc<Entry>,
+        id: Option<Arc<str>>,
+    ) -> Appended {
+        let keep = &self.shared.keep;
         let cost = entry.cost();
         let in_all = self.shared.take(cost);
         let left = log.push(entry, id, keep);
@@ -116,15 +177,11 @@ impl TopicState {
             false => log.clear(),
         };
         self.note(&log);
-        let is_to_be_told = subscribers > 0 && log.rounds == Rounds::None;
-        log.rounds = match (subscribers, is_to_be_told) {
-            (0, _) => log.rounds,
-            (_, true) => Rounds::One,
-            (_, false) => Rounds::Another,
-        };
+        let is_to_be_told = log.begin_round();
         let position = log.position(log.head());
+        let subscribers = log.subscribers;
         drop(log);
-        self.let_go([&forgotten, &left, &trimmed, &unread]);
+        self.let_go([&left, &trimmed, &unread]);
         metrics::log_bytes(cost as isize);
         metrics::trimmed(trimmed.len());
         metrics::published();
@@ -136,7 +193,7 @@ impl TopicState {
         }
     }
 
-    fn let_go<const N: usize>(&self, left: [&Left; N]) {
+    pub(crate) fn let_go<const N: usize>(&self, left: [&Left; N]) {
         let cost = left.iter().map(|left| left.cost).sum();
         if cost > 0 {
             self.shared.give_back(cost);
@@ -144,27 +201,37 @@ impl TopicState {
         }
     }
 
-    /// Takes in a subscriber: its place, what it reads first, and how it has begun. From then on it is woken.
-    pub(crate) fn join(&self, mailbox: &Arc<Mailbox>, start: Start) -> (usize, u64, Begun) {
+    /// Takes in a subscriber. From then on it is woken.
+    pub(crate) fn join(&self, mailbox: &Arc<Mailbox>, start: Start) -> Joined {
         let keep = &self.shared.keep;
         // First of all, so that what is published once the log has said where it begins is told to it.
         let key = lock(&self.roster).insert(Arc::clone(mailbox));
         let mut log = self.log();
         let forgotten = log.wake(keep, Instant::now());
         self.note(&log);
-        log.subscribers += 1;
-        log.readers += 1;
         let (next, recovery) = log.begin(start, keep);
-        let begun = Begun {
-            position: log.position(next - 1),
-            is_recovered: recovery == Recovery::Done,
-            waiting: log.head() + 1 - next,
-        };
+        let joined = Self::take_in(&mut log, key, next, recovery);
         drop(log);
         self.let_go([&forgotten]);
         metrics::subscribers(1);
         metrics::recovered(recovery);
-        (key, next, begun)
+        joined
+    }
+
+    /// Counts a subscriber, which has its place.
+    pub(crate) fn take_in(log: &mut Log, key: usize, next: u64, recovery: Recovery) -> Joined {
+        log.subscribers += 1;
+        log.readers += 1;
+        Joined {
+            key,
+            next,
+            base: log.base(),
+            begun: Begun {
+                position: log.position(next - 1),
+                is_recovered: matches!(recovery, Recovery::Done | Recovery::FromStore),
+                waiting: log.head() + 1 - next,
+            },
+        }
     }
 
     /// Lets a subscriber go: the number of the last publication that it still gets.
@@ -217,11 +284,40 @@ impl TopicState {
         if !log.is_over(&self.shared.keep, now) {
             return Err(Some(log.end(&self.shared.keep)));
         }
+        let mut is_to_be_detached = false;
+        if let Some(link) = &mut log.link {
+            if link.is_tended {
+                return Err(Some(now + self.shared.keep.idle));
+            }
+            if link.stage == Stage::On {
+                link.stage = Stage::Detaching;
+                is_to_be_detached = true;
+            }
+        }
         let left = log.forget();
         self.note(&log);
         drop(log);
         self.let_go([&left]);
+        if is_to_be_detached {
+            self.detach();
+        }
         Ok(())
+    }
+
+    /// Has the engine listen to it no more; nobody attaches it meanwhile.
+    fn detach(&self) {
+        let Some(uplink) = &self.uplink else { return };
+        uplink.plane.engine.detach(vec![Arc::clone(&self.name)]);
+        uplink.plane.remove(&self.name);
+        let mut log = self.log();
+        let held = log.link.as_mut().map(|link| {
+            link.stage = Stage::Off;
+            (link.is_behind, link.forked) = (false, None);
+            mem::take(&mut link.held)
+        });
+        drop(log);
+        drop(held);
+        uplink.changed.notify_waiters();
     }
 
     pub(crate) fn is_forgotten(&self) -> bool {
@@ -242,8 +338,14 @@ impl TopicState {
 
 impl Drop for TopicState {
     fn drop(&mut self) {
-        let left = self.log().clear();
+        let mut log = self.log();
+        let left = log.clear();
+        let is_attached = (log.link.as_ref()).is_some_and(|link| link.stage != Stage::Off);
+        drop(log);
         self.let_go([&left]);
+        if is_attached {
+            self.detach();
+        }
         metrics::topics(-1);
     }
 }

@@ -13,12 +13,13 @@ use tokio::time::{Instant, Sleep};
 use crate::error::{SubscribeError, SubscribeErrorKind, TooSlow};
 use crate::event::{Delivery, Next};
 use crate::form::Form;
+use crate::joining::join;
 use crate::keep::EVER;
 use crate::mailbox::Mailbox;
 use crate::metrics;
 use crate::slow::Slow;
 use crate::start::{Begun, Start};
-use crate::subscription::{Batch, Read, Reading, Subscription};
+use crate::subscription::{Batch, Read, Reading, Subscription, Told};
 use crate::topic::Topic;
 
 /// How long what is next may have waited.
@@ -41,6 +42,8 @@ pub struct Subscriber {
     pub(crate) too_slow: Option<TooSlow>,
     /// Whether its connection takes nothing at the moment.
     pub(crate) is_blocked: bool,
+    /// Whether it was told that nothing comes.
+    is_stale: bool,
     /// Set where it is, for when it has been so for too long.
     pub(crate) timer: Option<Pin<Box<Sleep>>>,
     delivered: u64,
@@ -64,6 +67,7 @@ impl Subscriber {
             form: None,
             too_slow: None,
             is_blocked: false,
+            is_stale: false,
             timer: None,
             delivered: 0,
             skipped: 0,
@@ -105,11 +109,16 @@ impl Subscriber {
     /// Subscribes to a topic, from now on or from an earlier publication: the first one that comes is the one behind
     /// [`Begun::position`], and none is left out between what was kept and what is published from now on.
     ///
+    /// Over a [backplane](crate::Backplane), the first subscriber of a topic waits until that listens to it, and one with a position
+    /// that is older than what is here until that is read from there, once for all who come meanwhile. While it cannot be reached, a
+    /// subscription begins if what is here is enough for that.
+    ///
     /// # Errors
-    /// It is subscribed to the topic, or was too slow.
+    /// It is subscribed to the topic, or was too slow; or the backplane cannot be reached, and is needed.
     ///
     /// # Cancel safety
-    /// It subscribes at the first poll, or not at all.
+    /// In memory it subscribes at the first poll, or not at all. Over a backplane a dropped call has not subscribed, and may have had the
+    /// backplane listen to the topic for some time.
     pub async fn subscribe(
         &mut self,
         topic: &Topic,
@@ -123,7 +132,11 @@ impl Subscriber {
         if self.subscriptions.iter().any(|it| it.is_of(topic)) {
             return Err(SubscribeError::new(SubscribeErrorKind::Subscribed));
         }
-        let (mut subscription, begun) = Subscription::begin(topic, &self.mailbox, start);
+        let joined = match topic.uplink {
+            None => topic.join(&self.mailbox, start),
+            Some(_) => join(topic, &self.mailbox, start).await?,
+        };
+        let mut subscription = Subscription::new(topic, &joined);
         let mut others = self.subscriptions.iter();
         subscription.is_behind = others.any(|other| other.is_in_topic_of(&subscription));
         if self.subscriptions.is_empty() {
@@ -131,7 +144,7 @@ impl Subscriber {
             self.subscriptions.reserve_exact(1);
         }
         self.subscriptions.push(subscription);
-        Ok(begun)
+        Ok(joined.begun)
     }
 
     /// Ends the subscription to a topic: what was published before still comes, and nothing after it. `false` if there is none.
@@ -145,7 +158,7 @@ impl Subscriber {
         true
     }
 
-    /// Waits for the next publication, or a gap before it.
+    /// Waits for the next publication, or something that is to be told before it.
     ///
     /// It gives what there is, however long the caller was away: whether it is too far behind is found when this is called.
     ///
@@ -163,7 +176,7 @@ impl Subscriber {
         self.delivered
     }
 
-    /// How many it has missed as it was too slow, or has [`Slow::Latest`].
+    /// How many it has missed as it was too slow, has [`Slow::Latest`], or as the backplane has lost them.
     pub fn skipped(&self) -> u64 {
         self.skipped
     }
@@ -204,9 +217,12 @@ impl Subscriber {
             if self.read(index, now, 1, usize::MAX, &mut batch) == Read::TooFar {
                 return None;
             }
-            if let Some(gap) = self.subscriptions[index].take_gap() {
+            if let Some(told) = self.subscriptions[index].take_told() {
                 self.drop_those_over();
-                return Some(Next::Gap(gap));
+                return Some(match told {
+                    Told::Gap(gap) => Next::Gap(gap),
+                    Told::Reset(reset) => Next::Reset(reset),
+                });
             }
             let Some(entry) = batch.take().next() else {
                 self.drop_those_over();
@@ -225,7 +241,27 @@ impl Subscriber {
                 None => left = self.subscriptions.len(),
             }
         }
-        None
+        self.take_staleness().map(|staleness| match staleness {
+            Staleness::Stale => Next::Stale,
+            Staleness::Live => Next::Live,
+        })
+    }
+
+    /// Whether it is to be told that nothing comes for a time, or that it does again. That is told once there is nothing else.
+    pub(crate) fn take_staleness(&mut self) -> Option<Staleness> {
+        if !self.has_other_staleness() {
+            return None;
+        }
+        self.is_stale = !self.is_stale;
+        Some(match self.is_stale {
+            true => Staleness::Stale,
+            false => Staleness::Live,
+        })
+    }
+
+    fn has_other_staleness(&self) -> bool {
+        let mut subscriptions = self.subscriptions.iter();
+        !self.subscriptions.is_empty() && subscriptions.any(Subscription::is_stale) != self.is_stale
     }
 
     /// Whose turn it is; then it is the next one's.
@@ -236,7 +272,7 @@ impl Subscriber {
     }
 
     pub(crate) fn has_news(&self) -> bool {
-        self.subscriptions.iter().any(Subscription::has_news)
+        self.subscriptions.iter().any(Subscription::has_news) || self.has_other_staleness()
     }
 
     pub(crate) fn is_own(&self, except: Option<u64>) -> bool {
@@ -272,6 +308,7 @@ impl Subscriber {
                 self.skipped += skipped;
                 metrics::skipped(self.slow, skipped);
             }
+            Read::Missed(missed) => self.skipped += missed,
             Read::TooFar => {
                 self.too_slow = Some(TooSlow::new(Arc::clone(subscription.topic())));
                 self.unread = self.waiting();
@@ -296,6 +333,12 @@ impl Subscriber {
             }
         }
     }
+}
+
+/// Whether what a subscriber gets is all that there is.
+pub(crate) enum Staleness {
+    Stale,
+    Live,
 }
 
 /// A [`Subscriber`] of no topic yet.

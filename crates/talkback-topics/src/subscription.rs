@@ -7,12 +7,10 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::entry::Entry;
-use crate::event::Gap;
-use crate::mailbox::Mailbox;
+use crate::event::{Gap, Reset};
 use crate::position::Position;
 use crate::slow::Slow;
-use crate::start::{Begun, Start};
-use crate::state::TopicState;
+use crate::state::{Joined, TopicState};
 
 /// How many publications of a topic are read before others have their turn.
 pub(crate) const BATCH_MAX: usize = 64;
@@ -44,6 +42,12 @@ impl Batch {
     }
 }
 
+/// What is told beside publications.
+pub(crate) enum Told {
+    Gap(Gap),
+    Reset(Reset),
+}
+
 /// How to read.
 #[derive(Clone, Copy)]
 pub(crate) struct Reading {
@@ -59,8 +63,10 @@ pub(crate) struct Reading {
 /// What came of reading.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Read {
-    /// There is a gap to be told, else what was read; so many were skipped.
+    /// There is a gap or a reset to be told, else what was read; so many were skipped.
     Skipped(u64),
+    /// There is a gap to be told: the backplane has lost so many.
+    Missed(u64),
     /// There is no room for the next one: nothing has happened.
     NoRoom,
     /// The subscriber is to end.
@@ -75,33 +81,33 @@ pub(crate) struct Subscription {
     epoch: u64,
     /// The number of the publication to read next.
     next: u64,
+    /// What is added to it for a look without the lock.
+    base: u64,
     /// The one that the subscriber takes for the next: those between are missed, and it is not told yet.
     told: u64,
     /// The last that it gets.
     end: u64,
+    /// Whether the topic has begun another life, which is not told yet.
+    is_reset: bool,
     since: Instant,
     /// Whether it waits until an earlier one of the same topic is at its end.
     pub(crate) is_behind: bool,
 }
 
 impl Subscription {
-    pub(crate) fn begin(
-        topic: &Arc<TopicState>,
-        mailbox: &Arc<Mailbox>,
-        start: Start,
-    ) -> (Self, Begun) {
-        let (key, next, begun) = topic.join(mailbox, start);
-        let subscription = Self {
+    pub(crate) fn new(topic: &Arc<TopicState>, joined: &Joined) -> Self {
+        Self {
             topic: Arc::clone(topic),
-            key: Some(key),
-            epoch: begun.position.epoch,
-            next,
-            told: next,
+            key: Some(joined.key),
+            epoch: joined.begun.position.epoch,
+            next: joined.next,
+            base: joined.base,
+            told: joined.next,
             end: u64::MAX,
+            is_reset: false,
             since: Instant::now(),
             is_behind: false,
-        };
-        (subscription, begun)
+        }
     }
 
     /// Whether it is one of this topic, which has not been left.
@@ -130,7 +136,7 @@ impl Subscription {
 
     /// Whether it has read all that it gets.
     pub(crate) fn is_over(&self) -> bool {
-        self.next > self.end && self.told == self.next
+        self.next > self.end && !self.has_to_tell()
     }
 
     /// Whether there is something to read or to tell.
@@ -139,15 +145,24 @@ impl Subscription {
             return false;
         }
         let has_more = match self.key {
-            Some(_) => self.topic.has(self.next),
+            Some(_) => self.topic.has(self.base.wrapping_add(self.next)),
             None => self.next <= self.end,
         };
-        has_more || self.told != self.next
+        has_more || self.has_to_tell()
+    }
+
+    fn has_to_tell(&self) -> bool {
+        self.told != self.next || self.is_reset
+    }
+
+    /// Whether nothing comes from its backplane for a time.
+    pub(crate) fn is_stale(&self) -> bool {
+        self.topic.is_stale()
     }
 
     /// Whether what is next is not kept any more.
     pub(crate) fn has_lost(&self) -> bool {
-        !self.is_behind && self.topic.has_lost(self.next)
+        !self.is_behind && self.topic.has_lost(self.base.wrapping_add(self.next))
     }
 
     /// What was next is delivered, or not for it.
@@ -170,12 +185,35 @@ impl Subscription {
     pub(crate) fn read(&mut self, how: &Reading, batch: &mut Batch) -> Read {
         let log = self.topic.log();
         let is_same = log.epoch() == self.epoch;
+        if !is_same && let Some(link) = &log.link {
+            (self.epoch, self.base) = (log.epoch(), log.base());
+            self.next = match self.key {
+                Some(_) => link.start + 1,
+                None => self.end + 1,
+            };
+            (self.told, self.is_reset) = (self.next, true);
+            return Read::Skipped(0);
+        }
         // Of a topic that was forgotten, nothing is left for who has left it.
         let (first, head) = match is_same {
             true => (log.first(), log.head()),
             false => (self.end + 1, self.end),
         };
         let last = head.min(self.end);
+        let lost = match how.slow {
+            Slow::Latest => log.lost_since(self.next),
+            _ => log.lost_at(self.next),
+        };
+        if let Some((from, to)) = lost.filter(|(from, _)| is_same && *from <= last) {
+            if how.slow == Slow::Latest && self.told == self.next {
+                // What comes before is of no use to it.
+                self.told = from;
+            }
+            let next = to.min(last) + 1;
+            let missed = next - self.next;
+            self.next = next;
+            return Read::Missed(missed);
+        }
         let is_old = |entry: &Arc<Entry>| entry.at.max(self.since) + how.lag_max <= how.now;
         let target = match how.slow {
             _ if self.next > last => self.next,
@@ -198,7 +236,7 @@ impl Subscription {
             }
             self.next = target;
         }
-        if self.told == self.next {
+        if !self.has_to_tell() {
             for offset in self.next..=last {
                 if batch.len == how.count || batch.size >= how.room {
                     break;
@@ -210,18 +248,31 @@ impl Subscription {
     }
 
     /// What it has missed and was not told of.
-    pub(crate) fn take_gap(&mut self) -> Option<Gap> {
+    pub(crate) fn take_told(&mut self) -> Option<Told> {
+        let topic = Arc::clone(&self.topic.name);
+        if self.is_reset {
+            self.is_reset = false;
+            let position = self.position(self.next - 1);
+            return Some(Told::Reset(Reset { topic, position }));
+        }
         if self.told == self.next {
             return None;
         }
-        let position = |offset| Position::new(self.epoch, offset, None);
         let gap = Gap {
-            topic: Arc::clone(&self.topic.name),
-            from: position(self.told),
-            to: position(self.next - 1),
+            topic,
+            from: self.position(self.told),
+            to: self.position(self.next - 1),
         };
         self.told = self.next;
-        Some(gap)
+        Some(Told::Gap(gap))
+    }
+
+    fn position(&self, offset: u64) -> Position {
+        let log = self.topic.log();
+        match log.epoch() == self.epoch {
+            true => log.position(offset),
+            false => Position::new(self.epoch, offset, None),
+        }
     }
 
     /// How many publications wait for it.

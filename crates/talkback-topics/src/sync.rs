@@ -27,6 +27,36 @@ pub(crate) fn spawn(task: impl Future<Output = ()> + Send + 'static) -> bool {
     true
 }
 
+/// Where the tasks of a hub run, whoever begins one.
+#[cfg(not(shuttle))]
+pub(crate) struct Runtime(tokio::runtime::Handle);
+
+#[cfg(not(shuttle))]
+impl Runtime {
+    /// That of this thread.
+    pub(crate) fn current() -> Self {
+        Self(tokio::runtime::Handle::current())
+    }
+
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.0.spawn(task);
+    }
+}
+
+#[cfg(shuttle)]
+pub(crate) struct Runtime;
+
+#[cfg(shuttle)]
+impl Runtime {
+    pub(crate) fn current() -> Self {
+        Self
+    }
+
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        shuttle::future::spawn(task);
+    }
+}
+
 #[cfg(not(shuttle))]
 pub(crate) use tokio::task::yield_now;
 

@@ -4,12 +4,16 @@ use std::collections::HashMap;
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 
+use crate::backplane::Backplane;
 use crate::error::TopicNameError;
+use crate::hub;
 use crate::keep::Keep;
 use crate::metrics;
+use crate::plane::Plane;
 use crate::shared::Shared;
 use crate::state::TopicState;
 use crate::sync::{AtomicBool, Mutex, MutexGuard, Ordering, lock, spawn, yield_now};
@@ -17,6 +21,8 @@ use crate::topic::Topic;
 
 /// How many tables the topics are in, each with a lock of its own.
 const SHARDS: usize = 64;
+/// How long a topic over a backplane is listened to that nobody is subscribed to any more.
+const DETACH_AFTER: Duration = Duration::from_secs(30);
 /// How many are forgotten before other tasks have their turn.
 const FORGOTTEN_AT_ONCE: usize = 1024;
 
@@ -35,6 +41,7 @@ struct Registry {
     shards: [Mutex<Shard>; SHARDS],
     hasher: RandomState,
     shared: Arc<Shared>,
+    plane: Option<Arc<Plane<TopicState>>>,
     /// Whether a task looks after those that may be forgotten.
     is_looked_after: Arc<AtomicBool>,
 }
@@ -60,14 +67,60 @@ impl Topics {
     /// ```
     #[must_use]
     pub fn keeping(keep: Keep) -> Self {
+        Self::with(keep, None)
+    }
+
+    /// Topics that a service shares: what is published in one of its processes gets to the subscribers in all of them, in one order, and
+    /// a position of one is good in all.
+    ///
+    /// What is delivered is what came back from the backplane, also what was published here. A topic is listened to while somebody is
+    /// subscribed to it, and 30 s longer; what was published meanwhile is kept here, so that those who come back rarely ask the
+    /// backplane for it.
+    ///
+    /// # Panics
+    /// Outside of a runtime of tokio.
+    #[must_use]
+    pub fn over(backplane: impl Backplane) -> Self {
+        Self::over_keeping(backplane, Keep::default())
+    }
+
+    /// Topics that a service shares, and that keep so much here. How much the backplane keeps is its own matter: the lesser of the
+    /// two counts for those who come back.
+    ///
+    /// # Panics
+    /// Outside of a runtime of tokio.
+    #[must_use]
+    pub fn over_keeping(backplane: impl Backplane, keep: Keep) -> Self {
+        let idle = keep.idle.min(DETACH_AFTER);
+        Self::with(keep.idle(idle), Some(hub::begin(Box::new(backplane))))
+    }
+
+    fn with(keep: Keep, plane: Option<Arc<Plane<TopicState>>>) -> Self {
         metrics::describe();
         Self {
             registry: Arc::new(Registry {
                 shards: std::array::from_fn(|_| Mutex::default()),
                 hasher: RandomState::new(),
                 shared: Shared::new(keep),
+                plane,
                 is_looked_after: Arc::default(),
             }),
+        }
+    }
+
+    /// Whether the backplane is reached at the moment; always, without one.
+    #[must_use]
+    pub fn is_up(&self) -> bool {
+        self.registry.plane.as_ref().is_none_or(|it| it.is_up())
+    }
+
+    /// Waits until the backplane is reached: at once if it is, and without one.
+    ///
+    /// # Cancel safety
+    /// A dropped call changes nothing.
+    pub async fn up(&self) {
+        if let Some(plane) = &self.registry.plane {
+            plane.up().await;
         }
     }
 
@@ -83,7 +136,11 @@ impl Topics {
             return Ok(Topic::new(Arc::clone(topic)));
         }
         let name: Arc<str> = name.into();
-        let topic = TopicState::new(Arc::clone(&name), Arc::clone(&registry.shared));
+        let topic = TopicState::new(
+            Arc::clone(&name),
+            Arc::clone(&registry.shared),
+            registry.plane.as_ref(),
+        );
         shard.insert(Arc::clone(&name), Arc::clone(&topic));
         drop(shard);
         metrics::topics(1);

@@ -19,6 +19,8 @@ mod memory;
 #[cfg(all(feature = "metrics", not(shuttle)))]
 mod metrics;
 #[cfg(not(shuttle))]
+mod plane;
+#[cfg(not(shuttle))]
 mod recovery;
 #[cfg(shuttle)]
 mod schedules;

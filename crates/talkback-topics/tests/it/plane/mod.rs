@@ -1,0 +1,54 @@
+//! Hubs over a store that a test scripts.
+
+mod delivery;
+mod store;
+
+use std::time::Duration;
+
+use talkback_topics::{Next, Start, Subscriber, Topic};
+use tokio::time::sleep;
+
+/// Lets all tasks do what they can.
+pub(crate) async fn settle() {
+    sleep(Duration::from_millis(1)).await;
+}
+
+/// A subscriber of a topic.
+pub(crate) async fn subscribed(topic: &Topic, start: impl Into<Start>) -> Subscriber {
+    let mut subscriber = Subscriber::new();
+    subscriber.subscribe(topic, start).await.unwrap();
+    subscriber
+}
+
+/// Publishes numbers, and lets them come back.
+pub(crate) async fn publish(topic: &Topic, numbers: impl IntoIterator<Item = u64>) {
+    for number in numbers {
+        topic.publish(number.to_string()).await.unwrap();
+    }
+    settle().await;
+}
+
+/// What a subscriber has to read: texts, and what is told beside.
+pub(crate) fn read_all(subscriber: &mut Subscriber) -> Vec<String> {
+    let mut read = Vec::new();
+    while let Some(next) = crate::support::poll_once(subscriber.next()) {
+        read.push(match next {
+            Ok(Next::Delivery(delivery)) => {
+                let message = delivery.message().message();
+                message.as_text().expect("it is text").to_owned()
+            }
+            Ok(Next::Gap(gap)) => {
+                format!("gap {}-{}", gap.from().offset(), gap.to().offset())
+            }
+            Ok(Next::Reset(reset)) => format!("reset {}", reset.position().offset()),
+            Ok(Next::Stale) => "stale".to_owned(),
+            Ok(Next::Live) => "live".to_owned(),
+            Ok(other) => panic!("{other:?}"),
+            Err(too_slow) => {
+                read.push(too_slow.to_string());
+                break;
+            }
+        });
+    }
+    read
+}

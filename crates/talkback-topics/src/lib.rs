@@ -83,6 +83,7 @@ mod start;
 mod state;
 mod subscriber;
 mod subscription;
+mod subscriptions;
 mod sync;
 mod tending;
 mod topic;

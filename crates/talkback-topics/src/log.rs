@@ -325,13 +325,13 @@ impl Log {
 
     /// Begins another life behind a position, under the eyes of those who wait.
     pub(crate) fn restart(&mut self, at: Position) -> Left {
-        let next = self.base.wrapping_add(self.head).wrapping_add(1);
+        let next = self.base + self.head + 1;
         let left = self.clear();
         if let Some(link) = &mut self.link {
             (link.former, link.start, link.floor) = (self.epoch, at.offset, 0);
         }
         (self.epoch, self.head, self.mark) = (at.epoch, at.offset, at.mark);
-        self.base = next.wrapping_sub(at.offset);
+        self.base = next;
         left
     }
 

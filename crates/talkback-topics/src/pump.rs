@@ -60,13 +60,13 @@ impl Subscriber {
         cx: &mut Context<'_>,
     ) -> Poll<Result<TopicEvent, Error>> {
         if self.is_blocked
-            && self.too_slow.is_none()
+            && self.too_slow().is_none()
             && let Poll::Ready(event) = poll_recv(socket, cx)
         {
             return Poll::Ready(event);
         }
         for _ in 0..ROUNDS_MAX {
-            if self.too_slow.is_some() {
+            if self.too_slow().is_some() {
                 return poll_close(socket, cx);
             }
             let fed = self.feed(socket, cx);
@@ -121,7 +121,7 @@ impl Subscriber {
                 Read::Skipped(_) | Read::Missed(_) if room > 0 => {}
                 Read::Skipped(_) | Read::Missed(_) | Read::NoRoom => {
                     // Others that are smaller do not come before it for ever.
-                    self.turn = index;
+                    self.turn_to(index);
                     return Fed::All;
                 }
                 Read::TooFar => return Fed::TooSlow,
@@ -139,7 +139,7 @@ impl Subscriber {
                 Poll::Ready(Err(_)) => return Fed::Closing,
                 Poll::Pending => {
                     if self.delivered() == before {
-                        self.turn = index;
+                        self.turn_to(index);
                     }
                     return Fed::All;
                 }
@@ -188,20 +188,20 @@ impl Subscriber {
             if is_due && !self.look_for_lag() {
                 return true;
             }
-            let Some(timer) = &mut self.timer else {
-                let lag_max = self.lag_max;
+            let Some(timer) = self.timer() else {
+                let lag_max = self.allowed_lag();
                 let deadlines = self.subscriptions.iter();
                 let deadlines = deadlines.filter_map(|it| it.deadline(lag_max));
                 let Some(deadline) = deadlines.min() else {
                     return false;
                 };
-                self.timer = Some(Box::pin(sleep_until(deadline)));
+                *self.timer() = Some(Box::pin(sleep_until(deadline)));
                 continue;
             };
             if timer.as_mut().poll(cx).is_pending() {
                 return false;
             }
-            self.timer = None;
+            *self.timer() = None;
             is_due = true;
         }
     }

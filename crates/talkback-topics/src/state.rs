@@ -15,7 +15,7 @@ use crate::mailbox::Mailbox;
 use crate::metrics;
 use crate::plane::Plane;
 use crate::position::Position;
-use crate::roster::Roster;
+use crate::roster::{Key, Roster};
 use crate::shared::Shared;
 use crate::start::{Begun, Start};
 use crate::sync::{AtomicUsize, Mutex, MutexGuard, Ordering, lock};
@@ -46,11 +46,9 @@ pub(crate) struct Uplink {
 /// A place among the subscribers of a topic.
 pub(crate) struct Joined {
     /// Its place among those that are woken.
-    pub(crate) key: usize,
-    /// What it reads first.
+    pub(crate) key: Key,
+    /// What it reads first, with what is added to a number.
     pub(crate) next: u64,
-    /// What is added to a number, for a look without the lock.
-    pub(crate) base: u64,
     pub(crate) begun: Begun,
 }
 
@@ -123,7 +121,7 @@ impl TopicState {
 
     pub(crate) fn note(&self, log: &Log) {
         let (head, first) = (log.head(), log.first());
-        let with_base = |number: u64| log.base().wrapping_add(number) as usize;
+        let with_base = |number: u64| (log.base() + number) as usize;
         self.head.store(with_base(head), Ordering::Release);
         self.first.store(with_base(first), Ordering::Release);
     }
@@ -219,13 +217,12 @@ impl TopicState {
     }
 
     /// Counts a subscriber, which has its place.
-    pub(crate) fn take_in(log: &mut Log, key: usize, next: u64, recovery: Recovery) -> Joined {
+    pub(crate) fn take_in(log: &mut Log, key: Key, next: u64, recovery: Recovery) -> Joined {
         log.subscribers += 1;
         log.readers += 1;
         Joined {
             key,
-            next,
-            base: log.base(),
+            next: log.base() + next,
             begun: Begun {
                 position: log.position(next - 1),
                 is_recovered: matches!(recovery, Recovery::Done | Recovery::FromStore),
@@ -234,12 +231,12 @@ impl TopicState {
         }
     }
 
-    /// Lets a subscriber go: the number of the last publication that it still gets.
-    pub(crate) fn leave(&self, key: usize) -> u64 {
+    /// Lets a subscriber go: the number of the last publication that it still gets, with what is added to it.
+    pub(crate) fn leave(&self, key: Key) -> u64 {
         let now = Instant::now();
         let mut log = self.log();
         log.subscribers -= 1;
-        let head = log.head();
+        let head = log.base() + log.head();
         log.touch(now);
         let end = log.end(&self.shared.keep);
         let is_idle = log.subscribers == 0 && !log.is_idle;

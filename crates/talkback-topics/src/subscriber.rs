@@ -20,6 +20,7 @@ use crate::metrics;
 use crate::slow::Slow;
 use crate::start::{Begun, Start};
 use crate::subscription::{Batch, Read, Reading, Subscription, Told};
+use crate::subscriptions::Subscriptions;
 use crate::topic::Topic;
 
 /// How long what is next may have waited.
@@ -32,25 +33,42 @@ const LAG_MAX: Duration = Duration::from_secs(30);
 /// them while it waits, but only how far it has read. Dropping it ends its subscriptions.
 pub struct Subscriber {
     pub(crate) mailbox: Arc<Mailbox>,
-    pub(crate) subscriptions: Vec<Subscription>,
+    pub(crate) subscriptions: Subscriptions,
     /// Whose turn it is.
-    pub(crate) turn: usize,
+    pub(crate) turn: u32,
     pub(crate) slow: Slow,
-    pub(crate) lag_max: Duration,
-    pub(crate) connection: Option<u64>,
-    pub(crate) form: Option<Form>,
-    pub(crate) too_slow: Option<TooSlow>,
     /// Whether its connection takes nothing at the moment.
     pub(crate) is_blocked: bool,
     /// Whether it was told that nothing comes.
     is_stale: bool,
-    /// Set where it is, for when it has been so for too long.
-    pub(crate) timer: Option<Pin<Box<Sleep>>>,
+    is_stream_over: bool,
+    connection: Option<u64>,
+    pub(crate) form: Option<Form>,
     delivered: u64,
+    aside: Option<Box<Aside>>,
+}
+
+/// What few subscribers have: of those that wait there are many.
+struct Aside {
+    lag_max: Duration,
+    too_slow: Option<TooSlow>,
+    /// Set where its connection takes nothing, for when it has been so for too long.
+    timer: Option<Pin<Box<Sleep>>>,
     skipped: u64,
     /// How many waited for it when it was too slow.
     unread: u64,
-    is_stream_over: bool,
+}
+
+impl Default for Aside {
+    fn default() -> Self {
+        Self {
+            lag_max: LAG_MAX,
+            too_slow: None,
+            timer: None,
+            skipped: 0,
+            unread: 0,
+        }
+    }
 }
 
 impl Subscriber {
@@ -59,20 +77,16 @@ impl Subscriber {
     pub fn new() -> Self {
         Self {
             mailbox: Mailbox::new(),
-            subscriptions: Vec::new(),
+            subscriptions: Subscriptions::default(),
             turn: 0,
             slow: Slow::default(),
-            lag_max: LAG_MAX,
-            connection: None,
-            form: None,
-            too_slow: None,
             is_blocked: false,
             is_stale: false,
-            timer: None,
-            delivered: 0,
-            skipped: 0,
-            unread: 0,
             is_stream_over: false,
+            connection: None,
+            form: None,
+            delivered: 0,
+            aside: None,
         }
     }
 
@@ -87,7 +101,7 @@ impl Subscriber {
     /// subscription began: 30 s by default.
     #[must_use]
     pub fn lag_max(mut self, lag_max: Duration) -> Self {
-        self.lag_max = lag_max.min(EVER);
+        self.aside().lag_max = lag_max.min(EVER);
         self
     }
 
@@ -125,7 +139,7 @@ impl Subscriber {
         start: impl Into<Start>,
     ) -> Result<Begun, SubscribeError> {
         let start = start.into();
-        if self.too_slow.is_some() {
+        if self.too_slow().is_some() {
             return Err(SubscribeError::new(SubscribeErrorKind::TooSlow));
         }
         let topic = &topic.state;
@@ -139,10 +153,6 @@ impl Subscriber {
         let mut subscription = Subscription::new(topic, &joined);
         let mut others = self.subscriptions.iter();
         subscription.is_behind = others.any(|other| other.is_in_topic_of(&subscription));
-        if self.subscriptions.is_empty() {
-            // Most have one.
-            self.subscriptions.reserve_exact(1);
-        }
         self.subscriptions.push(subscription);
         Ok(joined.begun)
     }
@@ -178,26 +188,27 @@ impl Subscriber {
 
     /// How many it has missed as it was too slow, has [`Slow::Latest`], or as the backplane has lost them.
     pub fn skipped(&self) -> u64 {
-        self.skipped
+        self.aside.as_ref().map_or(0, |aside| aside.skipped)
     }
 
     /// How many wait for it. Of what was published since it subscribed, this, what was [`delivered`](Self::delivered), what was
     /// [`skipped`](Self::skipped), and what leaves out its connection, is all.
     pub fn waiting(&self) -> u64 {
         let subscriptions = self.subscriptions.iter();
-        self.unread + subscriptions.map(Subscription::waiting).sum::<u64>()
+        let unread = self.aside.as_ref().map_or(0, |aside| aside.unread);
+        unread + subscriptions.map(Subscription::waiting).sum::<u64>()
     }
 
     fn poll_next_one(&mut self, cx: &Context<'_>) -> Poll<Result<Next, TooSlow>> {
         loop {
-            if let Some(too_slow) = &self.too_slow {
+            if let Some(too_slow) = self.too_slow() {
                 return Poll::Ready(Err(too_slow.clone()));
             }
             if let Some(next) = self.read_one() {
                 return Poll::Ready(Ok(next));
             }
             self.mailbox.rest(cx.waker());
-            if self.too_slow.is_none() && !self.has_news() {
+            if self.too_slow().is_none() && !self.has_news() {
                 return Poll::Pending;
             }
         }
@@ -266,9 +277,32 @@ impl Subscriber {
 
     /// Whose turn it is; then it is the next one's.
     pub(crate) fn take_turn(&mut self) -> usize {
-        let index = self.turn % self.subscriptions.len();
-        self.turn = index + 1;
+        let index = self.turn as usize % self.subscriptions.len();
+        self.turn_to(index + 1);
         index
+    }
+
+    /// Has this one be next.
+    pub(crate) fn turn_to(&mut self, index: usize) {
+        // Of more subscriptions than that, the first have their turn.
+        self.turn = index as u32;
+    }
+
+    fn aside(&mut self) -> &mut Aside {
+        self.aside.get_or_insert_default()
+    }
+
+    pub(crate) fn too_slow(&self) -> Option<&TooSlow> {
+        self.aside.as_ref()?.too_slow.as_ref()
+    }
+
+    pub(crate) fn allowed_lag(&self) -> Duration {
+        self.aside.as_ref().map_or(LAG_MAX, |aside| aside.lag_max)
+    }
+
+    /// What tells that its connection has taken nothing for too long.
+    pub(crate) fn timer(&mut self) -> &mut Option<Pin<Box<Sleep>>> {
+        &mut self.aside().timer
     }
 
     pub(crate) fn has_news(&self) -> bool {
@@ -295,7 +329,7 @@ impl Subscriber {
     ) -> Read {
         let how = Reading {
             slow: self.slow,
-            lag_max: self.lag_max,
+            lag_max: self.allowed_lag(),
             now,
             count,
             room,
@@ -305,15 +339,16 @@ impl Subscriber {
         match read {
             Read::Skipped(0) | Read::NoRoom => {}
             Read::Skipped(skipped) => {
-                self.skipped += skipped;
                 metrics::skipped(self.slow, skipped);
+                self.aside().skipped += skipped;
             }
-            Read::Missed(missed) => self.skipped += missed,
+            Read::Missed(missed) => self.aside().skipped += missed,
             Read::TooFar => {
-                self.too_slow = Some(TooSlow::new(Arc::clone(subscription.topic())));
-                self.unread = self.waiting();
-                self.subscriptions.clear();
-                self.timer = None;
+                let too_slow = TooSlow::new(Arc::clone(subscription.topic()));
+                let unread = self.waiting();
+                self.subscriptions = Subscriptions::default();
+                let aside = self.aside();
+                (aside.too_slow, aside.unread, aside.timer) = (Some(too_slow), unread, None);
                 metrics::slow_closed();
             }
         }
@@ -328,7 +363,7 @@ impl Subscriber {
             if let Some(next) = later.find(|it| it.is_in_topic_of(&over)) {
                 next.is_behind = false;
             }
-            if index < self.turn {
+            if index < self.turn as usize {
                 self.turn -= 1;
             }
         }
@@ -368,7 +403,7 @@ impl fmt::Debug for Subscriber {
             .field("topics", &self.subscriptions.len())
             .field("slow", &self.slow)
             .field("delivered", &self.delivered)
-            .field("skipped", &self.skipped)
+            .field("skipped", &self.skipped())
             .finish_non_exhaustive()
     }
 }

@@ -1,6 +1,7 @@
 //! How far a subscriber has read a topic.
 
 use std::array;
+use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +9,9 @@ use tokio::time::Instant;
 
 use crate::entry::Entry;
 use crate::event::{Gap, Reset};
+use crate::log::Log;
 use crate::position::Position;
+use crate::roster::Key;
 use crate::slow::Slow;
 use crate::state::{Joined, TopicState};
 
@@ -77,36 +80,56 @@ pub(crate) enum Read {
 pub(crate) struct Subscription {
     topic: Arc<TopicState>,
     /// Its place among those that are woken, until it has left.
-    key: Option<usize>,
-    epoch: u64,
-    /// The number of the publication to read next.
-    next: u64,
-    /// What is added to it for a look without the lock.
-    base: u64,
-    /// The one that the subscriber takes for the next: those between are missed, and it is not told yet.
-    told: u64,
-    /// The last that it gets.
-    end: u64,
-    /// Whether the topic has begun another life, which is not told yet.
-    is_reset: bool,
-    since: Instant,
+    key: Option<Key>,
     /// Whether it waits until an earlier one of the same topic is at its end.
     pub(crate) is_behind: bool,
+    /// Whether the topic has begun another life, which is not told yet.
+    is_reset: bool,
+    epoch: u64,
+    /// The number of the publication to read next, counted on over all lives of the topic: with [`Log::base`].
+    next: u64,
+    /// Most have read all that there is, and hold nothing but the above.
+    aside: Option<Box<Aside>>,
+}
+
+/// What a subscription has that began with earlier publications, has missed some, or has left.
+struct Aside {
+    /// Since when it is subscribed, and the last publication that was there before.
+    since: Option<(Instant, u64)>,
+    /// How many before the next one it has missed, and the subscriber is not told yet.
+    missed: u64,
+    /// The last that it gets.
+    end: u64,
+}
+
+impl Default for Aside {
+    fn default() -> Self {
+        Self {
+            since: None,
+            missed: 0,
+            end: u64::MAX,
+        }
+    }
 }
 
 impl Subscription {
     pub(crate) fn new(topic: &Arc<TopicState>, joined: &Joined) -> Self {
+        let Joined { next, begun, .. } = joined;
+        let aside = (begun.waiting > 0).then(|| {
+            let since = Some((Instant::now(), next - 1 + begun.waiting));
+            Box::new(Aside {
+                since,
+                ..Aside::default()
+            })
+        });
         Self {
             topic: Arc::clone(topic),
             key: Some(joined.key),
-            epoch: joined.begun.position.epoch,
-            next: joined.next,
-            base: joined.base,
-            told: joined.next,
-            end: u64::MAX,
-            is_reset: false,
-            since: Instant::now(),
             is_behind: false,
+            is_reset: false,
+            epoch: begun.position.epoch,
+            next: *next,
+            aside,
         }
     }
 
@@ -130,13 +153,39 @@ impl Subscription {
     /// Ends it with what was published so far.
     pub(crate) fn leave(&mut self) {
         if let Some(key) = self.key.take() {
-            self.end = self.topic.leave(key);
+            self.aside.get_or_insert_default().end = self.topic.leave(key);
+        }
+    }
+
+    fn end(&self) -> u64 {
+        self.aside.as_ref().map_or(u64::MAX, |aside| aside.end)
+    }
+
+    fn missed(&self) -> u64 {
+        self.aside.as_ref().map_or(0, |aside| aside.missed)
+    }
+
+    /// From when on a publication that is next waits for it.
+    fn waits_since(&self, entry: &Entry) -> Instant {
+        let since = self.aside.as_ref().and_then(|aside| aside.since);
+        since.map_or(entry.at, |(since, _)| since.max(entry.at))
+    }
+
+    /// Lets go what it does not need any more.
+    fn settle(&mut self) {
+        let next = self.next;
+        let is_done = |aside: &Aside| {
+            let is_past = aside.since.is_none_or(|(_, last)| next > last);
+            is_past && aside.missed == 0 && aside.end == u64::MAX
+        };
+        if self.aside.as_deref().is_some_and(is_done) {
+            self.aside = None;
         }
     }
 
     /// Whether it has read all that it gets.
     pub(crate) fn is_over(&self) -> bool {
-        self.next > self.end && !self.has_to_tell()
+        self.next > self.end() && !self.has_to_tell()
     }
 
     /// Whether there is something to read or to tell.
@@ -145,14 +194,14 @@ impl Subscription {
             return false;
         }
         let has_more = match self.key {
-            Some(_) => self.topic.has(self.base.wrapping_add(self.next)),
-            None => self.next <= self.end,
+            Some(_) => self.topic.has(self.next),
+            None => self.next <= self.end(),
         };
         has_more || self.has_to_tell()
     }
 
     fn has_to_tell(&self) -> bool {
-        self.told != self.next || self.is_reset
+        self.missed() > 0 || self.is_reset
     }
 
     /// Whether nothing comes from its backplane for a time.
@@ -162,13 +211,13 @@ impl Subscription {
 
     /// Whether what is next is not kept any more.
     pub(crate) fn has_lost(&self) -> bool {
-        !self.is_behind && self.topic.has_lost(self.base.wrapping_add(self.next))
+        !self.is_behind && self.topic.has_lost(self.next)
     }
 
     /// What was next is delivered, or not for it.
     pub(crate) fn advance(&mut self) {
         self.next += 1;
-        self.told = self.next;
+        self.settle();
     }
 
     /// When what is next has waited too long.
@@ -177,53 +226,42 @@ impl Subscription {
             return None;
         }
         let log = self.topic.log();
-        let entry = log.at(self.next).filter(|_| log.epoch() == self.epoch)?;
-        Some(entry.at.max(self.since) + lag_max)
+        let next = self.next.wrapping_sub(log.base());
+        let entry = log.at(next).filter(|_| log.epoch() == self.epoch)?;
+        Some(self.waits_since(entry) + lag_max)
     }
 
-    /// Reads what is next, unless there is a gap to be told first. Nothing counts as read yet.
+    /// Reads what is next, unless there is something to be told first. Nothing counts as read yet.
     pub(crate) fn read(&mut self, how: &Reading, batch: &mut Batch) -> Read {
         let log = self.topic.log();
         let is_same = log.epoch() == self.epoch;
         if !is_same && let Some(link) = &log.link {
-            (self.epoch, self.base) = (log.epoch(), log.base());
-            self.next = match self.key {
-                Some(_) => link.start + 1,
-                None => self.end + 1,
-            };
-            (self.told, self.is_reset) = (self.next, true);
+            let (epoch, next) = (log.epoch(), log.base() + link.start + 1);
+            drop(log);
+            self.reset(epoch, next);
             return Read::Skipped(0);
         }
+        if let Some((from, to)) = self.lost(&log, how.slow) {
+            drop(log);
+            return Read::Missed(self.leave_out(from, to));
+        }
+        let base = log.base();
         // Of a topic that was forgotten, nothing is left for who has left it.
         let (first, head) = match is_same {
-            true => (log.first(), log.head()),
-            false => (self.end + 1, self.end),
+            true => (base + log.first(), base + log.head()),
+            false => (self.end() + 1, self.end()),
         };
-        let last = head.min(self.end);
-        let lost = match how.slow {
-            Slow::Latest => log.lost_since(self.next),
-            _ => log.lost_at(self.next),
-        };
-        if let Some((from, to)) = lost.filter(|(from, _)| is_same && *from <= last) {
-            if how.slow == Slow::Latest && self.told == self.next {
-                // What comes before is of no use to it.
-                self.told = from;
-            }
-            let next = to.min(last) + 1;
-            let missed = next - self.next;
-            self.next = next;
-            return Read::Missed(missed);
-        }
-        let is_old = |entry: &Arc<Entry>| entry.at.max(self.since) + how.lag_max <= how.now;
+        let last = head.min(self.end());
+        let is_old = |entry: &Arc<Entry>| self.waits_since(entry) + how.lag_max <= how.now;
         let target = match how.slow {
             _ if self.next > last => self.next,
             Slow::Latest => last.max(first),
             _ if self.next < first => first,
-            _ if log.at(self.next).is_some_and(is_old) => last + 1,
+            _ if log.at(self.next - base).is_some_and(is_old) => last + 1,
             _ => self.next,
         };
         let target = target.min(last + 1).max(self.next);
-        let next = log.at(target).filter(|_| is_same && target <= last);
+        let next = log.at(target - base).filter(|_| is_same && target <= last);
         if next.is_some_and(|entry| entry.size() > how.room) {
             return Read::NoRoom;
         }
@@ -231,55 +269,105 @@ impl Subscription {
         if skipped > 0 {
             match how.slow {
                 Slow::Close => return Read::TooFar,
-                Slow::Skip => {}
-                Slow::Latest => self.told = target,
+                Slow::Skip => self.aside.get_or_insert_default().missed += skipped,
+                Slow::Latest => {}
             }
             self.next = target;
         }
         if !self.has_to_tell() {
-            for offset in self.next..=last {
+            // Up to where the backplane has lost some.
+            let entries = (self.next..=last).map_while(|it| log.at(it - base));
+            for entry in entries {
                 if batch.len == how.count || batch.size >= how.room {
                     break;
                 }
-                batch.push(log.at(offset).expect("it is kept"));
+                batch.push(entry);
             }
         }
         Read::Skipped(skipped)
     }
 
+    /// Goes on in another life of the topic; who has left is at its end.
+    fn reset(&mut self, epoch: u64, next: u64) {
+        self.epoch = epoch;
+        self.next = match self.key {
+            Some(_) => next,
+            None => self.end() + 1,
+        };
+        self.is_reset = true;
+        if let Some(aside) = &mut self.aside {
+            aside.missed = 0;
+        }
+        self.settle();
+    }
+
+    /// What the backplane has lost, if that comes next, or, for whoever takes the newest alone, at all.
+    fn lost(&self, log: &Log, slow: Slow) -> Option<(u64, u64)> {
+        let base = log.base();
+        let next = self.next.checked_sub(base)?;
+        let (from, to) = match slow {
+            Slow::Latest => log.lost_since(next),
+            _ => log.lost_at(next),
+        }?;
+        let (from, to) = (base + from, (base + to).min(self.end()));
+        (from <= to).then_some((from, to))
+    }
+
+    /// Goes on behind what is lost, which is to be told; how many were left out for that.
+    fn leave_out(&mut self, from: u64, to: u64) -> u64 {
+        let missed = to + 1 - self.next;
+        let aside = self.aside.get_or_insert_default();
+        aside.missed += match aside.missed {
+            // What comes before is of no use to it.
+            0 => to + 1 - from,
+            _ => missed,
+        };
+        self.next = to + 1;
+        missed
+    }
+
     /// What it has missed and was not told of.
     pub(crate) fn take_told(&mut self) -> Option<Told> {
-        let topic = Arc::clone(&self.topic.name);
         if self.is_reset {
             self.is_reset = false;
-            let position = self.position(self.next - 1);
-            return Some(Told::Reset(Reset { topic, position }));
+            let reset = Reset {
+                topic: Arc::clone(&self.topic.name),
+                position: self.position(self.next - 1)?,
+            };
+            return Some(Told::Reset(reset));
         }
-        if self.told == self.next {
-            return None;
-        }
+        let aside = self.aside.as_mut().filter(|aside| aside.missed > 0)?;
+        let missed = mem::take(&mut aside.missed);
+        self.settle();
         let gap = Gap {
-            topic,
-            from: self.position(self.told),
-            to: self.position(self.next - 1),
+            topic: Arc::clone(&self.topic.name),
+            from: self.position(self.next - missed)?,
+            to: self.position(self.next - 1)?,
         };
-        self.told = self.next;
         Some(Told::Gap(gap))
     }
 
-    fn position(&self, offset: u64) -> Position {
+    /// The position of this number; none if the topic has begun another life, which is then told.
+    fn position(&self, number: u64) -> Option<Position> {
         let log = self.topic.log();
-        match log.epoch() == self.epoch {
-            true => log.position(offset),
-            false => Position::new(self.epoch, offset, None),
+        let is_same = log.epoch() == self.epoch;
+        // A topic that was forgotten in memory has had one.
+        let is_here = is_same || log.link.is_none();
+        let offset = number.wrapping_sub(log.base());
+        match is_same {
+            true => Some(log.position(offset)),
+            false => is_here.then(|| Position::new(self.epoch, offset, None)),
         }
     }
 
     /// How many publications wait for it.
     pub(crate) fn waiting(&self) -> u64 {
         let head = match self.key {
-            Some(_) => self.topic.log().head(),
-            None => self.end,
+            Some(_) => {
+                let log = self.topic.log();
+                log.base() + log.head()
+            }
+            None => self.end(),
         };
         (head + 1).saturating_sub(self.next)
     }
@@ -287,7 +375,9 @@ impl Subscription {
 
 impl Drop for Subscription {
     fn drop(&mut self) {
-        self.leave();
+        if let Some(key) = self.key.take() {
+            self.topic.leave(key);
+        }
         self.topic.stop_reading();
     }
 }

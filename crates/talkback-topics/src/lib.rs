@@ -39,6 +39,12 @@
 //! What a topic keeps is bounded ([`Keep`]), and lies in this process alone.
 //!
 //! # Features
+//! | feature | |
+//! | --- | --- |
+//! | `server` (default) | the topics themselves; native only |
+//! | `json` | `Session`: serves clients that speak the subprotocol `talkback.topics.v1` |
+//! | `metrics` | what topics count |
+//!
 //! With the feature `metrics` it tells the program's recorder. No label has a topic or a message in it.
 //!
 //! | name | |
@@ -56,54 +62,100 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+#[cfg(server)]
 mod arriving;
+#[cfg(server)]
 mod backplane;
+#[cfg(server)]
 mod entry;
+#[cfg(server)]
 mod error;
+#[cfg(server)]
 mod event;
+#[cfg(server)]
 mod fan_out;
+#[cfg(server)]
 mod form;
+#[cfg(server)]
 mod hub;
+#[cfg(server)]
 mod ids;
+#[cfg(server)]
 mod incoming;
+#[cfg(server)]
 mod joining;
+#[cfg(server)]
 mod keep;
+#[cfg(server)]
 mod link;
+#[cfg(server)]
 mod log;
+#[cfg(server)]
 mod mailbox;
+#[cfg(server)]
 mod metrics;
+#[cfg(server)]
 mod plane;
 mod position;
+#[cfg(server)]
 mod publish;
+#[cfg(server)]
 mod pump;
+#[cfg(server)]
 mod roster;
+#[cfg(all(server, feature = "json"))]
+mod session;
+#[cfg(server)]
 mod shared;
+#[cfg(server)]
 mod slow;
 mod start;
+#[cfg(server)]
 mod state;
+#[cfg(feature = "json")]
+mod subprotocol;
+#[cfg(server)]
 mod subscriber;
+#[cfg(server)]
 mod subscription;
+#[cfg(server)]
 mod subscriptions;
+#[cfg(server)]
 mod sync;
+#[cfg(server)]
 mod tending;
+#[cfg(server)]
 mod topic;
+#[cfg(server)]
 mod topics;
 
-pub use self::backplane::{
-    Backplane, Carried, Inbox, Page, Placed, PublishFailure, Reply, Stored, Unavailable,
-};
-pub use self::error::{
-    PublishError, PublishErrorKind, SubscribeError, SubscribeErrorKind, TooSlow, TopicNameError,
-};
+#[cfg(server)]
+pub use self::backplane::{Backplane, Carried, Inbox, Page, Placed, PublishFailure, Reply, Stored, Unavailable};
+#[cfg(server)]
+pub use self::error::{PublishError, PublishErrorKind, SubscribeError, SubscribeErrorKind, TooSlow, TopicNameError};
+#[cfg(server)]
 pub use self::event::{Delivery, Gap, Next, Reset, TopicEvent};
+#[cfg(server)]
 pub use self::form::{Form, Publication};
+#[cfg(server)]
 pub use self::keep::Keep;
 pub use self::position::{Position, PositionError};
+#[cfg(server)]
 pub use self::publish::{Publish, Published, Publishing};
+#[cfg(all(server, feature = "json"))]
+pub use self::session::Session;
+#[cfg(server)]
 pub use self::slow::Slow;
-pub use self::start::{Begun, Start};
+pub use self::start::Start;
+#[cfg(server)]
+pub use self::start::Begun;
+#[cfg(feature = "json")]
+pub use self::subprotocol::{SUBPROTOCOL, key};
+#[cfg(server)]
 pub use self::subscriber::Subscriber;
+#[cfg(server)]
 pub use self::topic::Topic;
+#[cfg(server)]
 pub use self::topics::Topics;
 
 /// The example of README.md is compiled as a test.

@@ -23,6 +23,7 @@ impl From<Option<Position>> for Start {
 }
 
 /// How a subscription has begun.
+#[cfg(server)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Begun {
     pub(crate) position: Position,
@@ -30,6 +31,7 @@ pub struct Begun {
     pub(crate) waiting: u64,
 }
 
+#[cfg(server)]
 impl Begun {
     /// What the subscription begins behind.
     pub fn position(&self) -> Position {

@@ -199,6 +199,13 @@ impl Subscriber {
         unread + subscriptions.map(Subscription::waiting).sum::<u64>()
     }
 
+    /// Whether there is something to come of a topic, now or later.
+    #[cfg(feature = "json")]
+    pub(crate) fn has(&self, topic: &Topic) -> bool {
+        let mut subscriptions = self.subscriptions.iter();
+        subscriptions.any(|it| it.is_in(&topic.state))
+    }
+
     fn poll_next_one(&mut self, cx: &Context<'_>) -> Poll<Result<Next, TooSlow>> {
         loop {
             if let Some(too_slow) = self.too_slow() {

@@ -138,7 +138,7 @@ impl Subscription {
         self.key.is_some() && self.is_in(topic)
     }
 
-    fn is_in(&self, topic: &Arc<TopicState>) -> bool {
+    pub(crate) fn is_in(&self, topic: &Arc<TopicState>) -> bool {
         Arc::ptr_eq(&self.topic, topic)
     }
 

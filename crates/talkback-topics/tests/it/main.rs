@@ -24,6 +24,8 @@ mod plane;
 mod recovery;
 #[cfg(shuttle)]
 mod schedules;
+#[cfg(all(feature = "json", not(shuttle)))]
+mod session;
 #[cfg(not(shuttle))]
 mod slow;
 #[cfg(not(shuttle))]

@@ -43,6 +43,7 @@
 //! | --- | --- |
 //! | `server` (default) | the topics themselves; native only |
 //! | `json` | `Session`: serves clients that speak the subprotocol `talkback.topics.v1` |
+//! | `client` | [`subscribe`]: topics of such a server, in a browser too |
 //! | `metrics` | what topics count |
 //!
 //! With the feature `metrics` it tells the program's recorder. No label has a topic or a message in it.
@@ -66,6 +67,8 @@
 mod arriving;
 #[cfg(server)]
 mod backplane;
+#[cfg(feature = "client")]
+pub mod client;
 #[cfg(server)]
 mod entry;
 #[cfg(server)]
@@ -130,9 +133,15 @@ mod topic;
 mod topics;
 
 #[cfg(server)]
-pub use self::backplane::{Backplane, Carried, Inbox, Page, Placed, PublishFailure, Reply, Stored, Unavailable};
+pub use self::backplane::{
+    Backplane, Carried, Inbox, Page, Placed, PublishFailure, Reply, Stored, Unavailable,
+};
+#[cfg(feature = "client")]
+pub use self::client::subscribe;
 #[cfg(server)]
-pub use self::error::{PublishError, PublishErrorKind, SubscribeError, SubscribeErrorKind, TooSlow, TopicNameError};
+pub use self::error::{
+    PublishError, PublishErrorKind, SubscribeError, SubscribeErrorKind, TooSlow, TopicNameError,
+};
 #[cfg(server)]
 pub use self::event::{Delivery, Gap, Next, Reset, TopicEvent};
 #[cfg(server)]
@@ -146,9 +155,9 @@ pub use self::publish::{Publish, Published, Publishing};
 pub use self::session::Session;
 #[cfg(server)]
 pub use self::slow::Slow;
-pub use self::start::Start;
 #[cfg(server)]
 pub use self::start::Begun;
+pub use self::start::Start;
 #[cfg(feature = "json")]
 pub use self::subprotocol::{SUBPROTOCOL, key};
 #[cfg(server)]

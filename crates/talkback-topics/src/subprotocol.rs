@@ -113,6 +113,12 @@ pub(crate) struct Payload<'a> {
 }
 
 impl Payload<'_> {
+    /// Whether it has none of them.
+    #[cfg(feature = "client")]
+    pub(crate) fn is_none(&self) -> bool {
+        self.data.is_none() && self.text.is_none() && self.base64.is_none()
+    }
+
     /// The message that it is.
     pub(crate) fn into_message(self) -> Result<Message, &'static str> {
         match (self.data, self.text, self.base64) {
@@ -128,7 +134,9 @@ impl Payload<'_> {
 }
 
 /// `null` is a value, too.
-fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
+pub(crate) fn given<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<&'de RawValue>, D::Error> {
     Deserialize::deserialize(deserializer).map(Some)
 }
 

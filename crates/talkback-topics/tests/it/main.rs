@@ -6,6 +6,8 @@
 mod by_hand;
 #[cfg(not(shuttle))]
 mod cancel;
+#[cfg(all(feature = "client", not(shuttle)))]
+mod client;
 #[cfg(not(shuttle))]
 mod delivery;
 #[cfg(not(shuttle))]

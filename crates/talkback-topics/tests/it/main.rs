@@ -14,6 +14,8 @@ mod delivery;
 mod forgetting;
 #[cfg(not(shuttle))]
 mod forms;
+#[cfg(all(feature = "client", not(shuttle)))]
+mod hostile;
 #[cfg(not(shuttle))]
 mod ids;
 #[cfg(not(shuttle))]

@@ -104,6 +104,8 @@ mod position;
 mod publish;
 #[cfg(server)]
 mod pump;
+#[cfg(all(server, feature = "redis"))]
+mod redis;
 #[cfg(server)]
 mod roster;
 #[cfg(all(server, feature = "json"))]
@@ -151,6 +153,8 @@ pub use self::keep::Keep;
 pub use self::position::{Position, PositionError};
 #[cfg(server)]
 pub use self::publish::{Publish, Published, Publishing};
+#[cfg(all(server, feature = "redis"))]
+pub use self::redis::{Redis, RedisConnect, RedisError};
 #[cfg(all(server, feature = "json"))]
 pub use self::session::Session;
 #[cfg(server)]

@@ -28,7 +28,8 @@ BUILT = TARGET / "bench/release"
 # As many pairs make a claim.
 CLAIM = 15
 
-LIBRARY, COMMAND, CHANNEL, BUN, PYTHON = "talkback: library", "talkback: command", "talkback: channel", "Bun", "Python websockets"
+LIBRARY, COMMAND, CHANNEL, TOPICS = (f"talkback: {way}" for way in ("library", "command", "channel", "topics"))
+BUN, PYTHON = "Bun", "Python websockets"
 OURS = {LIBRARY: "library", "talkback: library, `send().await`": "library-natural", CHANNEL: "channel"}
 PEERS = {name: name for name in ("fastwebsockets", "tokio-websockets", "wtx", "yawc")} | {"tokio-tungstenite": "tungstenite"}
 RAW = {"raw epoll": "raw-epoll", "raw tokio": "raw-tokio"}
@@ -37,20 +38,21 @@ TO_ALL = {
     "raw epoll": ["raw-broadcast"],
     LIBRARY: ["examples/broadcast", "library"],
     CHANNEL: ["examples/broadcast", "channel"],
+    TOPICS: ["examples/broadcast", "topics"],
     "tokio-tungstenite": ["tungstenite-broadcast"],
 }
 BY_HAND = {f"{name}, batches by hand": [PEERS[name], "--batch=64"] for name in ("tokio-websockets", "yawc", "tokio-tungstenite")}
 RUST = ["raw tokio", *OURS, COMMAND, *PEERS]
 EVERY = ["raw epoll", *RUST, BUN, PYTHON]
 POOLED, KEPT = [BUN, LIBRARY, CHANNEL, COMMAND, "wtx", "yawc"], ["yawc", LIBRARY, CHANNEL, BUN]
-PLAIN_TO_ALL, DEFLATED_TO_ALL = ["raw epoll", LIBRARY, CHANNEL, BUN, "tokio-tungstenite"], [BUN, LIBRARY, CHANNEL]
+PLAIN_TO_ALL, DEFLATED_TO_ALL = ["raw epoll", TOPICS, LIBRARY, CHANNEL, BUN, "tokio-tungstenite"], [BUN, TOPICS, LIBRARY, CHANNEL]
 CLIENTS = ["library", "channel", "channel, no runtime", "tokio-websockets", "tungstenite", "fastwebsockets"]
 
 CPU, OUT = ("cpu_ns_each",), ("cpu_ns_each", "bytes_out_each")
 QUANTILES, MEMORY = ("p50_ns", "p90_ns", "p99_ns", "p99_9_ns"), ("rss_each", "rss_each_echoed")
 # What the first of `who` has is what the others are compared with, in the first of `figures`.
 Row = collections.namedtuple("Row", "about load who figures flags rounds", defaults=(CPU, (), math.inf))
-DEFLATE, TAKEOVER, BROADCAST = ("--deflate",), ("--deflate", "--takeover"), ("--broadcast",)
+DEFLATE, TAKEOVER, BROADCAST, MANY = ("--deflate",), ("--deflate", "--takeover"), ("--broadcast",), ("--many",)
 ROWS = {
     "64x100": Row("64 B, 100 connections", "load 64x100", EVERY),
     "1kx500": Row("1 KiB, 500 connections", "load 1kx500", EVERY),
@@ -73,6 +75,8 @@ ROWS = {
     "broadcast-64": Row("64 B", "load broadcast-64", PLAIN_TO_ALL, flags=BROADCAST),
     "broadcast-1k": Row("1 KiB", "load broadcast-1k", PLAIN_TO_ALL, flags=BROADCAST),
     "broadcast-16k": Row("16 KiB", "load broadcast-16k", PLAIN_TO_ALL, flags=BROADCAST),
+    "broadcast-burst": Row("bursts of 16 × 64 B", "load broadcast-burst", PLAIN_TO_ALL, flags=BROADCAST),
+    "broadcast-many": Row("64 B, 10 of 100,000 topics each", "load broadcast-many", [TOPICS, BUN], flags=BROADCAST + MANY),
     "broadcast-deflate-1k": Row("1 KiB, no takeover", "load broadcast-compressed-1k", DEFLATED_TO_ALL, OUT, BROADCAST + DEFLATE),
     "broadcast-takeover-1k": Row("1 KiB, takeover", "load broadcast-compressed-1k", DEFLATED_TO_ALL, OUT, BROADCAST + TAKEOVER),
 }
@@ -86,12 +90,14 @@ SECTIONS = {
     "Memory for each of 10,000 connections": ["idle"],
     "The client's CPU for each echo, one connection, against raw epoll": list(ROWS)[15:18],
     "The server's CPU for each of 10,000 connections that get a message": list(ROWS)[18:21],
-    "The same with compression, and the bytes that are sent to each": list(ROWS)[21:],
+    "The same in bursts, and where each gets its own": list(ROWS)[21:23],
+    "The same with compression, and the bytes that are sent to each": list(ROWS)[23:],
 }
-FAN_OUT = list(SECTIONS)[-2:]
+FAN_OUT = list(SECTIONS)[-3:]
 FANNED_OUT = [key for title in FAN_OUT for key in SECTIONS[title]]
 # What else the rows of a section are compared with: another server, and what the same one takes as it is.
-BESIDE, AS_IT_IS = {FAN_OUT[0]: BUN}, {FAN_OUT[1]: "broadcast-1k"}
+BESIDE = {FAN_OUT[0]: BUN, FAN_OUT[1]: BUN}
+AS_IT_IS = {FAN_OUT[1]: "broadcast-64", FAN_OUT[2]: "broadcast-1k"}
 
 
 def bun():
@@ -200,7 +206,7 @@ def as_it_is(results, keys, plain):
             ratio = ratios(ROWS[key]._replace(who=[plain]), rounds, name)
             if ratio:
                 shown.append("{} {:.2f} ({:.2f}–{:.2f})".format(name, *middle(ratio)))
-        told += f"{ROWS[key].about}, against {ROWS[plain].about} as it is: {', '.join(sorted(shown))}.\n\n"
+        told += f"{ROWS[key].about}, against {ROWS[plain].about} to all, one at a time: {', '.join(sorted(shown))}.\n\n"
     return told
 
 

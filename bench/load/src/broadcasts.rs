@@ -1,4 +1,4 @@
-//! The server sends one message to all connections, again and again: each time that one of them sends it.
+//! The server sends one message to all connections, or a burst of them, again and again: each time that one of them sends it.
 //!
 //! Receivers are to cost little, and what they cost is not to be the server's. Nobody waits for what comes, as on one
 //! machine it is the sender that wakes whoever waits: time and again all are looked at, in turn. Bytes are counted
@@ -24,7 +24,7 @@ use crate::rows::Content;
 use crate::server::{Spending, Spent};
 
 /// How much of a message one read takes.
-const BUFFER: usize = 64 << 10;
+pub(crate) const BUFFER: usize = 64 << 10;
 /// How long the server is left alone when nothing has come.
 const PAUSE: Duration = Duration::from_micros(500);
 /// How long it may be silent.
@@ -61,7 +61,10 @@ pub(crate) fn run_compressed(options: &Options) -> Result<String> {
 }
 
 /// All connections, and what the first has agreed on.
-fn connect_all(options: &Options, offer: Option<&str>) -> Result<(Vec<TcpStream>, String)> {
+pub(crate) fn connect_all(
+    options: &Options,
+    offer: Option<&str>,
+) -> Result<(Vec<TcpStream>, String)> {
     let connected = (0..options.connections).map(|_| connect(options.address, offer));
     let (streams, mut extensions): (Vec<_>, Vec<_>) =
         connected.collect::<Result<Vec<_>>>()?.into_iter().unzip();
@@ -80,6 +83,7 @@ fn measure<C: Check>(
         streams,
         writes,
         check,
+        frames: options.row.frames,
         round: 0,
         came: Vec::new(),
         buffer: vec![0; BUFFER],
@@ -113,6 +117,8 @@ struct Broadcasts<C> {
     streams: Vec<TcpStream>,
     writes: Vec<Vec<u8>>,
     check: C,
+    /// How many messages one write has.
+    frames: usize,
     /// How many rounds there were.
     round: usize,
     /// What the first connection got in this one.
@@ -126,7 +132,7 @@ impl<C: Check> Broadcasts<C> {
         let mut messages = 0;
         while messages < most && !is_over() {
             self.round(Others::AreCounted)?;
-            messages += self.streams.len() as u64;
+            messages += (self.streams.len() * self.frames) as u64;
         }
         Ok(messages)
     }
@@ -190,7 +196,7 @@ fn count(stream: &TcpStream, mut expected: usize, buffer: &mut [u8]) -> Result<(
 }
 
 /// Waits until something has come, and takes it; returns its size.
-fn receive(stream: &TcpStream, buffer: &mut [u8], flags: RecvFlags) -> Result<usize> {
+pub(crate) fn receive(stream: &TcpStream, buffer: &mut [u8], flags: RecvFlags) -> Result<usize> {
     let mut since = None;
     loop {
         match recv(stream, &mut *buffer, flags | RecvFlags::DONTWAIT) {

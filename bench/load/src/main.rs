@@ -12,6 +12,7 @@ mod frames;
 mod handshakes;
 mod idle;
 mod latency;
+mod many;
 mod options;
 mod report;
 mod rows;
@@ -48,6 +49,7 @@ fn run() -> Result<String> {
         Shape::Compressed => compressed::run(&options),
         Shape::Broadcast => broadcasts::run(&options),
         Shape::BroadcastCompressed => broadcasts::run_compressed(&options),
+        Shape::Many => many::run(&options),
         Shape::Handshake => handshakes::run(&options),
         Shape::Idle => idle::run(&options),
         Shape::Latency => latency::run(&options),

@@ -64,6 +64,8 @@ impl Options {
         let connections = connections.unwrap_or(row.connections);
         let rounds = match row.shape {
             Shape::Broadcast | Shape::BroadcastCompressed => 4,
+            // They are counted as they come, from one round on.
+            Shape::Many => 0,
             _ => 20,
         };
         Ok(Some(Self {

@@ -18,6 +18,8 @@ pub(crate) enum Shape {
     Broadcast,
     /// The same with permessage-deflate: it is sent as it is, and comes compressed.
     BroadcastCompressed,
+    /// One connection publishes to topics, of which each has subscribed to some.
+    Many,
     /// Connect, open, reset.
     Handshake,
     /// Connections that nothing passes over, and what they hold.
@@ -69,6 +71,8 @@ pub(crate) const ROWS: &[Row] = &[
     row("broadcast-64", 10_000, 1, 64, Shape::Broadcast),
     row("broadcast-1k", 10_000, 1, 1 << 10, Shape::Broadcast),
     row("broadcast-16k", 10_000, 1, 16 << 10, Shape::Broadcast),
+    row("broadcast-burst", 10_000, 16, 64, Shape::Broadcast),
+    row("broadcast-many", 10_000, 10_000, 64, Shape::Many),
     row(
         "broadcast-compressed-1k",
         10_000,

@@ -25,6 +25,7 @@
 //! must not be read as frames.
 
 mod accept_key;
+mod asker;
 mod client;
 mod deflate;
 mod deflate_error;

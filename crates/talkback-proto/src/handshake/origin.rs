@@ -1,5 +1,8 @@
 //! Which web pages may connect (RFC 6455 §10.2; RFC 6454).
 
+use http::Request;
+
+use super::asker::Asker;
 use super::origin_header::{OriginHeader, WebOrigin};
 use super::refusal::Refusal;
 use super::server::ServerHandshake;
@@ -30,18 +33,32 @@ impl OriginPolicy {
     /// A 403 [`Refusal`] if the header is there and its value is not allowed, malformed, or one of
     /// several (RFC 6455 §4.2.2).
     pub fn check(&self, handshake: &ServerHandshake) -> Result<(), Refusal> {
-        let is_allowed = match (self, handshake.origin_header()) {
+        self.check_asker(handshake.asker())
+    }
+
+    /// As [`check`](Self::check), of any request of HTTP: where pages are kept from opening a WebSocket, they are to be kept from
+    /// posting, too.
+    ///
+    /// # Errors
+    ///
+    /// A 403 [`Refusal`] as there; 400 where the request does not have exactly one `Host` header.
+    pub fn check_request<B>(&self, request: &Request<B>) -> Result<(), Refusal> {
+        self.check_asker(&Asker::read(request.uri(), request.headers())?)
+    }
+
+    fn check_asker(&self, asker: &Asker) -> Result<(), Refusal> {
+        let is_allowed = match (self, asker.origin_header()) {
             (OriginPolicy::Any, _) | (_, OriginHeader::Absent) => true,
             (_, OriginHeader::Unusable) => false,
-            (OriginPolicy::SameOrigin, OriginHeader::Once(_)) => handshake.is_same_origin(),
+            (OriginPolicy::SameOrigin, OriginHeader::Once(_)) => asker.is_same_origin(),
             (OriginPolicy::List(list), OriginHeader::Once(origin)) => {
-                handshake.is_same_origin() || list.iter().any(|allowed| is_equal(allowed, origin))
+                asker.is_same_origin() || list.iter().any(|allowed| is_equal(allowed, origin))
             }
         };
         if is_allowed {
             Ok(())
         } else {
-            Err(handshake.forbidden_origin())
+            Err(asker.forbidden_origin())
         }
     }
 }

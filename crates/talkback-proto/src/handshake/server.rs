@@ -8,21 +8,20 @@ use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use http::header::{
-    CONNECTION, CONTENT_LENGTH, HOST, HeaderMap, HeaderValue, ORIGIN, SEC_WEBSOCKET_ACCEPT,
+    CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderValue, SEC_WEBSOCKET_ACCEPT,
     SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION,
     TRANSFER_ENCODING, UPGRADE,
 };
-use http::{Method, Request, Response, StatusCode, Uri, Version};
+use http::{Method, Request, Response, StatusCode, Version};
 
 use super::accept_key::accept_key;
+use super::asker::Asker;
 use super::error::HandshakeError;
 use super::grammar::{
     ExtensionOffer, Malformed, Occurrence, extension_list, protocol_list, single, token_list,
 };
-use super::origin_header::{OriginHeader, is_origin_of};
 use super::proxy_settings::{HTTP_1_1, UPGRADE_PASSED};
 use super::refusal::Refusal;
-use super::url::HostPort;
 
 /// How a key is decoded: as RFC 4648 has it, but the bits that no byte uses may be anything, since
 /// clients exist that draw the 22 characters at random.
@@ -55,13 +54,10 @@ const KEY_DECODER: GeneralPurpose = GeneralPurpose::new(
 /// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct ServerHandshake {
-    host: HostPort,
+    asker: Asker,
     key: String,
     subprotocols: Vec<String>,
     extensions: Vec<ExtensionOffer>,
-    origin: OriginHeader,
-    /// What `X-Forwarded-Host` says: a proxy rewrote the `Host`.
-    forwarded_host: Option<String>,
 }
 
 impl ServerHandshake {
@@ -81,16 +77,14 @@ impl ServerHandshake {
         }
         let headers = request.headers();
         check_body(headers)?;
-        let host = read_host(request.uri(), headers)?;
+        let asker = Asker::read(request.uri(), headers)?;
         check_upgrade(headers)?;
         check_version(headers)?;
         Ok(ServerHandshake {
-            host,
+            asker,
             key: read_key(headers)?,
             subprotocols: read_subprotocols(headers)?,
             extensions: read_extensions(headers)?,
-            origin: read_origin(headers),
-            forwarded_host: read_forwarded_host(headers),
         })
     }
 
@@ -112,18 +106,7 @@ impl ServerHandshake {
     /// ASCII: to decide on the origin, use an [`OriginPolicy`](super::OriginPolicy).
     #[must_use]
     pub fn origin(&self) -> Option<&str> {
-        match &self.origin {
-            OriginHeader::Once(origin) => Some(origin),
-            OriginHeader::Absent | OriginHeader::Unusable => None,
-        }
-    }
-
-    /// Says whether the `Origin` header is there and names this server's own pages: its host and
-    /// port are those of the `Host` header, where a port that is missing is that of the origin's
-    /// scheme.
-    pub(super) fn is_same_origin(&self) -> bool {
-        self.origin()
-            .is_some_and(|origin| is_origin_of(origin, &self.host))
+        self.asker.origin()
     }
 
     /// Makes the 101 (RFC 6455 §4.2.2, item 5).
@@ -161,19 +144,9 @@ impl ServerHandshake {
         Ok(response)
     }
 
-    /// The refusal of an origin that is not allowed.
-    pub(super) fn forbidden_origin(&self) -> Refusal {
-        let HostPort { host, port } = &self.host;
-        let host = match host.contains(':') {
-            true => format!("[{host}]"),
-            false => host.clone(),
-        };
-        let host = port.map_or_else(|| host.clone(), |port| format!("{host}:{port}"));
-        Refusal::forbidden_origin(self.origin(), &host, self.forwarded_host.as_deref())
-    }
-
-    pub(super) fn origin_header(&self) -> &OriginHeader {
-        &self.origin
+    /// Who asks.
+    pub(super) fn asker(&self) -> &Asker {
+        &self.asker
     }
 
     /// The header for a subprotocol if the client offered it.
@@ -210,8 +183,7 @@ impl ServerHandshake {
 impl fmt::Debug for ServerHandshake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ServerHandshake")
-            .field("host", &self.host)
-            .field("origin", &self.origin)
+            .field("asker", &self.asker)
             .field("subprotocols", &self.subprotocols.len())
             .field("extensions", &self.extensions)
             .finish_non_exhaustive()
@@ -232,32 +204,6 @@ fn check_body(headers: &HeaderMap) -> Result<(), Refusal> {
         ));
     }
     Ok(())
-}
-
-/// The host that the request is for. "A server MUST respond with a 400 status code to any HTTP/1.1
-/// request message that lacks a Host header field and to any that contains more than one"
-/// (RFC 7230 §5.4).
-fn read_host(uri: &Uri, headers: &HeaderMap) -> Result<HostPort, Refusal> {
-    if !uri.path().starts_with('/') {
-        return Err(Refusal::bad_request(
-            "the request target is not a path: send the URL's path and query",
-        ));
-    }
-    let host = match single(headers, &HOST) {
-        Occurrence::Once(value) => std::str::from_utf8(value).ok(),
-        Occurrence::Absent | Occurrence::Repeated => None,
-    };
-    // "An origin server MUST ignore the received Host header field (if any) and instead replace it
-    // with the host information of the request-target" in absolute form (RFC 7230 §5.4).
-    let authority = uri.authority().map(http::uri::Authority::as_str);
-    // One that is malformed is refused even so (RFC 9112 §3.2).
-    host.and_then(|host| HostPort::parse(host).ok())
-        .and_then(|host| authority.map_or(Some(host), |host| HostPort::parse(host).ok()))
-        .ok_or_else(|| {
-            Refusal::bad_request(
-                "the request does not have exactly one Host header with a host and an optional port: send one",
-            )
-        })
 }
 
 /// RFC 6455 §4.2.1, items 3 and 4.
@@ -374,22 +320,4 @@ fn read_extensions(headers: &HeaderMap) -> Result<Vec<ExtensionOffer>, Refusal> 
     extension_list(headers.get_all(SEC_WEBSOCKET_EXTENSIONS)).map_err(|Malformed| {
         Refusal::bad_request("the Sec-WebSocket-Extensions header is malformed: send `name; parameter=value` with commas between, and leave the header out where there are none")
     })
-}
-
-fn read_origin(headers: &HeaderMap) -> OriginHeader {
-    match single(headers, &ORIGIN) {
-        Occurrence::Absent => OriginHeader::Absent,
-        Occurrence::Once(origin) => match std::str::from_utf8(origin) {
-            Ok(text) if text.is_ascii() => OriginHeader::Once(text.to_owned()),
-            _ => OriginHeader::Unusable,
-        },
-        Occurrence::Repeated => OriginHeader::Unusable,
-    }
-}
-
-/// What a proxy that rewrote the `Host` says that it was, in so many characters as names have. It
-/// decides nothing, since anybody can send it.
-fn read_forwarded_host(headers: &HeaderMap) -> Option<String> {
-    let host = headers.get("x-forwarded-host")?.to_str().ok()?;
-    Some(host.chars().take(255).collect())
 }

@@ -39,7 +39,7 @@ fn s13_default_allows_the_same_origin_and_no_origin() {
     assert_eq!(check(&policy, "a.example", &[]), Ok(()));
     let without = served(&request(&["Origin"], &[]));
     assert!(
-        !without.is_same_origin(),
+        !without.asker().is_same_origin(),
         "there is no origin to be the same"
     );
     assert_eq!(without.origin(), None);
@@ -142,4 +142,38 @@ fn v8_origin_beyond_ascii_is_no_origin() {
     assert_eq!(handshake.origin(), None);
     let list = OriginPolicy::List(vec!["http://\u{e9}.example".to_owned()]);
     assert!(list.check(&handshake).is_err());
+}
+
+#[test]
+fn v8_a_request_that_is_no_opening_handshake_is_held_to_the_same() {
+    let post = |host: &[&str], origin: Option<&str>| {
+        let mut request = http::Request::post("/t/a").header("Content-Length", "2");
+        for host in host {
+            request = request.header("Host", *host);
+        }
+        if let Some(origin) = origin {
+            request = request.header("Origin", origin);
+        }
+        let request = request.body("hi").unwrap();
+        let policy = OriginPolicy::List(vec!["https://app.example".to_owned()]);
+        policy
+            .check_request(&request)
+            .map_err(|refusal| refusal.status().as_u16())
+    };
+    for origin in [
+        None,
+        Some("http://localhost:9001"),
+        Some("https://app.example"),
+    ] {
+        assert_eq!(post(&["localhost:9001"], origin), Ok(()), "{origin:?}");
+    }
+    for origin in ["http://localhost:9002", "null", "http://evil.example"] {
+        assert_eq!(
+            post(&["localhost:9001"], Some(origin)),
+            Err(403),
+            "{origin}"
+        );
+    }
+    assert_eq!(post(&[], None), Err(400));
+    assert_eq!(post(&["a", "a"], None), Err(400));
 }

@@ -494,7 +494,7 @@ fn target_in_absolute_form_names_the_host() {
         "GET /chat HTTP/1.1",
         absolute,
     );
-    assert!(served(&bytes).is_same_origin());
+    assert!(served(&bytes).asker().is_same_origin());
     assert_eq!(parse_request(&bytes).unwrap().uri().path(), "/chat");
     let without_host = replace(&request(&["Host"], &[]), "GET /chat HTTP/1.1", absolute);
     assert_eq!(refused_status(&without_host), 400);

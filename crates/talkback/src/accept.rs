@@ -69,6 +69,8 @@ pub fn accept<T>(stream: T) -> Accept<T> {
         place: None,
         #[cfg(feature = "server")]
         health: None,
+        #[cfg(feature = "server")]
+        hands_over: false,
     };
     Accept(Box::new(Opening::new(stream, options)))
 }

@@ -8,7 +8,7 @@
 //!
 //! | name | |
 //! | --- | --- |
-//! | `talkback_server_connections` | how many are open |
+//! | `talkback_server_connections` | how many are open, those of HTTP included that [`Server::http`] hands over, which count for nothing else |
 //! | `talkback_server_connections_total{outcome}` | what clients came to: `open`; `refused`, as there was no place; `timeout`; `failed`: they asked for nothing that opens (400, 426), came from a foreign origin (403), were refused by a check, or were gone |
 //! | `talkback_server_refused_total{reason}` | `full`, `address`, `no_peer`, `draining` |
 //! | `talkback_server_client_unknown_total{header}` | clients whose address a trusted proxy did not tell, as its header is `missing` or `invalid` |
@@ -33,6 +33,7 @@ mod draining;
 mod error;
 mod handle;
 pub(crate) mod health;
+mod http_connection;
 mod listener;
 pub(crate) mod metrics;
 mod network;
@@ -53,6 +54,7 @@ pub use self::connections::Connections;
 pub use self::drain::{Drain, DrainReport};
 pub use self::error::ServeError;
 pub use self::handle::ConnectionHandle;
+pub use self::http_connection::HttpConnection;
 pub use self::network::{Network, NetworkError};
 pub use self::place::Place;
 pub use self::refused::Refused;

@@ -26,6 +26,8 @@ use crate::error::AcceptError;
 use crate::http_io::{LastWrite, ReadHeadError, poll_read_head, poll_write_all};
 #[cfg(feature = "server")]
 use crate::server::health::Next;
+#[cfg(feature = "server")]
+use crate::server::place::Place;
 use crate::timer::{Timer, poll_timer, timer};
 use crate::websocket::WebSocket;
 
@@ -75,6 +77,9 @@ enum Step {
     /// A server says how it is, and what follows is another request.
     #[cfg(feature = "server")]
     Telling(Telling),
+    /// Somebody else reads the request, from its first byte on.
+    #[cfg(feature = "server")]
+    HandingOver(BytesMut),
     /// The last bytes are written.
     Ending(Box<Ending>),
     /// It is over.
@@ -110,6 +115,9 @@ pub(super) enum Done {
     /// The client was told how the server is; what was read behind its request.
     #[cfg(feature = "server")]
     Told(BytesMut),
+    /// It is an ordinary request, and has a place; all that was read.
+    #[cfg(feature = "server")]
+    HandedOver(BytesMut),
 }
 
 struct Ending {
@@ -136,7 +144,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Future for Accepting<T> {
         Poll::Ready(outcome.map(|done| match done {
             Done::Open(answering) => opening.open(answering),
             #[cfg(feature = "server")]
-            Done::Told(_) => unreachable!("only a server of this crate is asked how it is"),
+            Done::Told(_) | Done::HandedOver(_) => {
+                unreachable!("only a server of this crate is asked how it is, or hands over")
+            }
         }))
     }
 }
@@ -184,6 +194,11 @@ impl<T> Opening<T> {
         self.timer = Some(timer);
     }
 
+    /// Gives away the stream and the place.
+    pub(super) fn into_parts(self) -> (T, Option<Place>) {
+        (self.stream, self.options.place)
+    }
+
     /// Has it read another request, which begins with what was read already.
     pub(super) fn read_on(&mut self, unread: BytesMut) {
         self.step = Step::read(self.options.head_limits, unread);
@@ -228,6 +243,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Opening<T> {
             Step::Answering(answering) => Poll::Ready(Ok(Done::Open(answering))),
             #[cfg(feature = "server")]
             Step::Telling(telling) => Poll::Ready(Ok(Done::Told(telling.leftover))),
+            #[cfg(feature = "server")]
+            Step::HandingOver(unread) => Poll::Ready(Ok(Done::HandedOver(unread))),
             Step::Ending(mut ending) => {
                 // The client may be gone or slow; either way this is over.
                 if ending.write.poll(&mut self.stream, cx).is_pending() {
@@ -268,6 +285,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Opening<T> {
                     let written = ready!(poll_write_all(stream, cx, &mut telling.answer));
                     return Poll::Ready(written.map_err(lost));
                 }
+                #[cfg(feature = "server")]
+                Step::HandingOver(_) => return Poll::Ready(Ok(())),
                 Step::Ending(_) | Step::Over => return Poll::Ready(Ok(())),
             };
         }
@@ -293,7 +312,7 @@ impl Options {
         if !request.headers().contains_key(UPGRADE)
             // An opening handshake whose `Upgrade` a proxy took away is told so.
             && !request.headers().contains_key(SEC_WEBSOCKET_KEY)
-            && let Some(step) = self.answer_ordinary(&request, &mut leftover)
+            && let Some(step) = self.answer_ordinary(&request, reader, &mut leftover)
         {
             return Ok(step);
         }
@@ -305,6 +324,7 @@ impl Options {
     fn answer_ordinary(
         &mut self,
         request: &Request<()>,
+        #[cfg_attr(not(feature = "server"), allow(unused))] reader: &HeadReader,
         #[cfg_attr(not(feature = "server"), allow(unused))] leftover: &mut BytesMut,
     ) -> Option<Step> {
         let refused = || {
@@ -318,6 +338,16 @@ impl Options {
             return Some(refused().unwrap_or_else(|| match next {
                 Next::Request => Step::tell(response, mem::take(leftover)),
                 Next::End => Step::ordinary(response, self.timeout),
+            }));
+        }
+        #[cfg(feature = "server")]
+        if self.hands_over {
+            let mut admitted = || self.admit(request.headers()).err();
+            let refused = refused().or_else(|| admitted().map(|it| Step::refuse(&it)));
+            return Some(refused.unwrap_or_else(|| {
+                let mut unread = BytesMut::from(reader.head());
+                unread.unsplit(mem::take(leftover));
+                Step::HandingOver(unread)
             }));
         }
         let otherwise = self.otherwise.take()?;

@@ -52,6 +52,9 @@ pub(super) struct Options {
     /// For a server that says how it is.
     #[cfg(feature = "server")]
     pub(super) health: Option<Health>,
+    /// Whether ordinary requests are answered by somebody else, who takes the stream.
+    #[cfg(feature = "server")]
+    pub(super) hands_over: bool,
 }
 
 impl Options {

@@ -3,6 +3,7 @@
 use std::future::poll_fn;
 use std::time::Duration;
 
+use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::accept::Accept;
@@ -11,6 +12,7 @@ use crate::error::AcceptError;
 use crate::server::connections::Connections;
 use crate::server::health::Health;
 use crate::server::per_address::AddressPlace;
+use crate::server::place::Place;
 use crate::timer::timer;
 use crate::websocket::WebSocket;
 
@@ -22,6 +24,16 @@ pub(crate) enum Outcome<T> {
     Open(WebSocket<T>),
     /// The client was told how the server is, and may go on with another request.
     Told(Serving<T>),
+    /// The client speaks HTTP to somebody else.
+    HandedOver(HandedOver<T>),
+}
+
+/// A client that has asked for no WebSocket.
+pub(crate) struct HandedOver<T> {
+    pub(crate) stream: T,
+    /// What was read of it: its request, and what came behind.
+    pub(crate) unread: BytesMut,
+    pub(crate) place: Place,
 }
 
 impl<T> Accept<T> {
@@ -49,7 +61,21 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Serving<T> {
                 self.0.read_on(leftover);
                 Outcome::Told(self)
             }
+            Done::HandedOver(unread) => {
+                let (stream, place) = self.0.into_parts();
+                Outcome::HandedOver(HandedOver {
+                    stream,
+                    unread,
+                    place: place.expect("it was admitted"),
+                })
+            }
         })
+    }
+
+    /// Has ordinary requests handed over.
+    pub(crate) fn handing_over(mut self) -> Self {
+        self.0.options.hands_over = true;
+        self
     }
 
     /// Gives the client so much time for the next request, and for its opening handshake if it is one.

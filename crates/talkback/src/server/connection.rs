@@ -124,9 +124,7 @@ impl<T> ServerConnection<T> {
     /// # Cancel safety
     /// Dropping it before it was ready leaves the connection to be closed without a notice. It may be made again.
     pub fn draining(&self) -> impl Future<Output = ()> + Send + Unpin + use<T> {
-        let node = Arc::clone(self.node());
-        let key = node.orders().listen();
-        Draining { node, key }
+        Draining::of(self.node())
     }
 
     /// The socket, with its place: for those who take a [`WebSocket`].
@@ -142,9 +140,17 @@ impl<T> Drop for ServerConnection<T> {
 }
 
 /// The notice that a connection is to end.
-struct Draining {
+pub(crate) struct Draining {
     node: Arc<Node>,
     key: usize,
+}
+
+impl Draining {
+    pub(crate) fn of(node: &Arc<Node>) -> Self {
+        let node = Arc::clone(node);
+        let key = node.orders().listen();
+        Self { node, key }
+    }
 }
 
 impl Future for Draining {

@@ -43,7 +43,7 @@ pub(crate) struct Attempt {
     begun: Instant,
     /// What becomes of it if it is dropped now.
     #[cfg(feature = "metrics")]
-    outcome: &'static str,
+    outcome: Option<&'static str>,
 }
 
 /// A served connection. There is one for each, so it is small.
@@ -133,7 +133,7 @@ impl Attempt {
             #[cfg(feature = "metrics")]
             begun: Instant::now(),
             #[cfg(feature = "metrics")]
-            outcome: "failed",
+            outcome: Some("failed"),
         }
     }
 
@@ -141,7 +141,7 @@ impl Attempt {
     pub(crate) fn time_out(&mut self) {
         #[cfg(feature = "metrics")]
         {
-            self.outcome = "timeout";
+            self.outcome = Some("timeout");
         }
     }
 
@@ -150,9 +150,18 @@ impl Attempt {
         #[cfg(feature = "metrics")]
         {
             let mut attempt = self;
-            attempt.outcome = "open";
+            attempt.outcome = Some("open");
             let time = attempt.begun.elapsed();
             attempt.meters.series.handshake(time);
+        }
+    }
+
+    /// It is none for a WebSocket.
+    pub(crate) fn forgo(self) {
+        #[cfg(feature = "metrics")]
+        {
+            let mut attempt = self;
+            attempt.outcome = None;
         }
     }
 }
@@ -160,7 +169,9 @@ impl Attempt {
 #[cfg(feature = "metrics")]
 impl Drop for Attempt {
     fn drop(&mut self) {
-        self.meters.series.came_to(self.outcome);
+        if let Some(outcome) = self.outcome {
+            self.meters.series.came_to(outcome);
+        }
     }
 }
 
@@ -191,6 +202,12 @@ impl Life {
             }
         }
         let _ = (meters, by, code);
+    }
+
+    /// It is none of a WebSocket: its end has no code, and how long it took is no matter.
+    pub(crate) fn leave_out_end(&self) {
+        #[cfg(any(feature = "metrics", feature = "tracing"))]
+        self.begun.fetch_or(ENDED, Ordering::SeqCst);
     }
 
     /// Its place is given back.

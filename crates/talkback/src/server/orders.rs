@@ -208,9 +208,12 @@ impl Orders {
         if let Some(frame) = frame {
             ending.frame.get_or_insert_with(|| Arc::clone(frame));
         }
-        let waker = self.set_waiting(&mut slot);
+        // One that is no WebSocket has no socket to be woken.
+        let listeners = ending.listeners.iter_mut();
+        let mut wakers: Vec<_> = listeners.filter_map(|(_, waker)| waker.take()).collect();
+        wakers.extend(self.set_waiting(&mut slot));
         drop(slot);
-        waker.into_iter().for_each(Waker::wake);
+        wakers.into_iter().for_each(Waker::wake);
         true
     }
 

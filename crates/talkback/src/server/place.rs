@@ -7,7 +7,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use crate::server::connection::ServerConnection;
 use crate::server::metrics::Attempt;
 use crate::server::per_address::AddressPlace;
-use crate::server::registry::Taken;
+use crate::server::registry::{Held, Taken};
 use crate::websocket::WebSocket;
 
 /// A place that [`Connections::admit`](super::Connections::admit) has given: for a client that is to be accepted.
@@ -53,6 +53,12 @@ impl Place {
         T: AsyncRead + AsyncWrite + Unpin,
     {
         ServerConnection::of(self.give(socket))
+    }
+
+    /// Gives the place to a connection that is no WebSocket.
+    pub(crate) fn hold(self) -> Held {
+        self.attempt.forgo();
+        self.taken.hold(self.peer, self.client, self.address)
     }
 
     /// As [`open`](Self::open), for a socket that is handed on before it is a connection.

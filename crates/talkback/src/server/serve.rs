@@ -4,7 +4,7 @@ use std::fmt;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
@@ -29,6 +29,7 @@ use crate::server::connections::Connections;
 use crate::server::descriptors::connections_max;
 use crate::server::error::ServeError;
 use crate::server::health::{Health, KEPT_MAX};
+use crate::server::http_connection::HttpConnection;
 use crate::server::listener::{Listen, Listener};
 use crate::server::per_address::AddressPlace;
 use crate::server::refused::Refused;
@@ -51,6 +52,10 @@ const TURNED_AWAY_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How each client is accepted.
 type Accepting<S> = dyn Fn(Accept<Transport<S>>) -> Accept<Transport<S>> + Send + Sync;
+
+/// Who serves clients that ask for no WebSocket.
+type Http<S> =
+    dyn Fn(HttpConnection<Transport<S>>) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync;
 
 /// Who is told of clients that have not become a WebSocket.
 type Unopened = dyn Fn(SocketAddr, &AcceptError) + Send + Sync;
@@ -107,7 +112,7 @@ type Unopened = dyn Fn(SocketAddr, &AcceptError) + Send + Sync;
 /// `GET /health` is answered with 200 as long as it listens, `GET /ready` with 200, and with 503 from the beginning
 /// of a [`drain`](Connections::drain) on; also where there is no place. It listens until [`Drain::lame_duck`] is over, by
 /// default until the drain begins: whoever asks then finds nobody, which a load balancer takes for 503. All other requests that ask for no WebSocket are
-/// [`Accept::otherwise`]'s.
+/// [`Accept::otherwise`]'s, or those of an [HTTP server](Self::http).
 ///
 /// [`Drain::lame_duck`]: super::Drain::lame_duck
 pub struct Server {
@@ -116,6 +121,7 @@ pub struct Server {
     identity: Option<Identity>,
     accepting: Arc<Accepting<tokio::net::TcpStream>>,
     unopened: Arc<Unopened>,
+    http: Option<Arc<Http<tokio::net::TcpStream>>>,
     handshakes_max: usize,
 }
 
@@ -139,6 +145,7 @@ impl Server {
             identity: None,
             accepting: Arc::new(|accept| accept),
             unopened: Arc::new(trace::not_opened),
+            http: None,
             handshakes_max: HANDSHAKES_MAX,
         })
     }
@@ -186,6 +193,43 @@ impl Server {
         tell: impl Fn(SocketAddr, &AcceptError) + Send + Sync + 'static,
     ) -> Self {
         self.unopened = Arc::new(tell);
+        self
+    }
+
+    /// Has clients that ask for no WebSocket served by an HTTP server, such as hyper's, in a task of its own for each: for requests
+    /// with content, and answers without an end. The handler is given the connection as if nothing had been read of it; `/health`,
+    /// `/ready` and clients without a place have been answered before. [`Accept::otherwise`] is not asked then.
+    ///
+    /// Once it has the connection, time is the handler's to bound. What follows the first request on the same connection is its own as
+    /// well, be it for a WebSocket: it ends the connection behind the first, or has such requests upgraded.
+    ///
+    /// ```
+    /// # fn example(server: talkback::server::Server) {
+    /// use std::convert::Infallible;
+    ///
+    /// use hyper::body::Incoming;
+    /// use hyper::server::conn::http1;
+    /// use hyper::service::service_fn;
+    /// use hyper::{Request, Response};
+    /// use hyper_util::rt::TokioIo;
+    ///
+    /// async fn answer(request: Request<Incoming>) -> Result<Response<String>, Infallible> {
+    ///     Ok(Response::new(format!("{} it is\n", request.uri().path())))
+    /// }
+    /// let server = server.http(|connection| async move {
+    ///     let serving = http1::Builder::new()
+    ///         .keep_alive(false)
+    ///         .serve_connection(TokioIo::new(connection), service_fn(answer));
+    ///     let _ = serving.await;
+    /// });
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn http<F>(mut self, serve: impl Fn(HttpConnection) -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.http = Some(Arc::new(move |connection| Box::pin(serve(connection))));
         self
     }
 
@@ -262,6 +306,7 @@ impl Server {
         let service = Service {
             accepting: self.accepting,
             unopened: self.unopened,
+            http: self.http,
             #[cfg(feature = "tls")]
             tls,
             connections: connections.clone(),
@@ -307,6 +352,7 @@ fn check_limits(
 struct Service<S, H> {
     accepting: Arc<Accepting<S>>,
     unopened: Arc<Unopened>,
+    http: Option<Arc<Http<S>>>,
     #[cfg(feature = "tls")]
     tls: Option<tokio_rustls::TlsAcceptor>,
     connections: Connections,
@@ -315,6 +361,12 @@ struct Service<S, H> {
     /// For those who are given the time to read why they are turned away.
     turned_away: Arc<Semaphore>,
     handler: H,
+}
+
+/// What a client is served as.
+enum Opened<S> {
+    WebSocket(ServerConnection<Transport<S>>),
+    Http(HttpConnection<Transport<S>>),
 }
 
 /// A client that was accepted, and has said nothing yet.
@@ -396,10 +448,17 @@ where
     async fn serve(self: Arc<Self>, client: Client<S>, permit: OwnedSemaphorePermit) {
         let peer = client.peer;
         match self.open(client, permit).await {
-            Ok(connection) => {
+            Ok(Opened::WebSocket(connection)) => {
                 let service = Arc::clone(&self);
                 self.connections
                     .run(connection, move |connection| (service.handler)(connection));
+            }
+            Ok(Opened::Http(connection)) => {
+                if let Some(http) = &self.http {
+                    let node = Arc::clone(connection.node());
+                    let task = node.life().spawn(http(connection));
+                    node.orders().set_task(task.abort_handle());
+                }
             }
             Err(error) => (self.unopened)(peer, &error),
         }
@@ -425,12 +484,12 @@ where
         }
     }
 
-    /// A client's WebSocket, if it becomes one.
+    /// A client's WebSocket, or its HTTP if somebody serves that.
     async fn open(
         &self,
         client: Client<S>,
         permit: OwnedSemaphorePermit,
-    ) -> Result<ServerConnection<Transport<S>>, AcceptError> {
+    ) -> Result<Opened<S>, AcceptError> {
         let accept = accept(Transport::plain(client.stream))
             .peer(client.peer)
             .arrived(client.place)
@@ -443,6 +502,9 @@ where
         })?;
         let health = Health::new(self.connections.clone(), Arc::clone(&self.kept));
         let mut serving = accept.serving(&self.connections, health);
+        if self.http.is_some() {
+            serving = serving.handing_over();
+        }
         let mut permit = Some(permit);
         loop {
             let outcome = match serving.next().await {
@@ -453,7 +515,12 @@ where
                 outcome => outcome?,
             };
             match outcome {
-                Outcome::Open(socket) => return Ok(ServerConnection::of(socket)),
+                Outcome::Open(socket) => {
+                    return Ok(Opened::WebSocket(ServerConnection::of(socket)));
+                }
+                Outcome::HandedOver(client) => {
+                    return Ok(Opened::Http(HttpConnection::of(client)));
+                }
                 Outcome::Told(told) => {
                     // It is one of those that stay open, and no handshake any more.
                     drop(permit.take());

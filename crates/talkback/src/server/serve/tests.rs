@@ -61,6 +61,7 @@ fn server(
     let mut service = Service {
         accepting: Arc::new(|accept| accept),
         unopened: Arc::new(trace::not_opened),
+        http: None,
         #[cfg(feature = "tls")]
         tls: None,
         connections: connections.clone(),

@@ -218,6 +218,11 @@ impl Session {
                 Step::Tell(text) => self.answers.push_back(text),
                 Step::Event(TopicEvent::Message(message)) => self.request = Some(message),
                 Step::Event(TopicEvent::Gap(gap)) => self.answers.push_back(answer::gap(&gap)),
+                Step::Event(TopicEvent::Reset(reset)) => {
+                    self.answers.push_back(answer::reset(&reset))
+                }
+                Step::Event(TopicEvent::Stale) => self.answers.push_back(answer::stale()),
+                Step::Event(TopicEvent::Live) => self.answers.push_back(answer::live()),
                 Step::Event(TopicEvent::Closed(info)) => return Ok(info),
             }
         }

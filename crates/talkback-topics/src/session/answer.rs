@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use talkback::Message;
 
-use crate::event::Gap;
+use crate::event::{Gap, Reset};
 use crate::form::{Form, Publication};
 use crate::position::Position;
 use crate::session::refusal::Refusal;
@@ -62,6 +62,20 @@ pub(crate) fn gap(gap: &Gap) -> String {
         .end();
     let object = Object::new().text("topic", gap.topic());
     object.json("gap", &ends).end()
+}
+
+pub(crate) fn reset(reset: &Reset) -> String {
+    let object = Object::new().text("topic", reset.topic());
+    let object = object.text("at", &reset.position().to_string());
+    object.json("reset", "true").end()
+}
+
+pub(crate) fn stale() -> String {
+    Object::new().json("stale", "true").end()
+}
+
+pub(crate) fn live() -> String {
+    Object::new().json("live", "true").end()
 }
 
 pub(crate) fn error(refusal: &Refusal) -> String {

@@ -1,6 +1,11 @@
 //! Hubs over a store that a test scripts.
 
+mod cancel;
 mod delivery;
+mod gaps;
+mod outage;
+mod positions;
+mod publishing;
 mod store;
 
 use std::time::Duration;
@@ -13,9 +18,14 @@ pub(crate) async fn settle() {
     sleep(Duration::from_millis(1)).await;
 }
 
+/// A subscriber that may be read from late.
+pub(crate) fn patient() -> Subscriber {
+    Subscriber::new().lag_max(Duration::from_secs(3600))
+}
+
 /// A subscriber of a topic.
 pub(crate) async fn subscribed(topic: &Topic, start: impl Into<Start>) -> Subscriber {
-    let mut subscriber = Subscriber::new();
+    let mut subscriber = patient();
     subscriber.subscribe(topic, start).await.unwrap();
     subscriber
 }

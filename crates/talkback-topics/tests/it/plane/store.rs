@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
+use talkback::{Compression, Message};
 use talkback_topics::{
     Backplane, Carried, Inbox, Keep, Page, Placed, Position, PublishFailure, Reply, Stored, Topics,
     Unavailable,
@@ -43,6 +44,8 @@ pub(crate) struct State {
     down: Option<&'static str>,
     /// Answers do not come, and what is asked happens nevertheless.
     pub(crate) is_hanging: bool,
+    /// Engines do not say at first whether they are reached.
+    pub(crate) is_silent: bool,
     /// How long it takes for an answer.
     pub(crate) delay: Duration,
     /// How many publications of a topic are kept.
@@ -144,6 +147,33 @@ impl Store {
     pub(crate) fn answer(&self) {
         self.state().is_hanging = false;
         self.0.answers.notify_waiters();
+    }
+
+    /// Publishes from elsewhere, at once.
+    pub(crate) fn publish(&self, topic: &str, text: impl Into<Message>) {
+        let carried = Carried {
+            message: text.into(),
+            compression: Compression::Auto,
+            id: None,
+            except: None,
+        };
+        self.state().publish(topic.into(), carried);
+    }
+
+    /// The same, and it gets to no hub.
+    pub(crate) fn publish_unseen(&self, topic: &str, text: &str) {
+        let set = |drops: usize| {
+            let mut state = self.state();
+            state.hubs.iter_mut().for_each(|hub| hub.drops = drops);
+        };
+        set(1);
+        self.publish(topic, text);
+        set(0);
+    }
+
+    /// Where a topic stands.
+    pub(crate) fn head(&self, topic: &str) -> Position {
+        self.state().head(&topic.into())
     }
 
     /// The last publication of a topic.
@@ -281,6 +311,9 @@ impl Backplane for Engine {
         let down = {
             let mut state = self.store.state();
             state.hubs[self.hub].inbox = Some(inbox.clone());
+            if state.is_silent {
+                return;
+            }
             state.down
         };
         match down {

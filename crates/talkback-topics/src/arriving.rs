@@ -16,6 +16,7 @@ use crate::metrics;
 use crate::position::Position;
 use crate::state::TopicState;
 use crate::sync::MutexGuard;
+use crate::trace::Line;
 
 /// What became of something that came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -218,6 +219,7 @@ impl TopicState {
     fn reset(self: &Arc<Self>, mut log: MutexGuard<'_, Log>, at: Position) {
         let left = log.restart(at);
         self.note_and_tell(log, &left);
+        self.uplink().plane.trace.line(Line::Reset);
     }
 
     /// Takes one that was read; `false` if it is of another life than what is here.
@@ -234,14 +236,22 @@ impl TopicState {
         if position.offset < next {
             return true;
         }
-        let found = match position.offset > next {
-            true => Found::Gone,
-            false => Found::Healed,
+        let gone = position.offset - next;
+        let found = match gone {
+            0 => Found::Healed,
+            _ => Found::Gone,
         };
         let link = link(&mut log);
         link.found = link.found.max(found);
         self.put_and_tell(log, entry);
+        self.trace_gone(gone);
         true
+    }
+
+    fn trace_gone(&self, gone: u64) {
+        if gone > 0 {
+            self.uplink().plane.trace.line(Line::Gone(gone));
+        }
     }
 
     /// Whether nothing is missing up to what the store has told last. `before` is where it stood when that was asked.
@@ -255,9 +265,11 @@ impl TopicState {
             return false;
         }
         // The store has none of it any more.
+        let gone = to.offset - log.head();
         log.lose(to);
         link(&mut log).found = Found::Gone;
         self.note_and_tell(log, &Left::default());
+        self.trace_gone(gone);
         true
     }
 

@@ -14,6 +14,7 @@ use crate::position::Position;
 use crate::state::TopicState;
 use crate::sync::yield_now;
 use crate::tending::follow;
+use crate::trace::Line;
 
 /// After how long subscribers are told that nothing comes.
 const STALE_AFTER: Duration = Duration::from_secs(5);
@@ -115,11 +116,9 @@ impl Watch {
 
     /// Does what is due; when to look again.
     async fn look(&mut self, plane: &Arc<Topics>) -> Option<Instant> {
-        self.look_at_reach();
+        self.look_at_reach(plane);
         let now = Instant::now();
-        let stale_at = self.down_since.map(|since| since + STALE_AFTER);
-        let stale_at = stale_at.filter(|_| !plane.is_stale());
-        if stale_at.is_some_and(|at| at <= now) {
+        if self.stale_at(plane).is_some_and(|at| at <= now) {
             plane.set_stale(true);
             tell_all(plane).await;
         }
@@ -144,7 +143,7 @@ impl Watch {
             }
             self.quiet_at = Instant::now() + QUIET_AFTER;
         }
-        let stale_at = stale_at.filter(|_| !plane.is_stale());
+        let stale_at = self.stale_at(plane);
         let compares_at = self.compares_at.filter(|_| self.is_up);
         [stale_at, compares_at, Some(self.quiet_at)]
             .into_iter()
@@ -152,7 +151,13 @@ impl Watch {
             .min()
     }
 
-    fn look_at_reach(&mut self) {
+    /// When subscribers are to be told that nothing comes, if they are not.
+    fn stale_at(&self, plane: &Topics) -> Option<Instant> {
+        let stale_at = self.down_since.map(|since| since + STALE_AFTER);
+        stale_at.filter(|_| !plane.is_stale())
+    }
+
+    fn look_at_reach(&mut self, plane: &Topics) {
         let (seen, reach) = self.incoming.reach();
         if seen == self.seen {
             return;
@@ -160,6 +165,11 @@ impl Watch {
         self.seen = seen;
         self.is_up = reach == Reach::Up;
         metrics::backplane_up(self.is_up);
+        match &reach {
+            Reach::Down(why) => plane.trace.line(Line::Down(why)),
+            Reach::Up => plane.trace.line(Line::Up),
+            Reach::Unknown => {}
+        }
         // It may have been lost for a moment.
         let now = Instant::now();
         self.down_since.get_or_insert(now);

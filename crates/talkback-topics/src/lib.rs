@@ -133,6 +133,8 @@ mod tending;
 mod topic;
 #[cfg(server)]
 mod topics;
+#[cfg(server)]
+mod trace;
 
 #[cfg(server)]
 pub use self::backplane::{

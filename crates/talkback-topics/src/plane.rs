@@ -15,6 +15,7 @@ use crate::incoming::{Incoming, Reach};
 use crate::log::random;
 use crate::metrics;
 use crate::sync::{AtomicBool, Mutex, Ordering, Runtime, lock};
+use crate::trace::Trace;
 
 /// How long an answer is waited for.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
@@ -41,6 +42,7 @@ pub(crate) struct Plane<T> {
     asking: Semaphore,
     /// Whether subscribers are told that nothing comes.
     is_stale: AtomicBool,
+    pub(crate) trace: Trace,
 }
 
 impl<T> Plane<T> {
@@ -54,6 +56,7 @@ impl<T> Plane<T> {
             in_flight: Semaphore::new(IN_FLIGHT_MAX),
             asking: Semaphore::new(ASKING_MAX),
             is_stale: AtomicBool::new(false),
+            trace: Trace::default(),
         }
     }
 

@@ -7,7 +7,6 @@ mod lines;
 mod link;
 mod names;
 mod packed;
-mod random;
 mod script;
 mod tls;
 
@@ -26,13 +25,13 @@ use crate::backplane::{
     Backplane, Carried, Inbox, Page, Placed, PublishFailure, Reply, Unavailable,
 };
 use crate::keep::Keep;
+use crate::log::random;
 use crate::position::Position;
 use crate::redis::address::Address;
 use crate::redis::fault::{Fault, said};
 use crate::redis::lines::{Lines, Setup};
 use crate::redis::link::Link;
 use crate::redis::names::Names;
-use crate::redis::random::random;
 use crate::redis::script::{Failure, Scripts};
 use crate::sync::{Mutex, lock};
 
@@ -213,16 +212,12 @@ impl Backplane for Redis {
     }
 
     fn attach(&self, topics: Vec<Arc<str>>) -> Reply<'_, Vec<Position>> {
-        Box::pin(async move {
-            let mut attaching = self.link.attach(topics)?;
-            answered(async {
-                attaching.confirmed().await?;
-                let mut commands = attaching.commands.clone();
-                self.stand(&mut commands, &attaching.topics).await
-            })
-            .await
-            .inspect(|_| attaching.keep())
-        })
+        // At once, so that it comes before a call that is made later.
+        let attaching = self.link.attach(&topics);
+        Box::pin(answered(async move {
+            let mut commands = attaching?.confirmed().await?;
+            self.stand(&mut commands, &topics).await
+        }))
     }
 
     fn detach(&self, topics: Vec<Arc<str>>) {

@@ -11,10 +11,10 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep};
 
 use crate::backplane::{Inbox, Unavailable};
+use crate::log::random;
 use crate::redis::fault::Fault;
 use crate::redis::lines::{Lines, Listener, Order, Setup};
 use crate::redis::packed;
-use crate::redis::random::random;
 use crate::sync::{Mutex, lock};
 
 /// How long is waited before it is tried again: at first, and at most.
@@ -61,16 +61,11 @@ impl Link {
             .ok_or_else(|| Unavailable::new(Arc::clone(&state.why)))
     }
 
-    /// Listens to these topics from now on. They are listened to no more if what is given back is dropped before it is kept.
-    pub(crate) fn attach(
-        self: &Arc<Self>,
-        topics: Vec<Arc<str>>,
-    ) -> Result<Attaching, Unavailable> {
+    /// Listens to these topics from now on, until they are detached.
+    pub(crate) fn attach(&self, topics: &[Arc<str>]) -> Result<Attaching, Unavailable> {
         let (done, confirmed) = oneshot::channel();
-        let channels = topics
-            .iter()
-            .map(|it| self.setup.names.channel(it))
-            .collect();
+        let channels = topics.iter();
+        let channels = channels.map(|it| self.setup.names.channel(it)).collect();
         let mut state = lock(&self.state);
         let State {
             attached,
@@ -83,11 +78,10 @@ impl Link {
         attached.extend(topics.iter().cloned());
         // If the session is over meanwhile, nobody confirms it.
         let _ = session.orders.send(Order::Subscribe(channels, done));
+        let commands = session.commands.clone();
         Ok(Attaching {
-            link: Arc::clone(self),
-            commands: session.commands.clone(),
-            topics,
-            confirmed: Some(confirmed),
+            commands,
+            confirmed,
         })
     }
 
@@ -189,34 +183,17 @@ impl Link {
 
 /// Topics that begin to be listened to.
 pub(crate) struct Attaching {
-    link: Arc<Link>,
-    pub(crate) commands: MultiplexedConnection,
-    pub(crate) topics: Vec<Arc<str>>,
-    confirmed: Option<oneshot::Receiver<Result<(), String>>>,
+    commands: MultiplexedConnection,
+    confirmed: oneshot::Receiver<Result<(), String>>,
 }
 
 impl Attaching {
-    /// Waits until the store publishes them to us.
-    pub(crate) async fn confirmed(&mut self) -> Result<(), Unavailable> {
-        let Some(confirmed) = &mut self.confirmed else {
-            return Ok(());
-        };
-        match confirmed.await {
-            Ok(outcome) => outcome.map_err(Unavailable::new),
+    /// Waits until the store publishes them to us, and gives what to ask it by.
+    pub(crate) async fn confirmed(self) -> Result<MultiplexedConnection, Unavailable> {
+        match self.confirmed.await {
+            Ok(Ok(())) => Ok(self.commands),
+            Ok(Err(why)) => Err(Unavailable::new(why)),
             Err(_) => Err(Unavailable::new("the connection was lost meanwhile")),
-        }
-    }
-
-    /// They go on to be listened to.
-    pub(crate) fn keep(mut self) {
-        self.topics.clear();
-    }
-}
-
-impl Drop for Attaching {
-    fn drop(&mut self) {
-        if !self.topics.is_empty() {
-            self.link.detach(&self.topics);
         }
     }
 }

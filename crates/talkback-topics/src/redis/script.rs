@@ -7,10 +7,10 @@ use redis::aio::MultiplexedConnection;
 use redis::{Cmd, ErrorKind, RedisError, RedisResult, Script, ServerErrorKind, Value};
 
 use crate::backplane::{Carried, Page, Placed, Stored};
+use crate::log::random;
 use crate::position::Position;
 use crate::redis::names::Names;
 use crate::redis::packed;
-use crate::redis::random::random;
 
 /// For how long an id is known.
 const ID_LIFE: Duration = Duration::from_secs(2 * 60);

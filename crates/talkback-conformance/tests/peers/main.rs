@@ -12,6 +12,7 @@ mod engine_io;
 mod program;
 mod programs;
 mod proxies;
+mod redis;
 mod servers;
 mod timing;
 mod tmux;

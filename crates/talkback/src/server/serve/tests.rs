@@ -2,6 +2,7 @@
 
 mod dropped;
 mod handshakes;
+mod http;
 
 use std::future::IntoFuture as _;
 use std::net::IpAddr;

@@ -4,6 +4,7 @@ mod bench;
 mod clients;
 mod connect;
 mod echo;
+mod hub;
 mod listen;
 mod way;
 
@@ -23,6 +24,7 @@ pub(crate) use self::bench::{BenchArgs, LoadArgs, ReportArgs};
 pub(crate) use self::clients::failed;
 pub(crate) use self::connect::{Color, ConnectArgs, EndArgs, Form, InputArgs, OutputArgs};
 pub(crate) use self::echo::{EchoArgs, ServerTlsArgs};
+pub(crate) use self::hub::{HubArgs, KeepArgs};
 pub(crate) use self::listen::ListenArgs;
 pub(crate) use self::way::{ClientTlsArgs, WayArgs};
 use crate::{exit, target};
@@ -54,6 +56,9 @@ pub(crate) enum Command {
     /// Run a server and talk to its clients: lines of standard input go to them, messages come to standard output
     #[command(after_help = listen::LISTEN_HELP)]
     Listen(Box<ListenArgs>),
+    /// Run a server of topics: what is published to one goes to all who are subscribed to it
+    #[command(after_help = hub::HUB_HELP)]
+    Hub(Box<HubArgs>),
     /// Print what completes commands and options in a shell, for it to read
     #[command(after_help = COMPLETIONS_HELP)]
     Completions {

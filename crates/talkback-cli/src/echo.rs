@@ -1,10 +1,8 @@
 //! `talkback echo`.
 
-use std::panic;
 use std::path::Path;
 use std::pin::pin;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use talkback::DeflatePolicy;
 use talkback::server::Drain;
@@ -12,11 +10,12 @@ use talkback_echo::{EchoOptions, EchoServer, Identity, WebFiles};
 use talkback_terminal::output::Output;
 use talkback_terminal::signals::Signals;
 use tokio::sync::oneshot;
-use tokio::time::timeout;
 
 use crate::args::{self, EchoArgs};
-use crate::exit::{self, Failure, tell};
-use crate::listening::{self, Place, addresses, announce, fingerprint, goodbye, places, schemes};
+use crate::exit::{self, Failure};
+use crate::listening::{
+    self, Place, addresses, announce, fingerprint, places, say_goodbye, schemes,
+};
 use crate::values::Listen;
 use crate::{demo, files, metrics, qr, tls};
 
@@ -31,23 +30,9 @@ enum Pages {
     Demo,
 }
 
-/// How long a line on standard error may wait for its reader.
-const TELL_TIMEOUT: Duration = Duration::from_secs(1);
-
 /// Runs the server until a signal ends it.
 pub(crate) fn run(args: EchoArgs, verbose: u8) -> Result<ExitCode, Failure> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build();
-    let runtime = runtime.map_err(|error| {
-        Failure::new(exit::OTHER, format!("could not start the server: {error}"))
-    })?;
-    // A task among those of the connections: what accepts them on a thread of its own would wake
-    // another for each.
-    let serving = runtime.spawn(serve(args, verbose));
-    let outcome = runtime.block_on(serving);
-    runtime.shutdown_background();
-    outcome.unwrap_or_else(|error| panic::resume_unwind(error.into_panic()))
+    listening::run(serve(args, verbose))
 }
 
 async fn serve(args: EchoArgs, verbose: u8) -> Result<ExitCode, Failure> {
@@ -81,7 +66,7 @@ async fn serve(args: EchoArgs, verbose: u8) -> Result<ExitCode, Failure> {
     if let Some(identity) = &identity {
         options = options.tls(identity.clone());
     }
-    if let Some(time) = args.clients.idle_timeout {
+    if let Some(time) = args.idle.idle_timeout {
         options = options.idle_timeout(time);
     }
     let mut signals = Signals::new()
@@ -132,12 +117,6 @@ fn web(folder: Option<&Path>) -> Result<(Option<WebFiles>, Pages), Failure> {
         (None, Some(demo)) => (Some(demo), Pages::TestAndDemo),
         (None, None) => (None, Pages::Test),
     })
-}
-
-/// Tells that the server stops, but does not wait for long for somebody to read it.
-async fn say_goodbye(connections: usize, deadline: Duration) {
-    let telling = tokio::task::spawn_blocking(move || tell(goodbye(connections, deadline)));
-    let _ = timeout(TELL_TIMEOUT, telling).await;
 }
 
 /// The lines to begin with.

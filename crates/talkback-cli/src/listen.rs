@@ -62,7 +62,7 @@ async fn serve(args: &ListenArgs, is_verbose: bool) -> Result<ExitCode, Failure>
     let first = input::first(&args.input, args.max_message)?;
     let drain = args.clients.drain()?;
     let identity = tls::identity(&args.tls, &addresses(args.listen.address()))?;
-    let server = listening::bind(args.listen).await?;
+    let server = listening::bind(args.listen, "after `listen`").await?;
     if let Some(identity) = &identity {
         // Not before the address is its own: another server may have written that file.
         tls::write_certificate(&args.tls, identity)?;
@@ -102,7 +102,7 @@ async fn serve(args: &ListenArgs, is_verbose: bool) -> Result<ExitCode, Failure>
     listening::begin(serving.as_mut()).await?;
     let serving = tokio::spawn(serving);
     let mut session = Session {
-        clients: Clients::new(events, !screen.is_prompt(), args.clients.idle_timeout),
+        clients: Clients::new(events, !screen.is_prompt(), args.idle.idle_timeout),
         broadcasts: args.broadcast,
         connections,
         drain,

@@ -3,15 +3,18 @@
 use std::future::{Future, poll_fn};
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
+use std::panic;
 use std::pin::Pin;
+use std::process::ExitCode;
 use std::task::Poll;
 use std::time::Duration;
 
 use talkback::server::{ServeError, Server};
 use talkback_echo::Identity;
+use tokio::time::timeout;
 
 use crate::args;
-use crate::exit::{self, Failure};
+use crate::exit::{self, Failure, tell};
 use crate::values::Listen;
 
 /// What leads to a server.
@@ -23,10 +26,32 @@ pub(crate) struct Place {
     pub(crate) is_own: bool,
 }
 
-/// Listens.
-pub(crate) async fn bind(listen: Listen) -> Result<Server, Failure> {
+/// How long a line on standard error may wait for its reader.
+const TELL_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Runs a server of many connections, on all cores, to its end.
+pub(crate) fn run<F>(serve: F) -> Result<ExitCode, Failure>
+where
+    F: Future<Output = Result<ExitCode, Failure>> + Send + 'static,
+{
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build();
+    let runtime = runtime.map_err(|error| {
+        Failure::new(exit::OTHER, format!("could not start the server: {error}"))
+    })?;
+    // A task among those of the connections: what accepts them on a thread of its own would wake
+    // another for each.
+    let serving = runtime.spawn(serve);
+    let outcome = runtime.block_on(serving);
+    runtime.shutdown_background();
+    outcome.unwrap_or_else(|error| panic::resume_unwind(error.into_panic()))
+}
+
+/// Listens; an address is given `how`, as in "after `listen`".
+pub(crate) async fn bind(listen: Listen, how: &str) -> Result<Server, Failure> {
     let bound = Server::bind(&listen.addresses()[..]).await;
-    bound.map_err(|error| failed(listen, "after `listen`", &error))
+    bound.map_err(|error| failed(listen, how, &error))
 }
 
 /// Begins to serve: what a server cannot serve by, it says at once.
@@ -113,6 +138,12 @@ pub(crate) fn goodbye(connections: usize, deadline: Duration) -> String {
     };
     let seconds = deadline.as_secs_f64();
     format!("stopping: closing {what}, within {seconds} s")
+}
+
+/// Tells that the server stops, but does not wait for long for somebody to read it.
+pub(crate) async fn say_goodbye(connections: usize, deadline: Duration) {
+    let telling = tokio::task::spawn_blocking(move || tell(goodbye(connections, deadline)));
+    let _ = timeout(TELL_TIMEOUT, telling).await;
 }
 
 /// Why a server cannot listen there; an address is given `how`, as in "with --listen".

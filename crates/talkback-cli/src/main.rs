@@ -1,4 +1,4 @@
-//! The `talkback` command: a WebSocket client and server for the terminal, an echo server, and a load generator.
+//! The `talkback` command: a WebSocket client and server for the terminal, an echo server, a hub of topics, and a load generator.
 
 mod args;
 mod bench;
@@ -9,6 +9,8 @@ mod end;
 mod events;
 mod exit;
 mod files;
+mod host;
+mod hub;
 mod input;
 mod install;
 mod link;
@@ -50,6 +52,10 @@ fn main() -> ExitCode {
         Command::Listen(options) => {
             let _log = log::start(client_level(verbose));
             listen::run(&options, verbose)
+        }
+        Command::Hub(options) => {
+            let _log = log::start(if verbose > 0 { "debug" } else { "info" });
+            hub::run(*options)
         }
         Command::Completions { shell } => install::completions(shell),
         Command::Man { folder } => install::manual(&folder),

@@ -63,6 +63,23 @@ pub(crate) fn listen(text: &str) -> Result<Listen, String> {
     })
 }
 
+/// What nobody is to see.
+#[derive(Clone)]
+pub(crate) struct Secret(pub(crate) String);
+
+impl From<&str> for Secret {
+    fn from(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+}
+
+/// Shows nothing of it.
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret")
+    }
+}
+
 /// A name that a server may be called by in a Host header.
 pub(crate) fn host(text: &str) -> Result<String, String> {
     // A name that is complete may have a final dot, which is left out where names are compared.

@@ -24,9 +24,6 @@ pub(crate) struct ClientsArgs {
     /// Forwarded; repeat it for several
     #[arg(long = "trusted-proxy", value_name = "CIDR", value_parser = values::network, help_heading = "Many clients")]
     trusted_proxies: Vec<Network>,
-    /// Close a connection with 3008 on which no message has come for so long; never by default
-    #[arg(long, value_name = "SECONDS", value_parser = values::seconds, allow_negative_numbers = true, help_heading = "Many clients")]
-    pub(crate) idle_timeout: Option<Duration>,
     /// Close the connections evenly over so long when the server stops, so that their clients do not all come back at
     /// once; up to 16 are closed at once. By default 10, and at most half of --drain-deadline
     #[arg(long, value_name = "SECONDS", value_parser = values::span, allow_negative_numbers = true, help_heading = "Many clients")]
@@ -34,6 +31,14 @@ pub(crate) struct ClientsArgs {
     /// Cut what is left then, so long after the signal
     #[arg(long, value_name = "SECONDS", default_value = "25", value_parser = values::span, allow_negative_numbers = true, help_heading = "Many clients")]
     pub(crate) drain_deadline: Duration,
+}
+
+/// How long a server waits for a message.
+#[derive(Debug, clap::Args)]
+pub(crate) struct IdleArgs {
+    /// Close a connection with 3008 on which no message has come for so long; never by default
+    #[arg(long, value_name = "SECONDS", value_parser = values::seconds, allow_negative_numbers = true, help_heading = "Many clients")]
+    pub(crate) idle_timeout: Option<Duration>,
 }
 
 impl ClientsArgs {

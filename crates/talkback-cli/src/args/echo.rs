@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::args::clients::ClientsArgs;
+use crate::args::clients::{ClientsArgs, IdleArgs};
 use crate::values;
 
 #[derive(Debug, clap::Args)]
@@ -31,6 +31,8 @@ pub(crate) struct EchoArgs {
     pub(crate) tls: ServerTlsArgs,
     #[command(flatten)]
     pub(crate) clients: ClientsArgs,
+    #[command(flatten)]
+    pub(crate) idle: IdleArgs,
 }
 
 /// Whether a server speaks TLS, and with which certificate.

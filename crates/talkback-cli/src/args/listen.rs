@@ -1,6 +1,6 @@
 //! The options of `talkback listen`.
 
-use crate::args::clients::ClientsArgs;
+use crate::args::clients::{ClientsArgs, IdleArgs};
 use crate::args::connect::{EndArgs, InputArgs, OutputArgs};
 use crate::args::echo::ServerTlsArgs;
 use crate::values::{self, Listen, Wait};
@@ -39,6 +39,8 @@ pub(crate) struct ListenArgs {
     pub(crate) output: OutputArgs,
     #[command(flatten)]
     pub(crate) clients: ClientsArgs,
+    #[command(flatten)]
+    pub(crate) idle: IdleArgs,
     /// After piped input has ended, close when no message has come for so long; forever by default
     #[arg(
         short,

@@ -1,13 +1,11 @@
 //! The opening handshakes of `talkback listen`: which clients may connect.
 
 use std::future::{Future, ready};
-use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use talkback::http::header::{HOST, SEC_WEBSOCKET_PROTOCOL};
-use talkback::http::uri::Authority;
-use talkback::http::{Request, StatusCode};
+use talkback::http::Request;
+use talkback::http::header::SEC_WEBSOCKET_PROTOCOL;
 use talkback::server::{Connections, ServeError, Server, ServerConnection};
 use talkback::{AcceptError, Approval, DeflatePolicy, Limits, OriginPolicy, Refusal, Transport};
 use talkback_terminal::explain::without_numbers;
@@ -16,7 +14,7 @@ use tokio::sync::mpsc;
 
 use super::clients::{Incoming, Opened};
 use crate::args::ListenArgs;
-use crate::{values, watch};
+use crate::{host, values, watch};
 
 /// What the library says to a page that it refuses: a server of lines has none.
 const ORIGIN_ADVICE: &str =
@@ -97,17 +95,7 @@ fn path(request: &Request<()>) -> String {
 
 /// Lets in who names this machine as it may be named; a page whose own name was made to lead here does not.
 fn approve(request: &Request<()>, hosts: &[String], speaks_any: bool) -> Result<Approval, Refusal> {
-    let host = request.headers().get(HOST);
-    let host = host.and_then(|host| host.to_str().ok()).unwrap_or_default();
-    if !is_allowed(host, hosts) {
-        return Err(Refusal::new(
-            StatusCode::FORBIDDEN,
-            format!(
-                "the Host {host:?} is not this machine as far as the server knows: name it by localhost or an \
-                 IP address, or allow the name with `--host`"
-            ),
-        ));
-    }
+    host::check(request, hosts)?;
     let offered = request.headers().get(SEC_WEBSOCKET_PROTOCOL);
     let offered = offered.and_then(|line| line.to_str().ok());
     let first =
@@ -116,20 +104,6 @@ fn approve(request: &Request<()>, hosts: &[String], speaks_any: bool) -> Result<
         Some(name) => Approval::default().subprotocol(name),
         None => Approval::default(),
     })
-}
-
-/// Whether a Host header leads here by no page's doing: whoever owns another name can have it lead anywhere.
-fn is_allowed(host: &str, hosts: &[String]) -> bool {
-    let Ok(authority) = host.parse::<Authority>() else {
-        return false;
-    };
-    let name = authority.host().to_ascii_lowercase();
-    let name = name.strip_suffix('.').unwrap_or(&name);
-    let ip = name.strip_prefix('[').and_then(|ip| ip.strip_suffix(']'));
-    name == "localhost"
-        || name.ends_with(".localhost")
-        || ip.unwrap_or(name).parse::<IpAddr>().is_ok()
-        || hosts.iter().any(|host| host == name)
 }
 
 /// Why a client was not let in, with this command's options in place of the library's.
@@ -169,38 +143,6 @@ fn origin_advice(who: &str) -> &'static str {
         }
         _ => {
             "that is no origin of a web page: leave the header out, as a program does that is no browser"
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_host_is_this_machine_or_a_name_that_was_allowed() {
-        let hosts = ["laptop.local".to_owned()];
-        for host in [
-            "localhost",
-            "LOCALHOST.:9001",
-            "app.localhost:9001",
-            "127.0.0.1:9001",
-            "192.0.2.7",
-            "[::1]:9001",
-            "Laptop.local:9001",
-        ] {
-            assert!(is_allowed(host, &hosts), "{host}");
-        }
-        for host in [
-            "",
-            "evil.example",
-            "localhost.evil.example:9001",
-            "127.0.0.1.evil.example",
-            "evillocalhost",
-            "laptop.local.evil.example",
-            "evil.example@127.0.0.1@x",
-        ] {
-            assert!(!is_allowed(host, &hosts), "{host}");
         }
     }
 }

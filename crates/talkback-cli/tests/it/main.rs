@@ -1,4 +1,4 @@
-//! The command as a program: `talkback connect`, `listen`, `echo` and `bench` run, and are held to what they print,
+//! The command as a program: `talkback connect`, `listen`, `echo`, `hub` and `bench` run, and are held to what they print,
 //! what goes over the wire, what they hold and how they end.
 
 mod attacks;
@@ -20,6 +20,11 @@ mod echo_clients;
 mod echo_metrics;
 mod echo_web;
 mod handshake;
+mod hub;
+mod hub_ends;
+mod hub_http;
+mod hub_json;
+mod hub_keys;
 mod install;
 mod listen;
 mod listen_clients;

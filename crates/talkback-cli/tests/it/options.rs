@@ -7,10 +7,11 @@ use std::path::Path;
 use crate::support::run;
 
 /// Whose tests a file has, by how its name begins. Those of a support file are of whoever uses it.
-const TESTS: [(&str, &[&str]); 4] = [
+const TESTS: [(&str, &[&str]); 5] = [
     ("bench", &["bench"]),
     ("connect", &["connect", "prompt", "tls"]),
     ("echo", &["echo", "tls"]),
+    ("hub", &["hub"]),
     ("listen", &["listen"]),
 ];
 

@@ -3,6 +3,7 @@
 pub(crate) mod attack;
 #[cfg(target_os = "linux")]
 pub(crate) mod held;
+pub(crate) mod hub;
 pub(crate) mod mutual;
 pub(crate) mod pipe;
 pub(crate) mod proxy;

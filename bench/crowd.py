@@ -1,5 +1,5 @@
-"""Measures what a server does with 10,000 clients: what each takes among `Connections`, how they are let go, what it is to
-the next clients when all vanish at once, and what it takes to let all in at once.
+"""Measures what a server does with 10,000 clients: what each takes among `Connections` and in a topic, how they are let go,
+what it is to the next clients when all vanish at once, what it takes to let all in at once, and what topics take.
 
 The server is `talkback echo`, or one of bench/registry; it has one core, and all clients another. A run of all scenes is
 written into README.md.
@@ -47,9 +47,9 @@ milliseconds = lambda ns: f"{ns / 1e6:,.1f} ms"
 
 
 def registry():
-    """memory of an idle connection, and of its place among `Connections`"""
+    """memory of an idle connection, of its place among `Connections`, and of its subscription to a topic"""
     heap, rss = {}, {}
-    for mode in ("without", "with"):
+    for mode in ("without", "with", "topics"):
         with server(BUILT / "registry", mode) as program:
             load = pinned(-1, BUILT / "load", "idle", "--connections", COUNT, "--seconds", 0)
             idle = must(*load, "--pid", program.pid, "--url", program.url())
@@ -58,9 +58,12 @@ def registry():
             heap[mode] = int(program.output().split()[-1]) / COUNT
             rss[mode] = json.loads(idle)["rss_each"]
     more = {what: sizes["with"] - sizes["without"] for what, sizes in (("heap", heap), ("rss", rss))}
+    subscription = {what: sizes["topics"] - sizes["with"] for what, sizes in (("heap", heap), ("rss", rss))}
     yield "heap of a connection without a place", f"{heap['without']:,.0f} B", None
     yield "heap of its place", f"{more['heap']:,.0f} B", ("128 B", more["heap"] <= 128)
-    yield "RSS of a connection without, and of its place", f"{rss['without']:,.0f} B, {more['rss']:,.0f} B", None
+    yield "heap of its subscription", f"{subscription['heap']:,.0f} B", ("160 B", subscription["heap"] <= 160)
+    sizes = rss["without"], more["rss"], subscription["rss"]
+    yield "RSS of a connection without, of its place, of its subscription", ", ".join(f"{size:,.0f} B" for size in sizes), None
 
 
 def drain():
@@ -118,7 +121,37 @@ def storm():
         yield f"{name}: peak RSS", f"{peak:,.0f} MiB, {peak * 2**20 / COUNT:,.0f} B each", None
 
 
-SCENES = {scene.__name__: scene for scene in (registry, drain, vanish, storm)}
+def in_memory(*arguments, cores=(0,)):
+    """What bench/registry tells of topics whose connections have no socket."""
+    allowed = sorted(os.sched_getaffinity(0))
+    cores = ",".join(str(allowed[index]) for index in cores)
+    return json.loads(must("taskset", "--cpu-list", cores, BUILT / "topics", *arguments))
+
+
+def topics():
+    """topics in memory, on one core: 10,000 subscribers without sockets, 64 B"""
+    runs = [in_memory("publish") for _ in range(5)]
+    took = {count: statistics.median(run[f"ns_{count}"] for run in runs) for count in (0, 1, COUNT)}
+    shown = ", ".join(f"{ns:,.0f} ns" for ns in took.values())
+    yield "publish, with 0, 1 and 10,000 subscribers", shown, ("1 µs", max(took.values()) <= 1_000)
+    least = runs[0]["allocations"], runs[0][f"allocations_{COUNT}"]
+    yield "allocations of a publication, of a delivery", f"{least[0]}, {least[1]}", ("6, 0", least[0] <= 6 and least[1] == 0)
+    runs = [in_memory("subscribe") for _ in range(5)]
+    took = [statistics.median(run[f"{what}subscribe_ns"] for run in runs) for what in ("", "un")]
+    shown = ", ".join(f"{ns:,.0f} ns" for ns in took)
+    yield "subscribe, unsubscribe, 10 of 100,000 topics each", shown, ("2 µs", max(took) <= 2_000)
+    behind, queues = in_memory("lag"), in_memory("lag", "--queues")
+    shown = lambda sizes: f"{sizes['each'] / 1024:,.1f} KiB, {sizes['each_later'] / 1024:,.1f} KiB"
+    is_bound = behind["each"] <= 17.2 * 1024 and behind["each_later"] <= 17.2 * 1024
+    # A message of 1 KiB, and of the log's MiB a ten thousandth.
+    yield "heap of each that takes nothing: 1,024 × 1 KiB behind, 4,096 behind", shown(behind), ("16 KiB and a message", is_bound)
+    yield "the same with an unbounded queue of tokio's for each", shown(queues), None
+    each = [statistics.median(in_memory("threads", "--workers", len(cores), cores=cores)["ns_each"] for _ in range(5)) for cores in ((0,), (0, -1))]
+    rates = ", ".join(f"{1e3 / ns:,.1f} million" for ns in each)
+    yield "deliveries a second on 1 core, on 2", f"{rates}: {each[0] / each[1]:.2f} times as many", None
+
+
+SCENES = {scene.__name__: scene for scene in (registry, drain, vanish, storm, topics)}
 
 
 def table(results):

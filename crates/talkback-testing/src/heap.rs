@@ -16,6 +16,8 @@ thread_local! {
     static PEAK: Cell<isize> = const { Cell::new(0) };
     /// Bytes that were ever allocated.
     static TOTAL: Cell<isize> = const { Cell::new(0) };
+    /// How often something was allocated.
+    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
 }
 
 /// What a piece of code did to the heap of its thread, in bytes.
@@ -48,6 +50,11 @@ pub fn in_use() -> isize {
     LIVE.get()
 }
 
+/// How often this thread has allocated, reallocations included.
+pub fn allocations() -> usize {
+    ALLOCATIONS.get()
+}
+
 struct Counting;
 
 fn count(freed: usize, allocated: usize) {
@@ -56,6 +63,7 @@ fn count(freed: usize, allocated: usize) {
     PEAK.set(PEAK.get().max(live));
     // A test may allocate more than 32 bits count, but what is measured does not.
     TOTAL.set(TOTAL.get().wrapping_add(allocated as isize));
+    ALLOCATIONS.set(ALLOCATIONS.get() + usize::from(allocated > 0));
 }
 
 // SAFETY: every call goes to the system's allocator as it came. The counters are plain cells

@@ -116,9 +116,12 @@ fn a_publication_takes_little() {
         publish(&topic, 0..50);
         served.run();
     }
+    let before = heap::allocations();
     let (_, heap) = heap::measure(|| now(topic.publish("1").into_future()).unwrap());
+    let allocations = heap::allocations() - before;
     // An entry and what is prepared of it; one of before is freed.
     assert!(heap.total < 600 && heap.left <= 0, "{heap:?}");
+    assert!(allocations <= 6, "{allocations}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -25,8 +25,16 @@ pub enum Action {
     Nothing,
     Close,
     CloseWithReason,
+    HalfClose,
     Send,
     Ping,
+}
+
+impl Action {
+    /// Whether the caller's own close frame goes out.
+    pub(crate) fn is_close(self) -> bool {
+        matches!(self, Self::Close | Self::CloseWithReason | Self::HalfClose)
+    }
 }
 
 /// When the output is written.
@@ -46,7 +54,7 @@ pub enum Path {
 }
 
 /// One session: what the peer sends, and how it is received.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Plan {
     pub role: Role,
     pub limits: Limits,
@@ -99,6 +107,7 @@ impl Plan {
                 1 => Action::CloseWithReason,
                 2 => Action::Send,
                 3 => Action::Ping,
+                4 => Action::HalfClose,
                 _ => Action::Nothing,
             },
             action_at: wire.len() * usize::from(action_at) / 255,

@@ -4,7 +4,7 @@ use talkback_proto::{CloseCause, Incoming, Role};
 use talkback_testing::wire::{self, CLOSE, FIN, Frame, PING, PONG, TEXT};
 
 use crate::outcome::{Outcome, SENT};
-use crate::plan::{Action, Plan, Writes};
+use crate::plan::{Plan, Writes};
 
 pub(crate) fn check(plan: &Plan, outcome: &Outcome) {
     let frames = wire::parse(&outcome.seen.output);
@@ -62,7 +62,7 @@ fn check_close(plan: &Plan, outcome: &Outcome, frames: &[Frame]) {
             let code = error.close_code().number();
             assert!([1002, 1007, 1008, 1009].contains(&code), "{error}");
             let ours: [&[u8]; 3] = [&code.to_be_bytes(), b"", b"\x03\xe8done"];
-            let closes_itself = matches!(plan.action, Action::Close | Action::CloseWithReason);
+            let closes_itself = plan.action.is_close();
             let allowed = &ours[..if closes_itself { 3 } else { 1 }];
             assert!(bodies.len() == 1 && allowed.contains(&bodies[0]));
             assert!(outcome.wants_shutdown && outcome.wants_read);

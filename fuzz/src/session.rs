@@ -41,6 +41,14 @@ pub fn check_plan(plan: &Plan, prepare: impl Fn(Connection) -> Connection, cost:
     let whole = session(Path::Buffer, Some(Seen::default())).play(plan, &[usize::MAX]);
     let cut = session(plan.path, Some(Seen::default())).play(plan, &plan.sizes);
     assert_eq!(cut, whole, "reads of {:?}", plan.sizes);
+    if plan.action == Action::HalfClose {
+        let open = Plan {
+            action: Action::Nothing,
+            ..plan.clone()
+        };
+        let open = session(Path::Buffer, Some(Seen::default())).play(&open, &[usize::MAX]);
+        assert_eq!(whole.seen.incoming, open.seen.incoming, "it changes nothing that comes");
+    }
     let (_, heap) = heap::measure(|| session(plan.path, None).play(plan, &plan.sizes));
     let bound = heap_bound(plan, cost);
     assert!(heap.peak <= bound as isize, "{heap:?}, over {bound}");
@@ -82,7 +90,7 @@ pub(crate) struct Session {
     input: BytesMut,
     /// How much was sent.
     output_size: usize,
-    /// Whether the caller has closed; data is discarded then, but pings are still given out.
+    /// Whether the caller has closed; data is discarded then, unless it was a half-close, but pings are still given out.
     has_closed: bool,
     /// `None` where only memory counts.
     seen: Option<Seen>,
@@ -141,6 +149,7 @@ impl Session {
             Action::Nothing => {}
             Action::Close => self.connection.close(None, self.now),
             Action::CloseWithReason => self.connection.close(Some(bye()), self.now),
+            Action::HalfClose => self.connection.half_close(Some(bye()), self.now),
             Action::Send => {
                 let is_open = self.connection.is_open();
                 assert_eq!(self.connection.send(SENT).is_ok(), is_open);
@@ -150,7 +159,7 @@ impl Session {
                 assert_eq!(self.connection.ping(SENT).is_ok(), is_open);
             }
         }
-        self.has_closed = matches!(action, Action::Close | Action::CloseWithReason);
+        self.has_closed = action.is_close();
     }
 
     fn feed(&mut self, mut bytes: &[u8]) {

@@ -41,6 +41,9 @@ use crate::role::Role;
 /// ```text
 ///            close()                  close frame received
 ///   Open ───────────────▶ Closing ──────────────┐
+///    │ ╲                     ▲ close()          │
+///    │  ╲ half_close()       │                  │
+///    │   ╰────────────▶ HalfClosed ─────────────┤
 ///    │ close frame received,                    ▼
 ///    │ or the peer broke a rule ─────────▶ Draining
 ///    │                                          │ server: written and shut down
@@ -52,6 +55,8 @@ use crate::role::Role;
 enum State {
     /// Messages pass in both directions.
     Open,
+    /// Our close frame is out, the peer's is awaited; the messages that come before it are given out.
+    HalfClosed,
     /// Our close frame is out, the peer's is awaited; what comes before it is discarded.
     Closing,
     /// Close frames went both ways, or the connection has failed: input is discarded, what waits
@@ -237,6 +242,11 @@ impl Connection {
     /// Whether bytes were queued that will never be written.
     pub fn is_output_lost(&self) -> bool {
         self.ending.as_ref().is_some_and(|e| e.is_output_lost)
+    }
+
+    /// How many bytes were queued, and dropped where no more could be written.
+    pub fn output_lost(&self) -> usize {
+        self.ending.as_ref().map_or(0, |e| e.output_lost)
     }
 
     /// How many bytes wait to be written.

@@ -21,18 +21,42 @@ impl Connection {
     ///
     /// From now on nothing can be sent, and data that arrives is discarded. If the peer does not
     /// answer within the close timeout, the connection ends without it. A second call, or one
-    /// after the peer's close frame, changes nothing.
+    /// after the peer's close frame, changes nothing; one after [`half_close`](Self::half_close) sends
+    /// nothing, and discards what still comes.
     pub fn close(&mut self, frame: Option<CloseFrame>, now: Instant) {
+        if self.state == State::Open {
+            self.begin_to_close(frame, now);
+        }
+        if self.is_receiving() {
+            self.state = State::Closing;
+            self.end_messages();
+        }
+    }
+
+    /// Closes as [`close`](Self::close) does, but goes on giving out what the peer sends until its own close
+    /// frame.
+    ///
+    /// A peer may send until it has read ours (RFC 6455 §5.5.1), and be told that this was written. So whoever
+    /// ends a conversation in the middle, as a server that restarts, takes that in. All rules and limits hold
+    /// until then, and the close timeout bounds it.
+    pub fn half_close(&mut self, frame: Option<CloseFrame>, now: Instant) {
         if self.state != State::Open {
             return;
         }
+        self.begin_to_close(frame, now);
+        self.state = State::HalfClosed;
+        self.unfinished = None;
+        if let Some(deflate) = &mut self.deflate {
+            deflate.deflater.end();
+        }
+    }
+
+    fn begin_to_close(&mut self, frame: Option<CloseFrame>, now: Instant) {
         // A ping that came before is answered before.
         self.push_pong();
         self.ending().initiator = Some(Initiator::Local);
         let body = frame.map_or_else(Bytes::new, |frame| frame.encode().into());
         self.send_close(body, now);
-        self.state = State::Closing;
-        self.end_messages();
     }
 
     /// Starts the close timeout, unless it runs: for a caller that has more to send before it
@@ -149,7 +173,7 @@ impl Connection {
     /// Whether the transport is to be read: until the end, but for a server that has closed.
     pub fn wants_read(&self) -> bool {
         match self.state {
-            State::Open | State::Closing => true,
+            State::Open | State::HalfClosed | State::Closing => true,
             // The client waits for the server to end TCP (§7.1.1); after a failure the peer's
             // bytes are read away, so that a reset does not overtake our close frame.
             State::Draining => self.role == Role::Client || self.has_failed(),
@@ -179,11 +203,20 @@ impl Connection {
     pub fn handle_write_error(&mut self, what: &str, now: Instant) {
         self.can_write = false;
         self.forget_pong();
+        self.lose_output();
         let ending = self.ending();
         ending.write_error.get_or_insert_with(|| what.into());
         ending.is_output_lost = true;
-        self.output.clear();
         self.start_close_timeout(now);
+    }
+
+    /// Drops what waits to be written, which it never will be.
+    fn lose_output(&mut self) {
+        let size = self.output.remaining();
+        if size > 0 {
+            self.ending().output_lost += size;
+            self.output.clear();
+        }
     }
 
     /// The transport has ended; `what` says how, for a person: "the peer ended the connection",
@@ -272,7 +305,7 @@ impl Connection {
         self.state = State::Ended;
         self.end_messages();
         self.forget_pong();
-        self.output.clear();
+        self.lose_output();
     }
 
     /// What the protocol or a failed write gave as the cause, else `lost`.

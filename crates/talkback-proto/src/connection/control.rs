@@ -46,7 +46,7 @@ impl Connection {
                 self.push_pong();
                 Some(Incoming::Ping(payload))
             }
-            // What else comes after our close frame is discarded.
+            // What else comes to who wants no more is discarded.
             _ if !self.is_receiving() => None,
             _ => {
                 if let Some(keepalive) = &mut self.keepalive {

@@ -20,6 +20,8 @@ pub(super) struct Ending {
     pub(super) initiator: Option<Initiator>,
     pub(super) failure: Option<ProtocolError>,
     pub(super) is_output_lost: bool,
+    /// How many bytes of it were known to be lost.
+    pub(super) output_lost: usize,
     /// What the transport said when it took no more bytes.
     pub(super) write_error: Option<Arc<str>>,
     /// When the connection ends at the latest.

@@ -104,10 +104,11 @@ impl Connection {
         }
     }
 
-    /// Whether data that arrives is given out, and not discarded: until either end has closed, also
-    /// where nothing can be written any more.
+    /// Whether data that arrives is given out, and not discarded: until the peer has closed, or this end by
+    /// [`close`](Self::close); also where nothing can be written any more.
+    #[inline]
     pub fn is_receiving(&self) -> bool {
-        self.state == State::Open
+        matches!(self.state, State::Open | State::HalfClosed)
     }
 
     /// The size in bytes of the message in progress, as far as it is known: what its frames have
@@ -177,7 +178,7 @@ impl Connection {
                 input.advance(consumed);
                 return self.handle_control(opcode, payload, now);
             }
-            // Data after our close frame is discarded.
+            // Data behind the close frame of who wants no more is discarded.
             _ => {
                 input.advance(consumed);
                 return None;

@@ -41,6 +41,11 @@ impl Deflater {
         }
     }
 
+    /// Frees what only further messages would need.
+    pub(crate) fn end(&mut self) {
+        self.context = None;
+    }
+
     /// The window that this end keeps to.
     pub(crate) fn window_bits(&self) -> WindowBits {
         self.settings.window_bits

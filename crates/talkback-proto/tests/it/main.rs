@@ -12,6 +12,7 @@ mod error_words;
 mod fast_path;
 mod frame_size;
 mod framing;
+mod half_close;
 mod keepalive;
 mod linger;
 mod memory;

@@ -16,7 +16,6 @@ use crate::metrics;
 use crate::position::Position;
 use crate::state::TopicState;
 use crate::sync::MutexGuard;
-use crate::trace::Line;
 
 /// What became of something that came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,7 +57,10 @@ impl TopicState {
         };
         let follows = log.follows(&entry);
         let it = link(&mut log);
-        it.heard = entry.at;
+        if follows == Follows::Next {
+            // What is there, or late, does not say where the store stands.
+            it.heard = entry.at;
+        }
         let is_held = match follows {
             _ if !is_on || it.is_behind => true,
             Follows::Next => false,
@@ -219,7 +221,7 @@ impl TopicState {
     fn reset(self: &Arc<Self>, mut log: MutexGuard<'_, Log>, at: Position) {
         let left = log.restart(at);
         self.note_and_tell(log, &left);
-        self.uplink().plane.trace.line(Line::Reset);
+        self.uplink().plane.trace.reset();
     }
 
     /// Takes one that was read; `false` if it is of another life than what is here.
@@ -250,7 +252,7 @@ impl TopicState {
 
     fn trace_gone(&self, gone: u64) {
         if gone > 0 {
-            self.uplink().plane.trace.line(Line::Gone(gone));
+            self.uplink().plane.trace.gone(gone);
         }
     }
 

@@ -14,7 +14,6 @@ use crate::position::Position;
 use crate::state::TopicState;
 use crate::sync::yield_now;
 use crate::tending::follow;
-use crate::trace::Line;
 
 /// After how long subscribers are told that nothing comes.
 const STALE_AFTER: Duration = Duration::from_secs(5);
@@ -151,6 +150,11 @@ impl Watch {
             .min()
     }
 
+    fn set_up(&mut self, is_up: bool) {
+        metrics::backplane_up(i8::from(is_up) - i8::from(self.is_up));
+        self.is_up = is_up;
+    }
+
     /// When subscribers are to be told that nothing comes, if they are not.
     fn stale_at(&self, plane: &Topics) -> Option<Instant> {
         let stale_at = self.down_since.map(|since| since + STALE_AFTER);
@@ -163,11 +167,10 @@ impl Watch {
             return;
         }
         self.seen = seen;
-        self.is_up = reach == Reach::Up;
-        metrics::backplane_up(self.is_up);
+        self.set_up(reach == Reach::Up);
         match &reach {
-            Reach::Down(why) => plane.trace.line(Line::Down(why)),
-            Reach::Up => plane.trace.line(Line::Up),
+            Reach::Down(why) => plane.trace.down(why),
+            Reach::Up => plane.trace.up(),
             Reach::Unknown => {}
         }
         // It may have been lost for a moment.
@@ -184,7 +187,8 @@ impl Watch {
         }
         let is_behind =
             |topic: &Weak<TopicState>| topic.upgrade().is_some_and(|topic| topic.is_behind());
-        self.behind.retain(is_behind);
+        // Each that is healed has it look again.
+        while self.behind.pop_if(|last| !is_behind(last)).is_some() {}
         if self.behind.is_empty() && self.incoming.reach().0 == self.seen {
             self.down_since = None;
             if plane.is_stale() {
@@ -192,6 +196,13 @@ impl Watch {
                 tell_all(plane).await;
             }
         }
+    }
+}
+
+/// The hub is gone.
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.set_up(false);
     }
 }
 

@@ -52,7 +52,7 @@ mod told {
             "talkback_topics_recoveries_total",
             "positions that were asked for, by what came of them"
         );
-        describe_gauge!("talkback_backplane_up", "whether the backplane is reached");
+        describe_gauge!("talkback_backplane_up", "backplanes that are reached");
         describe_counter!(
             "talkback_backplane_publish_total",
             "publications over the backplane, by what came of them"
@@ -65,10 +65,6 @@ mod told {
 
     pub(super) fn add(name: &'static str, by: f64) {
         gauge!(name).increment(by);
-    }
-
-    pub(super) fn set(name: &'static str, value: f64) {
-        gauge!(name).set(value);
     }
 
     pub(super) fn count(name: &'static str, by: u64) {
@@ -91,7 +87,6 @@ mod told {
 
     pub(super) fn describe() {}
     pub(super) fn add(_: &'static str, _: f64) {}
-    pub(super) fn set(_: &'static str, _: f64) {}
     pub(super) fn count(_: &'static str, _: u64) {}
     pub(super) fn count_by(_: &'static str, _: &'static str, _: &'static str, _: u64) {}
     pub(super) fn took(_: &'static str, _: Duration) {}
@@ -161,9 +156,9 @@ pub(crate) fn recovered(recovery: Recovery) {
     told::count_by("talkback_topics_recoveries_total", "outcome", outcome, 1);
 }
 
-/// Whether the backplane is reached.
-pub(crate) fn backplane_up(is_up: bool) {
-    told::set("talkback_backplane_up", f64::from(u8::from(is_up)));
+/// A backplane is reached, or not any more.
+pub(crate) fn backplane_up(by: i8) {
+    told::add("talkback_backplane_up", by.into());
 }
 
 /// What came of a publication over the backplane.

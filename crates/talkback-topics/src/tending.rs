@@ -3,13 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::sleep;
-
 use crate::arriving::Arrived;
 use crate::backplane::{Stored, Unavailable};
 use crate::link::Errand;
 use crate::position::Position;
 use crate::state::TopicState;
+use crate::sync::sleep;
 
 /// How many publications are read at a time, of those that have not come.
 const PAGE: usize = 512;

@@ -28,10 +28,16 @@ mod plane;
 mod recovery;
 #[cfg(shuttle)]
 mod schedules;
+#[cfg(shuttle)]
+mod schedules_plane;
 #[cfg(all(feature = "json", not(shuttle)))]
 mod session;
 #[cfg(not(shuttle))]
 mod slow;
+#[cfg(shuttle)]
+#[path = "plane/store.rs"]
+#[expect(dead_code, reason = "the rest of it is for the tests in virtual time")]
+mod store;
 #[cfg(not(shuttle))]
 mod support;
 #[cfg(not(shuttle))]

@@ -13,7 +13,7 @@ const SCHEDULES: usize = 10_000;
 /// The variable of the environment that says it.
 const SCHEDULES_VARIABLE: &str = "TALKBACK_SCHEDULES";
 
-fn check(test: impl Fn() + Send + Sync + 'static) {
+pub(crate) fn check(test: impl Fn() + Send + Sync + 'static) {
     let schedules = match std::env::var(SCHEDULES_VARIABLE) {
         Ok(number) => number.parse().expect("it is a number"),
         Err(_) => SCHEDULES,
@@ -44,7 +44,7 @@ fn publish(topic: &Topic, text: &str) -> Position {
     block_on(publishing).unwrap().position()
 }
 
-async fn read(subscriber: &mut Subscriber, count: usize) -> Vec<(Position, String)> {
+pub(crate) async fn read(subscriber: &mut Subscriber, count: usize) -> Vec<(Position, String)> {
     let mut read = Vec::new();
     while read.len() < count {
         match subscriber.next().await.unwrap() {

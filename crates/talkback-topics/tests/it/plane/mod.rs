@@ -3,6 +3,8 @@
 mod cancel;
 mod delivery;
 mod gaps;
+#[cfg(feature = "metrics")]
+mod metrics;
 mod outage;
 mod positions;
 mod publishing;

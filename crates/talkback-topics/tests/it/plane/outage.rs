@@ -20,7 +20,10 @@ async fn ba5_an_outage_is_told_after_5_seconds_and_healed_before_it_ends() {
     assert!(!hubs[0].is_up());
     let refused = topics[0].publish("x").await.unwrap_err();
     assert_eq!(refused.kind(), PublishErrorKind::Unavailable);
-    assert!(refused.to_string().contains("the test has cut it"), "{refused}");
+    assert!(
+        refused.to_string().contains("the test has cut it"),
+        "{refused}"
+    );
     sleep(Duration::from_millis(4900)).await;
     assert_eq!(read_all(&mut subscriber), texts(1..=3));
     sleep(Duration::from_millis(200)).await;
@@ -77,7 +80,10 @@ async fn ba5_who_comes_while_it_is_not_reached() {
     let mut subscriber = Subscriber::new();
     let refused = subscriber.subscribe(&cold, Start::Now).await.unwrap_err();
     assert_eq!(refused.kind(), SubscribeErrorKind::Unavailable);
-    assert!(refused.to_string().contains("the test has cut it"), "{refused}");
+    assert!(
+        refused.to_string().contains("the test has cut it"),
+        "{refused}"
+    );
     let begun = subscriber.subscribe(&warm, Start::Now).await.unwrap();
     assert_eq!(begun.position(), store.head("warm"));
     assert_eq!(read_all(&mut subscriber), ["stale"]);
@@ -269,12 +275,13 @@ async fn ba8_a_store_that_stands_still() {
     // The engine finds out.
     store.cut();
     sleep(Duration::from_secs(60)).await;
+    assert_eq!(read_all(&mut subscriber), ["1", "stale"]);
     store.answer();
     store.restore();
     let again = topic.publish("1").id("a").await.unwrap();
     assert!(again.is_duplicate());
     settle().await;
-    assert_eq!(read_all(&mut subscriber), ["1", "stale", "live"]);
+    assert_eq!(read_all(&mut subscriber), ["live"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -34,10 +34,7 @@ async fn ba20_one_that_is_too_large_is_refused() {
     let topic = hub.topic("prices").unwrap();
     topic.publish("x".repeat(100)).await.unwrap();
     let refused = topic.publish("x".repeat(101)).await.unwrap_err();
-    assert_eq!(
-        refused.kind(),
-        PublishErrorKind::TooLarge { size_max: 100 }
-    );
+    assert_eq!(refused.kind(), PublishErrorKind::TooLarge { size_max: 100 });
     assert!(refused.to_string().contains("100 bytes"), "{refused}");
     topic.publish("small").await.unwrap();
 }

@@ -38,6 +38,8 @@ struct Stream {
 pub(crate) struct State {
     streams: Streams,
     hubs: Vec<Hub>,
+    /// What is to get to the hubs.
+    outbox: Vec<(Inbox, Arc<str>, Stored)>,
     epochs: u64,
     marks: u16,
     /// Why it cannot be reached.
@@ -158,6 +160,30 @@ impl Store {
             except: None,
         };
         self.state().publish(topic.into(), carried);
+        self.deliver();
+    }
+
+    fn deliver(&self) {
+        let outbox = std::mem::take(&mut self.state().outbox);
+        for (inbox, topic, stored) in outbox {
+            inbox.publication(topic, stored);
+        }
+    }
+
+    /// Publishes the number that it gets.
+    pub(crate) fn publish_next(&self, topic: &str) {
+        let carried = |number: u64| Carried {
+            message: number.to_string().into(),
+            compression: Compression::Auto,
+            id: None,
+            except: None,
+        };
+        {
+            let mut state = self.state();
+            let next = state.head(&topic.into()).offset() + 1;
+            state.publish(topic.into(), carried(next));
+        }
+        self.deliver();
     }
 
     /// The same, and it gets to no hub.
@@ -205,6 +231,7 @@ impl Store {
                     None => (state.delay, act(&mut state)),
                 }
             };
+            store.deliver();
             if delay > Duration::ZERO {
                 tokio::time::sleep(delay).await;
             }
@@ -275,7 +302,8 @@ impl State {
                 continue;
             }
             if let Some(inbox) = &hub.inbox {
-                inbox.publication(Arc::clone(&topic), stored.clone());
+                let delivery = (inbox.clone(), Arc::clone(&topic), stored.clone());
+                self.outbox.push(delivery);
             }
         }
         Placed {

@@ -38,6 +38,12 @@
 //!
 //! What a topic keeps is bounded ([`Keep`]), and lies in this process alone.
 //!
+//! # In several processes
+//! [`Topics::over`] a [`Backplane`] shares topics between the processes of a service: there is one order for all, and a position of one process
+//! is good in all. Publishing and subscribing may wait, and fail, then: [`PublishErrorKind`] and [`SubscribeErrorKind`] say how. What does not
+//! come is fetched. What is lost is told as a [`Gap`]; a topic that was lost, or whose store has fallen back to an earlier state, as a
+//! [`Reset`]. A subscriber hears of an outage of 5 s ([`TopicEvent::Stale`]), and of its end ([`TopicEvent::Live`]).
+//!
 //! # Features
 //! | feature | |
 //! | --- | --- |
@@ -45,6 +51,7 @@
 //! | `json` | `Session`: serves clients that speak the subprotocol `talkback.topics.v1` |
 //! | `client` | [`subscribe`]: topics of such a server, in a browser too |
 //! | `metrics` | what topics count |
+//! | `tracing` | a backplane that is lost or reached again, and what it has lost: one line a second at most |
 //!
 //! With the feature `metrics` it tells the program's recorder. No label has a topic or a message in it.
 //!
@@ -59,7 +66,10 @@
 //! | `talkback_topics_lag_seconds` | from a publication to its delivery |
 //! | `talkback_topics_log_bytes` | what all topics keep |
 //! | `talkback_topics_trimmed_total` | publications that were dropped as all topics together kept too much |
-//! | `talkback_topics_recoveries_total{outcome}` | positions that were asked for: `ring`, `too_old`, or of another `epoch` |
+//! | `talkback_topics_recoveries_total{outcome}` | positions that were asked for: from the `ring` or the `store`, `too_old`, or of another `epoch` |
+//! | `talkback_backplane_up` | backplanes that are reached |
+//! | `talkback_backplane_publish_total{outcome}` | what was published over one: `ok`, `unavailable`, `uncertain`, `refused` |
+//! | `talkback_backplane_gaps_total{outcome}` | times that something did not come: `healed`, or `told` |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

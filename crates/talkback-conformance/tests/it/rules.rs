@@ -11,7 +11,7 @@ fn rule(word: &str) -> Option<Rule> {
     let begin = word.find(|it: char| it.is_ascii_digit())?;
     let (letters, number) = word.split_at(begin);
     let is_rule = [
-        "c", "co", "d", "dr", "e", "f", "li", "mt", "pr", "px", "re", "rv", "s", "to", "ts", "v",
+        "ba", "c", "co", "d", "dr", "e", "f", "li", "mt", "pr", "px", "re", "rv", "s", "to", "ts", "v",
         "x",
     ]
     .contains(&letters)

@@ -63,7 +63,7 @@ impl Publish {
 /// Awaiting it publishes.
 ///
 /// In memory it does not wait. Over a [backplane](crate::Backplane) it waits until that has it: 2 s at most once it is on its way, of
-/// which there are 1,024 at a time.
+/// which there are 1,024 at a time. Subscribers get it once it has come back, which may be a little later.
 ///
 /// # Errors
 /// An id that is none; and over a backplane, that it cannot be reached, has not answered, or does not take so large a message:

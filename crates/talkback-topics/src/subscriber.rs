@@ -192,7 +192,7 @@ impl Subscriber {
     }
 
     /// How many wait for it. Of what was published since it subscribed, this, what was [`delivered`](Self::delivered), what was
-    /// [`skipped`](Self::skipped), and what leaves out its connection, is all.
+    /// [`skipped`](Self::skipped), and what leaves out its connection, is all, as long as no topic begins anew.
     pub fn waiting(&self) -> u64 {
         let subscriptions = self.subscriptions.iter();
         let unread = self.aside.as_ref().map_or(0, |aside| aside.unread);

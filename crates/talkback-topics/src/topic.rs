@@ -34,8 +34,8 @@ impl Topic {
 
     /// Publishes a message, when it is awaited; [`Publish`] has the options. It may come from any thread.
     ///
-    /// It waits for nobody, however many subscribers there are and however slow they read. All of them get the publications of a
-    /// topic in the same order.
+    /// It waits for no subscriber, however many there are and however slow they read. All of them get the publications of a topic in
+    /// the same order.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]

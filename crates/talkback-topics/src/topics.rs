@@ -85,7 +85,7 @@ impl Topics {
     }
 
     /// Topics that a service shares, and that keep so much here. How much the backplane keeps is its own matter: the lesser of the
-    /// two counts for those who come back.
+    /// two counts for those who come back. With a [`Keep::idle`] of less than 30 s a topic is listened to for as much less.
     ///
     /// # Panics
     /// Outside of a runtime of tokio.

@@ -9,6 +9,7 @@ mod outage;
 mod positions;
 mod publishing;
 mod store;
+mod threads;
 
 use std::time::Duration;
 

@@ -44,13 +44,13 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(5);
 /// How many topics are asked for at once.
 const BATCH: usize = 512;
 
-/// A [`Backplane`] over Redis 6.2 or later, or Valkey: a single one, or one behind an address that leads to the primary.
+/// A [`Backplane`] over Redis 6 or later, or Valkey: a single one, or one whose name leads to the primary of the moment.
 ///
 /// For each topic the store has a hash of where it stands, a stream of its last publications and a channel, below a prefix, and for two
 /// minutes a key for each publication's id. All of them are written at once by one script, so that what is published has
 /// one order and no holes. It takes two connections, which come back by themselves, each time at the address that the name has then.
 ///
-/// A user of Redis's ACLs needs `~tb:* &tb:* +@connection +@scripting +@pubsub +@hash +@stream +@string +@keyspace +@transaction`.
+/// A user of Redis's ACLs needs `~tb:* &tb:* +@connection +@scripting +@pubsub +@hash +@stream +@string +@keyspace`.
 pub struct Redis {
     link: Arc<Link>,
     task: Mutex<Option<AbortHandle>>,

@@ -8,7 +8,7 @@ use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, PushInfo};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::task::JoinHandle;
+use tokio::task::{AbortHandle, JoinHandle};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::ClientConfig;
@@ -49,6 +49,11 @@ impl Connection {
         let (calls, task) = opened.await?;
         let task = tokio::spawn(task);
         Ok(Self { calls, task })
+    }
+
+    /// What says whether it is over.
+    pub(crate) fn watch(&self) -> AbortHandle {
+        self.task.abort_handle()
     }
 
     /// Waits until it is over.

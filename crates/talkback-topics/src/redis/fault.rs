@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::io;
 
-use redis::{ErrorKind, RedisError, ServerErrorKind};
+use redis::{ErrorKind, RedisError};
 use tokio_rustls::rustls;
 
 /// Why there is no connection.
@@ -70,11 +70,18 @@ impl From<RedisError> for Fault {
 
 /// Whether what a server says is of this hour.
 fn is_passing(error: &RedisError) -> bool {
-    use ServerErrorKind as K;
-    matches!(
-        error.kind(),
-        ErrorKind::Server(K::BusyLoading | K::TryAgain | K::ClusterDown | K::MasterDown)
-    ) || error.code() == Some("BUSY")
+    const PASSING: [&str; 9] = [
+        "BUSY",
+        "CLUSTERDOWN",
+        "LOADING",
+        "MASTERDOWN",
+        "MISCONF",
+        "NOREPLICAS",
+        "OOM",
+        "READONLY",
+        "TRYAGAIN",
+    ];
+    error.code().is_some_and(|it| PASSING.contains(&it))
         || error
             .detail()
             .is_some_and(|it| it.contains("max number of clients"))

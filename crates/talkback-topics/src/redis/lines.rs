@@ -19,12 +19,12 @@ use crate::redis::names::Names;
 use crate::redis::script::Scripts;
 
 /// How long it may take to have both connections.
-const OPEN_LIMIT: Duration = Duration::from_secs(10);
+const OPEN_LIMIT: Duration = Duration::from_secs(5);
 /// How long the store may take to confirm that it publishes to us.
 const CONFIRM_LIMIT: Duration = Duration::from_secs(5);
 /// How many channels are asked for at once.
 const BATCH: usize = 512;
-/// How often it is made sure that what is published comes.
+/// How often it is made sure that it can be written, and that what is published comes.
 const PROBE_EVERY: Duration = Duration::from_secs(10);
 /// How long that may take, and how often it may fail.
 const PROBE_LIMIT: Duration = Duration::from_secs(5);
@@ -89,7 +89,9 @@ impl Lines {
         let probe = setup.names.probe(setup.hub);
         let pushed = pushed(Arc::clone(&heard), probe.clone().into_bytes(), listener);
         let mut published = Connection::open(address, tls, Some(pushed)).await?;
-        published.calls.subscribe(probe).await?;
+        published.calls.subscribe(&probe).await?;
+        // One that cannot be written is of no use, and is better told now.
+        let _: Value = probing(&probe).query_async(&mut commands.calls).await?;
         Ok(Self {
             commands,
             published,
@@ -137,7 +139,7 @@ impl Lines {
                     return Poll::Ready(Over::Published);
                 }
                 if watch.as_mut().poll(cx).is_ready() {
-                    let why = "what is published to it does not come back";
+                    let why = "it does not write, or what is published to it does not come back";
                     return Poll::Ready(Over::Both(why));
                 }
                 obey.as_mut().poll(cx)
@@ -193,12 +195,10 @@ impl Heard {
                 sleep(PROBE_EVERY).await;
             }
             let before = self.messages.load(Ordering::Relaxed);
-            let mut call = redis::cmd("PUBLISH");
-            call.arg(probe).arg("");
             let came = async {
-                let answer: RedisResult<Value> = call.query_async(commands).await;
+                let answer: RedisResult<Value> = probing(probe).query_async(commands).await;
                 if answer.is_err() {
-                    // If the connection is over, others notice; else it is asked once more.
+                    // If the connection is over, others notice. If this is no primary any more, its name leads elsewhere soon.
                     std::future::pending::<()>().await;
                 }
                 // Whatever comes shows that it does.
@@ -212,6 +212,15 @@ impl Heard {
             }
         }
     }
+}
+
+/// Writes a key, and publishes: both for nobody else.
+fn probing(name: &str) -> redis::Pipeline {
+    let mut calls = redis::pipe();
+    let life = PROBE_EVERY.as_millis() as u64;
+    calls.cmd("SET").arg(name).arg("").arg("PX").arg(life);
+    calls.cmd("PUBLISH").arg(name).arg("");
+    calls
 }
 
 /// Orders of one kind, which are carried out as one.

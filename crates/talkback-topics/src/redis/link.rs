@@ -8,6 +8,7 @@ use bytes::Bytes;
 use redis::aio::MultiplexedConnection;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::sync::oneshot;
+use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep};
 
 use crate::backplane::{Inbox, Unavailable};
@@ -38,6 +39,7 @@ struct State {
 #[derive(Clone)]
 pub(crate) struct Session {
     pub(crate) commands: MultiplexedConnection,
+    task: AbortHandle,
     orders: UnboundedSender<Order>,
 }
 
@@ -55,10 +57,14 @@ impl Link {
 
     pub(crate) fn session(&self) -> Result<Session, Unavailable> {
         let state = lock(&self.state);
-        state
-            .session
-            .clone()
-            .ok_or_else(|| Unavailable::new(Arc::clone(&state.why)))
+        match &state.session {
+            // What is asked of one that is over is not sent.
+            Some(session) if session.task.is_finished() => {
+                Err(Unavailable::new("the connection was lost"))
+            }
+            Some(session) => Ok(session.clone()),
+            None => Err(Unavailable::new(Arc::clone(&state.why))),
+        }
     }
 
     /// Listens to these topics from now on, until they are detached.
@@ -142,6 +148,7 @@ impl Link {
         let (sender, orders) = mpsc::unbounded_channel();
         let session = Session {
             commands: lines.commands.calls.clone(),
+            task: lines.commands.watch(),
             orders: sender,
         };
         let mut state = lock(&self.state);

@@ -44,7 +44,7 @@ impl Names {
         self.of(&self.channel, topic)
     }
 
-    /// What a hub publishes to for itself alone.
+    /// What a hub writes and publishes to for itself alone.
     pub(crate) fn probe(&self, hub: u64) -> String {
         self.of("p", &format!("{hub:016x}"))
     }

@@ -11,7 +11,7 @@ use talkback_topics::{
 use tokio::time::timeout;
 
 /// How long anything may take that is not about time.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(90);
 
 /// Topics over a Redis.
 pub(crate) struct Hub {

@@ -169,8 +169,11 @@ async fn ba8_a_redis_that_freezes_is_found_out() {
         .expect("it is published, or was");
     assert_eq!(again.position().offset(), 2);
     topic.publish("three").await.expect("it is published");
-    let (texts, others) = reader.until("three").await;
+    let (texts, mut others) = reader.until("three").await;
     assert_eq!(texts, ["two", "three"]);
+    if others.is_empty() {
+        others.push(reader.next().await);
+    }
     assert!(matches!(others[..], [Next::Live]), "{others:?}");
 }
 

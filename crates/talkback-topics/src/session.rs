@@ -3,22 +3,22 @@
 mod answer;
 mod refusal;
 mod request;
+mod under_way;
 
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::poll_fn;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use talkback::{CloseCode, CloseInfo, Error, Message, WebSocket};
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::error::PublishError;
 use crate::event::TopicEvent;
-use crate::publish::{Published, Publishing};
 use crate::session::refusal::Refusal;
 use crate::session::request::{Fault, Request};
+use crate::session::under_way::{Publishing, Subscribing};
 use crate::slow::Slow;
 use crate::start::Start;
 use crate::subscriber::Subscriber;
@@ -54,6 +54,9 @@ const PUBLISHING_MAX: usize = 64;
 /// - **`publish`** is answered if it has an `id`, of 1 to 255 bytes, by which it may be said again after a loss of the connection; one
 ///   without is answered only by an error. The publisher gets its own publication as all others do, in the order that is the same for
 ///   all: by the position in the answer it knows which that is.
+/// - **A backplane** that cannot be reached makes a subscription wait that needs it: it is answered later. Clients of topics that get nothing
+///   meanwhile are told `{"stale":true}`, and then `{"live":true}`; of a topic that begins anew,
+///   `{"topic":"prices","at":"…","reset":true}`. A publication fails at once, or within 2 s.
 /// - **Errors** close nothing, and have the topic and the id of the request. A text that is no JSON closes with 1007, a
 ///   binary message with 1003.
 ///
@@ -107,28 +110,14 @@ pub struct Session {
     subscribed: Vec<Topic>,
     /// Those that were left, of which something is still to be sent.
     leaving: Vec<Topic>,
-    publishing: Vec<UnderWay>,
-    /// What the client asks for, until it is answered.
-    request: Option<Message>,
+    subscribing: Vec<Subscribing>,
+    publishing: Vec<Publishing>,
     /// What it is to be told before anything else.
     answers: VecDeque<String>,
 }
 
 /// Whether a client may do something with a topic.
 type May = dyn Fn(&str) -> bool + Send + Sync;
-
-/// A publication that is not answered yet.
-struct UnderWay {
-    topic: Topic,
-    id: Option<String>,
-    publishing: Pin<Box<Publishing>>,
-}
-
-/// What a session has to see to.
-enum Step {
-    Tell(String),
-    Event(TopicEvent),
-}
 
 impl Session {
     /// A session with these topics, whose client may do anything with all of them.
@@ -142,8 +131,8 @@ impl Session {
             topics_max: TOPICS_MAX,
             subscribed: Vec::new(),
             leaving: Vec::new(),
+            subscribing: Vec::new(),
             publishing: Vec::new(),
-            request: None,
             answers: VecDeque::new(),
         }
     }
@@ -203,70 +192,93 @@ impl Session {
                 let _ = socket.feed(answer.as_str()).await;
                 self.answers.pop_front();
             }
-            if let Some(request) = self.request.clone() {
-                let done = self.handle(&request).await;
-                self.request = None;
-                match done {
+            let answer = match poll_fn(|cx| self.poll_event(socket, cx)).await? {
+                None => continue,
+                Some(TopicEvent::Message(message)) => match self.handle(&message) {
                     Ok(()) => continue,
                     Err((code, reason)) => {
                         let closed = socket.close_with(code, reason).await;
                         return Ok(closed.expect("it may be sent"));
                     }
-                }
-            }
-            match poll_fn(|cx| self.poll_step(socket, cx)).await? {
-                Step::Tell(text) => self.answers.push_back(text),
-                Step::Event(TopicEvent::Message(message)) => self.request = Some(message),
-                Step::Event(TopicEvent::Gap(gap)) => self.answers.push_back(answer::gap(&gap)),
-                Step::Event(TopicEvent::Reset(reset)) => {
-                    self.answers.push_back(answer::reset(&reset))
-                }
-                Step::Event(TopicEvent::Stale) => self.answers.push_back(answer::stale()),
-                Step::Event(TopicEvent::Live) => self.answers.push_back(answer::live()),
-                Step::Event(TopicEvent::Closed(info)) => return Ok(info),
-            }
+                },
+                Some(TopicEvent::Gap(gap)) => answer::gap(&gap),
+                Some(TopicEvent::Reset(reset)) => answer::reset(&reset),
+                Some(TopicEvent::Stale) => answer::stale(),
+                Some(TopicEvent::Live) => answer::live(),
+                Some(TopicEvent::Closed(info)) => return Ok(info),
+            };
+            self.answers.push_back(answer);
         }
     }
 
-    fn poll_step<T: AsyncRead + AsyncWrite + Unpin>(
+    /// What comes of the connection; or `None`: there is something to tell.
+    fn poll_event<T: AsyncRead + AsyncWrite + Unpin>(
         &mut self,
         socket: &mut WebSocket<T>,
         cx: &mut Context<'_>,
-    ) -> Poll<Result<Step, Error>> {
-        if let Some(text) = self.poll_published(cx) {
-            return Poll::Ready(Ok(Step::Tell(text)));
+    ) -> Poll<Result<Option<TopicEvent>, Error>> {
+        self.poll_under_way(cx);
+        if !self.answers.is_empty() {
+            return Poll::Ready(Ok(None));
         }
         if self.publishing.len() >= PUBLISHING_MAX {
             return Poll::Pending;
         }
         if let Poll::Ready(event) = pin!(self.subscriber.pump(socket)).poll(cx) {
-            return Poll::Ready(event.map(Step::Event));
+            return Poll::Ready(event.map(Some));
         }
         match self.take_left() {
-            Some(topic) => Poll::Ready(Ok(Step::Tell(answer::unsubscribed(topic.name())))),
+            Some(topic) => {
+                self.answers.push_back(answer::unsubscribed(topic.name()));
+                Poll::Ready(Ok(None))
+            }
             None => Poll::Pending,
         }
     }
 
-    /// What is to be told of publications, if there is something. The first poll publishes, so that they are published in their order.
-    fn poll_published(&mut self, cx: &mut Context<'_>) -> Option<String> {
-        let mut index = 0;
-        while let Some(under_way) = self.publishing.get_mut(index) {
-            match under_way.publishing.as_mut().poll(cx) {
-                Poll::Pending => index += 1,
-                Poll::Ready(published) => {
-                    let answer = self.publishing.remove(index).answer(published);
-                    if answer.is_some() {
-                        return answer;
-                    }
-                }
+    /// Notes the answers of what has come about. The first poll publishes, so that it is done in order.
+    fn poll_under_way(&mut self, cx: &mut Context<'_>) {
+        let Self {
+            subscriber,
+            answers,
+            subscribed,
+            leaving,
+            ..
+        } = self;
+        self.publishing.retain_mut(|it| match it.poll(cx) {
+            Poll::Pending => true,
+            Poll::Ready(answer) => {
+                answers.extend(answer);
+                false
             }
-        }
-        None
+        });
+        self.subscribing.retain_mut(|it| {
+            let Poll::Ready(begun) = it.poll(cx) else {
+                return true;
+            };
+            let name = it.topic.name();
+            let (subscription, begun) = match begun {
+                Ok(begun) => begun,
+                Err(error) => {
+                    let refusal = Refusal::of(error).topic(name.to_owned());
+                    answers.push_back(answer::error(&refusal));
+                    return false;
+                }
+            };
+            // What is still to come of the subscription before comes behind this, and before the first of the new one.
+            if let Some(index) = leaving.iter().position(|it| it.name() == name) {
+                leaving.remove(index);
+                answers.push_back(answer::unsubscribed(name));
+            }
+            answers.push_back(answer::subscribed(name, &begun));
+            subscriber.take(subscription);
+            subscribed.push(it.topic.clone());
+            false
+        });
     }
 
-    /// Does what the client asks for, and notes the answer; or says what to close with.
-    async fn handle(&mut self, request: &Message) -> Result<(), (CloseCode, &'static str)> {
+    /// Begins what the client asks for; or says what to close with.
+    fn handle(&mut self, request: &Message) -> Result<(), (CloseCode, &'static str)> {
         let Some(text) = request.as_text() else {
             return Err((CloseCode::UNSUPPORTED_DATA, "requests are text"));
         };
@@ -281,7 +293,7 @@ impl Session {
             }
         };
         let handled = match request {
-            Request::Subscribe { topic, start } => self.subscribe(&topic, start).await,
+            Request::Subscribe { topic, start } => self.subscribe(&topic, start),
             Request::Unsubscribe { topic } => {
                 self.unsubscribe(&topic);
                 Ok(())
@@ -294,48 +306,42 @@ impl Session {
         Ok(())
     }
 
-    async fn subscribe(&mut self, name: &str, start: Start) -> Result<(), Refusal> {
-        let refused = |error: String| Refusal::new(error).topic(name.to_owned());
+    /// It is answered once the subscription stands.
+    fn subscribe(&mut self, name: &str, start: Start) -> Result<(), Refusal> {
+        let refused = |error: &str| Refusal::new(error).topic(name.to_owned());
         let may = self.may_subscribe.as_deref();
         if may.is_some_and(|may| !may(name)) {
-            return Err(refused(
-                "it is not allowed to subscribe to this topic".into(),
-            ));
+            return Err(refused("it is not allowed to subscribe to this topic"));
         }
-        let is_new = !self.subscribed.iter().any(|it| it.name() == name);
-        if is_new && self.subscribed.len() + self.leaving.len() >= self.topics_max {
-            let max = self.topics_max;
-            let text = format!(
-                "this connection has {max} topics, which are the most: unsubscribe from one"
-            );
+        let begun = self.subscribed.iter();
+        let mut wanted = begun.chain(self.subscribing.iter().map(|it| &it.topic));
+        if wanted.any(|it| it.name() == name) {
+            let text = "it is subscribed to this topic: unsubscribe first to begin elsewhere in it";
             return Err(refused(text));
         }
-        let topic = self.topics.topic(name);
-        let topic = topic.map_err(|error| refused(error.to_string()))?;
-        let begun = self.subscriber.subscribe(&topic, start).await;
-        let begun = begun.map_err(|error| refused(error.to_string()))?;
-        // What is still to come of the subscription before comes behind this, and before the first of the new one.
-        if let Some(index) = self.leaving.iter().position(|it| it.name() == name) {
-            self.leaving.remove(index);
-            self.answers.push_back(answer::unsubscribed(name));
+        let max = self.topics_max;
+        if self.subscribed.len() + self.subscribing.len() + self.leaving.len() >= max {
+            let text = "topics, which are the most: unsubscribe from one";
+            return Err(refused(&format!("this connection has {max} {text}")));
         }
-        self.answers.push_back(answer::subscribed(name, &begun));
-        self.subscribed.push(topic);
+        let topic = self.topics.topic(name);
+        let topic = topic.map_err(|error| refused(&error.to_string()))?;
+        let mailbox = self.subscriber.mailbox();
+        self.subscribing
+            .push(Subscribing::new(topic, mailbox, start));
         Ok(())
     }
 
     /// It is answered behind the last publication of the topic, or at once if there is nothing to leave.
     fn unsubscribe(&mut self, name: &str) {
-        let index = self.subscribed.iter().position(|it| it.name() == name);
-        let Some(index) = index else {
-            if !self.leaving.iter().any(|it| it.name() == name) {
-                self.answers.push_back(answer::unsubscribed(name));
-            }
-            return;
-        };
-        let topic = self.subscribed.swap_remove(index);
-        self.subscriber.unsubscribe(&topic);
-        self.leaving.push(topic);
+        self.subscribing.retain(|it| it.topic.name() != name);
+        if let Some(index) = self.subscribed.iter().position(|it| it.name() == name) {
+            let topic = self.subscribed.swap_remove(index);
+            self.subscriber.unsubscribe(&topic);
+            self.leaving.push(topic);
+        } else if !self.leaving.iter().any(|it| it.name() == name) {
+            self.answers.push_back(answer::unsubscribed(name));
+        }
     }
 
     /// One that was left, and of which all was sent.
@@ -356,30 +362,8 @@ impl Session {
             Ok(topic) => topic,
             Err(error) => return Err(refused(error.to_string()).id(id)),
         };
-        let mut publish = topic.publish(message);
-        if let Some(id) = &id {
-            publish = publish.id(id.as_str());
-        }
-        self.publishing.push(UnderWay {
-            topic,
-            id,
-            publishing: Box::pin(publish.into_future()),
-        });
+        self.publishing.push(Publishing::new(topic, message, id));
         Ok(())
-    }
-}
-
-impl UnderWay {
-    /// What its client is told of it.
-    fn answer(self, published: Result<Published, PublishError>) -> Option<String> {
-        match (published, self.id) {
-            (Ok(published), Some(id)) => Some(answer::published(&id, published.position())),
-            (Ok(_), None) => None,
-            (Err(error), id) => {
-                let refusal = Refusal::of(error).topic(self.topic.name().to_owned());
-                Some(answer::error(&refusal.id(id)))
-            }
-        }
     }
 }
 

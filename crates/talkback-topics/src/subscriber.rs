@@ -19,6 +19,7 @@ use crate::mailbox::Mailbox;
 use crate::metrics;
 use crate::slow::Slow;
 use crate::start::{Begun, Start};
+use crate::state::TopicState;
 use crate::subscription::{Batch, Read, Reading, Subscription, Told};
 use crate::subscriptions::Subscriptions;
 use crate::topic::Topic;
@@ -142,19 +143,25 @@ impl Subscriber {
         if self.too_slow().is_some() {
             return Err(SubscribeError::new(SubscribeErrorKind::TooSlow));
         }
-        let topic = &topic.state;
-        if self.subscriptions.iter().any(|it| it.is_of(topic)) {
+        if self.subscriptions.iter().any(|it| it.is_of(&topic.state)) {
             return Err(SubscribeError::new(SubscribeErrorKind::Subscribed));
         }
-        let joined = match topic.uplink {
-            None => topic.join(&self.mailbox, start),
-            Some(_) => join(topic, &self.mailbox, start).await?,
-        };
-        let mut subscription = Subscription::new(topic, &joined);
+        let (subscription, begun) = begin(&topic.state, &self.mailbox, start).await?;
+        self.take(subscription);
+        Ok(begun)
+    }
+
+    /// Who wakes it.
+    #[cfg(feature = "json")]
+    pub(crate) fn mailbox(&self) -> Arc<Mailbox> {
+        Arc::clone(&self.mailbox)
+    }
+
+    /// Takes in what [`begin`] gave.
+    pub(crate) fn take(&mut self, mut subscription: Subscription) {
         let mut others = self.subscriptions.iter();
         subscription.is_behind = others.any(|other| other.is_in_topic_of(&subscription));
         self.subscriptions.push(subscription);
-        Ok(joined.begun)
     }
 
     /// Ends the subscription to a topic: what was published before still comes, and nothing after it. `false` if there is none.
@@ -381,6 +388,19 @@ impl Subscriber {
 pub(crate) enum Staleness {
     Stale,
     Live,
+}
+
+/// Begins a subscription that a subscriber with this mailbox is to [take](Subscriber::take).
+pub(crate) async fn begin(
+    topic: &Arc<TopicState>,
+    mailbox: &Arc<Mailbox>,
+    start: Start,
+) -> Result<(Subscription, Begun), SubscribeError> {
+    let joined = match topic.uplink {
+        None => topic.join(mailbox, start),
+        Some(_) => join(topic, mailbox, start).await?,
+    };
+    Ok((Subscription::new(topic, &joined), joined.begun))
 }
 
 /// A [`Subscriber`] of no topic yet.

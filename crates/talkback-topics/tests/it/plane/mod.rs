@@ -8,6 +8,8 @@ mod metrics;
 mod outage;
 mod positions;
 mod publishing;
+#[cfg(feature = "json")]
+mod serving;
 mod store;
 mod threads;
 

@@ -24,7 +24,7 @@ pub(crate) use self::bench::{BenchArgs, LoadArgs, ReportArgs};
 pub(crate) use self::clients::failed;
 pub(crate) use self::connect::{Color, ConnectArgs, EndArgs, Form, InputArgs, OutputArgs};
 pub(crate) use self::echo::{EchoArgs, ServerTlsArgs};
-pub(crate) use self::hub::{HubArgs, KeepArgs};
+pub(crate) use self::hub::{HubArgs, KeepArgs, RedisArgs};
 pub(crate) use self::listen::ListenArgs;
 pub(crate) use self::way::{ClientTlsArgs, WayArgs};
 use crate::{exit, target};

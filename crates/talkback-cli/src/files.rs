@@ -7,6 +7,7 @@ use talkback_echo::WebFiles;
 use talkback_terminal::show::escaped;
 
 use crate::exit::{self, Failure};
+use crate::values::Secret;
 
 /// Reads the file, in PEM, that an option names.
 pub(crate) fn read(option: &str, path: &Path) -> Result<String, Failure> {
@@ -22,6 +23,16 @@ pub(crate) fn read_text(option: &str, path: &Path) -> Result<String, Failure> {
         let what = format_args!("could not read it: {error}. Give a file with a text");
         Failure::new(exit::USAGE, complaint(option, path, what))
     })
+}
+
+/// What an option gives that nobody is to see: itself or, behind an @, the first line of a file.
+pub(crate) fn secret(option: &str, Secret(given): &Secret) -> Result<Secret, Failure> {
+    let Some(path) = given.strip_prefix('@') else {
+        return Ok(Secret(given.clone()));
+    };
+    let text = read_text(option, Path::new(path))?;
+    let line = text.lines().next().unwrap_or_default();
+    Ok(Secret(line.trim().to_owned()))
 }
 
 /// Reads the folder with a page that an option names.

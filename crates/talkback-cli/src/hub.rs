@@ -9,6 +9,7 @@ mod refused;
 mod socket;
 mod stalling;
 mod state;
+mod store;
 mod web;
 
 use std::future::ready;
@@ -20,7 +21,7 @@ use talkback::server::{Connections, Drain, Server};
 use talkback::{DeflatePolicy, Limits, OriginPolicy};
 use talkback_echo::Identity;
 use talkback_terminal::signals::Signals;
-use talkback_topics::{Keep, Topics};
+use talkback_topics::Keep;
 use tracing::{info, warn};
 
 use self::keys::Keys;
@@ -45,8 +46,9 @@ async fn serve(args: HubArgs) -> Result<ExitCode, Failure> {
     // Before there are connections and topics, which are counted by it.
     let metrics = metrics::record();
     let connections = args.clients.connections();
+    let topics = store::topics(&args.redis, keep(&args.keep)).await?;
     let hub = Arc::new(Hub {
-        topics: Topics::keeping(keep(&args.keep)),
+        topics,
         keys,
         hosts: args.hosts.clone(),
         origins: OriginPolicy::List(args.origins.clone()),
@@ -68,6 +70,10 @@ async fn serve(args: HubArgs) -> Result<ExitCode, Failure> {
     let places = places(args.listen, server.local_addr());
     let server = match &identity {
         Some(identity) => identity.secure(server),
+        None => server,
+    };
+    let server = match args.redis.redis {
+        Some(_) => server.readiness(store::readiness(&hub.topics, &args.redis)),
         None => server,
     };
     let server = accepting(server, &args, &hub);

@@ -1,5 +1,6 @@
 //! The options of `talkback hub`.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use talkback_topics::Slow;
@@ -51,12 +52,40 @@ pub(crate) struct HubArgs {
     #[command(flatten)]
     pub(crate) keep: KeepArgs,
     #[command(flatten)]
+    pub(crate) redis: RedisArgs,
+    #[command(flatten)]
     pub(crate) tls: ServerTlsArgs,
     #[command(flatten)]
     pub(crate) clients: ClientsArgs,
     /// Still let clients in for so long after the signal, while /ready says that the server stops
     #[arg(long, value_name = "SECONDS", default_value = "0", value_parser = values::span, allow_negative_numbers = true, help_heading = "Many clients")]
     pub(crate) lame_duck: Duration,
+}
+
+/// The store that hubs share.
+#[derive(Debug, clap::Args)]
+pub(crate) struct RedisArgs {
+    /// Share the topics with other hubs by this Redis: redis://HOST:6379, or rediss://USER:PASSWORD@HOST with TLS;
+    /// @FILE reads the URL from a file, which keeps the password out of the list of processes
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "TALKBACK_REDIS",
+        hide_env_values = true,
+        help_heading = "Several hubs"
+    )]
+    pub(crate) redis: Option<Secret>,
+    /// Trust the root certificates in this file, in PEM, for rediss://, in place of the system's
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "redis",
+        help_heading = "Several hubs"
+    )]
+    pub(crate) redis_ca: Option<PathBuf>,
+    /// Say at /ready that clients had better not come while Redis is not reached. All hubs say so at once then
+    #[arg(long, requires = "redis", help_heading = "Several hubs")]
+    pub(crate) ready_needs_backplane: bool,
 }
 
 /// What is kept of a topic, and for whom.

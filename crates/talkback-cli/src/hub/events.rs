@@ -66,12 +66,8 @@ impl Events {
             return Poll::Ready(None);
         }
         match Pin::new(&mut self.subscriber).poll_next(cx) {
-            Poll::Ready(Some(Ok(Next::Delivery(delivery)))) => {
-                let event = delivery.message().message();
-                return Poll::Ready(Some(event.clone().into_bytes()));
-            }
-            Poll::Ready(Some(Ok(Next::Gap(gap)))) => return Poll::Ready(Some(missed(&gap))),
-            Poll::Ready(Some(Ok(_))) | Poll::Pending => {}
+            Poll::Ready(Some(Ok(next))) => return Poll::Ready(Some(told(&next))),
+            Poll::Pending => {}
             // It comes back with its position.
             Poll::Ready(Some(Err(_)) | None) => return Poll::Ready(None),
         }
@@ -125,6 +121,18 @@ fn event(position: Position, message: &Message) -> Vec<u8> {
     }
     event.push('\n');
     event.into_bytes()
+}
+
+/// What a subscriber gets, as an event.
+fn told(next: &Next) -> Bytes {
+    match next {
+        Next::Delivery(delivery) => delivery.message().message().clone().into_bytes(),
+        Next::Gap(gap) => missed(gap),
+        Next::Reset(told) => reset(told.position()),
+        Next::Stale => Bytes::from_static(b"event: stale\ndata: \n\n"),
+        Next::Live => Bytes::from_static(b"event: live\ndata: \n\n"),
+        _ => Bytes::from_static(COMMENT),
+    }
 }
 
 /// What is to be asked for anew: the reader's position is not known any more.

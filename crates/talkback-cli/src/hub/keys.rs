@@ -1,7 +1,5 @@
 //! Who may publish and subscribe.
 
-use std::path::Path;
-
 use subtle::ConstantTimeEq as _;
 use talkback::Refusal;
 use talkback::http::StatusCode;
@@ -73,15 +71,9 @@ fn right(key: Option<&Secret>, shown: Option<&str>) -> Result<(), Denied> {
     }
 }
 
-/// A key in the option itself or, behind an @, in a file.
-fn read(option: &str, Secret(given): &Secret) -> Result<Secret, Failure> {
-    let key = match given.strip_prefix('@') {
-        Some(path) => {
-            let text = files::read_text(option, Path::new(path))?;
-            text.lines().next().unwrap_or_default().trim().to_owned()
-        }
-        None => given.clone(),
-    };
+/// A key as it was given.
+fn read(option: &str, given: &Secret) -> Result<Secret, Failure> {
+    let Secret(key) = files::secret(option, given)?;
     match !key.is_empty() && key.bytes().all(is_token) {
         true => Ok(Secret(key)),
         false => Err(Failure::new(

@@ -15,6 +15,8 @@ pub(super) fn bad(what: impl Into<Cow<'static, str>>) -> Refusal {
 pub(super) fn unpublished(error: &PublishError) -> Refusal {
     let status = match error.kind() {
         PublishErrorKind::Id => StatusCode::BAD_REQUEST,
+        PublishErrorKind::Uncertain => StatusCode::GATEWAY_TIMEOUT,
+        PublishErrorKind::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
         _ => StatusCode::SERVICE_UNAVAILABLE,
     };
     Refusal::new(status, error.to_string())

@@ -137,7 +137,8 @@ impl Raw {
     ) -> Result<(), (CloseCode, &'static str)> {
         let missed = (CloseCode::TRY_AGAIN_LATER, "publications were missed");
         let begun = self.subscriber.subscribe(&self.topic, self.reading.start);
-        let begun = begun.await.map_err(|_| missed)?;
+        let begun = begun.await;
+        let begun = begun.map_err(|_| (CloseCode::TRY_AGAIN_LATER, "the topic is not reached"))?;
         if matches!(self.reading.start, Start::After(_)) && !begun.is_recovered() {
             return Err((GONE, "the position is not known any more: come without it"));
         }
@@ -148,7 +149,7 @@ impl Raw {
                 }
                 Ok(TopicEvent::Closed(_)) | Err(_) => return Ok(()),
                 // There is no place for it between the messages: whoever misses some is to know.
-                Ok(TopicEvent::Gap(_)) => return Err(missed),
+                Ok(TopicEvent::Gap(_) | TopicEvent::Reset(_)) => return Err(missed),
                 Ok(_) => {}
             }
         }

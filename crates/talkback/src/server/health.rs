@@ -14,9 +14,13 @@ use crate::server::connections::Connections;
 /// So many connections may stay open between two requests. They are no handshakes, and so have a bound of their own.
 pub(super) const KEPT_MAX: usize = 64;
 
+/// What a server says at `/ready` while it is not draining: `Err` that clients had better not come.
+pub(crate) type Readiness = dyn Fn() -> Result<String, String> + Send + Sync;
+
 /// What one connection asks of its server's health.
 pub(crate) struct Health {
     connections: Connections,
+    readiness: Option<Arc<Readiness>>,
     kept: Arc<Semaphore>,
     /// Once this connection is one of those that stay open.
     permit: Option<OwnedSemaphorePermit>,
@@ -31,9 +35,14 @@ pub(crate) enum Next {
 }
 
 impl Health {
-    pub(super) fn new(connections: Connections, kept: Arc<Semaphore>) -> Self {
+    pub(super) fn new(
+        connections: Connections,
+        readiness: Option<Arc<Readiness>>,
+        kept: Arc<Semaphore>,
+    ) -> Self {
         Self {
             connections,
+            readiness,
             kept,
             permit: None,
         }
@@ -46,7 +55,8 @@ impl Health {
 
     /// The answer to a request for `/health` or `/ready`; `None` to any other.
     pub(crate) fn answer(&mut self, request: &Request<()>) -> Option<(Response<Bytes>, Next)> {
-        let response = answer(request, self.connections.is_draining())?;
+        let readiness = self.readiness.as_deref();
+        let response = answer(request, self.connections.is_draining(), readiness)?;
         let next = match is_followed(request) && !self.connections.is_closing() && self.keep() {
             true => Next::Request,
             false => Next::End,
@@ -65,20 +75,28 @@ impl Health {
 
 /// What a server says of itself at `/health`, that it runs, and at `/ready`, whether clients had better come to it;
 /// `None` at other paths.
-fn answer(request: &Request<()>, is_draining: bool) -> Option<Response<Bytes>> {
-    let (status, text) = match request.uri().path() {
-        "/health" => (StatusCode::OK, "ok\n"),
-        "/ready" if is_draining => (StatusCode::SERVICE_UNAVAILABLE, "draining\n"),
-        "/ready" => (StatusCode::OK, "ready\n"),
+fn answer(
+    request: &Request<()>,
+    is_draining: bool,
+    readiness: Option<&Readiness>,
+) -> Option<Response<Bytes>> {
+    let ready = || readiness.map_or_else(|| Ok("ready".to_owned()), |ask| ask());
+    let told = match request.uri().path() {
+        "/health" => Ok("ok".to_owned()),
+        "/ready" if is_draining => Err("draining".to_owned()),
+        "/ready" => ready(),
         _ => return None,
     };
-    let mut response = respond(status, text);
+    let mut response = match told {
+        Ok(text) => respond(StatusCode::OK, text),
+        Err(text) => respond(StatusCode::SERVICE_UNAVAILABLE, text),
+    };
     match *request.method() {
         Method::GET => {}
         // "A server MUST NOT send content in the response" (RFC 9110 §9.3.2).
         Method::HEAD => *response.body_mut() = Bytes::new(),
         _ => {
-            response = respond(StatusCode::METHOD_NOT_ALLOWED, "use GET or HEAD\n");
+            response = respond(StatusCode::METHOD_NOT_ALLOWED, "use GET or HEAD".to_owned());
             let allowed = HeaderValue::from_static("GET, HEAD");
             response.headers_mut().insert(ALLOW, allowed);
         }
@@ -103,13 +121,15 @@ fn is_last(headers: &HeaderMap) -> bool {
     options.any(|option| option.trim_ascii().eq_ignore_ascii_case(b"close"))
 }
 
-fn respond(status: StatusCode, text: &'static str) -> Response<Bytes> {
-    let mut response = Response::new(Bytes::from_static(text.as_bytes()));
+fn respond(status: StatusCode, mut text: String) -> Response<Bytes> {
+    text.push('\n');
+    let size = text.len();
+    let mut response = Response::new(Bytes::from(text));
     *response.status_mut() = status;
     let headers = response.headers_mut();
     let kind = HeaderValue::from_static("text/plain; charset=utf-8");
     headers.insert(CONTENT_TYPE, kind);
-    headers.insert(CONTENT_LENGTH, text.len().into());
+    headers.insert(CONTENT_LENGTH, size.into());
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
@@ -121,7 +141,7 @@ mod tests {
     /// Status, length and content.
     fn answered(method: Method, path: &str, is_draining: bool) -> Option<(u16, String, Bytes)> {
         let request = Request::builder().method(method).uri(path);
-        let response = answer(&request.body(()).unwrap(), is_draining)?;
+        let response = answer(&request.body(()).unwrap(), is_draining, None)?;
         let length = response.headers()[CONTENT_LENGTH].to_str().unwrap();
         let length = length.to_owned();
         Some((response.status().as_u16(), length, response.into_body()))
@@ -144,6 +164,15 @@ mod tests {
             let (status, ..) = answered(Method::POST, path, is_draining).unwrap();
             assert_eq!(status, 405, "{path}");
         }
+        let asked = |is_draining, readiness: &Readiness| {
+            let request = Request::get("/ready").body(()).unwrap();
+            let response = answer(&request, is_draining, Some(readiness)).unwrap();
+            (response.status().as_u16(), response.into_body())
+        };
+        let (yes, no) = (|| Ok("well".to_owned()), || Err("ill".to_owned()));
+        assert_eq!(asked(false, &yes), (200, "well\n".into()));
+        assert_eq!(asked(false, &no), (503, "ill\n".into()));
+        assert_eq!(asked(true, &yes), (503, "draining\n".into()));
         for path in ["/", "/healthy", "/health/", "/ws/ready"] {
             assert_eq!(answered(Method::GET, path, false), None, "{path}");
         }

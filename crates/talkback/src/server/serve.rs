@@ -28,7 +28,7 @@ use crate::server::connection::ServerConnection;
 use crate::server::connections::Connections;
 use crate::server::descriptors::connections_max;
 use crate::server::error::ServeError;
-use crate::server::health::{Health, KEPT_MAX};
+use crate::server::health::{Health, KEPT_MAX, Readiness};
 use crate::server::http_connection::HttpConnection;
 use crate::server::listener::{Listen, Listener};
 use crate::server::per_address::AddressPlace;
@@ -122,6 +122,7 @@ pub struct Server {
     accepting: Arc<Accepting<tokio::net::TcpStream>>,
     unopened: Arc<Unopened>,
     http: Option<Arc<Http<tokio::net::TcpStream>>>,
+    readiness: Option<Arc<Readiness>>,
     handshakes_max: usize,
 }
 
@@ -146,6 +147,7 @@ impl Server {
             accepting: Arc::new(|accept| accept),
             unopened: Arc::new(trace::not_opened),
             http: None,
+            readiness: None,
             handshakes_max: HANDSHAKES_MAX,
         })
     }
@@ -233,6 +235,20 @@ impl Server {
         self
     }
 
+    /// Sets what `/ready` says while no drain is under way, each time that it is asked: with `Ok` that clients may come, by 200 and
+    /// this text; with `Err` that they had better go elsewhere, by 503. It returns at once.
+    ///
+    /// What all servers of a service share, such as a database, had better make none of them unready: a balancer would have nowhere to
+    /// send clients to.
+    #[must_use]
+    pub fn readiness(
+        mut self,
+        ask: impl Fn() -> Result<String, String> + Send + Sync + 'static,
+    ) -> Self {
+        self.readiness = Some(Arc::new(ask));
+        self
+    }
+
     /// Speaks TLS, as the one who this is.
     ///
     /// ```
@@ -307,6 +323,7 @@ impl Server {
             accepting: self.accepting,
             unopened: self.unopened,
             http: self.http,
+            readiness: self.readiness,
             #[cfg(feature = "tls")]
             tls,
             connections: connections.clone(),
@@ -353,6 +370,7 @@ struct Service<S, H> {
     accepting: Arc<Accepting<S>>,
     unopened: Arc<Unopened>,
     http: Option<Arc<Http<S>>>,
+    readiness: Option<Arc<Readiness>>,
     #[cfg(feature = "tls")]
     tls: Option<tokio_rustls::TlsAcceptor>,
     connections: Connections,
@@ -500,7 +518,8 @@ where
                 self.connections.timed_out();
             }
         })?;
-        let health = Health::new(self.connections.clone(), Arc::clone(&self.kept));
+        let readiness = self.readiness.clone();
+        let health = Health::new(self.connections.clone(), readiness, Arc::clone(&self.kept));
         let mut serving = accept.serving(&self.connections, health);
         if self.http.is_some() {
             serving = serving.handing_over();

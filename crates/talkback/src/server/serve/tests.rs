@@ -63,6 +63,7 @@ fn server(
         accepting: Arc::new(|accept| accept),
         unopened: Arc::new(trace::not_opened),
         http: None,
+        readiness: None,
         #[cfg(feature = "tls")]
         tls: None,
         connections: connections.clone(),

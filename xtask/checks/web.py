@@ -140,6 +140,7 @@ def browser():
             use(browsers, "browser.cjs", folder, echo.url(), url)
     page_in_use(folder)
     chat_in_use()
+    hubs_in_use()
 
 
 def page_in_use(folder):
@@ -151,6 +152,11 @@ def page_in_use(folder):
 def chat_in_use():
     """The chat room, which is stopped and started again; pictures of it are left in `demo`."""
     drive({"chromium": chromium()}, "chat.cjs", "", built("talkback-chat"))
+
+
+def hubs_in_use():
+    """The page of `talkback hub`, with two over a Redis; pictures of it are left in `demo`."""
+    drive({"chromium": chromium()}, "hub.cjs", "", built("talkback"))
 
 
 def tab_in_use():

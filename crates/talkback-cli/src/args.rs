@@ -65,6 +65,8 @@ pub(crate) enum Command {
         /// The shell
         shell: clap_complete::Shell,
     },
+    /// Print a unit of systemd that runs `talkback hub` as a service
+    Unit,
     /// Write the manual's pages, a file for each command
     Man {
         /// The folder to write them into, which is made if it is missing

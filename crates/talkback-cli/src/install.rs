@@ -1,4 +1,4 @@
-//! What is installed beside the command: completions, and the manual's pages.
+//! What is installed beside the command: completions, the manual's pages, and a unit of systemd.
 
 use std::fs;
 use std::io::{self, Write as _};
@@ -17,7 +17,16 @@ pub(crate) fn completions(shell: Shell) -> Result<ExitCode, Failure> {
     let mut command = Args::command();
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut command, "talkback", &mut script);
-    match io::stdout().write_all(&script) {
+    print(&script)
+}
+
+/// Prints the unit that systemd runs a hub by.
+pub(crate) fn unit() -> Result<ExitCode, Failure> {
+    print(include_bytes!("talkback-hub.service"))
+}
+
+fn print(text: &[u8]) -> Result<ExitCode, Failure> {
+    match io::stdout().write_all(text) {
         Ok(()) => Ok(ExitCode::from(exit::NORMAL)),
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ExitCode::from(exit::NORMAL)),
         Err(error) => {

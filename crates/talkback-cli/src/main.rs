@@ -58,6 +58,7 @@ fn main() -> ExitCode {
             hub::run(*options)
         }
         Command::Completions { shell } => install::completions(shell),
+        Command::Unit => install::unit(),
         Command::Man { folder } => install::manual(&folder),
         Command::Bench(options) => {
             let _log = log::start(client_level(verbose));

@@ -1,4 +1,4 @@
-//! What is installed beside the command: completions, and the manual's pages.
+//! What is installed beside the command: completions, the manual's pages, and a unit of systemd.
 
 use std::path::Path;
 
@@ -43,6 +43,33 @@ fn bash_completes_an_option_by_what_it_is_given() {
 }
 
 #[test]
+fn the_unit_stops_a_hub_as_it_drains_and_names_options_that_there_are() {
+    let finished = run(&["unit"], "");
+    assert_eq!(finished.code, Some(0), "{finished:?}");
+    let help = run(&["hub", "--help"], "").stdout;
+    let unit = finished.stdout;
+    let names = unit.split([' ', '#', '=', '\n']);
+    let names: Vec<&str> = names
+        .filter(|word| word.starts_with("--") && *word != "--now" || word.starts_with("TALKBACK_"))
+        .collect();
+    assert!(names.len() > 4, "{names:?}");
+    for name in names {
+        assert!(help.contains(name), "{name}");
+    }
+    let value = |name: &str| {
+        let line = unit.lines().find_map(|line| line.strip_prefix(name));
+        line.unwrap().to_owned()
+    };
+    assert_eq!(
+        value("ExecStart="),
+        "/usr/local/bin/talkback hub $HUB_OPTIONS"
+    );
+    let deadline = "[default: 25]";
+    let stop: u32 = value("TimeoutStopSec=").parse().unwrap();
+    assert!(help.contains(deadline) && stop > 25);
+}
+
+#[test]
 fn the_manual_has_a_page_for_each_command() {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("man/deeper");
     let finished = run(&["man", folder.to_str().unwrap()], "");
@@ -58,6 +85,7 @@ fn the_manual_has_a_page_for_each_command() {
         ),
         ("talkback-listen.1", &["\\-\\-subprotocol", "DNS rebinding"]),
         ("talkback-echo.1", &["/stream/COUNT/ms/MS"]),
+        ("talkback-hub.1", &["TALKBACK_PUBLISH_KEY", "/t/TOPIC"]),
     ] {
         let text = std::fs::read_to_string(folder.join(page)).unwrap();
         for word in words {

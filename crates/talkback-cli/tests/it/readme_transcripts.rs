@@ -1,5 +1,6 @@
 //! README.md's transcripts: the same is typed, and the same is shown, but for times, ports, keys and numbers.
 
+use crate::support::hub::url_of_hub;
 use crate::support::readme::{blocks, shell};
 use crate::support::terminal::{Folder, Terminal};
 use crate::support::{Running, echo, url_of};
@@ -92,6 +93,12 @@ fn clients_and_the_log_of_their_server_are_as_the_readme_shows() {
     });
     let told = told(&server);
     assert_eq!(sorted(told.lines()), sorted(shown.into_iter()));
+}
+
+#[test]
+fn a_hub_serves_a_topic_as_the_readme_shows() {
+    let server = Running::start(&["hub", "localhost:0"]);
+    replay("$ talkback --send Hello! ", port(&url_of_hub(&server)));
 }
 
 #[test]

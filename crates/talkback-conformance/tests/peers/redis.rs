@@ -2,6 +2,7 @@
 //! of the backplane, by their numbers.
 
 mod attaching;
+mod command;
 mod hub;
 mod login;
 mod loss;

@@ -5,7 +5,7 @@ const [SHORTEST_MS, LONGEST_MS] = [200, 5000];
 /** `draw` is called after each change; `remark` with what a person is to know. */
 export function makeHub({ address, key, topics, draw, remark, receive }) {
   /** Of each topic: where it is, how many came, how late the last one was, and whether it is told that it missed some. */
-  const rows = new Map(topics.map((name) => [name, { at: null, count: 0, lag: null, missed: "" }]));
+  const rows = new Map(topics.map((name) => [name, { at: null, count: 0, lag: null, missed: "no" }]));
   const hub = { address, rows, state: "waiting", status: "connecting …" };
   let [socket, timer, failures, isOver] = [null, null, 0, false];
 

@@ -43,7 +43,7 @@ function card(hub) {
   kill.addEventListener("click", async () => complain(await hub.kill()));
   const status = make("p", {});
   status.setAttribute("role", "status");
-  const head = make("tr", {}, ...["Topic", "Publication", "Came", "Lag", "Missed"].map((name) => make("th", { scope: "col", textContent: name })));
+  const head = make("tr", {}, ...["Topic", "At", "Came", "Lag", "Missed"].map((name) => make("th", { scope: "col", textContent: name })));
   const body = make("tbody", {});
   const table = make("table", {}, make("thead", {}, head), body);
   const own = make("section", {}, make("header", {}, make("h2", { textContent: hub.address }), status), table, kill);

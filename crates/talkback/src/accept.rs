@@ -234,7 +234,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Accept<T> {
     pub fn admit(
         mut self,
         connections: &Connections,
-    ) -> impl Future<Output = Result<ServerConnection<T>, AcceptError>> + use<T> {
+    ) -> impl Future<Output = Result<ServerConnection<T>, AcceptError>> + use<T>
+    where
+        T: Send + 'static,
+    {
         self.0.options.connections = Some(connections.clone());
         let accepting = self.into_future();
         async move { Ok(ServerConnection::of(accepting.await?)) }

@@ -50,6 +50,13 @@ pub(crate) trait Socket {
     /// Begins the closing handshake, behind what was taken.
     fn start_close(&mut self, frame: Option<CloseFrame>);
 
+    /// Begins it as [`start_close`](Self::start_close), and goes on receiving until the peer has closed: for a socket
+    /// that gives out [`Received::Close`].
+    #[cfg(all(feature = "server", not(browser)))]
+    fn start_half_close(&mut self, frame: Box<CloseFrame>) {
+        self.start_close(Some(*frame));
+    }
+
     /// Starts the close timeout, unless it runs already.
     fn start_close_timeout(&mut self);
 

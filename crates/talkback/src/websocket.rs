@@ -210,9 +210,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
         self.core.connection.close_info()
     }
 
-    /// How many bytes are queued and not yet written, headers included.
+    /// How many bytes are queued and not yet written, headers included; once the transport takes no more, how many
+    /// never will be.
     pub fn buffered_amount(&self) -> usize {
-        self.core.connection.buffered()
+        self.core.connection.buffered() + self.core.connection.output_lost()
     }
 
     /// Asks a silent peer for a sign of life while the socket is polled; it does not by default, nor with

@@ -47,7 +47,8 @@ async fn echo(
     mut connection: ServerConnection<Upgraded>,
 ) -> Result<(), Box<dyn Error + Send + Sync>> {
     while let Some(message) = connection.recv().await? {
-        connection.feed(message).await?; // `recv` writes before it waits
+        // `recv` writes before it waits, and tells of the end if this cannot be sent any more.
+        let _ = connection.feed(message).await;
     }
     Ok(())
 }

@@ -412,6 +412,12 @@ async fn to6_a_connection_that_closes_is_fed_no_more_and_nobody_spins() {
         assert_eq!(wakes.take(), 0);
     }
     assert_eq!((subscriber.delivered(), subscriber.waiting()), (1, 99));
+    // What the peer sends before it has read the close frame comes.
+    for text in ["behind it", "and more"] {
+        peer.send(text).await.unwrap();
+        let event = subscriber.pump(&mut connection).await.unwrap();
+        assert!(matches!(event, TopicEvent::Message(message) if message == text.into()));
+    }
     // What is only in the topic does not leave before the close frame, nor behind it.
     assert_eq!(peer.recv().await.unwrap(), Some("1".into()));
     assert!(peer.recv().await.is_err());

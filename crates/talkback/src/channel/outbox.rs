@@ -19,8 +19,8 @@ const HEADER_SIZE_MAX: usize = 14;
 #[derive(Debug, Default)]
 pub(crate) struct Outgoing {
     pub(crate) messages: Messages,
-    /// The closing handshake behind them, with this close frame.
-    pub(crate) close: Option<Option<CloseFrame>>,
+    /// The closing handshake behind them.
+    pub(crate) close: Option<StartClose>,
 }
 
 impl Outgoing {
@@ -74,15 +74,28 @@ struct Tracked {
     fate: Arc<OnceLock<Fate>>,
 }
 
+/// How the closing handshake begins.
+#[derive(Debug)]
+pub(crate) enum StartClose {
+    /// What comes from now on is discarded.
+    Close(Option<CloseFrame>),
+    /// What comes before the peer's close frame is given out.
+    #[cfg(all(feature = "server", not(browser)))]
+    HalfClose(Box<CloseFrame>),
+}
+
 /// Whether this end closes.
 #[derive(Debug, Default)]
 enum CloseRequest {
     #[default]
     None,
     /// The close frame goes behind what is queued.
-    Queued(Option<CloseFrame>),
+    Queued(StartClose),
     /// The socket has it.
     Taken,
+    /// The socket has it, and receives on.
+    #[cfg(all(feature = "server", not(browser)))]
+    HalfTaken,
 }
 
 /// Messages that went to the socket together.
@@ -118,7 +131,40 @@ impl Outbox {
 
     /// Asks for the closing handshake, behind what is queued.
     pub(crate) fn request_close(&mut self, frame: Option<CloseFrame>) {
-        self.close = CloseRequest::Queued(frame);
+        self.close = CloseRequest::Queued(StartClose::Close(frame));
+    }
+
+    /// Asks for it as [`request_close`](Self::request_close), for a program that did not want it, and is given what
+    /// still comes.
+    #[cfg(all(feature = "server", not(browser)))]
+    pub(crate) fn request_half_close(&mut self, frame: Box<CloseFrame>) {
+        self.close = CloseRequest::Queued(StartClose::HalfClose(frame));
+    }
+
+    /// The program closes, too: whether that has changed anything.
+    #[cfg(all(feature = "server", not(browser)))]
+    pub(crate) fn complete_half_close(&mut self) -> bool {
+        self.close = match mem::take(&mut self.close) {
+            CloseRequest::Queued(StartClose::HalfClose(frame)) => {
+                CloseRequest::Queued(StartClose::Close(Some(*frame)))
+            }
+            CloseRequest::HalfTaken => CloseRequest::Taken,
+            other => {
+                self.close = other;
+                return false;
+            }
+        };
+        true
+    }
+
+    /// Whether what comes is discarded, as the program has closed.
+    pub(crate) fn is_discarding(&self) -> bool {
+        match self.close {
+            CloseRequest::None => false,
+            CloseRequest::Queued(StartClose::Close(_)) | CloseRequest::Taken => true,
+            #[cfg(all(feature = "server", not(browser)))]
+            CloseRequest::Queued(StartClose::HalfClose(_)) | CloseRequest::HalfTaken => false,
+        }
     }
 
     /// Whether this end closes, though the close frame may still wait.
@@ -146,10 +192,16 @@ impl Outbox {
         }
         if capacity > 0
             && self.queue.is_empty()
-            && let CloseRequest::Queued(frame) = &mut self.close
+            && let CloseRequest::Queued(_) = &self.close
         {
-            outgoing.close = Some(frame.take());
-            self.close = CloseRequest::Taken;
+            let taken = match self.is_discarding() {
+                #[cfg(all(feature = "server", not(browser)))]
+                false => CloseRequest::HalfTaken,
+                _ => CloseRequest::Taken,
+            };
+            if let CloseRequest::Queued(close) = mem::replace(&mut self.close, taken) {
+                outgoing.close = Some(close);
+            }
         }
         taken > 0
     }
@@ -407,7 +459,10 @@ mod tests {
         assert!(outbox.take(1, &mut outgoing));
         assert!(outgoing.messages.iter().count() == 1 && outgoing.close.is_none());
         assert!(!outbox.take(0, &mut outgoing) && outgoing.close.is_none());
-        assert!(!outbox.take(1, &mut outgoing) && matches!(outgoing.close, Some(None)));
+        assert!(
+            !outbox.take(1, &mut outgoing)
+                && matches!(outgoing.close, Some(StartClose::Close(None)))
+        );
         let mut again = Outgoing::default();
         assert!(!outbox.take(1, &mut again) && again.is_empty());
         assert!(outbox.is_close_requested());

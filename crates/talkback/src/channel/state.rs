@@ -313,9 +313,27 @@ impl Locked<'_> {
     /// Begins to close, unless that has happened before.
     pub(crate) fn close(&mut self, frame: Option<CloseFrame>) {
         if self.is_send_refused() {
+            #[cfg(all(feature = "server", not(browser)))]
+            if self.outbox.complete_half_close() {
+                self.wake_driver();
+            }
             return;
         }
         self.outbox.request_close(frame);
+        self.wake_closing();
+    }
+
+    /// Begins to close for a server that wants it, unless that has happened before: what comes before the peer's close
+    /// frame is received.
+    #[cfg(all(feature = "server", not(browser)))]
+    pub(crate) fn half_close(&mut self, frame: Box<CloseFrame>) {
+        if !self.is_send_refused() {
+            self.outbox.request_half_close(frame);
+            self.wake_closing();
+        }
+    }
+
+    fn wake_closing(&mut self) {
         self.wake_senders();
         self.wake_observers();
         self.wake_driver();

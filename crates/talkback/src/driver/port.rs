@@ -77,6 +77,8 @@ pub(crate) struct Wanted {
     pub(crate) load: Option<Load>,
     /// This end closes, though its close frame may still wait.
     pub(crate) close: bool,
+    /// It discards what comes.
+    pub(crate) discard: bool,
 }
 
 /// What becomes of a channel that is not open yet.
@@ -246,10 +248,10 @@ impl Port {
         move || shared.lock().close(None)
     }
 
-    /// Closes the channel as its handles do.
+    /// Closes the channel, which receives on until its peer has closed.
     #[cfg(all(feature = "server", not(browser)))]
-    pub(crate) fn close(&self, frame: CloseFrame) {
-        self.shared.lock().close(Some(frame));
+    pub(crate) fn half_close(&self, frame: Box<CloseFrame>) {
+        self.shared.lock().half_close(frame);
     }
 
     /// The connection could not be made, or without an error was closed before it was.
@@ -340,9 +342,9 @@ impl Port {
 impl Locked<'_> {
     /// Gives out what arrived, in order, and leaves what nobody wants.
     ///
-    /// After a local close data is discarded, though the close frame may still wait behind others.
+    /// After the program's own close data is discarded, though the close frame may still wait behind others.
     fn deliver(&mut self, received: &mut Messages) {
-        if !received.is_empty() && !self.outbox.is_close_requested() {
+        if !received.is_empty() && !self.outbox.is_discarding() {
             let is_queued = self.inbox.load().is_some();
             if let Some(reconnection) = &mut self.reconnection
                 && is_queued
@@ -401,11 +403,12 @@ impl Exchange {
 
 impl Wanted {
     fn of(state: &State) -> Self {
-        let close = state.outbox.is_close_requested();
+        let discard = state.outbox.is_discarding();
         Self {
-            // After a local close nobody waits for messages, but they have to pass.
-            load: state.inbox.load().filter(|_| !close),
-            close,
+            // Nobody waits for messages then, but they have to pass.
+            load: state.inbox.load().filter(|_| !discard),
+            close: state.outbox.is_close_requested(),
+            discard,
         }
     }
 
@@ -422,7 +425,7 @@ impl Wanted {
 
     /// Whether a driver that has done what was wanted `before` has more to do.
     fn differs(&self, before: Self) -> bool {
-        self.close != before.close
+        (self.close, self.discard) != (before.close, before.discard)
             || (before.backlog().is_some() && self.backlog() != before.backlog())
     }
 }

@@ -9,9 +9,9 @@ use std::time::Duration;
 use talkback_proto::{CloseInfo, Compression, Message};
 
 use crate::channel::buffers::Messages;
-use crate::channel::outbox::Outgoing;
 #[cfg(not(browser))]
 use crate::channel::outbox::Progress;
+use crate::channel::outbox::{Outgoing, StartClose};
 #[cfg(not(browser))]
 use crate::channel::pump_slot::{Call, Pumped};
 #[cfg(not(browser))]
@@ -489,8 +489,11 @@ fn send<S: Socket>(socket: &mut S, exchange: &mut Exchange, wanted: &Wanted, end
         }
         *end = socket.send_progress().end;
     }
-    if let Some(frame) = close.take() {
-        socket.start_close(frame);
+    match close.take() {
+        Some(StartClose::Close(frame)) => socket.start_close(frame),
+        #[cfg(all(feature = "server", not(browser)))]
+        Some(StartClose::HalfClose(frame)) => socket.start_half_close(frame),
+        None => {}
     }
 }
 
@@ -544,7 +547,7 @@ fn poll_receive<S: Socket>(
                 }
                 #[cfg(all(feature = "server", not(browser)))]
                 Received::Close(frame) => {
-                    port.close(*frame);
+                    port.half_close(frame);
                     break;
                 }
             }
@@ -567,8 +570,7 @@ fn take_in(
     let size = message.len();
     if let Some(first) = first
         && first.is_none()
-        // After a local close nothing is given out.
-        && !wanted.close
+        && !wanted.discard
         && exchange.received.is_empty()
     {
         **first = Some(message);

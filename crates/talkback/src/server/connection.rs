@@ -11,6 +11,7 @@ use futures_core::Stream;
 use futures_sink::Sink;
 use talkback_proto::{CloseInfo, Message, Outgoing};
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::runtime::Handle;
 
 use crate::channel::sync::Arc;
 use crate::error::Error;
@@ -24,13 +25,36 @@ use crate::websocket::WebSocket;
 /// [`close_where`](super::Connections::close_where), [`recv`](WebSocket::recv) runs the closing handshake and returns
 /// `Ok(None)`. What was sent before leaves first. One that only sends has its close frame behind the message that it
 /// sends next; the send after that fails with [`SendErrorKind::Closed`](crate::SendErrorKind::Closed). A message that is
-/// being sent in pieces is cut off by it. What has come is received first; what comes behind the close frame, since the
-/// peer had not read that by then, is discarded, as by [`close`](WebSocket::close).
+/// being sent in pieces is cut off by it.
 ///
+/// # What comes behind the close frame
+/// A client sends until it has read the close frame, and may be told that this was written. So `recv` goes on giving out
+/// what comes before the client's own close frame, for at most the
+/// [close timeout](crate::Limits::close_timeout). It can be answered no more: a `send` or `feed` fails, and hands the answer
+/// back. A handler that is to have all that its client has sent goes on receiving then, as `recv` tells of the end:
+///
+/// ```
+/// # use talkback::server::ServerConnection;
+/// # use tokio::net::TcpStream;
+/// # async fn handle(message: talkback::Message) -> talkback::Message { message }
+/// # async fn example(mut connection: ServerConnection<TcpStream>) -> Result<(), talkback::Error> {
+/// while let Some(message) = connection.recv().await? {
+///     let answer = handle(message).await;
+///     // What cannot be sent any more is told by `recv`.
+///     let _ = connection.feed(answer).await;
+/// }
+/// # Ok(())
+/// # }
+/// ```
+///
+/// One that returns with the error of `send` leaves unread what is behind that message; its client finds the closing handshake
+/// as ever, which goes on in a task of its own, within the close timeout. A program's own [`close`](WebSocket::close)
+/// discards what comes from then on.
+///
+/// # Dropping it
 /// A handler that ends the conversation itself does so by [`close().await`](Self::close). Dropping the connection, as by a
-/// `return` or `?`, cuts the client off: what was fed is written as far as the transport takes it at once, and the client
-/// finds 1006. If a panic drops it, a close frame with 1011 is written like that, and one with the code that it was ordered to
-/// close with, if it was.
+/// `return` or `?`, cuts the client off, unless it was to close: what was fed is written as far as the transport takes it at
+/// once, and the client finds 1006. If a panic drops it, a close frame with 1011 is written like that.
 ///
 /// Dropping it gives the place back. So it is when its socket has become a
 /// [`WebSocketChannel`](crate::WebSocketChannel) or was split: the place goes along with the socket.
@@ -45,11 +69,29 @@ pub struct ServerConnection<T> {
     leave: fn(&mut WebSocket<T>),
 }
 
-impl<T: AsyncRead + AsyncWrite + Unpin> ServerConnection<T> {
+impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> ServerConnection<T> {
     /// That of a socket which has a place.
     pub(crate) fn of(socket: WebSocket<T>) -> Self {
-        let leave = WebSocket::leave;
         Self { socket, leave }
+    }
+}
+
+/// A connection is dropped. One that was ordered to close does so without its handler, which has mostly returned since
+/// it could not send any more: what its client has sent meanwhile would have the transport reset, and the close frame be
+/// lost, if it was dropped, too.
+fn leave<T>(socket: &mut WebSocket<T>)
+where
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    if socket.is_closing_by_order()
+        && Handle::try_current().is_ok()
+        && let Some(node) = socket.node().map(Arc::clone)
+    {
+        let mut socket = mem::replace(socket, WebSocket::taken());
+        node.life()
+            .spawn(async move { socket.close_by_order().await });
+    } else {
+        socket.leave();
     }
 }
 
@@ -108,7 +150,7 @@ impl<T> ServerConnection<T> {
     /// loop {
     ///     tokio::select! {
     ///         message = connection.recv() => match message? {
-    ///             Some(message) => connection.feed(message).await?,
+    ///             Some(message) => _ = connection.feed(message).await,
     ///             None => return Ok(()),
     ///         },
     ///         () = &mut draining => {

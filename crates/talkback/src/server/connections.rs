@@ -230,7 +230,7 @@ impl Connections {
 
     /// Runs a connection's handler in a task of its own, which a [`drain`](Self::drain) drops at its deadline. A panic
     /// ends that connection alone, with 1011. One that just returns cuts its client off (1006): it ends with
-    /// [`close().await`](ServerConnection::close), unless `recv` has told it of the end.
+    /// [`close().await`](ServerConnection::close), unless `recv` has told it of the end, or the connection was to close.
     ///
     /// A handler that is run otherwise, by `tokio::spawn` or in place, is not dropped: its connection is cut when it
     /// next waits for the socket.
@@ -255,8 +255,9 @@ impl Connections {
     ///
     /// [`is_draining`](Self::is_draining) is true at once. After [`Drain::lame_duck`] nobody is let in any more, and the
     /// connections are closed over [`Drain::spread`] in random order; those whose opening handshake was under way
-    /// follow. Each runs its closing handshake as ever, with its close timeout. It returns once all places are given
-    /// back, or at [`Drain::deadline`], when the rest is cut: they have their close frame as far as their transport takes it
+    /// follow. Each runs its closing handshake as ever, with its close timeout, and receives what its client sends until
+    /// that has closed, too: [what it was told is written](ServerConnection#what-comes-behind-the-close-frame) comes to the
+    /// handler. It returns once all places are given back, or at [`Drain::deadline`], when the rest is cut: they have their close frame as far as their transport takes it
     /// at once, and their transports are dropped, and the handlers of [`run`](Self::run).
     ///
     /// A handler that awaits it waits for the end of itself, until the deadline: it has it awaited in another task, by

@@ -37,7 +37,8 @@ impl ConnectionHandle {
 
     /// Has the connection closed with this code and a reason of at most 123 bytes of UTF-8: where its handler waits
     /// for a message, at once, else when it next waits for the socket. The handler's `recv` runs the closing
-    /// handshake, and returns `Ok(None)`.
+    /// handshake, gives out [what still comes](super::ServerConnection#what-comes-behind-the-close-frame), and returns
+    /// `Ok(None)`.
     ///
     /// It returns without waiting. A connection that has ended, or was told to close, stays as it is.
     ///

@@ -261,7 +261,15 @@ mod series {
     const CLOSES: &str = "talkback_server_closes_total";
     const DRAINING: &str = "talkback_server_draining";
 
-    /// They are looked up once, and there from then on, also those that stay at 0; of the closes each once it is needed.
+    /// The labels of the closes.
+    const BY: [&str; 3] = ["us", "peer", "cut"];
+    const CODES: [&str; 15] = [
+        "1000", "1001", "1002", "1003", "1005", "1006", "1007", "1008", "1009", "1010", "1011",
+        "1012", "1013", "1014", OTHER,
+    ];
+    const OTHER: &str = "other";
+
+    /// They are looked up once, and there from then on, also those that stay at 0.
     #[derive(Debug)]
     pub(super) struct Series {
         connections: Gauge,
@@ -270,6 +278,8 @@ mod series {
         client_unknown: Counters<2>,
         handshake: Histogram,
         connection: Histogram,
+        /// For each code, by whom.
+        closes: [[Counter; BY.len()]; CODES.len()],
         draining: Gauge,
     }
 
@@ -307,6 +317,7 @@ mod series {
                 client_unknown: Counters::new(CLIENT_UNKNOWN, "header", ["missing", "invalid"]),
                 handshake: histogram!(HANDSHAKE),
                 connection: histogram!(CONNECTION),
+                closes: CODES.map(|code| BY.map(|by| counter!(CLOSES, "code" => code, "by" => by))),
                 draining: gauge!(DRAINING),
             }
         }
@@ -333,7 +344,10 @@ mod series {
         }
 
         pub(super) fn closed(&self, by: &'static str, code: CloseCode, time: Duration) {
-            counter!(CLOSES, "code" => name(code), "by" => by).increment(1);
+            let index = |all: &[&str], value| all.iter().position(|known| *known == value);
+            let code = index(&CODES, name(code)).expect("all values are known");
+            let by = index(&BY, by).expect("all values are known");
+            self.closes[code][by].increment(1);
             self.connection.record(time);
         }
 
@@ -395,7 +409,7 @@ mod series {
             1012 => "1012",
             1013 => "1013",
             1014 => "1014",
-            _ => "other",
+            _ => OTHER,
         }
     }
 }

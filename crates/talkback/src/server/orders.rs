@@ -139,6 +139,11 @@ impl Orders {
         }
     }
 
+    /// Whether it was ordered to close, and is not cut.
+    pub(crate) fn is_to_close(&self) -> bool {
+        self.lock().told() == Told::Close
+    }
+
     /// Whether its end is to be counted: the first time that this is asked.
     pub(crate) fn is_to_be_counted(&self) -> bool {
         !self.is_counted.swap(true, Ordering::SeqCst)

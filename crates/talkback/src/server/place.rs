@@ -50,7 +50,7 @@ impl Place {
     /// During a drain, such a connection is closed at the end of the queue.
     pub fn open<T>(self, socket: WebSocket<T>) -> ServerConnection<T>
     where
-        T: AsyncRead + AsyncWrite + Unpin,
+        T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         ServerConnection::of(self.give(socket))
     }

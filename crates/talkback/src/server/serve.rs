@@ -514,8 +514,13 @@ where
             .keepalive(Keepalive::default());
         let secured = self.secured((self.accepting)(accept)).await;
         let accept = secured.inspect_err(|error| {
-            if let AcceptError::Timeout(_) = error {
-                self.connections.timed_out();
+            match error {
+                AcceptError::Timeout(_) => self.connections.timed_out(),
+                // It is TLS that has failed; who just goes is counted nowhere, as without TLS.
+                AcceptError::Lost(error) if error.kind() == io::ErrorKind::InvalidData => {
+                    self.connections.failed();
+                }
+                _ => {}
             }
         })?;
         let readiness = self.readiness.clone();

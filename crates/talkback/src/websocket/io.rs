@@ -470,6 +470,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin + 'static> Socket for WebSocket<T> {
         self.core.connection.close(frame, now());
     }
 
+    #[cfg(feature = "server")]
+    fn start_half_close(&mut self, frame: Box<CloseFrame>) {
+        self.core.connection.half_close(Some(*frame), now());
+    }
+
     fn start_close_timeout(&mut self) {
         self.core.connection.start_close_timeout(now());
     }

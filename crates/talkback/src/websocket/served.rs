@@ -55,6 +55,7 @@ impl<T> WebSocket<T> {
 
 #[cfg(feature = "server")]
 mod orders {
+    use std::future::poll_fn;
     use std::panic::{AssertUnwindSafe, catch_unwind};
     use std::pin::Pin;
     use std::task::{Context, Poll};
@@ -149,6 +150,20 @@ mod orders {
             orders.frame().map(|frame| (*frame).clone())
         }
 
+        /// Whether it is dropped while it was ordered to close, and neither cut nor dropped by a panic.
+        pub(crate) fn is_closing_by_order(&self) -> bool {
+            let is_ordered = || self.node().is_some_and(|node| node.orders().is_to_close());
+            self.io.is_some() && is_ordered() && !panicking::is_panicking()
+        }
+
+        /// Closes as it was ordered to, for a handler that is gone: nobody has what still comes.
+        pub(crate) async fn close_by_order(&mut self) {
+            self.forget_timer();
+            let frame = self.ordered_frame();
+            self.core.connection.close(frame, now());
+            poll_fn(|cx| self.poll_closed(cx)).await;
+        }
+
         /// It is dropped with its connection: what is queued is written, as far as the transport takes it at once, and
         /// behind it a close frame where something panics, or where it was ordered to end. Without that nobody knows whether
         /// its handler has returned or was given up.
@@ -214,7 +229,7 @@ mod orders {
             match order {
                 Order::Close(frame) => {
                     if connection.is_open() {
-                        connection.close(Some((*frame).clone()), now());
+                        connection.half_close(Some((*frame).clone()), now());
                     }
                 }
                 Order::Cut(frame) => {

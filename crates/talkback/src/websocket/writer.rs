@@ -239,9 +239,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for MessageWriter<'_, T> {
 
 impl<T> Drop for MessageWriter<'_, T> {
     fn drop(&mut self) {
-        if !self.is_finished {
+        let connection = &mut self.socket.core.connection;
+        // Where a server has closed meanwhile, what comes is still received.
+        if !self.is_finished && connection.is_open() {
             let frame = CloseFrame::new(CloseCode::INTERNAL_ERROR, "").ok();
-            self.socket.core.connection.close(frame, now());
+            connection.close(frame, now());
         }
     }
 }

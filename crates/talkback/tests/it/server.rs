@@ -5,6 +5,7 @@ mod cut;
 mod drain;
 mod drain_times;
 mod dropped;
+mod half_close;
 mod limits;
 #[cfg(feature = "metrics")]
 mod metrics;

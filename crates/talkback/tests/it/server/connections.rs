@@ -136,12 +136,14 @@ async fn co6_whoever_visits_may_do_anything() {
         visited += 1;
         it.close(4001, "").unwrap();
         drop(open.pop());
-        assert_eq!(connections.len(), open.len());
+        // One that was told to close does so, and has its place until then.
+        assert!(connections.len() >= open.len());
         connections.each(|other| assert!(format!("{other:?}").contains("id")));
         assert!(connections.close_where(|_| false, 4002, "").is_ok());
         drop(connections.admit(None).unwrap());
     });
     assert_eq!(visited, 40);
+    settle().await;
     assert!(connections.is_empty());
 }
 

@@ -81,7 +81,7 @@ async fn dr5_who_is_cut_is_told_of_the_restart_whatever_its_handler_is() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn dr5_a_handler_that_ends_without_a_close_after_it_was_ordered_has_its_code() {
+async fn dr18_a_handler_that_ends_without_a_close_after_it_was_ordered_is_closed_in_order() {
     let connections = Connections::new();
     let (connection, peer) = open(&connections);
     connections.run(connection, |connection| async move {
@@ -90,8 +90,9 @@ async fn dr5_a_handler_that_ends_without_a_close_after_it_was_ordered_has_its_co
     settle().await;
     let peer = tokio::spawn(end(peer));
     let report = connections.drain(Drain::default()).await;
-    assert_eq!((report.closed, report.cut), (0, 1));
-    assert_eq!(peer.await.unwrap().code, 1012);
+    assert_eq!((report.closed, report.cut), (1, 0));
+    let info = peer.await.unwrap();
+    assert_eq!((info.code.number(), info.clean), (1012, true));
 }
 
 #[tokio::test(start_paused = true)]

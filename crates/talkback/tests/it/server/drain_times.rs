@@ -107,7 +107,7 @@ async fn dr7_a_lame_duck_lets_in_for_a_while() {
     assert_eq!(peer.await.unwrap().code, 1012);
     drop(busy);
     let report = draining.await.unwrap();
-    assert_eq!((report.closed, report.cut, report.refused), (1, 1, 1));
+    assert_eq!((report.closed, report.cut, report.refused), (2, 0, 1));
     assert_eq!(start.elapsed().as_millis(), 5_010);
     assert_eq!(report.took, start.elapsed());
 }

@@ -103,7 +103,7 @@ fn session() -> Vec<u8> {
     [
         masked(Fin::Last, Opcode::Text, b"one"),
         masked(Fin::Last, Opcode::Binary, &[2; 300]),
-        masked(Fin::Last, Opcode::Text, b"too late"),
+        masked(Fin::Last, Opcode::Text, b"behind it"),
         masked(Fin::Last, Opcode::Close, b"\x0f\xa1"),
     ]
     .concat()
@@ -120,6 +120,9 @@ fn closed(cut: Cut) -> (CloseInfo, Vec<u8>, usize) {
         run!(runner, connection.feed(&message)).unwrap();
     }
     assert_eq!(connections.close_where(|_| true, 4001, "go"), Ok(1));
+    let behind = run!(runner, connection.recv()).unwrap();
+    assert_eq!(behind, Some("behind it".into()));
+    assert!(run!(runner, connection.feed("late")).is_err());
     assert_eq!(run!(runner, connection.recv()).unwrap(), None);
     let info = run!(runner, connection.close());
     assert_eq!(connections.len(), 1);

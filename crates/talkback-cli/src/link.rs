@@ -51,19 +51,13 @@ pub(crate) struct Once {
     pings: u64,
     /// What the latest ping of each kind carried, and when it was sent.
     asked: [(u64, Instant); 2],
-    /// How many bytes were left to be written while it was being closed.
-    unsent: usize,
+    /// Whether it had not ended before it was closed.
+    is_closed_here: bool,
 }
 
 impl Once {
-    async fn close(&mut self) -> CloseInfo {
-        let closing = poll_fn(|cx| {
-            self.unsent = self.socket.buffered_amount();
-            Pin::new(&mut self.socket).poll_close(cx)
-        });
-        // The end is told below.
-        let _ = closing.await;
-        self.socket.close().await
+    fn note_close(&mut self) {
+        self.is_closed_here |= self.socket.close_info().is_none();
     }
 }
 
@@ -122,7 +116,7 @@ impl Link {
             socket,
             pings: 0,
             asked: [(0, Instant::now()); 2],
-            unsent: 0,
+            is_closed_here: false,
         }))
     }
 
@@ -184,11 +178,11 @@ impl Link {
         }
     }
 
-    /// How many bytes were left to be written when it was closed; what a channel left is told by its error.
+    /// How many bytes were never written when it was closed; what a channel left is told by its error.
     pub(crate) fn unsent(&self) -> usize {
         match self {
-            Self::Once(once) => once.unsent,
-            Self::Staying(_) => 0,
+            Self::Once(once) if once.is_closed_here => once.socket.buffered_amount(),
+            Self::Once(_) | Self::Staying(_) => 0,
         }
     }
 
@@ -210,7 +204,10 @@ impl Link {
 
     pub(crate) async fn close(&mut self) -> Result<CloseInfo, Error> {
         match self {
-            Self::Once(once) => Ok(once.close().await),
+            Self::Once(once) => {
+                once.note_close();
+                Ok(once.socket.close().await)
+            }
             Self::Staying(staying) => {
                 staying.next = None;
                 staying.sender.close().await
@@ -226,10 +223,11 @@ impl Link {
     ) -> Result<CloseInfo, Error> {
         match self {
             Self::Once(once) => {
+                once.note_close();
                 // The first poll queues the close frame.
                 let closing = once.socket.close_with(code, reason);
                 let _ = timeout(Duration::ZERO, closing).await;
-                Ok(once.close().await)
+                Ok(once.socket.close().await)
             }
             Self::Staying(staying) => {
                 staying.next = None;

@@ -1,7 +1,10 @@
 //! `talkback listen`, as its clients see it, and as who starts it does.
 
+use std::time::Duration;
+
 use serde_json::Value;
 use talkback::{ConnectError, HandshakeError, Message, Transport, WebSocket};
+use tokio::time::timeout;
 
 #[cfg(target_os = "linux")]
 use crate::support::terminal::{Folder, Terminal};
@@ -33,8 +36,12 @@ pub(crate) async fn client(server: &Running, url: &str, number: usize) -> WebSoc
     socket
 }
 
+/// Longer than anything here takes.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
 pub(crate) async fn next(socket: &mut WebSocket<Transport>) -> Option<Message> {
-    socket.recv().await.unwrap()
+    let received = timeout(PATIENCE, socket.recv()).await;
+    received.expect("it comes").unwrap()
 }
 
 /// The status that a client was refused with.

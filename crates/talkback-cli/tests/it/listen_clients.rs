@@ -1,8 +1,9 @@
 //! How many clients `talkback listen` takes, what it hands on among them, and how it lets go of them.
 
 use talkback::Message;
+use tokio::time::timeout;
 
-use crate::listen::{client, listen, next, status};
+use crate::listen::{PATIENCE, client, listen, next, status};
 
 #[tokio::test]
 async fn broadcast_sends_what_one_client_says_to_the_others() {
@@ -40,7 +41,8 @@ async fn who_does_not_read_what_the_others_say_holds_up_nobody_and_is_closed() {
     let text = "x".repeat(1 << 20);
     // More than waits with the operating system and in its queue.
     for _ in 0..40 {
-        first.send(&text).await.unwrap();
+        let sent = timeout(PATIENCE, first.send(&text)).await;
+        sent.expect("the server reads").unwrap();
         assert_eq!(next(&mut second).await.unwrap().len(), text.len());
     }
     // The close frame is behind what it does not read.

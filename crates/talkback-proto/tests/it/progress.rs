@@ -49,21 +49,27 @@ fn output_is_lost_if_the_end_comes_before_it_is_written() {
         written.send("all of it").unwrap();
         drain(&mut written);
         written.handle_end(END);
-        assert!(!written.is_output_lost());
+        assert!(!written.is_output_lost() && written.output_lost() == 0);
 
         let mut unwritten = open(role);
         unwritten.send("a part of it").unwrap();
         unwritten.output().advance(5);
         assert!(!unwritten.is_output_lost());
+        let size = unwritten.buffered();
         unwritten.handle_end(END);
         assert!(unwritten.is_output_lost());
+        assert_eq!(unwritten.output_lost(), size);
         assert_eq!(unwritten.buffered(), 0);
 
         let mut broken = open(role);
         broken.send("none of it").unwrap();
+        let size = broken.buffered();
         broken.handle_write_error("broken pipe", now);
         assert!(broken.is_output_lost() && drain(&mut broken).is_empty());
+        // A close frame is not even queued any more.
+        broken.close(None, now);
         broken.handle_end(END);
+        assert_eq!(broken.output_lost(), size);
         assert!(broken.is_output_lost(), "{role:?}: the end changes nothing");
     }
 }

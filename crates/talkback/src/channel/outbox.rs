@@ -84,6 +84,17 @@ pub(crate) enum StartClose {
     HalfClose(Box<CloseFrame>),
 }
 
+impl StartClose {
+    /// What is known once the socket has it.
+    fn taken(&self) -> CloseRequest {
+        match self {
+            Self::Close(_) => CloseRequest::Taken,
+            #[cfg(all(feature = "server", not(browser)))]
+            Self::HalfClose(_) => CloseRequest::HalfTaken,
+        }
+    }
+}
+
 /// Whether this end closes.
 #[derive(Debug, Default)]
 enum CloseRequest {
@@ -192,13 +203,9 @@ impl Outbox {
         }
         if capacity > 0
             && self.queue.is_empty()
-            && let CloseRequest::Queued(_) = &self.close
+            && let CloseRequest::Queued(close) = &self.close
         {
-            let taken = match self.is_discarding() {
-                #[cfg(all(feature = "server", not(browser)))]
-                false => CloseRequest::HalfTaken,
-                _ => CloseRequest::Taken,
-            };
+            let taken = close.taken();
             if let CloseRequest::Queued(close) = mem::replace(&mut self.close, taken) {
                 outgoing.close = Some(close);
             }

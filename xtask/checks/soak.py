@@ -11,6 +11,7 @@ from container import container
 from crates import lowest, packages
 from fates import asleep, killed
 from fuzz import fuzz_long
+from hubs import hubs
 from run import ROOT, Program, answer, built, cargo, checked, count, counted, expect, must, passed, run, scratch
 from tools import build, compiler_for, firefox, need, quietly
 from windows import windows_all
@@ -116,5 +117,5 @@ def outage(seconds="60"):
         web.lifecycle({"firefox": firefox()}, server.url())
 
 
-SOAKS = [mutants, fuzz_long, autobahn_all, sanitize, schedules, herd, outage, processors, targets, windows_all, killed, asleep, frameworks, lowest,
+SOAKS = [mutants, fuzz_long, autobahn_all, sanitize, schedules, herd, outage, processors, targets, windows_all, killed, asleep, hubs, frameworks, lowest,
          packages, container]

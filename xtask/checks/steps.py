@@ -42,7 +42,7 @@ def lint():
         raise RuntimeError("install it: rustup component add clippy")
     checked(*cargo(f"build --all-targets {FAST}"), env=LINTS)
     sys.path.append(str(ROOT / "bench"))
-    for name in ("autobahn", "compare", "container", "cost", "docs", "fates", "launcher", "run", "shown"):
+    for name in ("autobahn", "compare", "container", "cost", "docs", "fates", "hubs", "launcher", "run", "shown"):
         check(f"what {name}.py says of itself", says_what_is_so, name)
     checked("node", HERE / "workflows.cjs", ROOT / ".github/workflows", env=node())
 

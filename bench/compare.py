@@ -94,6 +94,7 @@ SECTIONS = {
     "The same with compression, and the bytes that are sent to each": list(ROWS)[23:],
 }
 FAN_OUT = list(SECTIONS)[-3:]
+OF_TOPICS = ROOT / "crates/talkback-topics/README.md"
 FANNED_OUT = [key for title in FAN_OUT for key in SECTIONS[title]]
 # What else the rows of a section are compared with: another server, and what the same one takes as it is.
 BESIDE = {FAN_OUT[0]: BUN, FAN_OUT[1]: BUN}
@@ -277,7 +278,7 @@ def write(page, command, told):
 
 
 def keep(results, rounds):
-    """Keeps a run, and shows the newest in README.md, and of what goes to all in bench/README.md."""
+    """Keeps a run, and shows the newest in README.md, and of what goes to all in bench/README.md and that of talkback-topics."""
     path = HERE / f"runs/{datetime.date.today()}.md"
     path.parent.mkdir(exist_ok=True)
     told = f"# {path.stem}\n\n{about()}{report(results, rounds)}"
@@ -289,6 +290,7 @@ def keep(results, rounds):
             write(ROOT / name, "compare", shown)
     if set(FANNED_OUT) <= set(results):
         write(HERE / "README.md", "compare", f"\n{about()}{sections(results, FAN_OUT, '###')}[runs](runs/{path.name})\n\n")
+        write(OF_TOPICS, "compare", f"\n{table(results, FANNED_OUT[:4])}{about()}")
     path.write_text(told)
 
 

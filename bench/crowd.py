@@ -177,6 +177,8 @@ def main():
     print(made + table(results))
     if set(results) == set(SCENES):
         compare.write(HERE / "README.md", "crowd", made + table(results) + "\n")
+        of_topics = {"topics": results["topics"]}
+        compare.write(compare.OF_TOPICS, "crowd", made + table(of_topics) + "\n")
 
 
 if __name__ == "__main__":

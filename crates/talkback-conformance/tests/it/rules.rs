@@ -11,8 +11,8 @@ fn rule(word: &str) -> Option<Rule> {
     let begin = word.find(|it: char| it.is_ascii_digit())?;
     let (letters, number) = word.split_at(begin);
     let is_rule = [
-        "ba", "c", "co", "d", "dr", "e", "f", "li", "mt", "pr", "px", "re", "rv", "s", "to", "ts", "v",
-        "x",
+        "ba", "c", "co", "d", "dr", "e", "f", "li", "mt", "pr", "px", "re", "rv", "s", "to", "ts",
+        "v", "x",
     ]
     .contains(&letters)
         && number.bytes().all(|byte| byte.is_ascii_digit());

@@ -188,7 +188,7 @@ mod tests {
             request.body(()).unwrap()
         };
         let kept = Arc::new(Semaphore::new(2));
-        let health = || Health::new(Connections::new(), Arc::clone(&kept));
+        let health = || Health::new(Connections::new(), None, Arc::clone(&kept));
         let next = |health: &mut Health, request| health.answer(&request).unwrap().1;
         for (headers, expected) in [
             (&[][..], Next::Request),

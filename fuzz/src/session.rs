@@ -47,7 +47,10 @@ pub fn check_plan(plan: &Plan, prepare: impl Fn(Connection) -> Connection, cost:
             ..plan.clone()
         };
         let open = session(Path::Buffer, Some(Seen::default())).play(&open, &[usize::MAX]);
-        assert_eq!(whole.seen.incoming, open.seen.incoming, "it changes nothing that comes");
+        assert_eq!(
+            whole.seen.incoming, open.seen.incoming,
+            "it changes nothing that comes"
+        );
     }
     let (_, heap) = heap::measure(|| session(plan.path, None).play(plan, &plan.sizes));
     let bound = heap_bound(plan, cost);

@@ -70,7 +70,7 @@ def unit(which=FAST):
 def doc():
     """the examples in the documentation, and the documentation itself"""
     counted(*cargo(f"test --doc --no-fail-fast {FAST}"), env=LINTS)
-    libraries = "--package talkback --package talkback-proto --package talkback-echo --all-features"
+    libraries = "--package talkback --package talkback-proto --package talkback-echo --package talkback-topics --all-features"
     checked(*cargo(f"doc --no-deps {libraries}"), env={"RUSTDOCFLAGS": "-Dwarnings", **LINTS})
 
 

@@ -35,7 +35,7 @@ if not answer("clippy-driver", "--version"):
     LINTS = {}
 
 # Everything but the windows, whose GUI takes minutes to compile, in one set of features.
-FAST = "--workspace --exclude talkback-app --features talkback/upgrade,talkback/json,talkback/metrics,talkback/server,talkback/test-util,talkback/tracing,talkback-topics/redis"
+FAST = "--workspace --exclude talkback-app --features talkback/upgrade,talkback/json,talkback/metrics,talkback/server,talkback/test-util,talkback/tracing,talkback-topics/redis,talkback-topics/tracing"
 
 # What is installed is found behind what was there; Debian keeps servers where only root looks.
 os.environ["PATH"] += os.pathsep.join(["", str(PYTHON.parent), "/usr/sbin"])

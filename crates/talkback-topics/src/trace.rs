@@ -61,7 +61,7 @@ mod told {
 #[cfg(not(feature = "tracing"))]
 mod told {
     #[derive(Default)]
-    pub(crate) struct Trace;
+    pub(crate) struct Trace(());
 
     impl Trace {
         pub(crate) fn down(&self, _: &str) {}

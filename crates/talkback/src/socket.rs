@@ -53,8 +53,8 @@ pub(crate) trait Socket {
     /// Begins it as [`start_close`](Self::start_close), and goes on receiving until the peer has closed: for a socket
     /// that gives out [`Received::Close`].
     #[cfg(all(feature = "server", not(browser)))]
-    fn start_half_close(&mut self, frame: Box<CloseFrame>) {
-        self.start_close(Some(*frame));
+    fn start_half_close(&mut self, frame: CloseFrame) {
+        self.start_close(Some(frame));
     }
 
     /// Starts the close timeout, unless it runs already.

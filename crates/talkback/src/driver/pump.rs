@@ -492,7 +492,7 @@ fn send<S: Socket>(socket: &mut S, exchange: &mut Exchange, wanted: &Wanted, end
     match close.take() {
         Some(StartClose::Close(frame)) => socket.start_close(frame),
         #[cfg(all(feature = "server", not(browser)))]
-        Some(StartClose::HalfClose(frame)) => socket.start_half_close(frame),
+        Some(StartClose::HalfClose(frame)) => socket.start_half_close(*frame),
         None => {}
     }
 }

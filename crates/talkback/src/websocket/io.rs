@@ -471,8 +471,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin + 'static> Socket for WebSocket<T> {
     }
 
     #[cfg(feature = "server")]
-    fn start_half_close(&mut self, frame: Box<CloseFrame>) {
-        self.core.connection.half_close(Some(*frame), now());
+    fn start_half_close(&mut self, frame: CloseFrame) {
+        self.core.connection.half_close(Some(frame), now());
     }
 
     fn start_close_timeout(&mut self) {

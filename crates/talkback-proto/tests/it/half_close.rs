@@ -121,7 +121,7 @@ fn x14_what_is_compressed_is_decompressed_with_the_context_from_before() {
             let (before, behind) = (message(BINARY), message(BINARY));
             assert_eq!(behind.len() < 200, keeps, "it looks back");
             let make = || {
-                let mut connection = compressing(role, parameters.clone());
+                let mut connection = compressing(role, parameters);
                 // Its own context is not needed any more.
                 connection.send("something").unwrap();
                 receive(&mut connection, &before, now);

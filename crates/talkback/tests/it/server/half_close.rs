@@ -69,50 +69,9 @@ impl Way {
                     received.push(whole.into());
                 }
             }
-            Self::Halves => {
-                let (mut sink, mut stream) = connection.split();
-                let sending = async {
-                    while sink.send("tick".into()).await.is_ok() {
-                        sleep(Duration::from_secs(1)).await;
-                    }
-                };
-                let receiving = async {
-                    while let Some(message) = stream.next().await {
-                        received.push(message.unwrap().into_bytes());
-                    }
-                };
-                tokio::join!(sending, receiving);
-            }
-            Self::Writer => {
-                let mut writer = connection.send_stream(MessageKind::Text).unwrap();
-                while received.len() < 5
-                    && let Some(message) = writer.recv().await.unwrap()
-                {
-                    received.push(message.into_bytes());
-                    // It is cut off by the close frame.
-                    let _ = writer.write("more").await;
-                }
-                drop(writer);
-                while let Some(message) = connection.recv().await.unwrap() {
-                    received.push(message.into_bytes());
-                }
-            }
-            Self::Notice => {
-                let mut draining = connection.draining();
-                let mut is_told = false;
-                loop {
-                    tokio::select! {
-                        message = connection.recv() => match message.unwrap() {
-                            Some(message) => received.push(message.into_bytes()),
-                            None => break,
-                        },
-                        () = &mut draining, if !is_told => {
-                            connection.send("soon").await.unwrap();
-                            is_told = true;
-                        }
-                    }
-                }
-            }
+            Self::Halves => return by_halves(connection).await,
+            Self::Writer => return by_writer(connection).await,
+            Self::Notice => return by_notice(connection).await,
             Self::Channel => {
                 let mut channel = WebSocketChannel::from(connection);
                 while let Some(message) = channel.recv().await.unwrap() {
@@ -135,10 +94,63 @@ impl Way {
     }
 }
 
+async fn by_halves(connection: Connection) -> Vec<Bytes> {
+    let mut received = Vec::new();
+    let (mut sink, mut stream) = connection.split();
+    let sending = async {
+        while sink.send("tick".into()).await.is_ok() {
+            sleep(Duration::from_secs(1)).await;
+        }
+    };
+    let receiving = async {
+        while let Some(message) = stream.next().await {
+            received.push(message.unwrap().into_bytes());
+        }
+    };
+    tokio::join!(sending, receiving);
+    received
+}
+
+async fn by_writer(mut connection: Connection) -> Vec<Bytes> {
+    let mut received = Vec::new();
+    let mut writer = connection.send_stream(MessageKind::Text).unwrap();
+    while received.len() < 5
+        && let Some(message) = writer.recv().await.unwrap()
+    {
+        received.push(message.into_bytes());
+        // It is cut off by the close frame.
+        let _ = writer.write("more").await;
+    }
+    drop(writer);
+    while let Some(message) = connection.recv().await.unwrap() {
+        received.push(message.into_bytes());
+    }
+    received
+}
+
+async fn by_notice(mut connection: Connection) -> Vec<Bytes> {
+    let mut received = Vec::new();
+    let mut draining = connection.draining();
+    let mut is_told = false;
+    loop {
+        tokio::select! {
+            message = connection.recv() => match message.unwrap() {
+                Some(message) => received.push(message.into_bytes()),
+                None => break,
+            },
+            () = &mut draining, if !is_told => {
+                connection.send("soon").await.unwrap();
+                is_told = true;
+            }
+        }
+    }
+    received
+}
+
 /// Whole, in fragments with a ping between, and larger than what the transport holds.
 async fn say(peer: &mut Peer, number: u8) -> Bytes {
     let whole = Bytes::from(vec![number; 1 + 700 * usize::from(number % 4)]);
-    if number % 2 == 0 {
+    if number.is_multiple_of(2) {
         peer.send(Message::from(whole.clone())).await.unwrap();
         return whole;
     }

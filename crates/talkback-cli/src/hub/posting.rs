@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use serde::Serialize;
 use talkback::http::header::{CONTENT_TYPE, HeaderMap};
 use talkback::http::{HeaderName, Request, StatusCode};
@@ -60,6 +60,9 @@ pub(super) async fn publish(
 
 async fn read(body: Incoming, size_max: u64) -> Result<talkback::bytes::Bytes, Refusal> {
     let size_max = usize::try_from(size_max).unwrap_or(usize::MAX);
+    if body.size_hint().lower() > size_max as u64 {
+        return Err(too_large(size_max));
+    }
     let reading = Limited::new(body, size_max).collect();
     let Ok(read) = timeout(BODY_TIMEOUT, reading).await else {
         let what = "the body did not come within 10 s";
@@ -67,12 +70,15 @@ async fn read(body: Incoming, size_max: u64) -> Result<talkback::bytes::Bytes, R
     };
     match read {
         Ok(body) => Ok(body.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(Refusal::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            format!("the body is larger than {size_max} bytes, which are the most: --max-message"),
-        )),
+        Err(error) if error.is::<LengthLimitError>() => Err(too_large(size_max)),
         Err(_) => Err(bad("the body did not come to its end")),
     }
+}
+
+fn too_large(size_max: usize) -> Refusal {
+    let what =
+        format!("the body is larger than {size_max} bytes, which are the most (--max-message)");
+    Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, what)
 }
 
 /// The id under which it may be sent again.

@@ -64,7 +64,6 @@ pub(super) async fn serve(hub: Arc<Hub>, connection: HttpConnection) {
 }
 
 async fn answer(hub: &Hub, request: Request<Incoming>, draining: Option<Draining>) -> Answer {
-    let is_head = request.method() == Method::HEAD;
     let origin = request.headers().get(ORIGIN).cloned();
     let rights = match hub.check(&request) {
         Ok(rights) => rights,
@@ -79,10 +78,7 @@ async fn answer(hub: &Hub, request: Request<Incoming>, draining: Option<Draining
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
         headers.insert(VARY, HeaderValue::from_static("Origin"));
     }
-    match is_head {
-        true => answer.map(|_| content(Bytes::new())),
-        false => answer,
-    }
+    answer
 }
 
 async fn route(

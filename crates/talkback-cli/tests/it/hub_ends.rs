@@ -202,3 +202,46 @@ fn an_address_that_is_taken_is_told_in_one_line() {
     assert_eq!(finished.code, Some(1), "{finished:?}");
     assert!(finished.stderr.contains("after `hub`"), "{finished:?}");
 }
+
+#[test]
+fn hu4_a_redis_that_is_not_there_is_waited_for() {
+    // Nobody listens at the port any more.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    drop(listener);
+    let redis = format!("redis://:not-to-be-seen@127.0.0.1:{port}");
+    let (server, url) = hub(&["--redis", &redis, "--ready-needs-backplane"]);
+    let ready = http(&url, "GET /ready", &[], b"");
+    assert_eq!(ready.status, 503, "{ready:?}");
+    assert_eq!(ready.json()["backplane"], "down");
+    assert_eq!(http(&url, "GET /health", &[], b"").status, 200);
+    let posted = http(&url, "POST /t/a", &[], b"x");
+    assert_eq!(posted.status, 503, "{posted:?}");
+    assert!(posted.body.contains("backplane"), "{posted:?}");
+    let events = ["Accept: text/event-stream"];
+    assert_eq!(http(&url, "GET /t/a", &events, b"").status, 503);
+    assert!(!server.stderr().contains("not-to-be-seen"));
+    assert!(!posted.body.contains("not-to-be-seen"));
+}
+
+#[test]
+fn what_is_wrong_with_redis_is_told_without_its_password() {
+    let secret = "redis://:not-to-be-seen@127.0.0.1:1";
+    for (arguments, code, word) in [
+        (&["--redis", "http://:not-to-be-seen@a/"][..], 2, "--redis"),
+        (&["--redis", "@/no/such/file"], 2, "--redis"),
+        (&["--redis", &format!("{secret}/x")], 2, "--redis"),
+        (
+            &["--redis", secret, "--redis-ca", "/no/such/file"],
+            2,
+            "--redis-ca",
+        ),
+        (&["--redis-ca", "/no/such/file"], 2, "--redis"),
+    ] {
+        let finished = run(&[&["hub", "127.0.0.1:0"], arguments].concat(), "");
+        assert_eq!(finished.code, Some(code), "{finished:?}");
+        assert_eq!(finished.stderr.lines().count(), 1, "{finished:?}");
+        assert!(finished.stderr.contains(word), "{finished:?}");
+        assert!(!finished.stderr.contains("not-to-be-seen"), "{finished:?}");
+    }
+}

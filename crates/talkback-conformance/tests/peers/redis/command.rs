@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use crate::program::{Program, free_port};
+use crate::program::{Program, folder, free_port};
 use crate::programs::{built, run};
 use crate::redis::server::RedisServer;
 
@@ -238,4 +238,76 @@ fn ba23_ba24_what_is_wrong_is_told_and_what_is_not_there_is_waited_for() {
         assert!(!stderr.contains(secret), "{stderr}");
         assert!(!waiting.program.log().contains(secret));
     }
+}
+
+/// An nginx before a hub, that gives up a connection on which nothing comes for 25 s.
+fn nginx(hub: u16) -> (Program, u16) {
+    let port = free_port();
+    let folder = folder(&format!("hub-nginx-{port}"));
+    let at = folder.display();
+    let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
+    let temporary = temporary.map(|name| format!("{name}_temp_path {at}/{name};"));
+    let config = format!(
+        "daemon off; pid {at}/pid; error_log stderr; events {{}}
+        http {{
+            access_log off; {}
+            map $http_upgrade $connection {{ default upgrade; '' close; }}
+            server {{
+                listen 127.0.0.1:{port};
+                location / {{
+                    proxy_pass http://127.0.0.1:{hub};
+                    proxy_http_version 1.1;
+                    proxy_set_header Host $http_host;
+                    proxy_set_header Upgrade $http_upgrade;
+                    proxy_set_header Connection $connection;
+                    proxy_read_timeout 25s;
+                }}
+            }}
+        }}",
+        temporary.concat()
+    );
+    let file = folder.join("nginx.conf");
+    std::fs::write(&file, config).expect("the folder can be written to");
+    let mut nginx = std::process::Command::new("nginx");
+    nginx.arg("-e").arg("stderr").arg("-c").arg(&file);
+    (Program::serve_logged(&mut nginx, port), port)
+}
+
+#[tokio::test]
+async fn hu13_behind_nginx_silence_ends_neither_events_nor_sockets() {
+    let port = free_port();
+    let mut command = built("talkback");
+    command.args(["hub", &format!("127.0.0.1:{port}")]);
+    let _hub = Program::serve_logged(&mut command, port);
+    let (_nginx, port) = nginx(port);
+    let mut socket = talkback::connect(format!("ws://127.0.0.1:{port}/t/news"))
+        .keepalive(talkback::Keepalive::OFF)
+        .await
+        .expect("it passes on upgrades");
+    let mut events = TcpStream::connect(("127.0.0.1", port)).expect("it listens");
+    events
+        .set_read_timeout(Some(PATIENCE))
+        .expect("it is a time");
+    let request = format!(
+        "GET /t/news HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAccept: text/event-stream\r\n\r\n"
+    );
+    events.write_all(request.as_bytes()).expect("it reads");
+    // More than nginx's time; the hub says something each 20 s.
+    let silent = timeout(Duration::from_secs(30), socket.recv()).await;
+    assert!(silent.is_err(), "{silent:?}");
+    let mut other = talkback::connect(format!("ws://127.0.0.1:{port}/t/news"))
+        .await
+        .expect("it passes on upgrades");
+    other.send("still there").await.expect("it is open");
+    let message = timeout(PATIENCE, socket.recv()).await.expect("it comes");
+    assert_eq!(message.expect("it is open"), Some("still there".into()));
+    let mut heard = String::new();
+    while !heard.contains("data: still there\n\n") {
+        let mut bytes = [0; 1024];
+        let count = events.read(&mut bytes).expect("it comes");
+        assert!(count > 0, "the stream has ended: {heard:?}");
+        heard.push_str(&String::from_utf8_lossy(&bytes[..count]));
+    }
+    // One to begin with, and one in the silence.
+    assert!(heard.matches(":\n\n").count() > 1, "{heard:?}");
 }

@@ -35,7 +35,7 @@ use crate::{exit, target};
 pub(crate) struct Args {
     /// Tell more on standard error: connect the steps to an open connection, request and response, pings,
     /// and the body with which a server refuses; listen and echo the requests, echo in its log (RUST_LOG has
-    /// the last word); twice (-vv), connect shows each frame, and echo each message
+    /// the last word), hub who asks for its health; twice (-vv), connect shows each frame, and echo each message
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
     #[command(subcommand)]

@@ -135,6 +135,7 @@ fn accepting(server: Server, args: &HubArgs, hub: &Arc<Hub>) -> Server {
                 .compression(compression)
                 .check(move |request| ready(socket::approve(&hub, &request)))
         })
+        .unopened(socket::tell_unopened)
         .http(move |connection| web::serve(Arc::clone(&serving), connection))
         // Who dawdles holds up nobody: the descriptors are the bound.
         .handshakes_max(usize::MAX)

@@ -139,6 +139,7 @@ A topic has any name of up to 255 bytes, percent-encoded in a path:
     / or /t/TOPIC   with the subprotocol talkback.topics.v1, JSON: many topics, positions, and what was missed
     /health, /ready, /metrics, and in a browser / is a page that shows two hubs
 
-A key goes into `Authorization: Bearer KEY` or, in a page, the subprotocol talkback.key.KEY; never into a URL. The
-log has no key, no topic and no message. Ctrl-C or SIGTERM closes every connection with 1012, on which clients come
+TALKBACK_PUBLISH_KEY, TALKBACK_SUBSCRIBE_KEY and TALKBACK_REDIS in the environment are what the options of these names
+are. A key goes into `Authorization: Bearer KEY` or, in a page, the subprotocol talkback.key.KEY; never into a URL. The
+log has no key, no topic and no message; -v tells of probes, too. Ctrl-C or SIGTERM closes every connection with 1012, on which clients come
 back, and the exit code is 0; a second one cuts what is left, and the exit code is its: 130 or 143.";

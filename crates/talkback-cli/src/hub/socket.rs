@@ -1,13 +1,14 @@
 //! The WebSockets of a hub.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use talkback::http::header::SEC_WEBSOCKET_PROTOCOL;
 use talkback::http::{Request, StatusCode};
 use talkback::server::ServerConnection;
-use talkback::{Approval, CloseCode, Message, Refusal, Transport};
+use talkback::{AcceptError, Approval, CloseCode, Message, Refusal, Transport};
 use talkback_topics::{SUBPROTOCOL, Session, Start, Subscriber, Topic, TopicEvent};
-use tracing::info;
+use tracing::{debug, info};
 
 use super::asked::{self, Echo, Reading};
 use super::keys::Rights;
@@ -42,6 +43,20 @@ pub(super) fn approve(hub: &Hub, request: &Request<()>) -> Result<Approval, Refu
                 Approval::default().subprotocol(key)
             }))
         }
+    }
+}
+
+/// Tells of a client that has no WebSocket, and was not handed to the HTTP of this hub.
+pub(super) fn tell_unopened(peer: SocketAddr, error: &AcceptError) {
+    match error {
+        AcceptError::Answered(status) => {
+            debug!(target: "hub", %peer, status = status.as_u16(), "told how it is");
+        }
+        AcceptError::Refused(refusal) => {
+            let status = refusal.status().as_u16();
+            info!(target: "hub", %peer, status, "refused: {}", refusal.reason());
+        }
+        error => debug!(target: "hub", %peer, %error, "not opened"),
     }
 }
 

@@ -95,6 +95,30 @@ async fn an_address_has_so_many_behind_a_proxy() {
 }
 
 #[tokio::test]
+async fn it_logs_who_comes_and_is_refused_and_probes_if_asked_to() {
+    let (server, url) = hub(&["-v"]);
+    drop(open(&url, "t/very-secret-topic").await);
+    refused(talkback::connect(format!("{url}t/{}", "secret".repeat(50)))).await;
+    http(&url, "GET /health", &[], b"");
+    for line in [
+        "open: raw",
+        "closed",
+        "status=400",
+        "DEBUG hub: told how it is",
+    ] {
+        server.until("it is logged", |server| server.stderr().contains(line));
+    }
+    assert!(!server.stderr().contains("secret"), "{}", server.stderr());
+    let (server, url) = hub(&[]);
+    http(&url, "GET /health", &[], b"");
+    post(&url, "a", "x");
+    server.until("it is logged", |server| {
+        server.stderr().contains("status=200")
+    });
+    assert!(!server.stderr().contains("DEBUG"), "{}", server.stderr());
+}
+
+#[tokio::test]
 async fn hu12_what_it_counts_has_no_topic_in_it() {
     let (_server, url) = hub(&[]);
     let mut socket = open(&url, "t/very-secret-topic").await;

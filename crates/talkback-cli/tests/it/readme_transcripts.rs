@@ -98,7 +98,7 @@ fn clients_and_the_log_of_their_server_are_as_the_readme_shows() {
 #[test]
 fn a_hub_serves_a_topic_as_the_readme_shows() {
     let server = Running::start(&["hub", "localhost:0"]);
-    replay("$ talkback -1 --send Hello! ", port(&url_of_hub(&server)));
+    replay("$ talkback --send Hello! ", port(&url_of_hub(&server)));
 }
 
 #[test]

@@ -179,7 +179,7 @@ impl Ledger {
                     refused += 1;
                     refused_seen += u64::from(without.count() < followers.len());
                     *reasons
-                        .entry(why.split(": ").last().unwrap_or_default())
+                        .entry(why.split("\": ").last().unwrap_or_default())
                         .or_insert(0_u64) += 1;
                 }
                 Fate::Unknown => unknown += 1,

@@ -50,6 +50,7 @@
 //! | `server` (default) | the topics themselves; native only |
 //! | `json` | `Session`: serves clients that speak the subprotocol `talkback.topics.v1` |
 //! | `client` | [`subscribe`]: topics of such a server, in a browser too |
+//! | `redis` | `Redis`, the engine over Redis and Valkey; native only |
 //! | `metrics` | what topics count |
 //! | `tracing` | a backplane that is lost or reached again, and what it has lost: one line a second at most |
 //!

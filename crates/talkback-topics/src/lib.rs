@@ -73,6 +73,12 @@
 //! | `talkback_backplane_gaps_total{outcome}` | times that something did not come: `healed`, or `told` |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
+// What is not there leads to the documentation that has it.
+#![cfg_attr(
+    not(feature = "client"),
+    doc = "",
+    doc = " [`subscribe`]: https://docs.rs/talkback-topics/latest/talkback_topics/fn.subscribe.html"
+)]
 
 #[cfg(server)]
 mod arriving;
@@ -128,7 +134,7 @@ mod slow;
 mod start;
 #[cfg(server)]
 mod state;
-#[cfg(feature = "json")]
+#[cfg(any(feature = "client", all(server, feature = "json")))]
 mod subprotocol;
 #[cfg(server)]
 mod subscriber;
@@ -175,7 +181,7 @@ pub use self::slow::Slow;
 #[cfg(server)]
 pub use self::start::Begun;
 pub use self::start::Start;
-#[cfg(feature = "json")]
+#[cfg(any(feature = "client", all(server, feature = "json")))]
 pub use self::subprotocol::{SUBPROTOCOL, key};
 #[cfg(server)]
 pub use self::subscriber::Subscriber;

@@ -17,8 +17,10 @@ use crate::tending::follow;
 
 /// After how long subscribers are told that nothing comes.
 const STALE_AFTER: Duration = Duration::from_secs(5);
-/// How often topics are compared of which nothing has come.
-const QUIET_AFTER: Duration = Duration::from_secs(30);
+/// After how long topics are compared of which nothing has come; and how often it is looked for such. So a last publication that was
+/// lost is found within 30 s.
+const QUIET_AFTER: Duration = Duration::from_secs(25);
+const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// How many are compared at a time.
 const BATCH: usize = 512;
 /// After how long they are compared again if that has failed.
@@ -93,7 +95,7 @@ impl Watch {
             down_since: Some(now),
             compares_at: None,
             behind: Vec::new(),
-            quiet_at: now + QUIET_AFTER,
+            quiet_at: now + LOOK_EVERY,
         }
     }
 
@@ -140,7 +142,7 @@ impl Watch {
                 // What is not answered is asked again next time.
                 let _ = compare(plane, Which::Quiet).await;
             }
-            self.quiet_at = Instant::now() + QUIET_AFTER;
+            self.quiet_at = Instant::now() + LOOK_EVERY;
         }
         let stale_at = self.stale_at(plane);
         let compares_at = self.compares_at.filter(|_| self.is_up);

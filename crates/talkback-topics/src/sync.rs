@@ -52,8 +52,9 @@ impl Runtime {
         Self
     }
 
+    /// A schedule is over once all of these are, which a hub's are with it: none is dropped while it holds a lock.
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        shuttle::future::spawn(task);
+        std::mem::forget(shuttle::future::spawn(task));
     }
 }
 

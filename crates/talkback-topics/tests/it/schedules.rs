@@ -10,6 +10,8 @@ use talkback_topics::{Next, Position, Start, Subscriber, Topic, Topics};
 
 /// How many schedules each test has, unless the environment says otherwise.
 const SCHEDULES: usize = 10_000;
+/// In bytes.
+const STACK_SIZE: usize = 256 * 1024;
 /// The variable of the environment that says it.
 const SCHEDULES_VARIABLE: &str = "TALKBACK_SCHEDULES";
 
@@ -26,7 +28,10 @@ pub(crate) fn check(test: impl Fn() + Send + Sync + 'static) {
         .unwrap();
     // All tasks of a schedule run on this thread.
     let _guard = runtime.enter();
-    Runner::new(RandomScheduler::new(schedules), Config::new()).run(test);
+    let mut config = Config::new();
+    // A hub's tasks need more than a thread has by default.
+    config.stack_size = STACK_SIZE;
+    Runner::new(RandomScheduler::new(schedules), config).run(test);
 }
 
 fn topic() -> Topic {

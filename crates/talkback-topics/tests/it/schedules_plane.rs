@@ -79,11 +79,12 @@ fn ba10_what_overflows_is_fetched() {
         let store = Store::default();
         let (_hub, topic) = hub(&store);
         let (mut subscriber, after) = block_on(subscribed(&topic, Start::Now));
-        for numbers in [1..=3, 4..=6] {
+        let publishing = [(); 2].map(|()| {
             let store = store.clone();
-            thread::spawn(move || numbers.for_each(|_| store.publish_next("prices")));
-        }
+            thread::spawn(move || (0..3).for_each(|_| store.publish_next("prices")))
+        });
         block_on(read_from(&mut subscriber, after, 6));
+        publishing.map(|it| it.join().unwrap());
     });
 }
 
@@ -93,17 +94,19 @@ fn ba5_an_outage_amid_publications() {
         let store = Store::default();
         let (_hub, topic) = hub(&store);
         let (mut subscriber, after) = block_on(subscribed(&topic, Start::Now));
-        {
+        let losing = {
             let store = store.clone();
             thread::spawn(move || {
                 store.cut();
                 store.restore();
-            });
-        }
-        {
+            })
+        };
+        let publishing = {
             let store = store.clone();
-            thread::spawn(move || (1..=4).for_each(|_| store.publish_next("prices")));
-        }
+            thread::spawn(move || (1..=4).for_each(|_| store.publish_next("prices")))
+        };
         block_on(read_from(&mut subscriber, after, 4));
+        losing.join().unwrap();
+        publishing.join().unwrap();
     });
 }

@@ -85,3 +85,40 @@ async fn ba2_nothing_is_missing_whatever_is_lost_on_the_way() {
     disturbing.await.unwrap();
     assert!(store.calls("read") > 0);
 }
+
+/// Be it attached, just being detached, or not attached at the moment.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn ba15_they_come_and_go_while_it_is_detached() {
+    let store = Store::default();
+    let hub = store.topics_keeping(Keep::default().idle(Duration::from_micros(300)));
+    let topic = hub.topic("prices").unwrap();
+    let mut coming = Vec::new();
+    for task in 0..3 {
+        let (store, topic) = (store.clone(), topic.clone());
+        coming.push(tokio::spawn(async move {
+            let mut last = Start::Now;
+            for round in 0..200_u64 {
+                let mut subscriber = Subscriber::new();
+                let begun = subscriber.subscribe(&topic, last).await.unwrap();
+                assert_eq!(begun.is_recovered(), round > 0);
+                let text = format!("{task} {round}");
+                store.publish("prices", text.as_str());
+                loop {
+                    let Next::Delivery(delivery) = subscriber.next().await.unwrap() else {
+                        panic!("nothing is gone");
+                    };
+                    last = Start::After(delivery.position());
+                    if delivery.message().message().as_text() == Some(&text) {
+                        break;
+                    }
+                }
+                drop(subscriber);
+                tokio::time::sleep(Duration::from_micros(100 * (round % 30))).await;
+            }
+        }));
+    }
+    for coming in coming {
+        coming.await.unwrap();
+    }
+    assert!(store.calls("attach") > 1);
+}

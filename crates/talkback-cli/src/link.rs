@@ -171,8 +171,10 @@ impl Link {
         true
     }
 
+    /// How many bytes wait to be written, which are none once it has ended.
     pub(crate) fn buffered_amount(&self) -> usize {
         match self {
+            Self::Once(once) if once.socket.close_info().is_some() => 0,
             Self::Once(once) => once.socket.buffered_amount(),
             Self::Staying(staying) => staying.sender.buffered_amount(),
         }

@@ -221,7 +221,8 @@ async fn mt6_it_is_asked_by_get_and_head_and_while_others_ask_and_come() {
     // Whoever asks is no connection, and what was asked before leaves no series.
     let all = scrape(&url);
     assert_eq!(sum(&all, "connections_total"), 50.0);
-    assert!(all.len() <= 70, "{}", all.len());
+    // Of the closes there are 45.
+    assert!(all.len() <= 115, "{}", all.len());
 }
 
 #[tokio::test]

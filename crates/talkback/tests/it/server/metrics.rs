@@ -339,6 +339,31 @@ async fn co9_a_client_that_says_nothing_of_tls_is_counted_as_late_and_its_place_
     assert!(connections.is_empty());
 }
 
+#[cfg(feature = "tls")]
+#[tokio::test]
+async fn mt2_tls_that_fails_is_counted_once_and_who_says_nothing_is_not() {
+    let told = Told::default();
+    let _guard = set_default_local_recorder(&told);
+    let connections = Connections::new();
+    let own = certificates::Identity::self_signed("localhost");
+    let identity = Identity::from_pem(own.chain_pem, own.key_pem).unwrap();
+    let mut client = serve(&connections, |server| server.tls(identity)).await;
+    drop(
+        TcpStream::connect(client.peer_addr().unwrap())
+            .await
+            .unwrap(),
+    );
+    client.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
+    // An alert, and the end, which may be a reset.
+    let mut alert = Vec::new();
+    let _ = client.read_to_end(&mut alert).await;
+    settle().await;
+    assert_eq!(
+        told.of("talkback_server_connections"),
+        map([("_total{outcome=failed}", 1.0)])
+    );
+}
+
 #[tokio::test(start_paused = true)]
 async fn co10_one_that_asks_for_the_servers_health_and_then_nothing_is_not_counted() {
     let told = Told::default();

@@ -30,7 +30,8 @@ async fn main() -> Result<(), BoxError> {
 
 async fn run(server: Server, topics: Topics) -> Result<(), BoxError> {
     let server = server.accepting(|accept| accept.subprotocols([SUBPROTOCOL]));
-    let serving = server.serve(&Connections::new(), move |connection| {
+    let connections = Connections::new();
+    let serving = server.serve(&connections, move |connection| {
         let topics = topics.clone();
         async move {
             if let Err(error) = serve(topics, connection).await {

@@ -2,14 +2,14 @@
 
 mod dropped;
 mod handshakes;
-mod http;
+mod requests;
 
 use std::future::IntoFuture as _;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Context;
 
-use ::http::StatusCode;
+use http::StatusCode;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;

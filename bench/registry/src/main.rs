@@ -44,16 +44,23 @@ async fn serve(with: With) -> Outcome {
                         let mut subscriber = Subscriber::new().for_connection(connection.id());
                         let _ = subscriber.subscribe(&topic, Start::Now).await;
                         connections.run(connection, |mut connection| async move {
-                            while let Ok(TopicEvent::Message(message)) =
-                                subscriber.pump(&mut connection).await
-                            {
+                            loop {
+                                let Ok(TopicEvent::Message(message)) =
+                                    subscriber.pump(&mut connection).await
+                                else {
+                                    return;
+                                };
                                 let _ = connection.feed(message).await;
                             }
                         });
                         return;
                     }
                     connections.run(connection, |mut connection| async move {
-                        while let Ok(Some(message)) = connection.recv().await {
+                        // While something is fed, nothing but that takes room.
+                        loop {
+                            let Ok(Some(message)) = connection.recv().await else {
+                                return;
+                            };
                             let _ = connection.feed(message).await;
                         }
                     });
@@ -64,7 +71,10 @@ async fn serve(with: With) -> Outcome {
                 if let Ok(mut socket) = accept(stream).await {
                     socket.forget_request();
                     tokio::spawn(async move {
-                        while let Ok(Some(message)) = socket.recv().await {
+                        loop {
+                            let Ok(Some(message)) = socket.recv().await else {
+                                return;
+                            };
                             let _ = socket.feed(message).await;
                         }
                     });

@@ -25,6 +25,7 @@ type Outcome<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
 
 const SUBSCRIBERS: usize = 10_000;
 const ROUNDS: usize = 200;
+const PAYLOAD: [u8; 64] = [0; 64];
 
 /// A peer that sends nothing, and takes everything, which is counted, or nothing.
 struct Peer(Option<Arc<AtomicUsize>>);
@@ -45,10 +46,10 @@ impl AsyncWrite for Peer {
         _: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let Some(writes) = &self.0 else {
+        let Some(written) = &self.0 else {
             return Poll::Pending;
         };
-        writes.fetch_add(1, Ordering::Relaxed);
+        written.fetch_add(bytes.len(), Ordering::Relaxed);
         Poll::Ready(Ok(bytes.len()))
     }
 
@@ -67,61 +68,79 @@ impl Peer {
     }
 }
 
-/// Serves so many subscribers of a topic; what counts their writes.
+/// Serves so many subscribers of a topic; what counts the bytes that they get.
 async fn serve(topic: &Topic, count: usize) -> Outcome<Arc<AtomicUsize>> {
-    let writes = Arc::new(AtomicUsize::new(0));
+    let written = Arc::new(AtomicUsize::new(0));
     for _ in 0..count {
-        let mut socket = Peer(Some(Arc::clone(&writes))).socket();
+        let mut socket = Peer(Some(Arc::clone(&written))).socket();
         let mut subscriber = Subscriber::new();
         subscriber.subscribe(topic, Start::Now).await?;
         tokio::spawn(async move { subscriber.pump(&mut socket).await.map(drop) });
     }
-    Ok(writes)
+    Ok(written)
 }
 
-/// Publishes to all, and waits until all have it; how long publishing took.
+/// Publishes some to all, and waits until all have them; how long publishing took for the first, and for all.
 async fn round(
     topic: &Topic,
-    writes: &AtomicUsize,
-    count: usize,
-    payload: &[u8],
-) -> Outcome<Duration> {
-    let (message, before) = (Message::from(payload), writes.load(Ordering::Relaxed));
-    let at = Instant::now();
-    topic.publish(message).await?;
-    let took = at.elapsed();
-    while writes.load(Ordering::Relaxed) < before + count {
+    written: &AtomicUsize,
+    subscribers: usize,
+    burst: usize,
+) -> Outcome<[Duration; 2]> {
+    let before = written.load(Ordering::Relaxed);
+    let messages: Vec<_> = (0..burst).map(|_| Message::from(&PAYLOAD[..])).collect();
+    let (at, mut first) = (Instant::now(), Duration::ZERO);
+    for (index, message) in messages.into_iter().enumerate() {
+        topic.publish(message).await?;
+        if index == 0 {
+            first = at.elapsed();
+        }
+    }
+    let took = [first, at.elapsed()];
+    let frame = PAYLOAD.len() + 2;
+    while written.load(Ordering::Relaxed) < before + subscribers * burst * frame {
         yield_now().await;
     }
     Ok(took)
 }
 
 async fn publish() -> Outcome<String> {
+    const BURST: usize = 16;
     let (mut told, mut allocations) = (Vec::new(), 0);
     for count in [0, 1, SUBSCRIBERS] {
         let keep = Keep::default().messages(64);
         let topic = Topics::keeping(keep).topic("prices")?;
-        let writes = serve(&topic, count).await?;
+        let written = serve(&topic, count).await?;
         // The log is to be full, so that one leaves it for each that comes.
-        for _ in 0..100 {
-            round(&topic, &writes, count, &[0; 64]).await?;
+        for _ in 0..10 {
+            round(&topic, &written, count, BURST).await?;
         }
-        let mut took = Vec::new();
+        let (mut first, mut each) = (Vec::with_capacity(ROUNDS), Vec::with_capacity(ROUNDS));
         let before = heap::allocations();
         for _ in 0..ROUNDS {
-            took.push(round(&topic, &writes, count, &[0; 64]).await?);
+            let took = round(&topic, &written, count, BURST).await?;
+            first.push(took[0]);
+            each.push(took[1] / BURST as u32);
         }
         let in_all = heap::allocations() - before;
         match count {
-            // The message, and the list of times, which grows a few times.
-            0 => allocations = in_all / ROUNDS,
-            _ => told.push(format!(
-                "\"allocations_{count}\": {}",
-                (in_all / ROUNDS).saturating_sub(allocations) / count
-            )),
+            // A list of messages is one more for each burst, which is less than one for each of them.
+            0 => allocations = in_all / (ROUNDS * BURST),
+            _ => {
+                let more = in_all.saturating_sub((allocations + 1) * ROUNDS * BURST);
+                told.push(format!(
+                    "\"allocations_{count}\": {}",
+                    more / (count * ROUNDS * BURST)
+                ));
+            }
         }
-        took.sort();
-        told.push(format!("\"ns_{count}\": {}", took[ROUNDS / 2].as_nanos()));
+        for (name, mut took) in [("first", first), ("each", each)] {
+            took.sort();
+            told.push(format!(
+                "\"{name}_{count}\": {}",
+                took[ROUNDS / 2].as_nanos()
+            ));
+        }
     }
     Ok(format!(
         "\"allocations\": {allocations}, {}",
@@ -211,13 +230,13 @@ async fn lag(has_queues: bool) -> Outcome<String> {
 
 async fn threads() -> Outcome<String> {
     let topic = Topics::new().topic("prices")?;
-    let writes = serve(&topic, SUBSCRIBERS).await?;
+    let written = serve(&topic, SUBSCRIBERS).await?;
     for _ in 0..20 {
-        round(&topic, &writes, SUBSCRIBERS, &[0; 64]).await?;
+        round(&topic, &written, SUBSCRIBERS, 1).await?;
     }
     let begun = Instant::now();
     for _ in 0..ROUNDS {
-        round(&topic, &writes, SUBSCRIBERS, &[0; 64]).await?;
+        round(&topic, &written, SUBSCRIBERS, 1).await?;
     }
     let each = begun.elapsed().as_nanos() / (ROUNDS * SUBSCRIBERS) as u128;
     Ok(format!("\"ns_each\": {each}"))

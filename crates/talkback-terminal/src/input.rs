@@ -9,10 +9,14 @@ use std::thread;
 use std::vec;
 
 use talkback::Message;
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 
 /// How many batches of a pipe's messages are read ahead. A batch is what one read has brought.
 const BATCHES_AHEAD: usize = 1;
+
+/// Of what is larger nothing is read ahead: it would be held beside the one that waits.
+const AHEAD_SIZE_MAX: usize = 1 << 20;
 
 /// The largest message that is read unless the program says otherwise.
 const SIZE_MAX: usize = 16 * 1024 * 1024;
@@ -241,6 +245,7 @@ impl Lines {
     /// The operating system's, if no thread can be started.
     pub fn read(reader: impl Read + Send + 'static, mut reading: Reading) -> io::Result<Self> {
         let (sender, lines) = Self::channel(BATCHES_AHEAD);
+        let runtime = Handle::try_current().ok();
         thread::Builder::new()
             .name("input".to_owned())
             .spawn(move || {
@@ -249,8 +254,13 @@ impl Lines {
                 loop {
                     let mut batch = Vec::new();
                     let end = read_batch(&mut reader, &mut reading, &mut number, &mut batch);
+                    let is_large = batch.iter().any(|it| it.len() > AHEAD_SIZE_MAX);
                     if !batch.is_empty() && !sender.blocking_send(Ok(batch)) {
                         return;
+                    }
+                    if is_large && let Some(runtime) = &runtime {
+                        // That nobody takes it is told by the next one.
+                        let _ = runtime.block_on(sender.batches.reserve());
                     }
                     match end {
                         Ok(More::Perhaps) => {}

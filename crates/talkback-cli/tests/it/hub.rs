@@ -2,12 +2,27 @@
 
 use talkback::{ConnectError, HandshakeError, Message, WebSocket};
 
-use crate::support::hub::{authority, hub, post};
+use crate::support::hub::{authority, http, hub, post};
 
 pub(crate) type Socket = WebSocket<talkback::Transport>;
 
+/// A socket that gets what is published from now on.
 pub(crate) async fn open(url: &str, path: &str) -> Socket {
-    talkback::connect(format!("{url}{path}")).await.unwrap()
+    let before = subscriptions(url);
+    let socket = talkback::connect(format!("{url}{path}")).await.unwrap();
+    // It is subscribed behind the handshake. A hub that is full does not tell, nor does one that refuses the position.
+    let is_counted = !path.contains("after=");
+    while is_counted && subscriptions(url).is_some_and(|it| Some(it) == before) {
+        tokio::task::yield_now().await;
+    }
+    socket
+}
+
+fn subscriptions(url: &str) -> Option<u64> {
+    let answer = http(url, "GET /metrics", &[], b"");
+    let mut lines = answer.body.lines();
+    let count = lines.find_map(|line| line.strip_prefix("talkback_topics_subscribers "))?;
+    Some(count.parse().unwrap())
 }
 
 /// The status that a client is refused with, and what it is told.

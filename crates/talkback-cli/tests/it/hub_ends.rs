@@ -149,7 +149,8 @@ async fn hu12_what_it_counts_has_no_topic_in_it() {
         !text.contains("secret") && !text.contains("127.0.0.1"),
         "{text}"
     );
-    assert!(text.lines().count() < 150, "{}", text.lines().count());
+    // Of the closes alone there are 45.
+    assert!(text.lines().count() < 200, "{}", text.lines().count());
 }
 
 #[tokio::test]

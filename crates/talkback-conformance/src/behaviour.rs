@@ -153,6 +153,12 @@ pub enum Behaviour {
         /// Names the connections.
         id: u64,
     },
+    /// `/topics?id=n`: speaks `talkback.topics.v1`. What is published to the topic `cut n` ends the connection without a
+    /// close frame.
+    Topics {
+        /// Names what cuts it.
+        id: u64,
+    },
 }
 
 impl Behaviour {
@@ -214,6 +220,7 @@ impl Behaviour {
                 )
             }
             Self::Turns { id } => encode("/turns", &[("id", number(*id))]),
+            Self::Topics { id } => encode("/topics", &[("id", number(*id))]),
         }
     }
 
@@ -286,6 +293,9 @@ impl Behaviour {
             "/turns" => Self::Turns {
                 id: query.number("id")?,
             },
+            "/topics" => Self::Topics {
+                id: query.number("id")?,
+            },
             _ => return None,
         })
     }
@@ -345,6 +355,7 @@ mod tests {
                 body: "nothing\nhere".to_owned(),
             },
             Behaviour::Silent,
+            Behaviour::Topics { id },
             Behaviour::Disconnect { when: When::Late },
             Behaviour::Reset,
             Behaviour::IgnoreClose,

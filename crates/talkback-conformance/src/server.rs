@@ -1,11 +1,12 @@
 //! The test server: it does what the URL's path and query tell it, breaking rules included.
 //!
 //! It shares only the header's coding and the opening handshake with what it tests; frames are
-//! read and written by hand. It checks no origin, so that any page may use it.
+//! read and written by hand, except for topics. It checks no origin, so that any page may use it.
 
 mod notes;
 mod peer;
 mod play;
+mod topics;
 
 use std::io;
 use std::net::SocketAddr;
@@ -18,6 +19,7 @@ use talkback_proto::Opcode;
 use talkback_proto::handshake::{
     HeadLimits, HeadReader, Refusal, ServerHandshake, encode_refusal, encode_response,
 };
+use talkback_topics::Topics;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -29,10 +31,11 @@ use play::play;
 /// The largest head of a request in bytes; a behaviour's bytes are part of it.
 const HEAD_SIZE_MAX: usize = 64 * 1024;
 
-/// The test server; clones share their notes.
+/// The test server; clones share their notes and topics.
 #[derive(Clone, Debug, Default)]
 pub struct Server {
     notes: Arc<Notes>,
+    topics: Topics,
 }
 
 impl Server {
@@ -80,6 +83,10 @@ impl Server {
             }
             Behaviour::Status { code, body } => {
                 let _ = refuse(io, &status(*code, body)).await;
+                return None;
+            }
+            Behaviour::Topics { id } => {
+                topics::serve(&self.topics, *id, io, &request, leftover).await;
                 return None;
             }
             Behaviour::Echo { delay } => tokio::time::sleep(*delay).await,

@@ -32,7 +32,10 @@ where
     let _ = match behaviour {
         Behaviour::Reset => return Some(peer.into_inner()),
         // The opening handshake is over; these have nothing left to do.
-        Behaviour::Silent | Behaviour::Status { .. } | Behaviour::InTurn { .. } => Ok(()),
+        Behaviour::Silent
+        | Behaviour::Status { .. }
+        | Behaviour::InTurn { .. }
+        | Behaviour::Topics { .. } => Ok(()),
         Behaviour::Disconnect { when } => wait(&mut peer, when).await.map(drop),
         Behaviour::Echo { .. } | Behaviour::Greet { .. } => echo(&mut peer).await,
         Behaviour::Subprotocol { .. } => {

@@ -4,3 +4,4 @@ pub(crate) mod heartbeat;
 mod hostile;
 pub(crate) mod reconnecting;
 mod scenarios;
+mod topics;

@@ -284,11 +284,7 @@ impl Behaviour {
             },
             "/in-turn" => Self::InTurn {
                 id: query.number("id")?,
-                turns: query
-                    .text("turns")?
-                    .lines()
-                    .map(Self::parse)
-                    .collect::<Option<_>>()?,
+                turns: Self::parse_all(&query.text("turns")?)?,
             },
             "/turns" => Self::Turns {
                 id: query.number("id")?,
@@ -298,6 +294,10 @@ impl Behaviour {
             },
             _ => return None,
         })
+    }
+
+    fn parse_all(targets: &str) -> Option<Vec<Self>> {
+        targets.lines().map(Self::parse).collect()
     }
 }
 

@@ -1,5 +1,5 @@
 //! Topics of a server that speaks the subprotocol [`talkback.topics.v1`](crate::SUBPROTOCOL), natively and in a browser:
-//! [`subscribe`](crate::subscribe).
+//! [`subscribe`].
 //!
 //! The server is a [`Session`](https://docs.rs/talkback-topics/latest/talkback_topics/struct.Session.html) of this crate, or `talkback hub`.
 

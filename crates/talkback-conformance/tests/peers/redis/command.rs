@@ -179,6 +179,11 @@ async fn hu4_while_redis_is_down_nothing_is_said_to_be_published() {
         hub.until_ready_is(200, "\"up\"");
     }
     let mut socket = subscribe(hub.port, None).await.expect("it listens");
+    let begun = socket.recv().await.expect("it is open");
+    assert_eq!(
+        Told::read(&begun.expect("it is answered")).subscribed,
+        Some(true)
+    );
     assert_eq!(hub.post("1", "before").0, 200);
     redis.kill();
     hub.until_ready_is(200, "\"down\"");
@@ -251,7 +256,7 @@ fn nginx(hub: u16) -> (Program, u16) {
         "daemon off; pid {at}/pid; error_log stderr; events {{}}
         http {{
             access_log off; {}
-            map $http_upgrade $connection {{ default upgrade; '' close; }}
+            map $http_upgrade $passed_on {{ default upgrade; '' close; }}
             server {{
                 listen 127.0.0.1:{port};
                 location / {{
@@ -259,7 +264,7 @@ fn nginx(hub: u16) -> (Program, u16) {
                     proxy_http_version 1.1;
                     proxy_set_header Host $http_host;
                     proxy_set_header Upgrade $http_upgrade;
-                    proxy_set_header Connection $connection;
+                    proxy_set_header Connection $passed_on;
                     proxy_read_timeout 25s;
                 }}
             }}

@@ -59,13 +59,13 @@ impl<T> Incoming<T> {
 
     pub(crate) fn push(&self, one: T) {
         if let Err(TrySendError::Full(_)) = self.queue.try_send(Arrived::One(one)) {
-            self.is_lost.store(true, Ordering::Release);
+            self.lost();
         }
     }
 
     pub(crate) fn lost(&self) {
         self.is_lost.store(true, Ordering::Release);
-        // If it is full, it is looked at anyway.
+        // If it is full, it is looked at anyway. If not, whoever emptied it meanwhile may not have seen the flag, and is told.
         let _ = self.queue.try_send(Arrived::Lost);
     }
 

@@ -84,7 +84,7 @@ fn ba10_what_overflows_is_fetched() {
             thread::spawn(move || (0..3).for_each(|_| store.publish_next("prices")))
         });
         block_on(read_from(&mut subscriber, after, 6));
-        publishing.map(|it| it.join().unwrap());
+        publishing.into_iter().for_each(|it| it.join().unwrap());
     });
 }
 

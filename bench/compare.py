@@ -38,7 +38,7 @@ TO_ALL = {
     "raw epoll": ["raw-broadcast"],
     LIBRARY: ["examples/broadcast", "library"],
     CHANNEL: ["examples/broadcast", "channel"],
-    TOPICS: ["examples/broadcast", "topics"],
+    TOPICS: ["examples/topics", "topics"],
     "tokio-tungstenite": ["tungstenite-broadcast"],
 }
 BY_HAND = {f"{name}, batches by hand": [PEERS[name], "--batch=64"] for name in ("tokio-websockets", "yawc", "tokio-tungstenite")}

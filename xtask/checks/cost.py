@@ -3,7 +3,7 @@ hardly do.
 
 `library` and `channel` are the least servers on one and the other (bench/load/examples/echo.rs), `command` is
 `talkback echo`, built as people get it. The client is the generator of bench/load, which verifies every echo. Those
-that send each message to all are bench/load/examples/broadcast.rs; `topics` is the one on talkback-topics.
+that send each message to all are bench/load/examples/broadcast.rs; the one on talkback-topics is topics.rs beside it.
 """
 
 import contextlib
@@ -23,7 +23,8 @@ SERVERS = {
     "channel": (BENCH / "examples/echo", "channel"),
 }
 WHO = (*SERVERS, "topics")
-TO_ALL = {server: (BENCH / "examples/broadcast", server) for server in ("library", "channel", "topics")}
+TO_ALL = {server: (BENCH / "examples/broadcast", server) for server in ("library", "channel")}
+TO_ALL["topics"] = (BENCH / "examples/topics", "topics")
 CALLGRIND = ("valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"), r"Collected : ([\d,]+)"
 MEMCHECK = ("valgrind", "--leak-check=no", "--undef-value-errors=no"), r"total heap usage: ([\d,]+)"
 # The generator waits for each echo, or for those of a burst, before it sends the next.

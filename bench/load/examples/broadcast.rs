@@ -1,9 +1,7 @@
 //! The least servers on talkback that send each message to all, on one thread: in `broadcast library` the task of each
-//! socket waits for news as well, in `broadcast channel` whoever has received something hands it to all channels, and
-//! `broadcast topics` publishes it.
+//! socket waits for news as well, in `broadcast channel` whoever has received something hands it to all channels.
 //!
-//! They take `--deflate`, and with it `--takeover`. In `broadcast topics --many` messages are of topics with numbers (see
-//! `../src/many.rs`).
+//! Both take `--deflate`, and with it `--takeover`.
 
 use std::env::args;
 use std::error::Error;
@@ -13,17 +11,13 @@ use std::time::Duration;
 use talkback::{
     AcceptError, DeflatePolicy, Message, Prepared, Sender, WebSocket, WebSocketChannel, accept,
 };
-use talkback_topics::{Start, Subscriber, Topic, TopicEvent, Topics};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::broadcast;
 
 type Outcome = Result<(), Box<dyn Error + Send + Sync>>;
 
-fn has(flag: &str) -> bool {
-    args().any(|argument| argument == flag)
-}
-
 async fn accepted(stream: TcpStream) -> Result<WebSocket<TcpStream>, AcceptError> {
+    let has = |flag| args().any(|argument| argument == flag);
     let takes_no_context = !has("--takeover");
     let policy = has("--deflate").then(|| {
         DeflatePolicy::default()
@@ -81,73 +75,19 @@ async fn channel(stream: TcpStream, room: Room) -> Outcome {
     Ok(())
 }
 
-async fn topics(stream: TcpStream, topics: Arc<[Topic]>) -> Outcome {
-    let mut socket = accepted(stream).await?;
-    let mut subscriber = Subscriber::new();
-    if has("--many") {
-        return many(socket, subscriber, topics).await;
-    }
-    let all = &topics[0];
-    subscriber.subscribe(all, Start::Now).await?;
-    loop {
-        match subscriber.pump(&mut socket).await? {
-            TopicEvent::Message(message) => _ = all.publish(message).await?,
-            TopicEvent::Closed(_) => return Ok(()),
-            event => return Err(format!("{event:?}").into()),
-        }
-    }
-}
-
-/// What begins with 0 subscribes, and is sent back; what begins with 1 is published.
-async fn many(
-    mut socket: WebSocket<TcpStream>,
-    mut subscriber: Subscriber,
-    topics: Arc<[Topic]>,
-) -> Outcome {
-    let numbered = |number: &[u8]| -> Result<_, Box<dyn Error + Send + Sync>> {
-        let number = u32::from_le_bytes(number.try_into()?);
-        topics
-            .get(number as usize)
-            .ok_or_else(|| "there is no such topic".into())
-    };
-    loop {
-        match subscriber.pump(&mut socket).await? {
-            TopicEvent::Message(message) => match message.as_bytes().split_first() {
-                Some((0, numbers)) => {
-                    for number in numbers.chunks(4) {
-                        subscriber.subscribe(numbered(number)?, Start::Now).await?;
-                    }
-                    socket.feed(message).await?;
-                }
-                Some((1, rest)) if rest.len() >= 4 => {
-                    numbered(&rest[..4])?.publish(message).await?;
-                }
-                _ => return Err("it is no such message".into()),
-            },
-            TopicEvent::Closed(_) => return Ok(()),
-            event => return Err(format!("{event:?}").into()),
-        }
-    }
-}
-
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Outcome {
-    let mode = args().nth(1);
-    let (news, room, registry) = (broadcast::Sender::new(64), Room::default(), Topics::new());
-    let names = 0..if has("--many") { 100_000 } else { 1 };
-    let named: Result<_, _> = names
-        .map(|number| registry.topic(&format!("topic {number}")))
-        .collect();
-    let named: Arc<[Topic]> = named?;
+    let is_channel = args().nth(1).as_deref() == Some("channel");
+    let (news, room) = (broadcast::Sender::new(64), Room::default());
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     println!("ws://{}/", listener.local_addr()?);
     loop {
         let (stream, _) = listener.accept().await?;
         stream.set_nodelay(true)?;
-        match mode.as_deref() {
-            Some("channel") => tokio::spawn(channel(stream, room.clone())),
-            Some("topics") => tokio::spawn(topics(stream, Arc::clone(&named))),
-            _ => tokio::spawn(library(stream, news.clone())),
-        };
+        if is_channel {
+            tokio::spawn(channel(stream, room.clone()));
+        } else {
+            tokio::spawn(library(stream, news.clone()));
+        }
     }
 }

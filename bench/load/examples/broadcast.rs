@@ -3,31 +3,20 @@
 //!
 //! Both take `--deflate`, and with it `--takeover`.
 
+mod accepted;
+
 use std::env::args;
 use std::error::Error;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use talkback::{
-    AcceptError, DeflatePolicy, Message, Prepared, Sender, WebSocket, WebSocketChannel, accept,
-};
+use talkback::{Message, Prepared, Sender, WebSocketChannel};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::broadcast;
 
-type Outcome = Result<(), Box<dyn Error + Send + Sync>>;
+use accepted::accepted;
 
-async fn accepted(stream: TcpStream) -> Result<WebSocket<TcpStream>, AcceptError> {
-    let has = |flag| args().any(|argument| argument == flag);
-    let takes_no_context = !has("--takeover");
-    let policy = has("--deflate").then(|| {
-        DeflatePolicy::default()
-            .server_no_context_takeover(takes_no_context)
-            .client_no_context_takeover(takes_no_context)
-    });
-    let mut socket = Box::pin(accept(stream).compression(policy).into_future()).await?;
-    socket.forget_request();
-    Ok(socket)
-}
+type Outcome = Result<(), Box<dyn Error + Send + Sync>>;
 
 async fn library(stream: TcpStream, news: broadcast::Sender<Prepared>) -> Outcome {
     let mut socket = accepted(stream).await?;

@@ -3,31 +3,18 @@
 //!
 //! It is a program of its own, so that it changes nothing of how the compiler inlines the others of `broadcast.rs`.
 
-use std::env::args;
+mod accepted;
+
 use std::error::Error;
 use std::sync::Arc;
 
-use talkback::{AcceptError, DeflatePolicy, WebSocket, accept};
+use talkback::WebSocket;
 use talkback_topics::{Start, Subscriber, Topic, TopicEvent, Topics};
 use tokio::net::{TcpListener, TcpStream};
 
+use accepted::{accepted, has};
+
 type Outcome = Result<(), Box<dyn Error + Send + Sync>>;
-
-fn has(flag: &str) -> bool {
-    args().any(|argument| argument == flag)
-}
-
-async fn accepted(stream: TcpStream) -> Result<WebSocket<TcpStream>, AcceptError> {
-    let takes_no_context = !has("--takeover");
-    let policy = has("--deflate").then(|| {
-        DeflatePolicy::default()
-            .server_no_context_takeover(takes_no_context)
-            .client_no_context_takeover(takes_no_context)
-    });
-    let mut socket = Box::pin(accept(stream).compression(policy).into_future()).await?;
-    socket.forget_request();
-    Ok(socket)
-}
 
 async fn topics(stream: TcpStream, topics: Arc<[Topic]>) -> Outcome {
     let mut socket = accepted(stream).await?;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use talkback_topics::{
     Backplane, Begun, Carried, Inbox, Next, Page, Placed, Position, PublishError, PublishFailure,
-    Published, Redis, RedisConnect, Reply, Start, Subscriber, Topic, Topics,
+    Published, Redis, RedisConnect, Reply, Reset, Start, Subscriber, Topic, Topics,
 };
 use tokio::time::timeout;
 
@@ -141,10 +141,28 @@ impl Reader {
     }
 
     /// What of this kind comes next; publications before it are an error.
-    pub(crate) async fn told(&mut self, what: fn(&Next) -> bool) -> Next {
+    pub(crate) async fn told(&mut self, what: fn(&Next) -> bool) {
         let next = self.next().await;
         assert!(what(&next), "{next:?}");
-        next
+    }
+
+    /// That the topic was lost; an outage before it is told where it lasts, which is the machine's matter.
+    pub(crate) async fn reset(&mut self) -> Reset {
+        loop {
+            match self.next().await {
+                Next::Reset(reset) => break reset,
+                Next::Stale | Next::Live => {}
+                other => panic!("it was lost: {other:?}"),
+            }
+        }
+    }
+
+    /// A publication, and nothing before it but the end of an outage.
+    pub(crate) async fn only(&mut self, text: &str) {
+        let (texts, others) = self.until(text).await;
+        assert_eq!(texts, [text]);
+        let is_live = others.iter().all(|it| matches!(it, Next::Live));
+        assert!(is_live, "{others:?}");
     }
 }
 

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use talkback_topics::{Next, PublishErrorKind, Redis, Start};
+use talkback_topics::{Next, Position, PublishErrorKind, Redis, Start};
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::redis::hub::{Hub, in_time};
+use crate::redis::hub::{Hub, Reader, in_time};
 use crate::redis::proxy::Proxy;
 use crate::redis::server::RedisServer;
 
@@ -55,22 +55,25 @@ async fn ba6_a_redis_that_comes_back_empty_is_told() {
     assert_eq!(reader.text().await, "before");
     server.kill();
     server.go_on();
-    let next = reader.told(|it| matches!(it, Next::Reset(_))).await;
-    let Next::Reset(reset) = next else {
-        unreachable!("it was held to be one")
-    };
+    let reset = reader.reset().await;
     assert_ne!(reset.position().epoch(), before.position().epoch());
     hub.topics.up().await;
     hub.publish("prices", "after").await;
-    assert_eq!(reader.text().await, "after");
+    reader.only("after").await;
     let (_, begun) = hub
         .reader_from("prices", Start::After(before.position()))
         .await;
     assert!(!begun.is_recovered());
 }
 
-/// A Redis that was saved at the third of six publications, and has come back so; only `here` has been there again.
-async fn fallen_back(here: &Hub, line: &Proxy, server: &mut RedisServer) {
+/// A Redis that was saved at the third of six publications, and has come back so; only `here` has been there again. The
+/// reader has read all six before, and hears on its way back that the topic was stale.
+async fn fallen_back(
+    here: &Hub,
+    line: &Proxy,
+    server: &mut RedisServer,
+    reader: &mut Reader,
+) -> Position {
     for number in 1..=3 {
         here.publish("prices", &format!("{number}")).await;
     }
@@ -78,6 +81,9 @@ async fn fallen_back(here: &Hub, line: &Proxy, server: &mut RedisServer) {
     for number in 4..=6 {
         here.publish("prices", &format!("{number}")).await;
     }
+    assert_eq!(reader.texts(5).await, ["1", "2", "3", "4", "5"]);
+    let (text, sixth) = reader.delivery().await;
+    assert_eq!(text, "6");
     line.shut();
     server.kill();
     server.go_on();
@@ -87,6 +93,7 @@ async fn fallen_back(here: &Hub, line: &Proxy, server: &mut RedisServer) {
         }
     })
     .await;
+    sixth
 }
 
 #[tokio::test]
@@ -95,12 +102,11 @@ async fn ba7_an_old_snapshot_is_told() {
     let line = Proxy::before(server.port).await;
     let (here, there) = (Hub::at(&server.url()).await, Hub::at(&line.url()).await);
     let mut reader = there.reader("prices").await;
-    fallen_back(&here, &line, &mut server).await;
-    assert_eq!(reader.texts(6).await, ["1", "2", "3", "4", "5", "6"]);
+    fallen_back(&here, &line, &mut server, &mut reader).await;
     line.open();
-    reader.told(|it| matches!(it, Next::Reset(_))).await;
+    reader.reset().await;
     here.publish("prices", "after").await;
-    assert_eq!(reader.text().await, "after");
+    reader.only("after").await;
 }
 
 #[tokio::test]
@@ -109,14 +115,8 @@ async fn ba7_so_it_is_if_it_has_the_old_offsets_again() {
     let line = Proxy::before(server.port).await;
     let (here, there) = (Hub::at(&server.url()).await, Hub::at(&line.url()).await);
     let mut reader = there.reader("prices").await;
-    fallen_back(&here, &line, &mut server).await;
-    let (text, old) = loop {
-        let (text, position) = reader.delivery().await;
-        if text == "6" {
-            break (text, position);
-        }
-    };
-    assert_eq!((text.as_str(), old.offset()), ("6", 6));
+    let old = fallen_back(&here, &line, &mut server, &mut reader).await;
+    assert_eq!(old.offset(), 6);
     // Of the same number as one that was seen, and one more.
     for number in 4..=7 {
         let position = here
@@ -129,9 +129,9 @@ async fn ba7_so_it_is_if_it_has_the_old_offsets_again() {
     let (_, begun) = here.reader_from("prices", Start::After(old)).await;
     assert!(!begun.is_recovered());
     line.open();
-    reader.told(|it| matches!(it, Next::Reset(_))).await;
+    reader.reset().await;
     here.publish("prices", "after").await;
-    assert_eq!(reader.text().await, "after");
+    reader.only("after").await;
 }
 
 #[tokio::test]

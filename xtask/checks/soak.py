@@ -8,7 +8,7 @@ import steps
 import web
 from autobahn import autobahn_all
 from container import container
-from crates import lowest, packages
+from crates import features_more, lowest, packages
 from fates import asleep, killed
 from fuzz import fuzz_long
 from hubs import hubs
@@ -117,5 +117,5 @@ def outage(seconds="60"):
         web.lifecycle({"firefox": firefox()}, server.url())
 
 
-SOAKS = [mutants, fuzz_long, autobahn_all, sanitize, schedules, herd, outage, processors, targets, windows_all, killed, asleep, hubs, frameworks, lowest,
-         packages, container]
+SOAKS = [mutants, fuzz_long, autobahn_all, sanitize, schedules, herd, outage, processors, targets, windows_all, killed, asleep, hubs, frameworks, features_more,
+         lowest, packages, container]

@@ -62,7 +62,6 @@ run(
       await until(async () => (await came(page, other)) > 5, () => "nothing comes");
       await card(page, other).getByRole("button").click();
       await entry(page, "is gone: code 1006");
-      await page.screenshot({ path: `${pictures}/hub-killed.png` });
       await says(page, "meanwhile");
       await entry(page, `:${one}/, news: meanwhile`);
       await hub(page, other, redis, one);
@@ -70,6 +69,8 @@ run(
       await entry(page, `:${other}/, news: meanwhile`);
       await page.getByLabel("Ten times").uncheck();
       await until(async () => (await came(page, one)) === (await came(page, other)), () => "some are missing");
+      await page.setViewportSize({ width: 1000, height: 520 });
+      await page.screenshot({ path: `${pictures}/hub-recovered.png` });
       // The browser tells of each try.
       page.complaints.length = 0;
     },

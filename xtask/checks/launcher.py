@@ -97,11 +97,12 @@ def test(*names):
 
 
 def pictures():
-    """Uses the window, the tab, the test server's page and the command, and has what was pictured in the documentation."""
+    """Uses the window, the tab, the pages of the servers and the command, and has what was pictured in the documentation."""
     # None of an earlier run is taken for one of this run.
     shutil.rmtree(taken := scratch("demo"))
     steps.window()
     web.page_in_use(web.tab())
+    web.hubs_in_use()
     shown.pictures()
     if COUNTS["failed"]:
         sys.exit("what is pictured does not work; no picture was replaced")

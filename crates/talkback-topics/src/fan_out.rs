@@ -4,7 +4,6 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::task::Waker;
 
-use crate::mailbox::Mailbox;
 use crate::state::TopicState;
 use crate::sync::{lock, spawn, yield_now};
 
@@ -65,9 +64,10 @@ impl<T: Deref<Target = TopicState>> FanOut<T> {
     /// Wakes those in the next slots; whether there are more.
     fn chunk(&mut self) -> bool {
         let mut wakers = [const { None::<Waker> }; CHUNK];
+        let news = self.topic.news();
         let roster = lock(&self.topic.roster);
         let mailboxes = roster.in_slots(self.at..self.at + CHUNK);
-        let roused = mailboxes.filter_map(Mailbox::rouse);
+        let roused = mailboxes.filter_map(|it| it.rouse(news));
         for (place, waker) in wakers.iter_mut().zip(roused) {
             *place = Some(waker);
         }

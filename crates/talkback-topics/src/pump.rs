@@ -9,6 +9,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, sleep_until};
 
 use crate::event::TopicEvent;
+use crate::mailbox::News;
 use crate::slow::Slow;
 use crate::subscriber::{Staleness, Subscriber};
 use crate::subscription::{BATCH_MAX, Batch, Read, Subscription, Told};
@@ -24,8 +25,10 @@ const TOO_SLOW: &str = "too slow";
 
 /// What came of feeding.
 enum Fed {
-    /// There is no more, or the socket has enough.
+    /// There is no more.
     All,
+    /// The socket has enough.
+    Enough,
     /// It closes.
     Closing,
     Told(TopicEvent),
@@ -71,7 +74,7 @@ impl Subscriber {
             }
             let fed = self.feed(socket, cx);
             match fed {
-                Fed::All | Fed::Closing => {}
+                Fed::All | Fed::Enough | Fed::Closing => {}
                 Fed::Told(event) => return Poll::Ready(Ok(event)),
                 Fed::TooSlow => continue,
             }
@@ -86,7 +89,7 @@ impl Subscriber {
                 return Poll::Pending;
             }
             self.mailbox.rest(cx.waker());
-            if !self.has_news() {
+            if !self.mailbox.has_news() {
                 return Poll::Pending;
             }
             if self.is_blocked && !self.is_too_slow_while_blocked(cx) {
@@ -97,9 +100,28 @@ impl Subscriber {
         Poll::Pending
     }
 
-    /// Feeds the socket from its topics in turn, until it has enough.
+    /// Feeds the socket from its topics, until it has enough.
     fn feed<T: AsyncRead + AsyncWrite + Unpin>(
         &mut self,
+        socket: &mut WebSocket<T>,
+        cx: &mut Context<'_>,
+    ) -> Fed {
+        let news = self.mailbox.take_news();
+        if news == News::NONE {
+            return Fed::All;
+        }
+        let fed = self.feed_of(news, socket, cx);
+        if !matches!(fed, Fed::All) {
+            // There may be more.
+            self.mailbox.post(news);
+        }
+        fed
+    }
+
+    /// Feeds the socket from the topics with news, in turn.
+    fn feed_of<T: AsyncRead + AsyncWrite + Unpin>(
+        &mut self,
+        news: News,
         socket: &mut WebSocket<T>,
         cx: &mut Context<'_>,
     ) -> Fed {
@@ -107,7 +129,7 @@ impl Subscriber {
         let mut idle = 0;
         while idle < self.subscriptions.len() {
             let index = self.take_turn();
-            if !self.subscriptions[index].has_news() {
+            if !self.subscriptions[index].has_news(news) {
                 idle += 1;
                 continue;
             }
@@ -122,7 +144,7 @@ impl Subscriber {
                 Read::Skipped(_) | Read::Missed(_) | Read::NoRoom => {
                     // Others that are smaller do not come before it for ever.
                     self.turn_to(index);
-                    return Fed::All;
+                    return Fed::Enough;
                 }
                 Read::TooFar => return Fed::TooSlow,
             }
@@ -134,6 +156,10 @@ impl Subscriber {
                 });
             }
             let before = self.delivered();
+            // What makes a form is foreign code, which may panic.
+            if self.form.is_some() {
+                self.mailbox.post(news);
+            }
             match self.feed_batch(index, &mut batch, now, socket, cx) {
                 Poll::Ready(Ok(())) => self.drop_those_over(),
                 Poll::Ready(Err(_)) => return Fed::Closing,
@@ -141,11 +167,11 @@ impl Subscriber {
                     if self.delivered() == before {
                         self.turn_to(index);
                     }
-                    return Fed::All;
+                    return Fed::Enough;
                 }
             }
         }
-        match self.take_staleness() {
+        match self.take_staleness(news) {
             Some(Staleness::Stale) => Fed::Told(TopicEvent::Stale),
             Some(Staleness::Live) => Fed::Told(TopicEvent::Live),
             None => Fed::All,

@@ -1,6 +1,7 @@
 //! A topic, as all its handles share it.
 
 use std::mem;
+use std::ptr;
 use std::sync::Arc;
 
 use talkback::{Compression, Prepared};
@@ -11,7 +12,7 @@ use crate::entry::Entry;
 use crate::form::Made;
 use crate::link::{Link, Stage};
 use crate::log::{Left, Log, Recovery, Rounds};
-use crate::mailbox::Mailbox;
+use crate::mailbox::{Mailbox, News};
 use crate::metrics;
 use crate::plane::Plane;
 use crate::position::Position;
@@ -100,6 +101,11 @@ impl TopicState {
     /// For a topic over a backplane.
     pub(crate) fn uplink(&self) -> &Uplink {
         self.uplink.as_ref().expect("it is over a backplane")
+    }
+
+    /// What tells a subscriber that there is something here.
+    pub(crate) fn news(&self) -> News {
+        News::at(ptr::from_ref(self).addr())
     }
 
     /// Whether something was published from this number on, with what is added to it.

@@ -15,7 +15,7 @@ use crate::event::{Delivery, Next};
 use crate::form::Form;
 use crate::joining::join;
 use crate::keep::EVER;
-use crate::mailbox::Mailbox;
+use crate::mailbox::{Mailbox, News};
 use crate::metrics;
 use crate::slow::Slow;
 use crate::start::{Begun, Start};
@@ -161,6 +161,7 @@ impl Subscriber {
     pub(crate) fn take(&mut self, mut subscription: Subscription) {
         let mut others = self.subscriptions.iter();
         subscription.is_behind = others.any(|other| other.is_in_topic_of(&subscription));
+        self.mailbox.post(subscription.news());
         self.subscriptions.push(subscription);
     }
 
@@ -171,6 +172,7 @@ impl Subscriber {
             return false;
         };
         subscription.leave();
+        self.mailbox.post(subscription.news());
         self.drop_those_over();
         true
     }
@@ -222,19 +224,28 @@ impl Subscriber {
                 return Poll::Ready(Ok(next));
             }
             self.mailbox.rest(cx.waker());
-            if self.too_slow().is_none() && !self.has_news() {
+            if self.too_slow().is_none() && !self.mailbox.has_news() {
                 return Poll::Pending;
             }
         }
     }
 
-    /// What is next of the topics, one after another.
+    /// What is next.
     fn read_one(&mut self) -> Option<Next> {
+        let news = self.mailbox.take_news();
+        let next = self.read_one_of(news)?;
+        // There may be more.
+        self.mailbox.post(news);
+        Some(next)
+    }
+
+    /// What is next of the topics with news, one after another.
+    fn read_one_of(&mut self, news: News) -> Option<Next> {
         let now = Instant::now();
         let mut left = self.subscriptions.len();
         while left > 0 {
             let index = self.take_turn();
-            if !self.subscriptions[index].has_news() {
+            if !self.subscriptions[index].has_news(news) {
                 left -= 1;
                 continue;
             }
@@ -254,6 +265,10 @@ impl Subscriber {
                 left = self.subscriptions.len();
                 continue;
             };
+            // What makes a form is foreign code, which may panic.
+            if self.form.is_some() {
+                self.mailbox.post(news);
+            }
             let is_own = self.is_own(entry.except);
             let prepared = (!is_own).then(|| entry.with(self.form.as_ref(), Clone::clone));
             self.subscriptions[index].advance();
@@ -266,27 +281,33 @@ impl Subscriber {
                 None => left = self.subscriptions.len(),
             }
         }
-        self.take_staleness().map(|staleness| match staleness {
+        self.take_staleness(news).map(|staleness| match staleness {
             Staleness::Stale => Next::Stale,
             Staleness::Live => Next::Live,
         })
     }
 
     /// Whether it is to be told that nothing comes for a time, or that it does again. That is told once there is nothing else.
-    pub(crate) fn take_staleness(&mut self) -> Option<Staleness> {
-        if !self.has_other_staleness() {
+    pub(crate) fn take_staleness(&mut self, news: News) -> Option<Staleness> {
+        let is_stale = match self.is_stale {
+            // It is told in the topics that are.
+            false => self
+                .subscriptions
+                .iter()
+                .any(|it| it.has_become_stale(news)),
+            true => {
+                self.subscriptions.is_empty()
+                    || self.subscriptions.iter().any(Subscription::is_stale)
+            }
+        };
+        if is_stale == self.is_stale {
             return None;
         }
-        self.is_stale = !self.is_stale;
+        self.is_stale = is_stale;
         Some(match self.is_stale {
             true => Staleness::Stale,
             false => Staleness::Live,
         })
-    }
-
-    fn has_other_staleness(&self) -> bool {
-        let mut subscriptions = self.subscriptions.iter();
-        !self.subscriptions.is_empty() && subscriptions.any(Subscription::is_stale) != self.is_stale
     }
 
     /// Whose turn it is; then it is the next one's.
@@ -317,10 +338,6 @@ impl Subscriber {
     /// What tells that its connection has taken nothing for too long.
     pub(crate) fn timer(&mut self) -> &mut Option<Pin<Box<Sleep>>> {
         &mut self.aside().timer
-    }
-
-    pub(crate) fn has_news(&self) -> bool {
-        self.subscriptions.iter().any(Subscription::has_news) || self.has_other_staleness()
     }
 
     pub(crate) fn is_own(&self, except: Option<u64>) -> bool {
@@ -376,6 +393,7 @@ impl Subscriber {
             let mut later = self.subscriptions[index..].iter_mut();
             if let Some(next) = later.find(|it| it.is_in_topic_of(&over)) {
                 next.is_behind = false;
+                self.mailbox.post(next.news());
             }
             if index < self.turn as usize {
                 self.turn -= 1;

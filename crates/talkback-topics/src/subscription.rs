@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use crate::entry::Entry;
 use crate::event::{Gap, Reset};
 use crate::log::Log;
+use crate::mailbox::News;
 use crate::position::Position;
 use crate::roster::Key;
 use crate::slow::Slow;
@@ -150,6 +151,11 @@ impl Subscription {
         &self.topic.name
     }
 
+    /// What says that there is something in its topic.
+    pub(crate) fn news(&self) -> News {
+        self.topic.news()
+    }
+
     /// Ends it with what was published so far.
     pub(crate) fn leave(&mut self) {
         if let Some(key) = self.key.take() {
@@ -188,9 +194,9 @@ impl Subscription {
         self.next > self.end() && !self.has_to_tell()
     }
 
-    /// Whether there is something to read or to tell.
-    pub(crate) fn has_news(&self) -> bool {
-        if self.is_behind {
+    /// Whether there is something to read or to tell, which is only where there is news.
+    pub(crate) fn has_news(&self, news: News) -> bool {
+        if self.is_behind || !news.has(self.news()) {
             return false;
         }
         let has_more = match self.key {
@@ -202,6 +208,11 @@ impl Subscription {
 
     fn has_to_tell(&self) -> bool {
         self.missed() > 0 || self.is_reset
+    }
+
+    /// The same, of one that was not so when there was news before.
+    pub(crate) fn has_become_stale(&self, news: News) -> bool {
+        news.has(self.news()) && self.is_stale()
     }
 
     /// Whether nothing comes from its backplane for a time.

@@ -12,6 +12,7 @@ import shutil
 import signal
 import tempfile
 import time
+import urllib.request
 
 from fates import address
 from run import TARGET, Program, answer, cargo, check, must, until
@@ -63,6 +64,18 @@ class Redis:
 
 def hub(programs, *options):
     return programs.enter_context(Program(RELEASE / "talkback", "hub", "127.0.0.1:0", *options))
+
+
+def counted(one, name):
+    """What a hub says at /metrics that it has counted."""
+    text = urllib.request.urlopen(one.url().replace("ws:", "http:") + "metrics", timeout=20).read().decode()
+    return sum(float(value) for value in re.findall(rf"^{name}(?:{{.*}})? (\S+)$", text, re.MULTILINE))
+
+
+def resident(one):
+    """How many MiB of it are in memory."""
+    status = pathlib.Path(f"/proc/{one.pid}/status").read_text()
+    return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) / 1024
 
 
 def clients(programs, hubs, subscribers, topics, rate, size):
@@ -119,6 +132,8 @@ def with_trouble(trouble, *options, subscribers=200, topics=100, rate=500, size=
         # The last of Live may be later than that, where silence alone tells.
         until(lambda: is_live(program), LIVE_BY_PROBE + 5, lambda: f"not all are live: {program.output()[-500:]}")
         told = account(program)
+        alive = [one for one in two if one.process.poll() is None]
+        told["delivered"] = sum(counted(one, "talkback_topics_delivered_total") for one in alive)
         return told, told["live_at"] / 1e3 - redis.back
 
 
@@ -166,6 +181,25 @@ def redis_killed():
     show("Redis killed for 8 s", told, live(told, after))
     hold(told, resets=0, gaps=0, missing_told=0, stale=any, refused=any)
     soon(told, after, LIVE)
+
+
+def redis_restarted():
+    """Redis is killed 24 times, as every hour of a day, and comes back: no hub grows, and the hubs count what clients tell"""
+    held = []
+
+    def trouble(redis, two):
+        for _ in range(24):
+            redis.kill()
+            redis.begin()
+            time.sleep(QUIET)
+            held.append(sum(map(resident, two)))
+
+    told, after = with_trouble(trouble, "--appendonly", "yes")
+    show("Redis killed 24 times", told, f"; {max(held[:6]):.1f} MiB, and {max(held[18:]):.1f} MiB at last")
+    hold(told, resets=0, gaps=0, missing_told=0, delivered=told["deliveries"])
+    soon(told, after, LIVE)
+    if max(held[18:]) > 1.1 * max(held[:6]):
+        raise AssertionError(f"the hubs grow: {held}")
 
 
 def redis_stopped():
@@ -256,11 +290,11 @@ def latency_at(rate, over):
         return told, used * 1e6 / max(told["ok"], 1)
 
 
-SCENES = [hub_killed, redis_killed, redis_stopped, redis_empty, redis_old, subscriber_cut, latency]
+SCENES = [hub_killed, redis_killed, redis_restarted, redis_stopped, redis_empty, redis_old, subscriber_cut, latency]
 
 
 def hubs(*names):
-    """ 6 min  [SCENE]… two hubs over Redis, which go and come back: every client has every publication once, or is told"""
+    """10 min  [SCENE]… two hubs over Redis, which go and come back: every client has every publication once, or is told"""
     need("redis-server")
     must(*cargo("build --release --package talkback-cli --bin talkback"))
     must(*cargo("build --release --package talkback-conformance --example soak_topics"))

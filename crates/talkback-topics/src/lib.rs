@@ -80,115 +80,25 @@
     doc = " [`subscribe`]: https://docs.rs/talkback-topics/latest/talkback_topics/fn.subscribe.html"
 )]
 
-#[cfg(server)]
-mod arriving;
-#[cfg(server)]
-mod backplane;
 #[cfg(feature = "client")]
 pub mod client;
-#[cfg(server)]
-mod entry;
-#[cfg(server)]
-mod error;
-#[cfg(server)]
-mod event;
-#[cfg(server)]
-mod fan_out;
-#[cfg(server)]
-mod form;
-#[cfg(server)]
-mod hub;
-#[cfg(server)]
-mod ids;
-#[cfg(server)]
-mod incoming;
-#[cfg(server)]
-mod joining;
-#[cfg(server)]
-mod keep;
-#[cfg(server)]
-mod link;
-#[cfg(server)]
-mod log;
-#[cfg(server)]
-mod mailbox;
-#[cfg(server)]
-mod metrics;
-#[cfg(server)]
-mod plane;
 mod position;
 #[cfg(server)]
-mod publish;
-#[cfg(server)]
-mod pump;
-#[cfg(all(server, feature = "redis"))]
-mod redis;
-#[cfg(server)]
-mod roster;
-#[cfg(all(server, feature = "json"))]
-mod session;
-#[cfg(server)]
-mod shared;
-#[cfg(server)]
-mod slow;
+mod server;
 mod start;
-#[cfg(server)]
-mod state;
 #[cfg(any(feature = "client", all(server, feature = "json")))]
 mod subprotocol;
-#[cfg(server)]
-mod subscriber;
-#[cfg(server)]
-mod subscription;
-#[cfg(server)]
-mod subscriptions;
-#[cfg(server)]
-mod sync;
-#[cfg(server)]
-mod tending;
-#[cfg(server)]
-mod topic;
-#[cfg(server)]
-mod topics;
-#[cfg(server)]
-mod trace;
 
-#[cfg(server)]
-pub use self::backplane::{
-    Backplane, Carried, Inbox, Page, Placed, PublishFailure, Reply, Stored, Unavailable,
-};
 #[cfg(feature = "client")]
 pub use self::client::subscribe;
-#[cfg(server)]
-pub use self::error::{
-    PublishError, PublishErrorKind, SubscribeError, SubscribeErrorKind, TooSlow, TopicNameError,
-};
-#[cfg(server)]
-pub use self::event::{Delivery, Gap, Next, Reset, TopicEvent};
-#[cfg(server)]
-pub use self::form::{Form, Publication};
-#[cfg(server)]
-pub use self::keep::Keep;
 pub use self::position::{Position, PositionError};
 #[cfg(server)]
-pub use self::publish::{Publish, Published, Publishing};
-#[cfg(all(server, feature = "redis"))]
-pub use self::redis::{Redis, RedisConnect, RedisError};
-#[cfg(all(server, feature = "json"))]
-pub use self::session::Session;
-#[cfg(server)]
-pub use self::slow::Slow;
+pub use self::server::*;
 #[cfg(server)]
 pub use self::start::Begun;
 pub use self::start::Start;
 #[cfg(any(feature = "client", all(server, feature = "json")))]
 pub use self::subprotocol::{SUBPROTOCOL, key};
-#[cfg(server)]
-pub use self::subscriber::Subscriber;
-#[cfg(server)]
-pub use self::topic::Topic;
-#[cfg(server)]
-pub use self::topics::Topics;
 
 /// The example of README.md is compiled as a test.
 #[cfg(doctest)]

@@ -5,11 +5,14 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use talkback_topics::{Start, Subscriber};
+use talkback::{Role, WebSocket};
+use talkback_topics::{Next, Start, Subscriber, Topic, TopicEvent};
+use tokio::io::duplex;
+use tokio::time::sleep;
 
 use super::store::Store;
-use super::{publish, read_all, settle, subscribed};
-use crate::support::texts;
+use super::{publish, read_all, settle, subscribed, told};
+use crate::support::{text, texts};
 
 /// Polls a future so often, as long as others have their turn between; then it is dropped.
 async fn poll_times<T>(times: usize, future: impl Future<Output = T>) -> Option<T> {
@@ -19,7 +22,7 @@ async fn poll_times<T>(times: usize, future: impl Future<Output = T>) -> Option<
         if let Poll::Ready(output) = polled {
             return Some(output);
         }
-        tokio::time::sleep(Duration::from_micros(700)).await;
+        sleep(Duration::from_micros(700)).await;
     }
     None
 }
@@ -55,7 +58,7 @@ async fn a_subscribe_that_is_dropped_at_every_poll() {
         assert_eq!((store.calls("attach"), store.calls("read")), (1, 1));
         // Whoever was dropped leaves nothing that holds the hub.
         drop((subscriber, topic, hub));
-        tokio::time::sleep(Duration::from_secs(60)).await;
+        sleep(Duration::from_secs(60)).await;
         assert_eq!(store.calls("drop"), 1, "{times}");
         if is_done {
             break;
@@ -112,6 +115,89 @@ async fn up_that_is_dropped_changes_nothing() {
     hub.up().await;
 }
 
+/// Publications of which some are lost and fetched, missed in an outage, and gone; then the store begins anew.
+async fn trouble(store: Store, topic: Topic) {
+    store.state().delay = Duration::from_millis(3);
+    publish(&topic, 1..=5).await;
+    store.drop_for(0, 2);
+    publish(&topic, 6..=9).await;
+    store.cut();
+    sleep(Duration::from_secs(6)).await;
+    store.publish_unseen("prices", "10");
+    store.restore();
+    sleep(Duration::from_secs(1)).await;
+    store.state().kept = Some(1);
+    store.drop_for(0, 3);
+    publish(&topic, 11..=14).await;
+    settle_all().await;
+    store.fall_back(Default::default());
+    store.cut();
+    store.restore();
+    settle_all().await;
+    publish(&topic, 15..=16).await;
+}
+
+/// Lets the hub ask the store.
+async fn settle_all() {
+    sleep(Duration::from_secs(1)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn to23_next_that_is_dropped_at_every_poll_loses_and_doubles_nothing() {
+    for times in 1..=3 {
+        let store = Store::default();
+        let topic = store.topics().topic("prices").unwrap();
+        let mut subscriber = subscribed(&topic, Start::Now).await;
+        tokio::spawn(trouble(store.clone(), topic));
+        let mut got = Vec::new();
+        while got.last().is_none_or(|last| last != "16") {
+            let next = poll_times(times, subscriber.next()).await;
+            got.extend(next.map(|next| told(&next.unwrap())));
+        }
+        let mut expected = texts(1..=9);
+        let rest = "stale,10,live,gap 11-13,14,reset 0,15,16".split(',');
+        expected.extend(rest.map(str::to_owned));
+        assert_eq!(got, expected, "{times}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn to23_a_pump_that_is_dropped_at_every_poll_loses_and_doubles_nothing() {
+    for (times, capacity) in [(1, 1), (1, 1000), (2, 1), (3, 1000)] {
+        let store = Store::default();
+        let topic = store.topics().topic("prices").unwrap();
+        let mut subscriber = subscribed(&topic, Start::Now).await;
+        let (near, far) = duplex(capacity);
+        let mut socket = WebSocket::from_upgraded(near, Role::Server);
+        let mut client = WebSocket::from_upgraded(far, Role::Client);
+        tokio::spawn(trouble(store.clone(), topic));
+        let reading = tokio::spawn(async move {
+            let mut got = Vec::new();
+            while got.last().is_none_or(|last| last != "16") {
+                got.push(text(&client.recv().await.unwrap().unwrap()).to_owned());
+            }
+            client.close().await;
+            got
+        });
+        let mut events = Vec::new();
+        loop {
+            let event = poll_times(times, subscriber.pump(&mut socket)).await;
+            match event.transpose().unwrap() {
+                None => {}
+                Some(TopicEvent::Closed(_)) => break,
+                Some(TopicEvent::Gap(gap)) => events.push(told(&Next::Gap(gap))),
+                Some(TopicEvent::Reset(reset)) => events.push(told(&Next::Reset(reset))),
+                Some(TopicEvent::Stale) => events.push(told(&Next::Stale)),
+                Some(TopicEvent::Live) => events.push(told(&Next::Live)),
+                Some(other) => panic!("{other:?}"),
+            }
+        }
+        let expected = texts((1..=10).chain(14..=16));
+        assert_eq!(reading.await.unwrap(), expected, "{times}, {capacity}");
+        assert_eq!(events, ["stale", "live", "gap 11-13", "reset 0"]);
+    }
+}
+
 /// A subscriber whose topic waits for nobody any more: its task ends with the hub.
 #[tokio::test(start_paused = true)]
 async fn a_hub_that_is_dropped_while_its_engine_hangs_is_gone_soon() {
@@ -124,6 +210,6 @@ async fn a_hub_that_is_dropped_while_its_engine_hangs_is_gone_soon() {
     let subscribing = subscriber.subscribe(&topic, Start::Now);
     assert!(poll_times(3, subscribing).await.is_none());
     drop((subscriber, topic, hub));
-    tokio::time::sleep(Duration::from_secs(3)).await;
+    sleep(Duration::from_secs(3)).await;
     assert_eq!(store.calls("drop"), 1);
 }

@@ -18,6 +18,8 @@ use std::time::Duration;
 use talkback_topics::{Next, Start, Subscriber, Topic};
 use tokio::time::sleep;
 
+use crate::support::text;
+
 /// Lets all tasks do what they can.
 pub(crate) async fn settle() {
     sleep(Duration::from_millis(1)).await;
@@ -47,23 +49,25 @@ pub(crate) async fn publish(topic: &Topic, numbers: impl IntoIterator<Item = u64
 pub(crate) fn read_all(subscriber: &mut Subscriber) -> Vec<String> {
     let mut read = Vec::new();
     while let Some(next) = crate::support::poll_once(subscriber.next()) {
-        read.push(match next {
-            Ok(Next::Delivery(delivery)) => {
-                let message = delivery.message().message();
-                message.as_text().expect("it is text").to_owned()
-            }
-            Ok(Next::Gap(gap)) => {
-                format!("gap {}-{}", gap.from().offset(), gap.to().offset())
-            }
-            Ok(Next::Reset(reset)) => format!("reset {}", reset.position().offset()),
-            Ok(Next::Stale) => "stale".to_owned(),
-            Ok(Next::Live) => "live".to_owned(),
-            Ok(other) => panic!("{other:?}"),
+        match next {
+            Ok(next) => read.push(told(&next)),
             Err(too_slow) => {
                 read.push(too_slow.to_string());
                 break;
             }
-        });
+        }
     }
     read
+}
+
+/// A text, or what is told beside.
+pub(crate) fn told(next: &Next) -> String {
+    match next {
+        Next::Delivery(delivery) => text(delivery.message().message()).to_owned(),
+        Next::Gap(gap) => format!("gap {}-{}", gap.from().offset(), gap.to().offset()),
+        Next::Reset(reset) => format!("reset {}", reset.position().offset()),
+        Next::Stale => "stale".to_owned(),
+        Next::Live => "live".to_owned(),
+        other => panic!("{other:?}"),
+    }
 }

@@ -10,4 +10,6 @@ pub mod metrics;
 pub mod old_certificates;
 pub mod reference;
 pub mod secrets;
+#[cfg(feature = "tracing")]
+pub mod traces;
 pub mod wire;

@@ -290,7 +290,7 @@ async fn more_connections_than_there_are_descriptors_for_are_refused_with_the_nu
 #[cfg(feature = "tracing")]
 #[tokio::test]
 async fn li6_that_local_peers_have_no_limit_is_told_once() {
-    use crate::support::told::Told;
+    use talkback_testing::traces::Told;
 
     let told = Told::default();
     let _guard = told.listen();

@@ -15,8 +15,6 @@ pub(crate) mod local;
 pub(crate) mod never_ends;
 pub(crate) mod proxy;
 pub(crate) mod site;
-#[cfg(feature = "tracing")]
-pub(crate) mod told;
 pub(crate) mod watched;
 
 use std::collections::VecDeque;

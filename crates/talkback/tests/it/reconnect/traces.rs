@@ -8,8 +8,7 @@ use bytes::Bytes;
 use http::Response;
 use talkback::HookError;
 use talkback_testing::secrets::SECRET;
-
-use crate::support::told::Told;
+use talkback_testing::traces::Told;
 
 #[tokio::test(start_paused = true)]
 async fn re123_each_step_is_an_event_in_the_span_of_its_channel() {

@@ -1,4 +1,4 @@
-//! What `tracing` is told.
+//! What a program tells `tracing`, kept for a look.
 
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -7,9 +7,9 @@ use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::format::FmtSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-/// What is told, as long as the guard lives, on this thread.
-#[derive(Clone, Default)]
-pub(crate) struct Told(Arc<Mutex<Vec<u8>>>);
+/// What is told, as text.
+#[derive(Clone, Debug, Default)]
+pub struct Told(Arc<Mutex<Vec<u8>>>);
 
 impl io::Write for Told {
     fn write(&mut self, text: &[u8]) -> io::Result<usize> {
@@ -22,7 +22,8 @@ impl io::Write for Told {
 }
 
 impl Told {
-    pub(crate) fn listen(&self) -> impl Drop + use<> {
+    /// Keeps what is told on this thread, as long as the guard lives.
+    pub fn listen(&self) -> impl Drop + use<> {
         // A place in the code that another test comes to first, while nobody listens, would be taken for one that nobody
         // will ever hear of.
         let _ = tracing_subscriber::fmt()
@@ -39,12 +40,13 @@ impl Told {
             .set_default()
     }
 
-    pub(crate) fn text(&self) -> String {
+    /// All of it.
+    pub fn text(&self) -> String {
         String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
     }
 
     /// The lines of talkback's own, without the span before each.
-    pub(crate) fn lines(&self) -> Vec<String> {
+    pub fn lines(&self) -> Vec<String> {
         let text = self.text();
         let of_ours = text.lines().filter(|line| line.contains(" talkback: "));
         let event = |line: &str| line.rsplit(" talkback: ").next().unwrap().to_owned();

@@ -52,7 +52,7 @@
 //! | `client` | [`subscribe`]: topics of such a server, in a browser too |
 //! | `redis` | `Redis`, the engine over Redis and Valkey; native only |
 //! | `metrics` | what topics count |
-//! | `tracing` | a backplane that is lost or reached again, and what it has lost: one line a second at most |
+//! | `tracing` | a backplane that is lost or reached again, and what it has lost: of each one line a second at most |
 //!
 //! With the feature `metrics` it tells the program's recorder. No label has a topic or a message in it.
 //!

@@ -1,5 +1,5 @@
-//! What a hub tells `tracing`, where the program has that feature: one line a second at most, with how many were left out since
-//! the last. No topic and no message is in it.
+//! What a hub tells `tracing`, where the program has that feature: of each one line a second at most, with how many were left out
+//! since the last. No topic and no message is in it.
 
 #[cfg(feature = "tracing")]
 mod told {
@@ -9,15 +9,24 @@ mod told {
 
     use crate::server::sync::{Mutex, lock};
 
-    /// How often there is a line at most.
+    /// How often there is a line of a kind at most.
     const EVERY: Duration = Duration::from_secs(1);
     const TARGET: &str = "talkback";
 
-    /// When the last line was told, and how many were not since.
+    /// When the last line of a kind was told, and how many were not since.
     #[derive(Default)]
-    pub(crate) struct Trace(Mutex<Option<(Instant, u64)>>);
+    struct Line(Mutex<Option<(Instant, u64)>>);
 
-    impl Trace {
+    /// Each by itself: what is gone is found just after a backplane is reached.
+    #[derive(Default)]
+    pub(crate) struct Trace {
+        down: Line,
+        up: Line,
+        gone: Line,
+        reset: Line,
+    }
+
+    impl Line {
         /// How many were left out, if there may be a line now.
         fn take_left_out(&self) -> Option<u64> {
             let now = Instant::now();
@@ -30,27 +39,29 @@ mod told {
                 told => Some(told.replace((now, 0)).map_or(0, |(_, left_out)| left_out)),
             }
         }
+    }
 
+    impl Trace {
         pub(crate) fn down(&self, why: &str) {
-            if let Some(left_out) = self.take_left_out() {
+            if let Some(left_out) = self.down.take_left_out() {
                 tracing::warn!(target: TARGET, why, left_out, "the backplane is not reached");
             }
         }
 
         pub(crate) fn up(&self) {
-            if let Some(left_out) = self.take_left_out() {
+            if let Some(left_out) = self.up.take_left_out() {
                 tracing::info!(target: TARGET, left_out, "the backplane is reached");
             }
         }
 
         pub(crate) fn gone(&self, missed: u64) {
-            if let Some(left_out) = self.take_left_out() {
+            if let Some(left_out) = self.gone.take_left_out() {
                 tracing::warn!(target: TARGET, missed, left_out, "publications are gone");
             }
         }
 
         pub(crate) fn reset(&self) {
-            if let Some(left_out) = self.take_left_out() {
+            if let Some(left_out) = self.reset.take_left_out() {
                 tracing::warn!(target: TARGET, left_out, "a topic has begun anew");
             }
         }

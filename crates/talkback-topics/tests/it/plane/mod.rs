@@ -12,6 +12,8 @@ mod publishing;
 mod serving;
 mod store;
 mod threads;
+#[cfg(feature = "tracing")]
+mod traces;
 
 use std::time::Duration;
 

@@ -319,6 +319,20 @@ macro_rules! receiving_methods {
             crate::channel::recv::Recv::<crate::reconnect::event::ChannelEvent>::new(self.handle())
         }
 
+        /// Polls for what [`recv_event`](Self::recv_event) waits for, for a stream of one's own. Of the tasks that poll, the
+        /// last one is woken.
+        ///
+        /// # Errors
+        /// As [`recv`](Self::recv).
+        pub fn poll_recv_event(
+            &mut self,
+            cx: &mut std::task::Context<'_>,
+        ) -> std::task::Poll<
+            Result<Option<crate::reconnect::event::ChannelEvent>, crate::error::Error>,
+        > {
+            self.handle().poll_recv_event(cx)
+        }
+
         /// The number of the connection on which the message came that was given out last: 1 for the first, and for
         /// good on a channel that does not [reconnect](crate::Connect::reconnect); 0 before.
         pub fn connection(&self) -> u64 {

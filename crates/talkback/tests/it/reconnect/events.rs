@@ -2,6 +2,7 @@
 
 use super::*;
 
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Wake, Waker};
@@ -57,6 +58,22 @@ async fn re74_marks_stand_between_the_messages() {
     peer.cut();
     let _peer = accepted(&mut server).await;
     assert_eq!(waiting.await.unwrap(), ["lost 2", "opened 3"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn re74_they_are_polled_for_by_a_stream_of_ones_own() {
+    let (mut server, mut channel, peer) = open().await;
+    let polling = tokio::spawn(async move {
+        let mut words = Vec::new();
+        while words.len() < 8 {
+            let event = poll_fn(|cx| channel.poll_recv_event(cx)).await;
+            words.push(word(event.unwrap()));
+        }
+        words
+    });
+    let _peer = three_and_two(&mut server, peer).await;
+    let expected = ["opened 1", "1", "2", "3", "lost 1", "opened 2", "4", "5"];
+    assert_eq!(timeout(LONG, polling).await.unwrap().unwrap(), expected);
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,8 +3,9 @@
 use std::fmt;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
+use futures_core::Stream;
 use futures_sink::Sink;
 use talkback::{ChannelEvent, Message, Outgoing, Sender, WebSocketChannel};
 
@@ -19,7 +20,8 @@ use crate::subprotocol::SUBPROTOCOL;
 ///
 /// [`recv`](Self::recv) gives what is published, each publication once, in the order of its topic. After a loss it asks the server for
 /// what came meanwhile; if the server does not have all of that any more, an [`Event::Reset`] says so. All that is asked for and
-/// answered passes through `recv`: a program that publishes alone calls it, too.
+/// answered passes through `recv`: a program that publishes alone calls it, too. As a [`Stream`] it gives the same, and goes on behind an
+/// error as `recv` does.
 ///
 /// Dropping it closes.
 pub struct TopicChannel {
@@ -52,25 +54,15 @@ impl TopicChannel {
     /// # Cancel safety
     /// A dropped call loses nothing.
     pub async fn recv(&mut self) -> Result<Option<Event>, Error> {
-        loop {
-            if self.is_broken {
-                return Ok(None);
-            }
+        while !self.is_broken {
             let Some(received) = self.received().await? else {
                 return Ok(None);
             };
-            match self.handle(received) {
-                Ok(None) => {}
-                Ok(Some(event)) => return Ok(Some(event)),
-                Err(error) => {
-                    if error.kind() == ErrorKind::Protocol {
-                        self.is_broken = true;
-                        self.channel.close();
-                    }
-                    return Err(error);
-                }
+            if let Some(event) = self.handle(received).transpose() {
+                return event.map(Some);
             }
         }
+        Ok(None)
     }
 
     /// What comes of the channel, while what is to be sent goes into it.
@@ -84,7 +76,19 @@ impl TopicChannel {
         received.await
     }
 
+    /// What there is to tell of it. A server that breaks the subprotocol is heard no more.
     fn handle(&mut self, received: ChannelEvent) -> Result<Option<Event>, Error> {
+        let handled = self.handle_one(received);
+        if let Err(error) = &handled
+            && error.kind() == ErrorKind::Protocol
+        {
+            self.is_broken = true;
+            self.channel.close();
+        }
+        handled
+    }
+
+    fn handle_one(&mut self, received: ChannelEvent) -> Result<Option<Event>, Error> {
         match received {
             ChannelEvent::Message(message) => return self.book.handle(&message),
             ChannelEvent::Opened(opened) => match opened.subprotocol() {
@@ -135,6 +139,24 @@ impl TopicChannel {
     /// [end](WebSocketChannel::close).
     pub fn channel(&self) -> &WebSocketChannel {
         &self.channel
+    }
+}
+
+impl Stream for TopicChannel {
+    type Item = Result<Event, Error>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let it = self.get_mut();
+        while !it.is_broken {
+            feed(&mut it.sender, &mut it.book, cx);
+            let Some(received) = ready!(it.channel.poll_recv_event(cx))? else {
+                break;
+            };
+            if let Some(event) = it.handle(received).transpose() {
+                return Poll::Ready(Some(event));
+            }
+        }
+        Poll::Ready(None)
     }
 }
 

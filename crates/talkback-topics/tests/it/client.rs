@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use futures_util::StreamExt as _;
 use talkback::OriginPolicy;
 use talkback::test_util::{ScriptedServer, ScriptedStream};
 use talkback_topics::client::{Error, ErrorKind, Event, TopicChannel};
@@ -198,6 +199,36 @@ async fn what_is_published_stands_once_wherever_the_connection_is_cut() {
             assert_eq!(last.position().offset(), 6, "none stands twice");
         }
     }
+}
+
+/// It waits as `recv` does, sends what is asked for meanwhile, goes on behind what is refused, and ends.
+#[tokio::test(start_paused = true)]
+async fn as_a_stream_it_gives_the_same() {
+    let (topics, prices) = prices(Keep::default());
+    let long = "x".repeat(256);
+    let mut client = served(&topics, [Cut::ToClient(500)]).topic(long).channel();
+    client.publish("prices", "1").unwrap();
+    let (mut got, mut refused) = (Vec::new(), 0);
+    let mut publishing = None;
+    while got.len() < 12 {
+        match client.next().await.expect("it goes on") {
+            Ok(Event::Delivery(delivery)) => got.push(delivery.position().offset()),
+            Ok(Event::Published(_)) => {
+                let prices = prices.clone();
+                publishing = Some(tokio::spawn(async move { publish(&prices, 2..=12).await }));
+            }
+            Ok(_) => {}
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::NotSubscribed);
+                refused += 1;
+            }
+        }
+    }
+    publishing.expect("it was published").await.unwrap();
+    assert_eq!(got, (1..=12).collect::<Vec<_>>());
+    assert!(refused > 0);
+    client.channel().close();
+    assert!(client.next().await.is_none());
 }
 
 #[tokio::test(start_paused = true)]

@@ -22,7 +22,8 @@ use self::book::Book;
 use crate::start::Start;
 use crate::subprotocol::{KEY_PREFIX, SUBPROTOCOL};
 
-/// Subscribes to a topic of the server at this URL: `ws://host:port/path?query`, or `wss://` with a feature of talkback that has TLS.
+/// Subscribes to a topic of the server at this URL: `ws://host:port/path?query`, or `wss://` where the program has talkback
+/// beside this crate, with its default features or another one that has TLS.
 ///
 /// The result is a builder, of which [`channel`](Subscribe::channel) makes a [`TopicChannel`].
 ///

@@ -57,8 +57,17 @@ pub struct Redis {
 }
 
 impl Redis {
-    /// Connects to a Redis: `redis://host`, `rediss://user:password@host:6379/0` with TLS, or
-    /// `unix:///run/redis.sock?db=0&user=…&pass=…`.
+    /// Connects to a Redis: `redis://host`, `redis://:password@host` (the password of all, behind a colon), with TLS
+    /// `rediss://user:password@host:6379/0`, or `unix:///run/redis.sock?db=0&user=…&pass=…`.
+    ///
+    /// ```no_run
+    /// # async fn example() -> Result<(), talkback_topics::RedisError> {
+    /// use talkback_topics::{Redis, Topics};
+    ///
+    /// let topics = Topics::over(Redis::connect("redis://localhost").await?);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use = "it does nothing unless it is awaited"]
     pub fn connect(url: &str) -> RedisConnect {
         RedisConnect {

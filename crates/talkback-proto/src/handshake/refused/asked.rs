@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use http::Request;
 use http::header::{
     AUTHORIZATION, CONNECTION, COOKIE, HOST, HeaderName, ORIGIN, PROXY_AUTHORIZATION,
-    SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE,
+    SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE, USER_AGENT,
 };
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
@@ -89,7 +89,7 @@ fn without(text: &str, secret: &str) -> String {
 }
 
 /// What the request held: the query and its values, user name and password, and the values of all
-/// headers that are not the handshake's own.
+/// headers that are neither the handshake's own nor the name of the program.
 fn secrets(asked: Asked<'_>) -> Vec<String> {
     let mut secrets = Vec::new();
     if let Some((_, query)) = asked.url.request_target().split_once('?') {
@@ -101,7 +101,7 @@ fn secrets(asked: Asked<'_>) -> Vec<String> {
             );
         }
     }
-    const PUBLIC: [HeaderName; 7] = [
+    const PUBLIC: [HeaderName; 8] = [
         HOST,
         UPGRADE,
         CONNECTION,
@@ -109,6 +109,7 @@ fn secrets(asked: Asked<'_>) -> Vec<String> {
         SEC_WEBSOCKET_KEY,
         SEC_WEBSOCKET_VERSION,
         SEC_WEBSOCKET_EXTENSIONS,
+        USER_AGENT,
     ];
     for (name, value) in asked.request.headers() {
         if PUBLIC.contains(name) {

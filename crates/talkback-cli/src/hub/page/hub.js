@@ -36,7 +36,7 @@ export function makeHub({ address, key, topics, draw, remark, receive }) {
       // Not all pages at once.
       const longest = Math.min(SHORTEST_MS * 2 ** failures, LONGEST_MS);
       timer = setTimeout(begin, SHORTEST_MS + Math.random() * (longest - SHORTEST_MS));
-      set("waiting", failures > 3 ? "not reached; trying again" : "connecting again …");
+      set("waiting", failures > 3 ? "not reached, or this page or its key is refused; trying again" : "connecting again …");
     };
   }
 
@@ -55,8 +55,8 @@ export function makeHub({ address, key, topics, draw, remark, receive }) {
       remark(`${address}, ${told.topic}: ${told.reset ? "begins anew" : "some were missed"}`, "warn");
     }
     if (told.at) row.at = told.at;
-    const payload = told.data ?? told.text ?? told.base64;
-    if (payload === undefined) return;
+    if (!["data", "text", "base64"].some((name) => name in told)) return;
+    const payload = "data" in told ? told.data : (told.text ?? `binary, in Base64: ${told.base64}`);
     row.count += 1;
     if (typeof payload?.sent === "number") row.lag = Date.now() - payload.sent;
     receive(hub, told.topic, payload);

@@ -60,8 +60,8 @@ function drawHub({ own, told, body, state, status, rows }) {
 }
 
 function receive(hub, topic, payload) {
-  if (typeof payload?.sent === "number" && !payload.text) return;
-  const text = typeof payload === "string" ? payload : (payload?.text ?? JSON.stringify(payload));
+  if (typeof payload?.sent === "number") return;
+  const text = typeof payload === "string" ? payload : JSON.stringify(payload);
   remark(`${hub.address}, ${topic}: ${text}`);
 }
 
@@ -96,7 +96,7 @@ element("settings").addEventListener("submit", (event) => {
 element("sending").addEventListener("submit", (event) => {
   event.preventDefault();
   if (!message.value) return;
-  const isSent = publish({ data: { text: message.value, sent: Date.now() } });
+  const isSent = publish({ text: message.value });
   complain(isSent ? "" : "Not published: this hub is not connected.");
   if (isSent) message.value = "";
 });

@@ -65,7 +65,7 @@ pub(crate) struct HubArgs {
 /// The store that hubs share.
 #[derive(Debug, clap::Args)]
 pub(crate) struct RedisArgs {
-    /// Share the topics with other hubs by this Redis: redis://HOST:6379, or rediss://USER:PASSWORD@HOST with TLS;
+    /// Share the topics with other hubs by this Redis: redis://HOST:6379, redis://:PASSWORD@HOST, or rediss://USER:PASSWORD@HOST with TLS;
     /// @FILE reads the URL from a file, which keeps the password out of the list of processes
     #[arg(
         long,

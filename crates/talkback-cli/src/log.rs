@@ -51,9 +51,17 @@ fn in_own_words(text: &str) -> Option<String> {
     if text.contains(" (os error ") {
         return Some(without_numbers(text));
     }
-    let option = "`trusted_proxies`";
-    text.contains(option)
-        .then(|| text.replace(option, "--trusted-proxy"))
+    let words = [
+        ("`trusted_proxies`", "--trusted-proxy"),
+        (
+            "have its operator allow the origin",
+            "allow its origin with --origin",
+        ),
+    ];
+    let (library, own) = words
+        .into_iter()
+        .find(|(library, _)| text.contains(library))?;
+    Some(text.replace(library, own))
 }
 
 /// Starts the log at `level`; `RUST_LOG` has the last word. What the library tells below a warning is told by the

@@ -2,14 +2,19 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use talkback_topics::{Keep, Redis, RedisError, Topics};
+use tokio::time::sleep;
 use tracing::info;
 
 use crate::args::RedisArgs;
 use crate::exit::{self, Failure};
 use crate::files;
 use crate::values::Secret;
+
+/// How often it is looked whether the backplane is lost.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// Topics in memory, or over a Redis: one that is not reached at the moment is tried again for ever.
 pub(super) async fn topics(args: &RedisArgs, keep: Keep) -> Result<Topics, Failure> {
@@ -31,7 +36,18 @@ fn failed(error: &RedisError) -> Failure {
         RedisError::Refused(_) => (exit::OTHER, "--redis"),
         _ => (exit::USAGE, "--redis"),
     };
-    Failure::new(code, format!("{option}: {error}"))
+    let said = error.to_string();
+    let said = said.trim_end_matches('.');
+    let advice = match said {
+        said if said.contains(": NOAUTH ") => {
+            ". It wants a password: give redis://:PASSWORD@HOST or redis://USER:PASSWORD@HOST"
+        }
+        said if said.contains(": WRONGPASS ") => {
+            ". Check the password, which stands behind a colon also where there is no user: redis://:PASSWORD@HOST"
+        }
+        _ => "",
+    };
+    Failure::new(code, format!("{option}: {said}{advice}"))
 }
 
 /// What is said at `/ready` of topics over a backplane. Until that was reached once nobody is served well; if it is lost later, it is so
@@ -42,12 +58,7 @@ pub(super) fn readiness(
 ) -> impl Fn() -> Result<String, String> + Send + Sync + 'static {
     let was_up = Arc::new(AtomicBool::new(false));
     let (topics, needs_it) = (topics.clone(), args.ready_needs_backplane);
-    let (waiting, seen) = (topics.clone(), Arc::clone(&was_up));
-    tokio::spawn(async move {
-        waiting.up().await;
-        seen.store(true, Ordering::Relaxed);
-        info!(target: "hub", "the backplane is reached");
-    });
+    tokio::spawn(tell_reached(topics.clone(), Arc::clone(&was_up)));
     move || {
         let is_up = topics.is_up();
         let state = if is_up { "up" } else { "down" };
@@ -56,6 +67,18 @@ pub(super) fn readiness(
         match is_ready {
             true => Ok(told),
             false => Err(told),
+        }
+    }
+}
+
+/// Notes that the backplane was reached, and tells it each time. That it is lost, and why, the library tells.
+async fn tell_reached(topics: Topics, was_up: Arc<AtomicBool>) {
+    loop {
+        topics.up().await;
+        was_up.store(true, Ordering::Relaxed);
+        info!(target: "hub", "the backplane is reached");
+        while topics.is_up() {
+            sleep(LOOK_EVERY).await;
         }
     }
 }

@@ -1,5 +1,6 @@
 //! How many clients `talkback hub` takes, what it counts, and how it ends.
 
+use std::io::{Read as _, Write as _};
 use std::time::Duration;
 
 use crate::hub::{closed, next, open, refused};
@@ -245,6 +246,10 @@ fn hu4_a_redis_that_is_not_there_is_waited_for() {
     assert!(posted.body.contains("backplane"), "{posted:?}");
     let events = ["Accept: text/event-stream"];
     assert_eq!(http(&url, "GET /t/a", &events, b"").status, 503);
+    server.until("its log says so, and why", |server| {
+        let log = server.stderr();
+        log.contains("the backplane is not reached") && log.contains("refused")
+    });
     assert!(!server.stderr().contains("not-to-be-seen"));
     assert!(!posted.body.contains("not-to-be-seen"));
 }
@@ -269,4 +274,57 @@ fn what_is_wrong_with_redis_is_told_without_its_password() {
         assert!(finished.stderr.contains(word), "{finished:?}");
         assert!(!finished.stderr.contains("not-to-be-seen"), "{finished:?}");
     }
+}
+
+/// A Redis that says the same to whatever it is asked, and its URL.
+fn redis_that_says(answer: &'static str) -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("redis://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        if let Ok((mut stream, _)) = listener.accept() {
+            let mut asked = [0; 1024];
+            // Until the hub has had enough of it.
+            while let Ok(size @ 1..) = stream.read(&mut asked) {
+                // Each command begins so.
+                let commands = asked[..size].iter().filter(|byte| **byte == b'*').count();
+                let _ = stream.write_all(answer.repeat(commands).as_bytes());
+            }
+        }
+    });
+    url
+}
+
+#[test]
+fn a_redis_that_wants_a_password_is_told_with_where_it_stands_in_the_url() {
+    for (answer, advice) in [
+        (
+            "-NOAUTH Authentication required.\r\n",
+            "redis://:PASSWORD@HOST",
+        ),
+        ("-WRONGPASS invalid password\r\n", "redis://:PASSWORD@HOST"),
+        ("-ERR unknown command\r\n", "ERR unknown command\n"),
+    ] {
+        let redis = redis_that_says(answer);
+        let finished = run(&["hub", "127.0.0.1:0", "--redis", &redis], "");
+        assert_eq!(finished.code, Some(1), "{finished:?}");
+        assert!(finished.stderr.contains(advice), "{finished:?}");
+    }
+}
+
+#[test]
+fn who_comes_to_no_topic_is_told_where_they_lie_in_whole_words() {
+    let (server, url) = hub(&[]);
+    let finished = run(&["connect", &url], "");
+    let told = "they lie at /t/TOPIC, and / takes the subprotocol talkback.topics.v1";
+    assert!(finished.stderr.contains(told), "{finished:?}");
+    let finished = run(&["connect", "-o", "http://evil.example", &url], "");
+    assert!(
+        finished
+            .stderr
+            .contains("have its operator allow the origin"),
+        "{finished:?}"
+    );
+    server.until("its operator is told of the option", |server| {
+        server.stderr().contains("allow its origin with --origin")
+    });
 }

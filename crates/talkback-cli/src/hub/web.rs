@@ -2,11 +2,12 @@
 
 use std::convert::Infallible;
 use std::process;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Full};
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -44,21 +45,27 @@ pub(super) async fn serve(hub: Arc<Hub>, connection: HttpConnection) {
     let (id, client) = (connection.id(), connection.client_ip());
     let draining: Draining = Box::new(connection.draining());
     let draining = Mutex::new(Some(draining));
-    let service = service_fn(move |request| {
+    let is_unread = Arc::<AtomicBool>::default();
+    let connection = Stalling::new(connection, Arc::clone(&is_unread));
+    let service = service_fn(move |request: Request<Incoming>| {
         let draining = draining
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take();
-        let hub = Arc::clone(&hub);
+        let (hub, is_unread) = (Arc::clone(&hub), Arc::clone(&is_unread));
         async move {
+            let has_content = !request.body().is_end_stream();
             let answer = answer(&hub, request, draining).await;
+            // What is refused may not have been read.
+            let is_refused = !answer.status().is_success();
+            is_unread.store(has_content && is_refused, Ordering::Relaxed);
             info!(target: "hub", id, %client, status = answer.status().as_u16(), "answered");
             Ok::<_, Infallible>(answer)
         }
     });
     let serving = http1::Builder::new()
         .keep_alive(false)
-        .serve_connection(TokioIo::new(Stalling::new(connection)), service);
+        .serve_connection(TokioIo::new(connection), service);
     // Whoever is gone is not told.
     let _ = serving.await;
 }

@@ -121,6 +121,11 @@ fn what_is_posted_is_bounded() {
     let claimed = http(&url, "POST /t/a", &["Content-Length: 99999999999"], b"");
     assert_eq!(claimed.status, 413, "{claimed:?}");
     assert_eq!(http(&url, "POST /t/a", &[], b"").status, 200);
+    // Whoever sends it all before it reads is told, too.
+    for (request, status) in [("POST /t/a", 413), ("PUT /t/a", 405), ("POST /else", 404)] {
+        let answer = http(&url, request, &[], &[7; 16 << 20]);
+        assert_eq!(answer.status, status, "{answer:?}");
+    }
 }
 
 #[test]

@@ -66,8 +66,7 @@ fn ask(url: &str, request: &str, lines: &[&str], body: &[u8]) -> TcpStream {
         text += &format!("{line}\r\n");
     }
     stream.write_all(format!("{text}\r\n").as_bytes()).unwrap();
-    // A server that has seen enough reads no more.
-    let _ = stream.write_all(body);
+    stream.write_all(body).unwrap();
     stream
 }
 
@@ -75,8 +74,7 @@ fn ask(url: &str, request: &str, lines: &[&str], body: &[u8]) -> TcpStream {
 pub(crate) fn http(url: &str, request: &str, lines: &[&str], body: &[u8]) -> Answer {
     let mut stream = ask(url, request, lines, body);
     let mut answer = Vec::new();
-    // It may be cut off by a reset, as the server does not read what it refuses.
-    let _ = stream.read_to_end(&mut answer);
+    stream.read_to_end(&mut answer).unwrap();
     let answer = String::from_utf8(answer).unwrap();
     let (head, body) = answer
         .split_once("\r\n\r\n")

@@ -45,10 +45,11 @@ impl Events {
         let begun = subscriber.subscribe(topic, start).await;
         let begun = begun.map_err(|error| unavailable(&error))?;
         let is_reset = matches!(start, Start::After(_)) && !begun.is_recovered();
-        // A browser takes a stream for open once there is something of it.
+        // A browser takes a stream for open once there is something of it. From this it comes back behind where it began, also if nothing
+        // has come until it was cut off.
         let first = match is_reset {
             true => reset(begun.position()),
-            false => Bytes::from_static(COMMENT),
+            false => format!("id: {}\n\n", begun.position()).into(),
         };
         Ok(Self {
             subscriber,

@@ -9,6 +9,7 @@ use crate::support::hub::{Event, Events, authority, http, hub, post};
 fn hu2_events_go_on_behind_the_last_one_that_came() {
     let (_server, url) = hub(&["--keep", "4"]);
     let mut events = Events::open(&url, "a", &[]);
+    let begun = events.begun();
     let places: Vec<String> = (1..=3).map(|it| post(&url, "a", &it.to_string())).collect();
     for (place, text) in places.iter().zip(["1", "2", "3"]) {
         let expected = Event {
@@ -20,6 +21,10 @@ fn hu2_events_go_on_behind_the_last_one_that_came() {
     }
     drop(events);
     post(&url, "a", "4");
+    // Also who has got nothing until then.
+    let last = format!("Last-Event-ID: {begun}");
+    let mut events = Events::open(&url, "a", &[&last]);
+    assert_eq!(events.data(4), ["1", "2", "3", "4"]);
     let last = format!("Last-Event-ID: {}", places[1]);
     let mut events = Events::open(&url, "a", &[&last]);
     assert_eq!(events.data(2), ["3", "4"]);

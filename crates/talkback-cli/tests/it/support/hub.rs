@@ -99,6 +99,8 @@ pub(crate) fn post(url: &str, topic: &str, text: &str) -> String {
 /// A stream of events.
 pub(crate) struct Events {
     reader: BufReader<TcpStream>,
+    /// The last one that came, be it with an event or not.
+    last_id: String,
 }
 
 /// An event: its kind, its id and its data.
@@ -122,11 +124,29 @@ impl Events {
         }
         assert!(head.starts_with("HTTP/1.0 200 "), "{head:?}");
         assert!(head.contains("text/event-stream"), "{head:?}");
-        Self { reader }
+        Self {
+            reader,
+            last_id: String::new(),
+        }
+    }
+
+    /// The id that a browser has before anything came.
+    pub(crate) fn begun(&mut self) -> String {
+        assert_eq!(self.block(), Some(None));
+        self.last_id.clone()
     }
 
     /// The next event; `None` at the end.
     pub(crate) fn next(&mut self) -> Option<Event> {
+        loop {
+            if let Some(event) = self.block()? {
+                return Some(event);
+            }
+        }
+    }
+
+    /// What comes up to the next empty line: an event, unless it has no data; `None` at the end.
+    fn block(&mut self) -> Option<Option<Event>> {
         let mut event = Event::default();
         let mut data = Vec::new();
         loop {
@@ -139,10 +159,12 @@ impl Events {
                 Some(("id", id)) => event.id = id.to_owned(),
                 Some(("event", kind)) => event.kind = kind.to_owned(),
                 Some(("data", text)) => data.push(text.to_owned()),
-                _ if line.is_empty() && event.id.is_empty() => {}
                 _ if line.is_empty() => {
+                    if !event.id.is_empty() {
+                        self.last_id.clone_from(&event.id);
+                    }
                     event.data = data.join("\n");
-                    return Some(event);
+                    return Some((!data.is_empty()).then_some(event));
                 }
                 _ => assert_eq!(line, ":"),
             }

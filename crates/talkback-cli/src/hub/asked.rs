@@ -2,7 +2,7 @@
 
 use percent_encoding::percent_decode_str;
 use talkback::Refusal;
-use talkback::http::Uri;
+use talkback::http::{HeaderMap, HeaderName, Uri};
 use talkback_topics::{Position, Start};
 
 use super::refused::bad;
@@ -83,6 +83,27 @@ pub(super) fn reading(uri: &Uri) -> Result<Reading, Refusal> {
 /// 400 for anything else.
 pub(super) fn position(text: &str) -> Result<Position, Refusal> {
     text.parse().map_err(|error| bad(format!("{error}")))
+}
+
+/// The text of a header, if it is there.
+///
+/// # Errors
+/// 400 where it is there more than once, or is not UTF-8.
+pub(super) fn header<'a>(
+    headers: &'a HeaderMap,
+    name: &HeaderName,
+) -> Result<Option<&'a str>, Refusal> {
+    let mut lines = headers.get_all(name).iter();
+    let Some(line) = lines.next() else {
+        return Ok(None);
+    };
+    if lines.next().is_some() {
+        return Err(bad(format!("the header {name} is there more than once")));
+    }
+    match str::from_utf8(line.as_bytes()) {
+        Ok(text) => Ok(Some(text)),
+        Err(_) => Err(bad(format!("the header {name} is not UTF-8"))),
+    }
 }
 
 fn decoded(text: &str) -> Option<String> {

@@ -11,6 +11,7 @@ use talkback::{Message, Refusal, Text};
 use talkback_topics::Topic;
 use tokio::time::timeout;
 
+use super::asked;
 use super::refused::{bad, unpublished};
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -36,7 +37,9 @@ pub(super) async fn publish(
     request: Request<Incoming>,
     size_max: u64,
 ) -> Result<Published, Refusal> {
-    let id = id(request.headers())?;
+    // The id under which it may be sent again.
+    let id = asked::header(request.headers(), &IDEMPOTENCY_KEY)?;
+    let id = id.map(str::to_owned);
     let is_text = is_text(request.headers());
     let body = read(request.into_body(), size_max).await?;
     let message: Message = match is_text {
@@ -79,16 +82,6 @@ fn too_large(size_max: usize) -> Refusal {
     let what =
         format!("the body is larger than {size_max} bytes, which are the most (--max-message)");
     Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, what)
-}
-
-/// The id under which it may be sent again.
-fn id(headers: &HeaderMap) -> Result<Option<String>, Refusal> {
-    let Some(id) = headers.get(IDEMPOTENCY_KEY) else {
-        return Ok(None);
-    };
-    let id = std::str::from_utf8(id.as_bytes()).ok();
-    let id = id.ok_or_else(|| bad("the Idempotency-Key is not UTF-8"))?;
-    Ok(Some(id.to_owned()))
 }
 
 /// Whether a body is a text, by its kind: `text/…`, or JSON.

@@ -157,11 +157,9 @@ async fn events(
     rights.subscribe?;
     let mut start = asked::reading(request.uri())?.start;
     // A browser that comes back asks for the same URL.
-    if let Some(last) = request.headers().get(LAST_EVENT_ID) {
-        let last = last.to_str().unwrap_or_default();
-        if !last.is_empty() {
-            start = Start::After(asked::position(last)?);
-        }
+    let last = asked::header(request.headers(), &LAST_EVENT_ID)?;
+    if let Some(last) = last.filter(|last| !last.is_empty()) {
+        start = Start::After(asked::position(last)?);
     }
     let topic = hub.topic(name)?;
     let draining = draining.unwrap_or_else(|| Box::new(std::future::pending()));

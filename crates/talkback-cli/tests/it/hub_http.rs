@@ -53,8 +53,16 @@ fn hu2_whoever_has_missed_more_than_is_kept_gets_one_reset() {
         let live = events.next().unwrap();
         assert_eq!((&*live.kind, &live.id, &*live.data), ("", &head, "live"));
     }
-    let garbage = ["Accept: text/event-stream", "Last-Event-ID: garbage"];
-    assert_eq!(http(&url, "GET /t/a", &garbage, b"").status, 400);
+    let good = format!("Last-Event-ID: {head}");
+    for garbage in [
+        &["Last-Event-ID: garbage"][..],
+        &["Last-Event-ID: 가"],
+        &[&*good, &*good],
+    ] {
+        let lines = [&["Accept: text/event-stream"], garbage].concat();
+        let answer = http(&url, "GET /t/a", &lines, b"");
+        assert_eq!(answer.status, 400, "{garbage:?}");
+    }
 }
 
 #[test]
@@ -94,6 +102,8 @@ async fn hu3_the_same_idempotency_key_publishes_once() {
     for key in ["", &"k".repeat(256)] {
         assert_eq!(post(key, "x").status, 400, "{key:?}");
     }
+    let two = ["Idempotency-Key: a", "Idempotency-Key: b"];
+    assert_eq!(http(&url, "POST /t/a", &two, b"x").status, 400);
 }
 
 #[tokio::test]

@@ -9,8 +9,12 @@ use talkback::http::{Request, StatusCode};
 
 /// Lets in who names this machine as it may be named; a page whose own name was made to lead here does not.
 pub(crate) fn check<B>(request: &Request<B>, hosts: &[String]) -> Result<(), Refusal> {
+    // "An origin server MUST ignore the received Host header field (if any) and instead use the host information of the request-target"
+    // that has it (RFC 9112 §3.2.2), as the check of its origin does.
+    let target = request.uri().authority().map(Authority::as_str);
     let host = request.headers().get(HOST);
-    let host = host.and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let host = target.or_else(|| host.and_then(|host| host.to_str().ok()));
+    let host = host.unwrap_or_default();
     match is_allowed(host, hosts) {
         true => Ok(()),
         false => Err(Refusal::new(
@@ -40,6 +44,19 @@ fn is_allowed(host: &str, hosts: &[String]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_host_of_a_target_that_has_one_goes_before_the_header() {
+        for (target, host, is_allowed) in [
+            ("/", "localhost", true),
+            ("/", "evil.example", false),
+            ("http://localhost/", "evil.example", true),
+            ("http://evil.example/", "localhost", false),
+        ] {
+            let request = Request::get(target).header(HOST, host).body(()).unwrap();
+            assert_eq!(check(&request, &[]).is_ok(), is_allowed, "{target} {host}");
+        }
+    }
 
     #[test]
     fn a_host_is_this_machine_or_a_name_that_was_allowed() {

@@ -194,6 +194,10 @@ async fn no_page_of_another_site_posts_or_reads() {
         let asked = http(&url, "OPTIONS /t/a", &[line], b"");
         assert_eq!(asked.status, 403, "{line}");
     }
+    // The host in the target is the one that is asked for.
+    let own = format!("Host: {}", authority(&url));
+    let answer = http(&url, "POST http://evil.example/t/a", &[&own], b"x");
+    assert_eq!(answer.status, 403, "{answer:?}");
     let own = format!("Origin: http://{}", authority(&url));
     for (line, origin) in [
         (&*own, own.trim_start_matches("Origin: ")),

@@ -7,7 +7,9 @@ use talkback::http::header::SEC_WEBSOCKET_PROTOCOL;
 use talkback::http::{Request, StatusCode};
 use talkback::server::ServerConnection;
 use talkback::{AcceptError, Approval, CloseCode, Message, Refusal, Transport};
-use talkback_topics::{SUBPROTOCOL, Session, Start, Subscriber, Topic, TopicEvent};
+use talkback_topics::{
+    PublishErrorKind, SUBPROTOCOL, Session, Start, Subscriber, Topic, TopicEvent,
+};
 use tracing::{debug, info};
 
 use super::asked::{self, Echo, Reading};
@@ -183,7 +185,13 @@ impl Raw {
             Echo::On => publish,
         };
         let published = publish.await;
-        published.map_err(|_| (CloseCode::TRY_AGAIN_LATER, "it was not published"))?;
-        Ok(())
+        match published.map_err(|error| error.kind()) {
+            Ok(_) => Ok(()),
+            Err(PublishErrorKind::Uncertain) => Err((
+                CloseCode::TRY_AGAIN_LATER,
+                "it may have been published, or not",
+            )),
+            Err(_) => Err((CloseCode::TRY_AGAIN_LATER, "it was not published")),
+        }
     }
 }

@@ -6,7 +6,7 @@
 //!
 //! A request that was queued when a connection was lost may leave on the next one, before those: then it is made twice there. The
 //! server answers the second one of a publication with the same position, and that of a subscription which has begun with an
-//! error, which says nothing new.
+//! error, which says nothing new; that of one which has not begun takes the first one's place.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -23,11 +23,17 @@ use crate::start::Start;
 /// How much may wait for an answer: so many publications, or bytes of them.
 const UNANSWERED_MAX: usize = 1024;
 const UNANSWERED_BYTES_MAX: usize = 1024 * 1024;
+/// How much may begin on a connection that nobody wants any more: what was asked for before the loss of another. So many bytes of names, and
+/// what else is held of each.
+const UNWANTED_MAX: usize = 256 * 1024;
+const UNWANTED_COST: usize = 64;
 
 pub(crate) struct Book {
     topics: BTreeMap<Arc<str>, Wanted>,
     /// Of what was left, answers may still come, until it is said that no more do.
     leaving: BTreeSet<Arc<str>>,
+    /// Of what has begun on this connection without being wanted.
+    unwanted: usize,
     unanswered: VecDeque<Unanswered>,
     unanswered_bytes: usize,
     /// What is to be sent on this connection.
@@ -70,6 +76,7 @@ impl Book {
         Self {
             topics: BTreeMap::new(),
             leaving: BTreeSet::new(),
+            unwanted: 0,
             unanswered: VecDeque::new(),
             unanswered_bytes: 0,
             outgoing: VecDeque::new(),
@@ -156,6 +163,7 @@ impl Book {
         self.is_open = false;
         self.outgoing.clear();
         self.leaving.clear();
+        self.unwanted = 0;
         for wanted in self.topics.values_mut() {
             wanted.is_begun = false;
         }
@@ -175,7 +183,7 @@ impl Book {
                 topic,
                 at,
                 is_recovered,
-            } => Ok(self.subscribed(&topic, at, is_recovered)),
+            } => self.subscribed(&topic, at, is_recovered),
             Answer::Unsubscribed { topic } => self.unsubscribed(&topic),
             Answer::Gap {
                 topic,
@@ -225,14 +233,23 @@ impl Book {
         })))
     }
 
-    fn subscribed(&mut self, topic: &str, at: Position, is_recovered: bool) -> Option<Event> {
+    fn subscribed(
+        &mut self,
+        topic: &str,
+        at: Position,
+        is_recovered: bool,
+    ) -> Result<Option<Event>, Error> {
         if self.leaving.contains(topic) {
-            return None;
+            return Ok(None);
         }
         let Some((topic, _)) = self.topics.get_key_value(topic) else {
             // It was left before this was asked for on this connection.
+            self.unwanted += topic.len() + UNWANTED_COST;
+            if self.unwanted > UNWANTED_MAX {
+                return Err(broken("subscriptions begin that nobody has asked for"));
+            }
             self.leave(topic.into());
-            return None;
+            return Ok(None);
         };
         let topic = Arc::clone(topic);
         let wanted = self.topics.get_mut(&topic).expect("it was just found");
@@ -241,7 +258,7 @@ impl Book {
             topic,
             position: Some(at),
         };
-        match wanted.place {
+        Ok(match wanted.place {
             Place::Behind { position, seen }
                 if is_recovered && position.epoch == at.epoch && at.offset <= seen =>
             {
@@ -261,7 +278,7 @@ impl Book {
                 wanted.place = Place::behind(at);
                 Some(Event::Reset(begun))
             }
-        }
+        })
     }
 
     fn unsubscribed(&mut self, topic: &str) -> Result<Option<Event>, Error> {

@@ -3,11 +3,13 @@
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::Poll;
+use std::time::Duration;
 
 use talkback::OriginPolicy;
 use talkback::test_util::{Peer, ScriptedServer};
 use talkback_topics::client::{Error, ErrorKind, Event, TopicChannel};
 use talkback_topics::{SUBPROTOCOL, Session, Start, Topics, key, subscribe};
+use tokio::time::timeout;
 
 const AT: &str = "1q8zk7c2m4v0p-";
 
@@ -97,6 +99,27 @@ fn subscribed(offset: u64, is_recovered: bool) -> String {
 
 fn delivery(offset: u64) -> String {
     format!(r#"{{"topic":"prices","at":"{AT}{offset}","data":{offset}}}"#)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_begins_what_nobody_asked_for_does_not_fill_the_client() {
+    let mut scripted = Scripted::begun(1).await;
+    let Scripted { client, peer, .. } = &mut scripted;
+    // It hears nothing of what is asked of it.
+    let says = async {
+        for count in 0..4096 {
+            let topic = format!(r#""topic":"{count:0100}""#);
+            let text = format!(r#"{{{topic},"at":"{AT}1","subscribed":true,"recovered":false}}"#);
+            if peer.send(text).await.is_err() {
+                break;
+            }
+        }
+    };
+    let told = timeout(Duration::from_secs(60), client.recv());
+    let ((), told) = tokio::join!(says, told);
+    let error = told.expect("it has had enough").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Protocol);
+    assert!(error.to_string().contains("nobody"), "{error}");
 }
 
 #[tokio::test(start_paused = true)]

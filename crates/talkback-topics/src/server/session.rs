@@ -50,7 +50,8 @@ const PUBLISHING_MAX: usize = 64;
 /// - **Payloads.** A text that is JSON comes as `data`, without the white space around it; another text as `text`; what is
 ///   binary as `base64`, with padding. The text is written once, for all sessions that get it.
 /// - **`subscribed`** has the position that the subscription begins behind. With `after`, `"recovered":false` says that what
-///   followed is not all kept any more, and the client fetches its state anew. Behind `"subscribed":false` nothing more comes.
+///   followed is not all kept any more, and the client fetches its state anew. One that is asked for again before it stands is answered
+///   once, as it was asked for last. Behind `"subscribed":false` nothing more comes.
 /// - **`publish`** is answered if it has an `id`, of 1 to 255 bytes, by which it may be said again after a loss of the connection; one
 ///   without is answered only by an error. The publisher gets its own publication as all others do, in the order that is the same for
 ///   all: by the position in the answer it knows which that is.
@@ -313,11 +314,15 @@ impl Session {
         if may.is_some_and(|may| !may(name)) {
             return Err(refused("it is not allowed to subscribe to this topic"));
         }
-        let begun = self.subscribed.iter();
-        let mut wanted = begun.chain(self.subscribing.iter().map(|it| &it.topic));
-        if wanted.any(|it| it.name() == name) {
+        if self.subscribed.iter().any(|it| it.name() == name) {
             let text = "it is subscribed to this topic: unsubscribe first to begin elsewhere in it";
             return Err(refused(text));
+        }
+        // A client that comes back may have asked for it on this connection already.
+        self.subscribing.retain(|it| it.topic.name() != name);
+        // Those that it has left before it asked for this have their answer, unless it is slow to read.
+        while let Some(left) = self.take_left() {
+            self.answers.push_back(answer::unsubscribed(left.name()));
         }
         let max = self.topics_max;
         if self.subscribed.len() + self.subscribing.len() + self.leaving.len() >= max {

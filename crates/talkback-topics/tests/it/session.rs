@@ -101,6 +101,22 @@ async fn the_words_are_those_of_the_specification() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn hu7_who_leaves_128_topics_for_128_others_has_those() {
+    let (topics, _) = prices();
+    let mut peer = Peer::of(Session::new(&topics));
+    for (act, first) in [("subscribe", 0), ("unsubscribe", 0), ("subscribe", 128)] {
+        for topic in first..first + 128 {
+            let text = format!(r#"{{"do":"{act}","topic":"{topic}"}}"#);
+            peer.says(&text).await;
+        }
+    }
+    for _ in 0..3 * 128 {
+        let answer = peer.hears().await;
+        assert!(!answer.contains("error"), "{answer}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn hu7_the_129th_topic_is_an_error_and_the_others_go_on() {
     let (topics, _) = prices();
     let mut peer = Peer::of(Session::new(&topics));

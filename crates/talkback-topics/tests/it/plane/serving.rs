@@ -36,7 +36,7 @@ async fn ba5_a_subscription_waits_for_the_backplane_and_clients_are_told_of_the_
     // What waits holds up nothing else.
     let stale = asks(r#"{"do":"subscribe","topic":"cold"}"#).await;
     assert_eq!(stale, r#"{"stale":true}"#);
-    let wrong = asks(r#"{"do":"subscribe","topic":"cold"}"#).await;
+    let wrong = asks(r#"{"do":"subscribe","topic":"warm"}"#).await;
     assert!(wrong.contains("it is subscribed to this topic"), "{wrong}");
 
     store.restore();
@@ -56,4 +56,32 @@ async fn ba5_a_subscription_waits_for_the_backplane_and_clients_are_told_of_the_
         assert!(reset.starts_with(r#"{"topic":""#), "{reset}");
         assert!(reset.ends_with(r#"-0","reset":true}"#), "{reset}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_asks_again_for_what_has_not_begun_is_answered_once_and_has_it() {
+    let store = Store::default();
+    let topics = store.topics();
+    settle().await;
+    store.hang();
+    let (near, far) = duplex(1 << 20);
+    let mut served = WebSocket::from_upgraded(near, Role::Server);
+    let mut session = Session::new(&topics);
+    tokio::spawn(async move { session.serve(&mut served).await });
+    let mut client = WebSocket::from_upgraded(far, Role::Client);
+    for start in ["", r#","last":1"#] {
+        let ask = format!(r#"{{"do":"subscribe","topic":"cold"{start}}}"#);
+        client.send(ask).await.unwrap();
+    }
+    settle().await;
+    store.publish("cold", "1");
+    store.answer();
+    let mut told = async || client.recv().await.unwrap().unwrap().to_string();
+    let begun = told().await;
+    assert!(begun.contains(r#""subscribed":true"#), "{begun}");
+    let first = told().await;
+    assert!(first.ends_with(r#""data":1}"#), "{first}");
+    store.publish("cold", "2");
+    let second = told().await;
+    assert!(second.ends_with(r#""data":2}"#), "{second}");
 }

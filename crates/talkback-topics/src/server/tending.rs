@@ -1,5 +1,6 @@
 //! What is asked of a backplane for a topic: one thing after another, by one task.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -97,13 +98,14 @@ async fn put_off(topic: &Arc<TopicState>, why: &Unavailable) -> bool {
     !is_again
 }
 
-/// Reads what lies between this number and the ring, page by page.
+/// Reads what lies between this number and the ring, page by page. Of more bytes than are kept it has the last.
 async fn read_older(topic: &Arc<TopicState>, after: u64) -> Result<Vec<Stored>, Unavailable> {
     let plane = &topic.uplink().plane;
     let head = topic.head();
     let end = topic.log().first();
     let mut after = Position::new(head.epoch, after, None);
-    let mut all = Vec::new();
+    let (mut all, mut size) = (VecDeque::new(), 0);
+    let size_of = |stored: &Stored| stored.carried.message.len();
     loop {
         let limit = (end - 1).saturating_sub(after.offset) as usize;
         let limit = limit.min(FILL_PAGE);
@@ -116,7 +118,11 @@ async fn read_older(topic: &Arc<TopicState>, after: u64) -> Result<Vec<Stored>, 
             break;
         };
         let is_progress = last.epoch == head.epoch && last.offset > after.offset;
+        size += page.publications.iter().map(size_of).sum::<usize>();
         all.extend(page.publications);
+        while size > topic.shared.keep.bytes && all.len() > 1 {
+            size -= all.pop_front().as_ref().map_or(0, size_of);
+        }
         if !is_progress {
             break;
         }
@@ -124,7 +130,7 @@ async fn read_older(topic: &Arc<TopicState>, after: u64) -> Result<Vec<Stored>, 
     }
     // If it has not all of that, it gave some that are here.
     all.retain(|it| it.position.offset < end);
-    Ok(all)
+    Ok(all.into())
 }
 
 /// The answer for one topic.

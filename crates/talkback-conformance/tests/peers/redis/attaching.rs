@@ -53,3 +53,17 @@ async fn ba15_a_topic_is_listened_to_for_a_while_after_the_last_has_left() {
     assert_eq!(reader.texts(2).await, ["three", "four"]);
     assert_eq!(there.asked.attached(), 2);
 }
+
+#[tokio::test]
+async fn what_is_large_is_read_in_parts_each_of_which_is_there_in_time() {
+    let server = RedisServer::start();
+    let (here, there) = (Hub::at(&server.url()).await, Hub::at(&server.url()).await);
+    let large = |number: usize| format!("{number:01$}", 1024 * 1024);
+    for number in 1..=24 {
+        here.publish("films", &large(number)).await;
+    }
+    let (mut reader, _) = there.reader_from("films", Start::Last(3)).await;
+    // As much as is kept of it.
+    assert_eq!(reader.text().await, large(24));
+    assert_eq!(there.asked.read(), 3);
+}

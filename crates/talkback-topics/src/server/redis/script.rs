@@ -19,6 +19,9 @@ const STATE_LIFE: Duration = Duration::from_secs(24 * 3600);
 /// The same before the first publication.
 const SHORT_LIFE: Duration = Duration::from_secs(3600);
 
+/// How many bytes are read at a time, about: all that is to be there within the time for an answer, and in the store's own memory.
+const PAGE_BYTES: usize = 4 * 1024 * 1024;
+
 /// The scripts, and what they are told each time.
 pub(crate) struct Scripts {
     publish: Script,
@@ -129,7 +132,8 @@ impl Scripts {
         self.stand(&mut call);
         call.arg(&after.epoch().to_be_bytes())
             .arg(after.offset().saturating_add(1))
-            .arg(limit);
+            .arg(limit)
+            .arg(PAGE_BYTES);
         let mut answer = call.query_async(connection).await;
         if is_not_loaded(&answer) {
             self.load(connection).await?;

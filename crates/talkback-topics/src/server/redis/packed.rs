@@ -26,6 +26,8 @@ use crate::server::backplane::{Carried, Stored};
 const VERSION: u8 = 1;
 /// Of an epoch and an offset.
 const PLACE_SIZE: usize = 16;
+/// What the scripts count up to: a number beyond is nobody's.
+const OFFSET_MAX: u64 = 1 << 53;
 
 const TEXT: u8 = 1;
 const SKIP: u8 = 2;
@@ -67,7 +69,7 @@ pub(crate) fn unpack(mut bytes: Bytes) -> Option<Stored> {
     let (epoch, offset) = (bytes.try_get_u64().ok()?, bytes.try_get_u64().ok()?);
     let (mark, previous) = (bytes.try_get_u16().ok()?, bytes.try_get_u16().ok()?);
     let flags = bytes.try_get_u8().ok()?;
-    if offset == 0 || flags & !(TEXT | SKIP | SENDER | ID) != 0 {
+    if !(1..=OFFSET_MAX).contains(&offset) || flags & !(TEXT | SKIP | SENDER | ID) != 0 {
         return None;
     }
     let except = match flags & SENDER {
@@ -114,11 +116,9 @@ pub(crate) fn place(bytes: &[u8]) -> Option<Position> {
         [] => None,
         mark => Some(u16::from_be_bytes(mark.try_into().ok()?)),
     };
-    Some(Position::new(
-        u64::from_be_bytes(epoch.try_into().ok()?),
-        u64::from_be_bytes(offset.try_into().ok()?),
-        mark,
-    ))
+    let (epoch, offset) = (epoch.try_into().ok()?, offset.try_into().ok()?);
+    let offset = u64::from_be_bytes(offset);
+    (offset <= OFFSET_MAX).then(|| Position::new(u64::from_be_bytes(epoch), offset, mark))
 }
 
 #[cfg(test)]
@@ -217,6 +217,10 @@ mod tests {
         for size in [0, 1, 8, 15, 17, 19] {
             assert_eq!(place(&bytes[..size]), None, "{size}");
         }
+        // So many are counted by no script, and not beyond by us.
+        bytes[8..16].copy_from_slice(&u64::MAX.to_be_bytes());
+        assert_eq!(place(&bytes[..16]), None);
+        assert!(unpack(stored(u64::MAX, 1, &all_kinds()[0]).into()).is_none());
     }
 
     proptest! {

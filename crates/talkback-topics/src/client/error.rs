@@ -22,7 +22,8 @@ pub struct Error {
 pub enum ErrorKind {
     /// The server does not let this client subscribe to [`topic`](Error::topic). The other topics go on.
     NotSubscribed,
-    /// The server has not published what has this [`number`](Error::number). Everything else goes on.
+    /// The server has not published what has this [`number`](Error::number), or does not know whether it has, as the text says. Everything
+    /// else goes on.
     NotPublished,
     /// Too much of what this client published waits for an answer: nothing was published. Receive first.
     Full,

@@ -52,12 +52,23 @@ impl fmt::Display for TopicNameError {
 
 impl Error for TopicNameError {}
 
-/// Nothing was published, or it is not known whether it was.
+/// What the backplane said, which is for the program: it may tell where a store is, and clients are shown the error alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Why(Arc<str>);
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Error for Why {}
+
+/// Nothing was published, or it is not known whether it was. What the backplane said of it is its source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PublishError {
     kind: PublishErrorKind,
-    /// What the backplane said.
-    why: Option<Arc<str>>,
+    why: Option<Why>,
 }
 
 /// Why nothing was published, or it is not known whether it was.
@@ -84,7 +95,7 @@ impl PublishError {
     }
 
     pub(crate) fn because(kind: PublishErrorKind, why: &str) -> Self {
-        let why = Some(why.into());
+        let why = Some(Why(why.into()));
         Self { kind, why }
     }
 
@@ -111,22 +122,25 @@ impl fmt::Display for PublishError {
                 f,
                 "nothing was published, as the message is too large for the backplane: it takes {size_max} bytes"
             ),
-        }?;
-        match &self.why {
-            Some(why) => write!(f, " ({why})"),
-            None => Ok(()),
         }
     }
 }
 
-impl Error for PublishError {}
+impl Error for PublishError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        source(self.why.as_ref())
+    }
+}
 
-/// A subscription has not begun.
+fn source(why: Option<&Why>) -> Option<&(dyn Error + 'static)> {
+    why.map(|why| why as _)
+}
+
+/// A subscription has not begun. What the backplane said of it is its source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SubscribeError {
     kind: SubscribeErrorKind,
-    /// What the backplane said.
-    why: Option<Arc<str>>,
+    why: Option<Why>,
 }
 
 /// Why a subscription has not begun.
@@ -149,7 +163,7 @@ impl SubscribeError {
     pub(crate) fn unavailable(why: &str) -> Self {
         Self {
             kind: SubscribeErrorKind::Unavailable,
-            why: Some(why.into()),
+            why: Some(Why(why.into())),
         }
     }
 
@@ -167,15 +181,15 @@ impl fmt::Display for SubscribeError {
             }
             SubscribeErrorKind::TooSlow => "this subscriber was too slow, and has ended: make another",
             SubscribeErrorKind::Unavailable => "the backplane cannot be reached: try again later",
-        })?;
-        match &self.why {
-            Some(why) => write!(f, " ({why})"),
-            None => Ok(()),
-        }
+        })
     }
 }
 
-impl Error for SubscribeError {}
+impl Error for SubscribeError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        source(self.why.as_ref())
+    }
+}
 
 /// A subscriber with [`Slow::Close`](crate::Slow::Close) was too far behind, and has ended.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -193,6 +193,7 @@ async fn hu4_while_redis_is_down_nothing_is_said_to_be_published() {
     let (status, why) = hub.post("2", "meanwhile");
     assert_eq!(status, 503, "{why}");
     assert!(why.contains("backplane"), "{why}");
+    assert!(!why.contains("127.0.0.1"), "where Redis is: {why}");
     assert!(
         begin.elapsed() < Duration::from_secs(2),
         "{:?}",

@@ -126,7 +126,7 @@ fn parse_offset(text: &str) -> Option<u64> {
 }
 
 /// A text is no position.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct PositionError(());
 
 impl fmt::Display for PositionError {
@@ -134,6 +134,13 @@ impl fmt::Display for PositionError {
         f.write_str(
             "this is no position of a topic: that is a text such as `1q8zk7c2m4v0p-121`, as the server gave it",
         )
+    }
+}
+
+/// As [`Display`](fmt::Display): it is what a `main` prints that returns it.
+impl fmt::Debug for PositionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -12,7 +12,7 @@ pub(crate) const NAME_SIZE_MAX: usize = 255;
 pub(crate) const ID_SIZE_MAX: usize = 255;
 
 /// A name is none for a topic, which has 1 to 255 bytes of UTF-8 without control characters.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct TopicNameError(NameFault);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +50,13 @@ impl fmt::Display for TopicNameError {
     }
 }
 
+/// As [`Display`](fmt::Display): it is what a `main` prints that returns it.
+impl fmt::Debug for TopicNameError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
 impl Error for TopicNameError {}
 
 /// What the backplane said, which is for the program: it may tell where a store is, and clients are shown the error alone.
@@ -65,7 +72,7 @@ impl fmt::Display for Why {
 impl Error for Why {}
 
 /// Nothing was published, or it is not known whether it was. What the backplane said of it is its source.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct PublishError {
     kind: PublishErrorKind,
     why: Option<Why>,
@@ -126,9 +133,23 @@ impl fmt::Display for PublishError {
     }
 }
 
+/// As [`Display`](fmt::Display), with what the backplane said: it is what a `main` prints that returns it.
+impl fmt::Debug for PublishError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        shown(self, self.why.as_ref(), f)
+    }
+}
+
 impl Error for PublishError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         source(self.why.as_ref())
+    }
+}
+
+fn shown(error: &dyn Error, why: Option<&Why>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    match why {
+        Some(why) => write!(f, "{error} ({why})"),
+        None => write!(f, "{error}"),
     }
 }
 
@@ -137,7 +158,7 @@ fn source(why: Option<&Why>) -> Option<&(dyn Error + 'static)> {
 }
 
 /// A subscription has not begun. What the backplane said of it is its source.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct SubscribeError {
     kind: SubscribeErrorKind,
     why: Option<Why>,
@@ -185,6 +206,13 @@ impl fmt::Display for SubscribeError {
     }
 }
 
+/// As [`Display`](fmt::Display), with what the backplane said: it is what a `main` prints that returns it.
+impl fmt::Debug for SubscribeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        shown(self, self.why.as_ref(), f)
+    }
+}
+
 impl Error for SubscribeError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         source(self.why.as_ref())
@@ -192,7 +220,7 @@ impl Error for SubscribeError {
 }
 
 /// A subscriber with [`Slow::Close`](crate::Slow::Close) was too far behind, and has ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct TooSlow {
     topic: Arc<str>,
 }
@@ -220,6 +248,13 @@ impl fmt::Display for TooSlow {
             "the subscriber was too slow for the topic {:?}: it can subscribe anew with its position",
             self.topic
         )
+    }
+}
+
+/// As [`Display`](fmt::Display): it is what a `main` prints that returns it.
+impl fmt::Debug for TooSlow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

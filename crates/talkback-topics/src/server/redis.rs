@@ -185,7 +185,7 @@ impl fmt::Debug for RedisConnect {
 }
 
 /// Redis is not to be had as it was asked for. No password is in it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RedisError {
     /// The URL is wrong, for this reason.
@@ -206,6 +206,13 @@ impl fmt::Display for RedisError {
             Self::Roots(why) => write!(f, "the TLS roots for Redis are wrong: {why}"),
             Self::Refused(why) => f.write_str(why),
         }
+    }
+}
+
+/// As [`Display`](fmt::Display): it is what a `main` prints that returns it.
+impl fmt::Debug for RedisError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -99,7 +99,7 @@ impl fmt::Debug for Network {
 }
 
 /// A text that is no [`Network`].
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum NetworkError {
     /// It does not begin with an IP address.
@@ -139,6 +139,13 @@ impl fmt::Display for NetworkError {
                 )
             }
         }
+    }
+}
+
+/// As [`Display`](fmt::Display): it is what a `main` prints that returns it.
+impl fmt::Debug for NetworkError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -20,7 +20,7 @@ use crate::pem::{self, CERTIFICATE_ADVICE, KEY_ADVICE};
 pub struct Identity(Arc<ServerConfig>);
 
 /// Why a server cannot say who it is: the PEM that [`Identity::from_pem`] was given.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum IdentityError {
     /// The certificate chain cannot be read.
@@ -94,6 +94,13 @@ impl fmt::Display for IdentityError {
             Self::Key(why) => ("private key", why, KEY_ADVICE),
         };
         write!(f, "the server's {what} cannot be used: {why}. {advice}")
+    }
+}
+
+/// As [`Display`](fmt::Display): it is what a `main` prints that returns it.
+impl fmt::Debug for IdentityError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -21,8 +21,9 @@ pub(crate) async fn open(url: &str, path: &str) -> Socket {
 fn subscriptions(url: &str) -> Option<u64> {
     let answer = http(url, "GET /metrics", &[], b"");
     let mut lines = answer.body.lines();
-    let count = lines.find_map(|line| line.strip_prefix("talkback_topics_subscribers "))?;
-    Some(count.parse().unwrap())
+    let count = lines.find_map(|line| line.strip_prefix("talkback_topics_subscribers "));
+    // Before the first there is no such line.
+    (answer.status == 200).then(|| count.map_or(0, |it| it.parse().unwrap()))
 }
 
 /// The status that a client is refused with, and what it is told.

@@ -342,7 +342,11 @@ impl TopicState {
                 .is_none_or(|mark| mark == store.mark);
         let link = link(&mut log);
         link.heard = now;
-        link.is_behind |= !is_same;
+        if !is_same {
+            link.is_behind = true;
+            // One that is under way may have been answered before.
+            link.read_wanted = link.reads + 1;
+        }
         match link.is_behind && link.begin_tending() {
             true => Arrived::ToBeTended,
             false => Arrived::Done,

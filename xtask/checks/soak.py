@@ -34,7 +34,7 @@ def mutants(*files):
 
 
 def sanitize(*names):
-    """20 min  [address] [thread] the tests of the core, of the library and of topics under the sanitizers of a nightly"""
+    """20 min  [address] [thread] the tests of the core and of the library under the sanitizers of a nightly"""
     # Miri finds more, and takes hours: cargo +nightly miri test --package talkback-proto --lib
     sysroot = answer("rustup", "run", "nightly", "rustc", "--print", "sysroot")
     if not sysroot:
@@ -51,7 +51,7 @@ def sanitize(*names):
         # What the standard library does inside is seen if it can be built with the sanitizer. That has an allocator of
         # its own, whose bytes cannot be counted. Another compiler says other things; a child process has other limits.
         tests = f"--lib --test it --target x86_64-unknown-linux-gnu {'-Zbuild-std' * has_source}"
-        packages = "--package talkback-proto --package talkback --package talkback-topics --all-features --no-fail-fast"
+        packages = "--package talkback-proto --package talkback --all-features --no-fail-fast"
         counted(*f"rustup run nightly cargo test {packages} {tests} -- --skip memory:: --skip bounds:: --skip compile:: --skip runtimes".split(), env=env, limit=7200)
 
 

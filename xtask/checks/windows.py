@@ -8,9 +8,9 @@ from run import Program, answer, cargo, check, counted, expect, must, once, pass
 
 TARGET = "x86_64-pc-windows-gnu"
 # Compiled once, in one set of features.
-NAMES = ("", "-proto", "-topics", "-echo", "-terminal", "-cli", "-demo", "-conformance")
+NAMES = ("", "-proto", "-echo", "-terminal", "-cli", "-demo", "-conformance")
 CRATES = " ".join(f"--package talkback{name}" for name in NAMES)
-FEATURES = "--features talkback/upgrade,talkback/json,talkback/metrics,talkback/server,talkback/test-util,talkback/tracing,talkback-topics/client,talkback-topics/redis,talkback-topics/tracing"
+FEATURES = "--features talkback/upgrade,talkback/json,talkback/metrics,talkback/server,talkback/test-util,talkback/tracing"
 
 # The tests that are left out, each with what keeps it from passing here: a fault of wine 8, or that there is no Windows.
 # Wine has one process that is asked about each use of a socket, and takes half a second to start a program.

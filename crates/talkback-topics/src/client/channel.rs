@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::future::poll_fn;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use futures_core::Stream;
@@ -54,26 +54,8 @@ impl TopicChannel {
     /// # Cancel safety
     /// A dropped call loses nothing.
     pub async fn recv(&mut self) -> Result<Option<Event>, Error> {
-        while !self.is_broken {
-            let Some(received) = self.received().await? else {
-                return Ok(None);
-            };
-            if let Some(event) = self.handle(received).transpose() {
-                return event.map(Some);
-            }
-        }
-        Ok(None)
-    }
-
-    /// What comes of the channel, while what is to be sent goes into it.
-    async fn received(&mut self) -> Result<Option<ChannelEvent>, talkback::Error> {
-        let (sender, book) = (&mut self.sender, &mut self.book);
-        let mut receiving = pin!(self.channel.recv_event());
-        let received = poll_fn(|cx| {
-            feed(sender, book, cx);
-            receiving.as_mut().poll(cx)
-        });
-        received.await
+        let next = poll_fn(|cx| Pin::new(&mut *self).poll_next(cx));
+        next.await.transpose()
     }
 
     /// What there is to tell of it. A server that breaks the subprotocol is heard no more.
@@ -148,6 +130,7 @@ impl Stream for TopicChannel {
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let it = self.get_mut();
         while !it.is_broken {
+            // What is to be sent goes while it waits for what comes.
             feed(&mut it.sender, &mut it.book, cx);
             let Some(received) = ready!(it.channel.poll_recv_event(cx))? else {
                 break;

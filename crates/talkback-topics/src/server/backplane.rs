@@ -39,8 +39,8 @@ pub trait Backplane: Send + Sync + 'static {
     /// Publishes: where it stands, once the store has it. One with an id that the store has seen is not published again.
     fn publish(&self, topic: Arc<str>, carried: Carried) -> Reply<'_, Placed, PublishFailure>;
 
-    /// Reads at most `limit` publications behind `after`, oldest first, or fewer where they are large. If some of those are gone, it begins with the oldest that
-    /// there is; if the topic has another epoch by now, with the oldest of that one.
+    /// Reads at most `limit` publications behind `after`, oldest first, or fewer where they are large. If some of those are gone, it
+    /// begins with the oldest that there is; if the topic has another epoch by now, with the oldest of that one.
     fn read(&self, topic: Arc<str>, after: Position, limit: usize) -> Reply<'_, Page>;
 
     /// Where each of these topics stands, in their order.

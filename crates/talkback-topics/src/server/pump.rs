@@ -156,10 +156,7 @@ impl Subscriber {
                 });
             }
             let before = self.delivered();
-            // What makes a form is foreign code, which may panic.
-            if self.form.is_some() {
-                self.mailbox.post(news);
-            }
+            self.hold_news(news);
             match self.feed_batch(index, &mut batch, now, socket, cx) {
                 Poll::Ready(Ok(())) => self.drop_those_over(),
                 Poll::Ready(Err(_)) => return Fed::Closing,

@@ -265,10 +265,7 @@ impl Subscriber {
                 left = self.subscriptions.len();
                 continue;
             };
-            // What makes a form is foreign code, which may panic.
-            if self.form.is_some() {
-                self.mailbox.post(news);
-            }
+            self.hold_news(news);
             let is_own = self.is_own(entry.except);
             let prepared = (!is_own).then(|| entry.with(self.form.as_ref(), Clone::clone));
             self.subscriptions[index].advance();
@@ -338,6 +335,13 @@ impl Subscriber {
     /// What tells that its connection has taken nothing for too long.
     pub(crate) fn timer(&mut self) -> &mut Option<Pin<Box<Sleep>>> {
         &mut self.aside().timer
+    }
+
+    /// Has it look again, should what makes a form panic, which is foreign code.
+    pub(crate) fn hold_news(&self, news: News) {
+        if self.form.is_some() {
+            self.mailbox.post(news);
+        }
     }
 
     pub(crate) fn is_own(&self, except: Option<u64>) -> bool {
